@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# One Makefile for everything; all it makes is under build/. `make help` lists the targets.
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+B      ?= build
+PREFIX ?= /usr/local
+CC     ?= gcc
+ifeq ($(origin CC),default)
+CC     := gcc
+endif
+CLANG  ?= clang
+BPFTOOL ?= bpftool
+Q      := $(if $(V),,@)
+say     = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+PKGS    := libbpf libxdp libnl-3.0 yaml-0.1 jansson libcap-ng libseccomp
+VERSION := 0.1
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wwrite-strings \
+	   -Wno-unused-parameter -Wformat=2
+WARN    += $(if $(W),-Werror -Wconversion -Wno-sign-conversion)
+OPT     ?= -O2 -g
+CPPFLAGS += -D_GNU_SOURCE -DVN_VERSION='"$(VERSION)"' -DVN_LIBEXECDIR='"$(PREFIX)/lib/vnet"' -Iinclude -Iagent -I. -I$(B)/gen
+CFLAGS  += -std=gnu17 $(OPT) $(WARN) -fno-strict-aliasing
+SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+CFLAGS  += $(SAN)
+LDFLAGS += $(SAN)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) 2>/dev/null))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs libbpf libnl-3.0 yaml-0.1 jansson libcap-ng libseccomp))$(PKG_LIBS)
+
+# What is built from what: a folder's C files are its objects.
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+TOPO_SRC   := $(wildcard agent/topo/*.c)
+AGENT_SRC  := $(TOPO_SRC) $(wildcard agent/net/*.c agent/exec/*.c agent/ctl/*.c agent/cli/*.c)
+LOADER_SRC := $(wildcard loader/*.c maps/*.c)
+ENGINE_SRC := $(wildcard engine/*.c)
+UNIT_SRC   := $(wildcard selftests/unit/test_*.c selftests/bpf/test_*.c)
+FUZZ_SRC   := $(wildcard selftests/fuzz/fuzz_*.c)
+PERF_SRC   := $(wildcard selftests/perf/*.c)
+TOOL_SRC   := $(wildcard selftests/tools/*.c)
+LINT_SRC   := $(wildcard include/vnet/*.h maps/*.[ch] bpf/*.[ch] loader/*.[ch] engine/*.[ch] agent/*/*.[ch] selftests/*/*.[ch])
+
+AGENT_MAIN  := agent/cli/main.c
+ENGINE_MAIN := engine/main.c
+LIB_OBJ     := $(call obj,$(filter-out $(AGENT_MAIN),$(AGENT_SRC)) $(LOADER_SRC))
+ENGINE_OBJ  := $(call obj,$(filter-out $(ENGINE_MAIN),$(ENGINE_SRC)))
+
+AGENT  := $(B)/vnet-agent
+ENGINE := $(B)/vnet-engine
+UNITS  := $(UNIT_SRC:selftests/%.c=$(B)/selftests/%)
+FUZZ   := $(FUZZ_SRC:selftests/%.c=$(B)/selftests/%)
+PERF   := $(PERF_SRC:selftests/%.c=$(B)/selftests/%)
+TOOLS  := $(TOOL_SRC:selftests/%.c=$(B)/selftests/%)
+
+.PHONY: all
+all: $(AGENT) $(ENGINE) ## build vnet-agent and vnet-engine (the default)
+
+$(B)/obj/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -Iinclude -I. \
+		-isystem /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+
+$(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	@mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
+
+$(call obj,$(wildcard loader/*.c) $(wildcard selftests/bpf/*.c)): | $(B)/gen/vnet.skel.h
+
+$(AGENT): $(call obj,$(AGENT_MAIN)) $(LIB_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(PKG_LIBS) -lm
+
+$(ENGINE): $(call obj,$(ENGINE_MAIN)) $(ENGINE_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lseccomp -lm
+
+# A unit test links everything but the two mains.
+$(UNITS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIB_OBJ) $(ENGINE_OBJ)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lcmocka $(PKG_LIBS) -lm
+
+$(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lbpf -lpthread -lm
+
+# Parsers under libFuzzer: their sources compiled a second time, by clang.
+$(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(TOPO_SRC) $(wildcard agent/topo/*.h include/vnet/*.h)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		$< $(TOPO_SRC) -o $@ -lyaml -ljansson -lm
+
+.PHONY: tests perf-tools
+tests: all $(UNITS) $(TOOLS) ## build the tests
+perf-tools: $(PERF)
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The executor: the only code that changes the system, and only by the steps of a plan (and by opening the fabric).
+ * Works in batches: consecutive steps of one kind become few netlink messages.
+ */
+#ifndef VNET_EXEC_EXEC_H
+#define VNET_EXEC_EXEC_H
+
+#include <loader/loader.h>
+
+#include "exec/plan.h"
+
+#define VN_NETNS_DIR "/run/netns"
+#define VN_FABRIC_NAME "vnet-fabric"
+#define VN_TRUNK_MTU 9216
+
+/* The agent's own namespace and what stands in it. */
+struct vn_fabric {
+	int netns_fd;
+	int host_netns_fd;	     /* where the daemon lives */
+	uint32_t tr0_ifindex, tr1_ifindex; /* trunk 0 */
+	struct vn_dp *dp;	     /* borrowed */
+};
+
+/*
+ * Create or adopt: namespace vnet-fabric (bound in VN_NETNS_DIR, lo down, IPv6 off by default, no forwarding), the
+ * trunk tr0/tr1 (offloads off on tr0, MTU VN_TRUNK_MTU), vn_tc_deliver on tr0, vn_xdp_trunk on tr1. Idempotent.
+ */
+int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err);
+void vn_fabric_release(struct vn_fabric *f);
+/* Namespace, trunk and every port in it are gone afterwards. */
+int vn_fabric_destroy(struct vn_err *err);
+/* Attach the tc programs of @f->dp anew to tr0 and all ports (after an upgrade of the programs). */
+int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err);
+
+struct vn_exec_ops {
+	/* After each batch, at least every 50 ms: @done of @total steps. The daemon serves its other duties here. */
+	void (*progress)(void *arg, size_t done, size_t total);
+	void *arg;
+};
+
+/*
+ * Run the steps of @p in order. When one fails, undo all that was done, newest first, and return its error with
+ * exit VN_EXIT_ROLLED_BACK; what could not be undone is added to the text.
+ */
+int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops *ops, struct vn_err *err);
+
+/*
+ * Which objects of @t are really there: one dump of the fabric's links, one listing of VN_NETNS_DIR.
+ * Arrays are allocated; free with vn_observed_release().
+ */
+int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed *ret_seen, struct vn_err *err);
+void vn_observed_release(struct vn_observed *o);
+
+/*
+ * After a crash in the middle of a change from @from to @to (either may be NULL): make it @goal (one of the two)
+ * whatever state the objects are in.
+ */
+int vn_exec_recover(struct vn_fabric *f, const struct vn_topo *from, const struct vn_topo *to, const struct vn_topo *goal,
+		    struct vn_err *err);
+
+/* Live change of one direction: disc map, then the HELD flag of the port. Loses no frame. */
+void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc *d);
+
+/* The namespace of a node: "TOPOLOGY.NODE" in VN_NETNS_DIR. @buf of VN_NETNS_NAME_MAX bytes. */
+#define VN_NETNS_NAME_MAX (2 * VN_NAME_MAX + 2)
+const char *vn_netns_name(char *buf, const char *topo, const char *node);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The topology as the rest of the agent sees it. Filled in three steps, each pure:
+ *   vn_topo_parse()    YAML text -> what the file says (defaults applied, names and ranges checked)
+ *   vn_topo_resolve()  + the running topology -> ids, port numbers, MACs, addresses, routes
+ *   vn_topo_to_json() / vn_topo_from_json()  the resolved form on disk and on the wire
+ */
+#ifndef VNET_TOPO_MODEL_H
+#define VNET_TOPO_MODEL_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vnet/abi_disc.h>
+#include <vnet/abi_port.h>
+#include <vnet/err.h>
+
+#define VN_NAME_MAX 63		  /* topology, node and link names: [A-Za-z0-9][A-Za-z0-9_-]* */
+#define VN_TOPO_NODES_MAX 16384
+#define VN_TOPO_LINKS_MAX 32767
+#define VN_TOPO_FILE_MAX (16u << 20)
+#define VN_TOPO_DEPTH_MAX 16
+#define VN_MTU_MIN 1280
+#define VN_MTU_MAX 9000
+#define VN_DIRS 2 /* direction 0 "ab": from endpoint 0 to endpoint 1; direction 1 "ba" */
+
+struct vn_addr {
+	int family;    /* AF_INET, AF_INET6, 0: none */
+	uint8_t bytes[16];
+	uint8_t plen;
+};
+
+/* A port: endpoint @side of link @link, interface @ifname of node @node. */
+struct vn_port {
+	size_t node;		/* index into vn_topo.nodes */
+	char ifname[IF_NAMESIZE];
+	uint8_t mac[6];		/* all zero until resolved, unless the file gives it */
+	uint8_t isolation;	/* enum vn_isolation */
+	bool vlan_list;		/* only tags in vlans[] (n_vlans may be 0: none at all) */
+	uint8_t n_vlans;
+	uint16_t vlans[VN_PORT_VLANS];
+	struct vn_addr ip4, ip6; /* the port's own addresses with the link's prefix length */
+	uint8_t n_sources;	 /* prefixes it may forward for (isolation ip) beside the node's own addresses */
+	struct vn_addr sources[2 * VN_PORT_PREFIXES];
+	uint32_t number;	/* slot; 0 until resolved */
+};
+
+struct vn_link {
+	char name[VN_NAME_MAX + 1];
+	struct vn_port ports[VN_DIRS];
+	struct vn_disc disc[VN_DIRS]; /* [0]: the direction that starts at ports[0] */
+	uint32_t mtu;
+	bool fail_open; /* while the engine is down: pass unheld instead of dropping */
+	int line;	/* in the file, for later errors; 0: unknown */
+};
+
+/* One route of a node: everything for @dst leaves by the port at @link/@side via @gw, or is unreachable. */
+struct vn_route {
+	struct vn_addr dst;
+	struct vn_addr gw; /* family 0: unreachable */
+	uint32_t link;	   /* index into vn_topo.links */
+	uint8_t side;
+};
+
+struct vn_node {
+	char name[VN_NAME_MAX + 1];
+	uint32_t id;	   /* names its address block (10.ID.ID.0/24, fd00:766e:0:ID::/64); 0 until resolved */
+	int8_t forward_opt; /* as asked: -1 automatic (forward when it has more than one port), 0 no, 1 yes */
+	bool forward;	   /* as resolved */
+	struct vn_addr lo4, lo6;
+	struct vn_route *routes; /* sorted by family, address, prefix length */
+	size_t n_routes;
+	uint32_t *link_ids; /* links that end here, in file order: link index * 2 + side */
+	size_t n_links;
+	double lat, lon;   /* degrees; only drawn; NAN: unknown */
+	int line;
+};
+
+enum vn_addressing { VN_ADDRESSING_AUTO, VN_ADDRESSING_NONE };
+enum vn_routing { VN_ROUTING_SHORTEST, VN_ROUTING_NONE };
+
+struct vn_topo {
+	char name[VN_NAME_MAX + 1];
+	struct vn_node *nodes;
+	size_t n_nodes;
+	struct vn_link *links;
+	size_t n_links;
+	enum vn_addressing addressing;
+	enum vn_routing routing;
+	uint64_t seed;
+	bool seed_given;
+	bool resolved;
+};
+
+struct vn_topo *vn_topo_new(void);
+void vn_topo_free(struct vn_topo *t);
+static inline void vn_topo_freep(struct vn_topo **t)
+{
+	vn_topo_free(*t);
+}
+#define cleanup_topo __attribute__((cleanup(vn_topo_freep)))
+
+/* Index by name through a hash; -ENOENT when there is none. Built on first use, so @t is not const. */
+int vn_topo_find_node(struct vn_topo *t, const char *name, size_t *ret_index);
+int vn_topo_find_link(struct vn_topo *t, const char *name, size_t *ret_index);
+
+/*
+ * Parse @len bytes of YAML (@file only names it in errors: "file:line:column: what, what would work").
+ * Nothing of the machine is looked at. Errors: -EINVAL with exit 1.
+ */
+int vn_topo_parse(const char *file, const char *text, size_t len, struct vn_topo **ret_topo, struct vn_err *err);
+
+/* Gives the next free port number; called by vn_topo_resolve() for links that @prev does not have. */
+typedef int (*vn_port_alloc_fn)(void *arg, uint32_t *ret_number);
+
+/*
+ * Complete @t: node ids, port numbers, MACs, addresses, discipline keys and automatic limits, routes. What @prev (the
+ * same topology as it runs, NULL: does not run) has under the same names keeps its id, number, MAC and addresses, so that
+ * an edit does not disturb its neighbours. @alloc NULL: number 1, 2, 3 ... (plan without daemon, golden files).
+ */
+int vn_topo_resolve(struct vn_topo *t, const struct vn_topo *prev, vn_port_alloc_fn alloc, void *arg, struct vn_err *err);
+
+/* "10ms", "1.5 s", "100us" <-> ns. A unit is required, except for 0. */
+int vn_parse_time(const char *s, uint64_t *ret_ns, struct vn_err *err);
+/* "10mbit", "1.5gbit", "800kbps" (bytes), tc's units <-> bit/s. A unit is required, except for 0. */
+int vn_parse_rate(const char *s, uint64_t *ret_bps, struct vn_err *err);
+/* "1%", "0.1%" -> parts per billion; a bare number is refused, except for 0. */
+int vn_parse_percent(const char *s, uint32_t *ret_ppb, struct vn_err *err);
+/* "100kb", "1.5mb", "64kib" -> bytes; a unit is required ("b" for bytes), except for 0. */
+int vn_parse_size(const char *s, uint64_t *ret_bytes, struct vn_err *err);
+/* Shortest exact text that parses back to the same number; @buf of VN_UNIT_BUF bytes; returns @buf. */
+#define VN_UNIT_BUF 40
+const char *vn_format_time(char *buf, uint64_t ns);
+const char *vn_format_rate(char *buf, uint64_t bps);
+const char *vn_format_percent(char *buf, uint32_t ppb);
+const char *vn_format_size(char *buf, uint64_t bytes);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * What engine, daemon and BPF programs share about the holding of frames: the trunk's metadata, each direction's
+ * state and statistics (written by the engine alone), the engine's status and heartbeat.
+ */
+#ifndef VNET_ABI_ENGINE_H
+#define VNET_ABI_ENGINE_H
+
+#include <linux/types.h>
+
+#define VN_ENGINES_MAX 16
+#define VN_ENGINE_STALE_NS 50000000ULL /* older than this, the heartbeat means: engine down */
+
+/* In front of each frame that vn_xdp_trunk hands to the XSK (XDP metadata, ends where the frame begins). */
+struct vn_trunk_meta {
+	__u64 arrival_ns; /* CLOCK_MONOTONIC */
+	__u32 slot;
+	__u32 len; /* of the whole frame without the slot's tag */
+};
+_Static_assert(sizeof(struct vn_trunk_meta) == 16, "XDP metadata: a multiple of 4, at most 32");
+
+/* Why the engine drops: same use as VN_DROP_LIST. */
+#define VN_EDROP_LIST(X)                                                                           \
+	X(LOSS, "loss", "the discipline's random loss")                                            \
+	X(LIMIT, "limit", "queue full: limit reached")                                             \
+	X(MEMORY, "memory", "no room left to hold frames")                                         \
+	X(GONE, "link-gone", "link deleted while the frame was held")                              \
+	X(LOST, "engine-down", "held when the engine died")                                        \
+	X(TX, "tx", "the trunk refused the frame at release")
+
+enum vn_edrop {
+#define X(id, word, text) VN_EDROP_##id,
+	VN_EDROP_LIST(X)
+#undef X
+	VN_EDROP_MAX,
+};
+
+/* State that a discipline carries from frame to frame of one direction; outlives the engine (replay). */
+struct vn_disc_state {
+	__u64 next_free_ns; /* virtual clock: when the rate server is free again */
+	__u64 index;	    /* number of the next frame: counter of the random generator */
+	__u64 held_packets; /* accepted and not yet released */
+	__u64 held_bytes;
+};
+
+#define VN_HIST_BUCKETS 80 /* see include/vnet/hist.h */
+
+/**
+ * struct vn_dir - element of the map vn_dir, index: slot; writer: the engine thread that owns the slot's trunk
+ * @state:    the discipline's state
+ * @gen:      of the link these figures belong to: the engine zeroes all of it when vn_disc_slot.gen differs
+ * @in_packets, @in_bytes:   frames that arrived from the trunk (bytes without the slot's tag)
+ * @out_packets, @out_bytes: frames released
+ * @drops:    by enum vn_edrop
+ * @late_max_ns: worst release lateness
+ * @late_hist:   release lateness, actual minus intended, ns
+ */
+struct vn_dir {
+	struct vn_disc_state state;
+	__u32 gen;
+	__u32 pad0;
+	__u64 in_packets;
+	__u64 in_bytes;
+	__u64 out_packets;
+	__u64 out_bytes;
+	__u64 drops[8];
+	__u64 late_max_ns;
+	__u64 late_hist[VN_HIST_BUCKETS];
+	__u8 pad1[240];
+};
+_Static_assert(VN_EDROP_MAX <= 8, "vn_dir holds every reason");
+_Static_assert(sizeof(struct vn_dir) == 1024, "vn_dir is shared");
+
+/* Why a run is not to be trusted: bits of vn_engine.overload, sticky until the daemon clears them. */
+#define VN_OVERLOAD_LIST(X)                                                                        \
+	X(LATE, "late", "frames released over 1 ms late")                                          \
+	X(RX_FULL, "ring-full", "the trunk's receive ring was full")                               \
+	X(UMEM, "umem-empty", "no free receive buffer")                                            \
+	X(MEMORY, "memory", "frames dropped for want of memory")                                   \
+	X(THROTTLED, "throttled", "the engine was off the CPU for over 20 ms")
+
+enum vn_overload_bit {
+#define X(id, word, text) VN_OVERLOAD_##id,
+	VN_OVERLOAD_LIST(X)
+#undef X
+	VN_OVERLOAD_MAX,
+};
+
+/**
+ * struct vn_engine - element of the map vn_engine, index: trunk; writer: that trunk's engine (but @overload: both)
+ * @heartbeat_ns: CLOCK_MONOTONIC of the last turn of the loop, at most 10 ms apart when healthy
+ * @start_ns:     when this engine process began
+ * @pid:          of the engine
+ * @abi:          VN_ENGINE_ABI
+ * @held_packets, @held_bytes: now, over all directions
+ * @slab_bytes:   memory taken for held frames
+ * @overload:     bits of enum vn_overload_bit
+ * @fifo:         1: runs under SCHED_FIFO
+ */
+struct vn_engine {
+	__u64 heartbeat_ns;
+	__u64 start_ns;
+	__u32 pid;
+	__u32 abi;
+	__u64 held_packets;
+	__u64 held_bytes;
+	__u64 slab_bytes;
+	__u64 rx_packets;
+	__u64 tx_packets;
+	__u64 rx_dropped;   /* XDP_STATISTICS: frames the kernel could not give us */
+	__u64 tx_errors;
+	__u64 bad_meta;	    /* frames without sane metadata: dropped */
+	__u64 wakeups;
+	__u32 overload;
+	__u32 fifo;
+	__u64 spare[16];
+};
+_Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
+
+#define VN_ENGINE_ABI 1u
+
+#endif

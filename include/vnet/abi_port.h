@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * Everything the data path knows about a port, its counters and the reasons for which it drops.
+ * A port's number is the index into these arrays, the minor number of its clsact filter's classid, and the slot
+ * (the 802.1ad tag) of the direction that starts at it. Number 0 is never given out.
+ */
+#ifndef VNET_ABI_PORT_H
+#define VNET_ABI_PORT_H
+
+#include <linux/types.h>
+
+#define VN_PORTS_MAX 65535u	   /* a slot is 16 bits wide */
+#define VN_PORTS_DEFAULT 16384u	   /* unless the daemon is told otherwise */
+#define VN_PORT_VLANS 8		   /* VLAN ids a port may be restricted to */
+#define VN_PORT_PREFIXES 6	   /* source prefixes per family */
+#define VN_SLOT_TPID 0x88a8u	   /* the slot's tag on the trunk */
+
+enum vn_port_flag {
+	VN_PORT_ACTIVE = 1u << 0,    /* the link exists: frames may pass */
+	VN_PORT_HELD = 1u << 1,	     /* frames go through the trunk and the engine */
+	VN_PORT_FAIL_OPEN = 1u << 2, /* pass unheld, instead of dropping, while the engine is down */
+	VN_PORT_VLAN_LIST = 1u << 3, /* tagged frames only with an id from vlans[] (an empty list: none) */
+};
+
+enum vn_isolation {
+	VN_ISOLATION_OFF = 0,
+	VN_ISOLATION_MAC = 1, /* source MAC, ARP and ND link-layer addresses */
+	VN_ISOLATION_IP = 2,  /* and source addresses, ARP and ND sender addresses */
+};
+
+/* Why a frame is dropped: one list for the counter, the word of the command line, and the explanation. */
+#define VN_DROP_LIST(X)                                                                            \
+	X(INACTIVE, "inactive", "the port belongs to no running link")                             \
+	X(MAC_SPOOF, "mac-spoof", "source MAC is not the port's")                                  \
+	X(VLAN, "vlan", "VLAN tag not allowed on the port")                                        \
+	X(IP_SPOOF, "ip-spoof", "source address is not the node's")                                \
+	X(ARP_SPOOF, "arp-spoof", "ARP sender is not the node")                                    \
+	X(ND_SPOOF, "nd-spoof", "neighbour discovery for another's address, or a router's word")   \
+	X(MALFORMED, "malformed", "frame too short for its headers, or too many VLAN tags")        \
+	X(ENGINE_DOWN, "engine-down", "held link while the engine is dead or hung")                \
+	X(NO_PEER, "no-peer", "released for a port that is gone")
+
+enum vn_drop {
+#define X(id, word, text) VN_DROP_##id,
+	VN_DROP_LIST(X)
+#undef X
+	VN_DROP_MAX,
+	VN_PASS = VN_DROP_MAX, /* what a check returns when the frame may go on */
+};
+
+struct vn_prefix4 {
+	__be32 addr;
+	__be32 mask;
+};
+
+struct vn_prefix6 {
+	__be32 addr[4];
+	__be32 mask[4];
+};
+
+/**
+ * struct vn_port_cfg - element of the map vn_port, index: port number
+ * @flags:         enum vn_port_flag; written alone, with one atomic store, while traffic runs
+ * @peer_ifindex:  host end of the other port of the link, in the fabric
+ * @trunk_ifindex: tr0 of the trunk that holds this port's frames
+ * @ifindex:       host end of this port
+ * @mac:           the only source MAC allowed (isolation mac and ip)
+ * @isolation:     enum vn_isolation
+ * @trunk:         index of the trunk and its engine thread
+ * @vlans:         allowed VLAN ids when VN_PORT_VLAN_LIST, @n_vlans of them
+ * @src4, @src6:   allowed sources (isolation ip); the first @n_own4/@n_own6 are the node's own full addresses,
+ *                 which alone may stand in ARP and ND, the rest are prefixes it may forward for
+ */
+struct vn_port_cfg {
+	__u32 flags;
+	__u32 peer_ifindex;
+	__u32 trunk_ifindex;
+	__u32 ifindex;
+	__u8 mac[6];
+	__u8 isolation;
+	__u8 trunk;
+	__u16 vlans[VN_PORT_VLANS];
+	__u8 n_vlans;
+	__u8 n_own4;
+	__u8 n_src4;
+	__u8 n_own6;
+	__u8 n_src6;
+	__u8 pad[3];
+	struct vn_prefix4 src4[VN_PORT_PREFIXES];
+	struct vn_prefix6 src6[VN_PORT_PREFIXES];
+};
+_Static_assert(sizeof(struct vn_port_cfg) == 288, "vn_port_cfg is shared with BPF");
+_Static_assert(__builtin_offsetof(struct vn_port_cfg, mac) == 16, "hot part first");
+
+/* Element of the per-CPU map vn_port_ctr: what entered the direction that starts here, and what left it at the peer. */
+struct vn_port_ctr {
+	__u64 in_packets; /* passed the checks; a super-frame counts its segments */
+	__u64 in_bytes;
+	__u64 out_packets; /* redirected to the peer's host end */
+	__u64 out_bytes;
+};
+_Static_assert(sizeof(struct vn_port_ctr) == 32, "vn_port_ctr is shared with BPF");
+
+/* Element of the map vn_port_drop: frames dropped by reason; shared by all CPUs, atomic adds (drops are rare). */
+struct vn_port_drop {
+	__u64 count[16];
+};
+_Static_assert(VN_DROP_MAX <= 16, "vn_port_drop holds every reason");
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The data path: programs and maps opened, loaded, pinned, adopted; attached to the trunk. Never logs.
+ */
+#ifndef VNET_LOADER_LOADER_H
+#define VNET_LOADER_LOADER_H
+
+#include <maps/maps.h>
+#include <vnet/err.h>
+
+#define VN_BPFFS "/sys/fs/bpf"
+#define VN_PIN_DEFAULT VN_BPFFS "/vnet"
+
+struct vn_dp {
+	struct vn_maps maps;
+	int fd_tc_port, fd_tc_deliver, fd_xdp_trunk; /* programs; for cls_bpf and bpf_link */
+	char pin_dir[128];
+	bool adopted; /* programs and maps were there already */
+};
+
+/* Mount bpffs when it is not there; create @pin_dir. */
+int vn_dp_bpffs(const char *pin_dir, struct vn_err *err);
+/*
+ * Adopt what is pinned under @pin_dir, or load and pin it. @max_ports counts only when the maps are new. Programs of
+ * another build are replaced by ours, maps of another layout refused (-EPROTO).
+ */
+int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, struct vn_err *err);
+/* Close the fds; pins, programs and traffic stay. */
+void vn_dp_release(struct vn_dp *dp);
+/* Remove every pin and the directory. */
+int vn_dp_unpin(const char *pin_dir, struct vn_err *err);
+
+/*
+ * Native XDP on the trunk's tr1 by a pinned bpf_link (name "link_trunk<index>"); adopts and updates an existing one.
+ * Call in the namespace of @ifindex. A foreign program there is an error that names it.
+ */
+int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struct vn_err *err);
+
+/* An AF_XDP socket made in the namespace of the calling thread, its UMEM registered on a memfd. Not yet bound. */
+struct vn_xsk {
+	int fd;	    /* the socket */
+	int umem_fd; /* memfd of chunks * chunk_size bytes */
+	uint32_t chunks, chunk_size;
+	bool sg; /* multi-buffer frames possible (Linux 6.6) */
+};
+int vn_xsk_create(uint32_t chunks, struct vn_xsk *ret_xsk, struct vn_err *err);
+void vn_xsk_release(struct vn_xsk *x);
+/* Frames that vn_xdp_trunk sees on trunk @index go to @xsk from now on. */
+int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *err);
+
+/* What this kernel can do; each with the remedy when missing. */
+struct vn_feature {
+	const char *name;
+	bool required;
+	int result;	    /* 0: there; -errno */
+	const char *remedy; /* static text */
+};
+/* Fills at most @max entries, returns how many. Needs root for most. */
+size_t vn_probe(struct vn_feature *features, size_t max);
+
+#endif

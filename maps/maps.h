@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * User-space side of the maps: typed accessors. The BTF definitions stand in maps/maps.bpf.h.
+ * Arrays that are read or written on every packet or `link set` are BPF_F_MMAPABLE and mapped here, so that a change
+ * is a store, not a system call.
+ */
+#ifndef VNET_MAPS_MAPS_H
+#define VNET_MAPS_MAPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vnet/abi_disc.h>
+#include <vnet/abi_engine.h>
+#include <vnet/abi_port.h>
+
+/**
+ * struct vn_maps - open maps of one data path
+ * @max_ports: elements of each per-port array; valid numbers are 1 .. max_ports - 1
+ */
+struct vn_maps {
+	uint32_t max_ports;
+	uint32_t n_cpus;
+	int fd_port, fd_ctr, fd_drop, fd_disc, fd_dir, fd_engine, fd_xsk;
+	struct vn_port_cfg *port;
+	struct vn_port_drop *drop;
+	struct vn_disc_slot *disc;
+	struct vn_dir *dir; /* read only */
+	struct vn_engine *engine;
+};
+
+#define VN_MAPS_INIT                                                                               \
+	{                                                                                          \
+		.fd_port = -1, .fd_ctr = -1, .fd_drop = -1, .fd_disc = -1, .fd_dir = -1,           \
+		.fd_engine = -1, .fd_xsk = -1                                                      \
+	}
+
+/* Map the arrays whose fds are set in @m (ownership of the fds goes to @m). */
+int vn_maps_init(struct vn_maps *m);
+void vn_maps_release(struct vn_maps *m);
+
+/* Everything about port @number; the flags are stored last, so a frame sees the old port or the whole new one. */
+void vn_port_publish(struct vn_maps *m, uint32_t number, const struct vn_port_cfg *cfg);
+/* One atomic store: bits of @set on, bits of @clear off. */
+void vn_port_flags(struct vn_maps *m, uint32_t number, uint32_t set, uint32_t clear);
+/* Inactive and empty; counters and drops of the port are zeroed. */
+void vn_port_clear(struct vn_maps *m, uint32_t number);
+/* Sum over all CPUs. */
+int vn_port_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_port_ctr *ret_sum);
+
+/* Sequence-locked; the next frame sees all of @d or none of it. */
+void vn_disc_write(struct vn_maps *m, uint32_t slot, const struct vn_disc *d);
+void vn_disc_read(const struct vn_maps *m, uint32_t slot, struct vn_disc *ret_disc, uint32_t *ret_gen);
+/* The slot belongs to another link from now on: frames still held for the old one will be dropped. */
+void vn_disc_renew(struct vn_maps *m, uint32_t slot);
+
+/* A snapshot of the engine's figures for @slot; all zero when they belong to an earlier link of that slot. */
+void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir);
+
+#endif
