@@ -8,7 +8,7 @@
 #include <maps/maps.h>
 #include <vnet/err.h>
 
-#define VN_BPFFS "/sys/fs/bpf"
+#define VN_BPFFS       "/sys/fs/bpf"
 #define VN_PIN_DEFAULT VN_BPFFS "/vnet"
 
 struct vn_dp {
@@ -38,7 +38,7 @@ int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struc
 
 /* An AF_XDP socket made in the namespace of the calling thread, its UMEM registered on a memfd. Not yet bound. */
 struct vn_xsk {
-	int fd;	    /* the socket */
+	int fd;      /* the socket */
 	int umem_fd; /* memfd of chunks * chunk_size bytes */
 	uint32_t chunks, chunk_size;
 	bool sg; /* multi-buffer frames possible (Linux 6.6) */
@@ -52,7 +52,7 @@ int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *e
 struct vn_feature {
 	const char *name;
 	bool required;
-	int result;	    /* 0: there; -errno */
+	int result;         /* 0: there; -errno */
 	const char *remedy; /* static text */
 };
 /* Fills at most @max entries, returns how many. Needs root for most. */

@@ -29,10 +29,9 @@ struct vn_maps {
 	struct vn_engine *engine;
 };
 
-#define VN_MAPS_INIT                                                                               \
-	{                                                                                          \
-		.fd_port = -1, .fd_ctr = -1, .fd_drop = -1, .fd_disc = -1, .fd_dir = -1,           \
-		.fd_engine = -1, .fd_xsk = -1                                                      \
+#define VN_MAPS_INIT                                                                                                   \
+	{                                                                                                              \
+		.fd_port = -1, .fd_ctr = -1, .fd_drop = -1, .fd_disc = -1, .fd_dir = -1, .fd_engine = -1, .fd_xsk = -1 \
 	}
 
 /* Map the arrays whose fds are set in @m (ownership of the fds goes to @m). */

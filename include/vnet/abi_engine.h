@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#define VN_ENGINES_MAX 16
+#define VN_ENGINES_MAX     16
 #define VN_ENGINE_STALE_NS 50000000ULL /* older than this, the heartbeat means: engine down */
 
 /* In front of each frame that vn_xdp_trunk hands to the XSK (XDP metadata, ends where the frame begins). */
@@ -20,25 +20,25 @@ struct vn_trunk_meta {
 _Static_assert(sizeof(struct vn_trunk_meta) == 16, "XDP metadata: a multiple of 4, at most 32");
 
 /* Why the engine drops: same use as VN_DROP_LIST. */
-#define VN_EDROP_LIST(X)                                                                           \
-	X(LOSS, "loss", "the discipline's random loss")                                            \
-	X(LIMIT, "limit", "queue full: limit reached")                                             \
-	X(MEMORY, "memory", "no room left to hold frames")                                         \
-	X(GONE, "link-gone", "link deleted while the frame was held")                              \
-	X(LOST, "engine-down", "held when the engine died")                                        \
+#define VN_EDROP_LIST(X)                                                                                               \
+	X(LOSS, "loss", "the discipline's random loss")                                                                \
+	X(LIMIT, "limit", "queue full: limit reached")                                                                 \
+	X(MEMORY, "memory", "no room left to hold frames")                                                             \
+	X(GONE, "link-gone", "link deleted while the frame was held")                                                  \
+	X(LOST, "engine-down", "held when the engine died")                                                            \
 	X(TX, "tx", "the trunk refused the frame at release")
 
 enum vn_edrop {
 #define X(id, word, text) VN_EDROP_##id,
 	VN_EDROP_LIST(X)
 #undef X
-	VN_EDROP_MAX,
+		VN_EDROP_MAX,
 };
 
 /* State that a discipline carries from frame to frame of one direction; outlives the engine (replay). */
 struct vn_disc_state {
 	__u64 next_free_ns; /* virtual clock: when the rate server is free again */
-	__u64 index;	    /* number of the next frame: counter of the random generator */
+	__u64 index;        /* number of the next frame: counter of the random generator */
 	__u64 held_packets; /* accepted and not yet released */
 	__u64 held_bytes;
 };
@@ -72,18 +72,18 @@ _Static_assert(VN_EDROP_MAX <= 8, "vn_dir holds every reason");
 _Static_assert(sizeof(struct vn_dir) == 1024, "vn_dir is shared");
 
 /* Why a run is not to be trusted: bits of vn_engine.overload, sticky until the daemon clears them. */
-#define VN_OVERLOAD_LIST(X)                                                                        \
-	X(LATE, "late", "frames released over 1 ms late")                                          \
-	X(RX_FULL, "ring-full", "the trunk's receive ring was full")                               \
-	X(UMEM, "umem-empty", "no free receive buffer")                                            \
-	X(MEMORY, "memory", "frames dropped for want of memory")                                   \
+#define VN_OVERLOAD_LIST(X)                                                                                            \
+	X(LATE, "late", "frames released over 1 ms late")                                                              \
+	X(RX_FULL, "ring-full", "the trunk's receive ring was full")                                                   \
+	X(UMEM, "umem-empty", "no free receive buffer")                                                                \
+	X(MEMORY, "memory", "frames dropped for want of memory")                                                       \
 	X(THROTTLED, "throttled", "the engine was off the CPU for over 20 ms")
 
 enum vn_overload_bit {
 #define X(id, word, text) VN_OVERLOAD_##id,
 	VN_OVERLOAD_LIST(X)
 #undef X
-	VN_OVERLOAD_MAX,
+		VN_OVERLOAD_MAX,
 };
 
 /**
@@ -107,9 +107,9 @@ struct vn_engine {
 	__u64 slab_bytes;
 	__u64 rx_packets;
 	__u64 tx_packets;
-	__u64 rx_dropped;   /* XDP_STATISTICS: frames the kernel could not give us */
+	__u64 rx_dropped; /* XDP_STATISTICS: frames the kernel could not give us */
 	__u64 tx_errors;
-	__u64 bad_meta;	    /* frames without sane metadata: dropped */
+	__u64 bad_meta; /* frames without sane metadata: dropped */
 	__u64 wakeups;
 	__u32 overload;
 	__u32 fifo;

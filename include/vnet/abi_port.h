@@ -9,15 +9,15 @@
 
 #include <linux/types.h>
 
-#define VN_PORTS_MAX 65535u	   /* a slot is 16 bits wide */
-#define VN_PORTS_DEFAULT 16384u	   /* unless the daemon is told otherwise */
-#define VN_PORT_VLANS 8		   /* VLAN ids a port may be restricted to */
-#define VN_PORT_PREFIXES 6	   /* source prefixes per family */
-#define VN_SLOT_TPID 0x88a8u	   /* the slot's tag on the trunk */
+#define VN_PORTS_MAX     65535u  /* a slot is 16 bits wide */
+#define VN_PORTS_DEFAULT 16384u  /* unless the daemon is told otherwise */
+#define VN_PORT_VLANS    8       /* VLAN ids a port may be restricted to */
+#define VN_PORT_PREFIXES 6       /* source prefixes per family */
+#define VN_SLOT_TPID     0x88a8u /* the slot's tag on the trunk */
 
 enum vn_port_flag {
 	VN_PORT_ACTIVE = 1u << 0,    /* the link exists: frames may pass */
-	VN_PORT_HELD = 1u << 1,	     /* frames go through the trunk and the engine */
+	VN_PORT_HELD = 1u << 1,      /* frames go through the trunk and the engine */
 	VN_PORT_FAIL_OPEN = 1u << 2, /* pass unheld, instead of dropping, while the engine is down */
 	VN_PORT_VLAN_LIST = 1u << 3, /* tagged frames only with an id from vlans[] (an empty list: none) */
 };
@@ -29,22 +29,22 @@ enum vn_isolation {
 };
 
 /* Why a frame is dropped: one list for the counter, the word of the command line, and the explanation. */
-#define VN_DROP_LIST(X)                                                                            \
-	X(INACTIVE, "inactive", "the port belongs to no running link")                             \
-	X(MAC_SPOOF, "mac-spoof", "source MAC is not the port's")                                  \
-	X(VLAN, "vlan", "VLAN tag not allowed on the port")                                        \
-	X(IP_SPOOF, "ip-spoof", "source address is not the node's")                                \
-	X(ARP_SPOOF, "arp-spoof", "ARP sender is not the node")                                    \
-	X(ND_SPOOF, "nd-spoof", "neighbour discovery for another's address, or a router's word")   \
-	X(MALFORMED, "malformed", "frame too short for its headers, or too many VLAN tags")        \
-	X(ENGINE_DOWN, "engine-down", "held link while the engine is dead or hung")                \
+#define VN_DROP_LIST(X)                                                                                                \
+	X(INACTIVE, "inactive", "the port belongs to no running link")                                                 \
+	X(MAC_SPOOF, "mac-spoof", "source MAC is not the port's")                                                      \
+	X(VLAN, "vlan", "VLAN tag not allowed on the port")                                                            \
+	X(IP_SPOOF, "ip-spoof", "source address is not the node's")                                                    \
+	X(ARP_SPOOF, "arp-spoof", "ARP sender is not the node")                                                        \
+	X(ND_SPOOF, "nd-spoof", "neighbour discovery for another's address, or a router's word")                       \
+	X(MALFORMED, "malformed", "frame too short for its headers, or too many VLAN tags")                            \
+	X(ENGINE_DOWN, "engine-down", "held link while the engine is dead or hung")                                    \
 	X(NO_PEER, "no-peer", "released for a port that is gone")
 
 enum vn_drop {
 #define X(id, word, text) VN_DROP_##id,
 	VN_DROP_LIST(X)
 #undef X
-	VN_DROP_MAX,
+		VN_DROP_MAX,
 	VN_PASS = VN_DROP_MAX, /* what a check returns when the frame may go on */
 };
 

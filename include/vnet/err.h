@@ -14,20 +14,20 @@
 /* Exit codes of every vnet command (vnet-agent(8), EXIT STATUS). */
 enum vn_exit {
 	VN_EXIT_OK = 0,
-	VN_EXIT_USAGE = 1,	  /* the input is wrong: nothing was changed */
-	VN_EXIT_KERNEL = 2,	  /* the kernel refused; its text is quoted */
-	VN_EXIT_DENIED = 3,	  /* the caller may not */
-	VN_EXIT_NO_AGENT = 4,	  /* no daemon answers */
-	VN_EXIT_CHANGED = 5,	  /* something changed meanwhile: look again */
+	VN_EXIT_USAGE = 1,        /* the input is wrong: nothing was changed */
+	VN_EXIT_KERNEL = 2,       /* the kernel refused; its text is quoted */
+	VN_EXIT_DENIED = 3,       /* the caller may not */
+	VN_EXIT_NO_AGENT = 4,     /* no daemon answers */
+	VN_EXIT_CHANGED = 5,      /* something changed meanwhile: look again */
 	VN_EXIT_ROLLED_BACK = 6,  /* a step failed, everything before it was undone */
 	VN_EXIT_NOT_POSSIBLE = 7, /* not on this kernel or device */
-	VN_EXIT_CHANGES = 10,	  /* plan, check: there is something to do */
+	VN_EXIT_CHANGES = 10,     /* plan, check: there is something to do */
 };
 
 struct vn_err {
-	int err;	   /* positive errno, 0 while nothing failed */
+	int err;           /* positive errno, 0 while nothing failed */
 	enum vn_exit exit; /* which class of failure */
-	char text[768];	   /* one line, no newline at its end */
+	char text[768];    /* one line, no newline at its end */
 };
 
 /* Fill @e (may be NULL) and return -@err, so that callers write `return vn_err(e, ...)`. The first failure wins. */

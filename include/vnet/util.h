@@ -13,14 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define VN_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define VN_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define VN_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define VN_ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
+#define VN_MIN(a, b)         ((a) < (b) ? (a) : (b))
+#define VN_MAX(a, b)         ((a) > (b) ? (a) : (b))
 #define VN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 #define VN_NSEC_PER_USEC 1000ULL
 #define VN_NSEC_PER_MSEC 1000000ULL
-#define VN_NSEC_PER_SEC 1000000000ULL
+#define VN_NSEC_PER_SEC  1000000000ULL
 
 static inline void vn_cleanup_close(int *fd)
 {
@@ -46,8 +46,8 @@ static inline void vn_cleanup_fclose(FILE **f)
 }
 
 /* Declared with one of these, a resource is given back when its scope ends. */
-#define cleanup_close __attribute__((cleanup(vn_cleanup_close)))
-#define cleanup_free __attribute__((cleanup(vn_cleanup_free)))
+#define cleanup_close  __attribute__((cleanup(vn_cleanup_close)))
+#define cleanup_free   __attribute__((cleanup(vn_cleanup_free)))
 #define cleanup_fclose __attribute__((cleanup(vn_cleanup_fclose)))
 
 /* Ownership leaves the scope: the variable no longer cleans up. */
@@ -59,11 +59,11 @@ static inline int take_fd(int *fd)
 	return r;
 }
 
-#define take_ptr(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) taken_ = (p);                                                        \
-		(p) = NULL;                                                                        \
-		taken_;                                                                            \
+#define take_ptr(p)                                                                                                    \
+	({                                                                                                             \
+		__typeof__(p) taken_ = (p);                                                                            \
+		(p) = NULL;                                                                                            \
+		taken_;                                                                                                \
 	})
 
 /* CLOCK_MONOTONIC in ns: the clock of bpf_ktime_get_ns(), of arrival times and of heartbeats. */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Framing, the same on both sides. */
+#include "ctl/wire.h"
+
+#include <unistd.h>
+#include <vnet/util.h>
+
+#define FILL_STEP 65536u
+#define DEPTH_MAX 64
+
+void vn_wire_buf_release(struct vn_wire_buf *b)
+{
+	free(b->data);
+	*b = (struct vn_wire_buf){.max = b->max};
+}
+
+ssize_t vn_wire_fill(struct vn_wire_buf *b, int fd)
+{
+	ssize_t n;
+
+	if (b->size - b->len < FILL_STEP) {
+		size_t size = VN_MAX(b->size * 2, b->len + FILL_STEP);
+		char *data;
+
+		if (b->len > b->max)
+			return -EMSGSIZE;
+		data = realloc(b->data, size);
+		if (!data)
+			return -ENOMEM;
+		b->data = data;
+		b->size = size;
+	}
+	n = read(fd, b->data + b->len, b->size - b->len);
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	b->len += (size_t)n;
+	return n;
+}
+
+/* jansson recurses per level: refuse what would exhaust the stack before it parses. */
+static bool too_deep(const char *s, size_t len)
+{
+	bool quoted = false;
+	int depth = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (quoted) {
+			if (s[i] == '\\')
+				i++;
+			else if (s[i] == '"')
+				quoted = false;
+		} else if (s[i] == '"') {
+			quoted = true;
+		} else if (s[i] == '{' || s[i] == '[') {
+			if (++depth > DEPTH_MAX)
+				return true;
+		} else if (s[i] == '}' || s[i] == ']') {
+			depth--;
+		}
+	}
+	return false;
+}
+
+int vn_wire_take(struct vn_wire_buf *b, json_t **ret_msg, struct vn_err *err)
+{
+	char *end = b->len > b->scanned ? memchr(b->data + b->scanned, 0, b->len - b->scanned) : NULL;
+	json_error_t jerr;
+	json_t *msg;
+	size_t len;
+
+	if (!end) {
+		b->scanned = b->len;
+		return b->len > b->max ? vn_err(err, VN_EXIT_USAGE, EMSGSIZE, "message longer than %zu bytes", b->max)
+				       : -EAGAIN;
+	}
+	len = (size_t)(end - b->data);
+	if (too_deep(b->data, len)) {
+		msg = NULL;
+		snprintf(jerr.text, sizeof(jerr.text), "nested deeper than %d", DEPTH_MAX);
+	} else {
+		msg = json_loadb(b->data, len, JSON_REJECT_DUPLICATES, &jerr);
+	}
+	b->len -= len + 1;
+	memmove(b->data, end + 1, b->len);
+	b->scanned = 0;
+	if (!msg)
+		return vn_err(err, VN_EXIT_USAGE, EBADMSG, "message is not JSON: %s", jerr.text);
+	if (!json_is_object(msg)) {
+		json_decref(msg);
+		return vn_err(err, VN_EXIT_USAGE, EBADMSG, "message is not a JSON object");
+	}
+	*ret_msg = msg;
+	return 0;
+}
+
+char *vn_wire_encode(const json_t *msg, size_t *ret_len)
+{
+	char *s = json_dumps(msg, JSON_COMPACT);
+
+	if (s)
+		*ret_len = strlen(s) + 1;
+	return s;
+}

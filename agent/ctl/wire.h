@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The control socket: JSON objects ended by NUL (Varlink's framing) on a unix stream socket.
+ *
+ *   request  {"method": "vnet.link.set", "parameters": {...}, "more": true}       "more": several replies are welcome
+ *   reply    {"parameters": {...}, "continues": true}                              "continues": others follow
+ *   error    {"error": "vnet.error", "parameters": {"exit": 1, "errno": 22, "text": "link ab: ..."}}
+ *
+ * `control.sock` (0660) takes every method, `observe.sock` (0666) those marked [o]. Durations are in ns, rates in
+ * bit/s, probabilities in parts per billion, all integers, the unit in the key.
+ *
+ * vnet.info [o]               {} -> {version, pid, uptime_ns, max_ports, runtime_dir, topologies, busy,
+ *                                    engines: [{trunk, pid, up, fifo, heartbeat_age_ns, restarts, held_packets,
+ * held_bytes, slab_bytes, rx_packets, tx_packets, rx_dropped, overload: ["late", ...]}]} vnet.topology.plan {file,
+ * text} -> {topology, steps: [{kind, object, text}], cost: {...}} vnet.topology.apply         {file, text} -> progress
+ * {done, total} while "more"; at the end {topology, steps, time_ns} vnet.topology.delete        {name} -> progress; at
+ * the end {topology, steps, time_ns} vnet.topology.show [o]      {name?} -> {topologies: [{name, nodes, links, ports,
+ * addressing, routing, seed, broken_links}]}; with name also "topology": the resolved form (vn_topo_to_json) as it runs
+ * vnet.node.show [o]          {name?} -> {nodes: [{topology, name, id, netns, forward, addresses: [..], routes, state,
+ *                                         ports: [{ifname, link, mac, addresses: [..]}]}]}
+ * vnet.link.show [o]          {name?, stats?} -> {links: [{topology, name, mtu, engine_down, state: "up"|"broken",
+ *                                endpoints: [{node, ifname, mac, number, isolation, addresses: [..]}] (two),
+ *                                directions: [{dir: "ab", from, to, held, discipline: {...}, text,
+ *                                              stats: {in_packets, in_bytes, out_packets, out_bytes, held_packets,
+ *                                                      drops: {"loss": n, ...}, lateness: {count, p50_ns, p90_ns,
+ * p99_ns, p999_ns, max_ns}}}] (two)}]} vnet.link.set               {name, dir: "ab"|"ba"|"both", words: ["delay",
+ * "10ms"], replace: bool}
+ *                             -> {link: as in vnet.link.show without stats, changed: bool}
+ * vnet.monitor [o]            {} -> one reply per event while the client stays: {time_ns (CLOCK_REALTIME), event, ...};
+ *                             the first is {"event": "start"}
+ *
+ * A name is NODE or LINK, or TOPOLOGY/NODE, TOPOLOGY/LINK where several topologies have one of that name.
+ */
+#ifndef VNET_CTL_WIRE_H
+#define VNET_CTL_WIRE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <vnet/err.h>
+
+#define VN_RUNTIME_DIR      "/run/vnet"
+#define VN_SOCK_CONTROL     "control.sock"
+#define VN_SOCK_OBSERVE     "observe.sock"
+#define VN_WIRE_REQUEST_MAX (20u << 20) /* a topology file of VN_TOPO_FILE_MAX, escaped moderately */
+#define VN_WIRE_REPLY_MAX   (256u << 20)
+
+/* A growing buffer of received bytes, cut into messages. */
+struct vn_wire_buf {
+	char *data;
+	size_t len, size;
+	size_t max; /* longest message taken */
+	size_t scanned;
+};
+void vn_wire_buf_release(struct vn_wire_buf *b);
+
+/* Read what is there into @b. Bytes read; 0: the other side closed; -EAGAIN; -EMSGSIZE when longer than @b->max. */
+ssize_t vn_wire_fill(struct vn_wire_buf *b, int fd);
+/* Take the first complete message: 0 with an object, -EAGAIN when none is complete, -EBADMSG when it is not JSON. */
+int vn_wire_take(struct vn_wire_buf *b, json_t **ret_msg, struct vn_err *err);
+/* Compact text of @msg, with its NUL counted in *@ret_len. Free it. */
+char *vn_wire_encode(const json_t *msg, size_t *ret_len);
+
+/* Client side. */
+struct vn_client {
+	int fd;
+	struct vn_wire_buf in;
+};
+/* VN_EXIT_NO_AGENT when nobody listens (with how to start it), VN_EXIT_DENIED when the socket refuses us. */
+int vn_client_open(const char *runtime_dir, bool observe, struct vn_client *ret_c, struct vn_err *err);
+void vn_client_release(struct vn_client *c);
+int vn_client_send(struct vn_client *c, const char *method, const json_t *parameters, bool more, struct vn_err *err);
+/*
+ * Next reply: its "parameters" (a new reference) and whether others follow. An error reply fills @err (exit, errno and
+ * text as the daemon gave them) and returns its -errno.
+ */
+int vn_client_receive(struct vn_client *c, json_t **ret_parameters, bool *ret_continues, struct vn_err *err);
+/* Send, and wait for the one reply. */
+int vn_client_call(struct vn_client *c, const char *method, const json_t *parameters, json_t **ret_parameters,
+		   struct vn_err *err);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The programs of the data path on veth: a port's enforcement point, the trunk's way into the engine, and delivery.
+ *
+ *   node -> vn_tc_port -> (not held) -> peer's host end
+ *                      -> (held) tr0 -> tr1: vn_xdp_trunk -> engine -> tr1 -> tr0: vn_tc_deliver -> peer's host end
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <stdbool.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include <maps/maps.bpf.h>
+#include "port_check.h"
+
+static __always_inline int vn_drop(__u32 number, __u32 reason)
+{
+	struct vn_port_drop *d = bpf_map_lookup_elem(&vn_port_drop, &number);
+
+	if (d && reason < VN_DROP_MAX)
+		__sync_fetch_and_add(&d->count[reason], 1);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline __u64 vn_segments(const struct __sk_buff *skb)
+{
+	return skb->gso_segs ?: 1;
+}
+
+static __always_inline void vn_count_in(__u32 number, const struct __sk_buff *skb, bool delivered)
+{
+	struct vn_port_ctr *c = bpf_map_lookup_elem(&vn_port_ctr, &number);
+	__u64 n = vn_segments(skb), len = skb->len;
+
+	if (!c)
+		return;
+	c->in_packets += n;
+	c->in_bytes += len;
+	if (delivered) {
+		c->out_packets += n;
+		c->out_bytes += len;
+	}
+}
+
+/* An engine that has not turned its loop for this long is dead or hung. The coarse clock may lag: signed comparison. */
+static __always_inline bool vn_engine_up(__u32 trunk)
+{
+	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+
+	return e &&
+	       (__s64)(bpf_ktime_get_coarse_ns() - *(volatile __u64 *)&e->heartbeat_ns) < (__s64)VN_ENGINE_STALE_NS;
+}
+
+/* Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. */
+static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 number)
+{
+	if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID), number))
+		return vn_drop(number, VN_DROP_MALFORMED);
+	return bpf_redirect(port->trunk_ifindex, 0);
+}
+
+/*
+ * clsact ingress of every port's host end; classid 0:N names the port. tc_classid is the filter's only on entry, and
+ * the skb's control block it stands in is what vlan_push uses: read it first.
+ */
+SEC("tc")
+int vn_tc_port(struct __sk_buff *skb)
+{
+	__u32 number = skb->tc_classid & 0xffff, flags;
+	const struct vn_port_cfg *port = bpf_map_lookup_elem(&vn_port, &number);
+	int reason;
+
+	if (!port)
+		return TC_ACT_SHOT;
+	flags = *(volatile const __u32 *)&port->flags;
+	if (!(flags & VN_PORT_ACTIVE))
+		return vn_drop(number, VN_DROP_INACTIVE);
+	reason = vn_port_check(skb, port);
+	if (reason != VN_PASS)
+		return vn_drop(number, reason);
+	if (flags & VN_PORT_HELD) {
+		if (vn_engine_up(port->trunk)) {
+			vn_count_in(number, skb, false);
+			return vn_hold(skb, port, number);
+		}
+		if (!(flags & VN_PORT_FAIL_OPEN))
+			return vn_drop(number, VN_DROP_ENGINE_DOWN);
+	}
+	vn_count_in(number, skb, true);
+	return bpf_redirect(port->peer_ifindex, 0);
+}
+
+/* clsact ingress of tr0: what the engine released. The slot is the outermost tag, which the kernel has untagged. */
+SEC("tc")
+int vn_tc_deliver(struct __sk_buff *skb)
+{
+	__u32 number = skb->vlan_tci & 0xffff, peer;
+	const struct vn_port_cfg *port;
+	struct vn_port_ctr *c;
+
+	if (!skb->vlan_present || skb->vlan_proto != bpf_htons(VN_SLOT_TPID))
+		return TC_ACT_SHOT;
+	port = bpf_map_lookup_elem(&vn_port, &number);
+	c = bpf_map_lookup_elem(&vn_port_ctr, &number);
+	if (!port || !c)
+		return TC_ACT_SHOT;
+	if (!(port->flags & VN_PORT_ACTIVE))
+		return vn_drop(number, VN_DROP_NO_PEER);
+	peer = port->peer_ifindex;
+	if (bpf_skb_vlan_pop(skb))
+		return vn_drop(number, VN_DROP_MALFORMED);
+	c->out_packets += 1;
+	c->out_bytes += skb->len;
+	return bpf_redirect(peer, 0);
+}
+
+/* tr1: frames on their way to the engine, each with its time of arrival and its slot in front. */
+SEC("xdp.frags")
+int vn_xdp_trunk(struct xdp_md *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+	const struct vn_port_cfg *port;
+	struct vn_trunk_meta *meta;
+	__u8 *data;
+	__u32 slot;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
+		return XDP_DROP;
+	data = (void *)(long)ctx->data;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) > (void *)data || data + ETH_HLEN + 4 > (__u8 *)(long)ctx->data_end)
+		return XDP_DROP;
+	if (*(__be16 *)(data + 12) != bpf_htons(VN_SLOT_TPID))
+		return XDP_DROP;
+	slot = bpf_ntohs(*(__be16 *)(data + 14));
+	meta->arrival_ns = now;
+	meta->slot = slot;
+	meta->len = bpf_xdp_get_buff_len(ctx) - 4;
+	port = bpf_map_lookup_elem(&vn_port, &slot);
+	return port ? bpf_redirect_map(&vn_xsk, port->trunk, XDP_DROP) : XDP_DROP;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The privileged half of an AF_XDP socket: creation and UMEM. Rings, mmap and bind are its user's. */
+#include "loader/loader.h"
+
+#include <fcntl.h>
+#include <linux/if_xdp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include <vnet/util.h>
+
+#ifndef AF_XDP
+#define AF_XDP 44
+#endif
+
+/* Multi-buffer AF_XDP (XDP_USE_SG) came with Linux 6.6; there is no way to ask but the version. */
+static bool have_sg(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname u;
+
+	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 6);
+}
+
+static int register_umem(int fd, int umem_fd, uint32_t chunks, uint32_t chunk_size)
+{
+	size_t len = (size_t)chunks * chunk_size;
+	struct xdp_umem_reg reg = {.len = len, .chunk_size = chunk_size};
+	int r = 0;
+
+	reg.addr = (uintptr_t)mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, umem_fd, 0);
+	if ((void *)(uintptr_t)reg.addr == MAP_FAILED)
+		return -errno;
+	if (setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &reg, sizeof(reg)) < 0)
+		r = -errno;
+	/* The kernel holds the pages; who works with them maps the memfd. */
+	munmap((void *)(uintptr_t)reg.addr, len);
+	return r;
+}
+
+int vn_xsk_create(uint32_t chunks, struct vn_xsk *ret_xsk, struct vn_err *err)
+{
+	cleanup_close int fd = -EBADF, umem = -EBADF;
+	bool sg = have_sg();
+	uint32_t chunk_size = sg ? 2048 : 4096;
+	int r;
+
+	fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, errno,
+			      "AF_XDP socket: %s (the kernel needs CONFIG_XDP_SOCKETS)", strerror(errno));
+	umem = memfd_create("vnet-umem", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (umem < 0 || ftruncate(umem, (off_t)chunks * chunk_size) < 0)
+		return vn_err_kernel(err, errno, "UMEM of %u chunks: %s", chunks, strerror(errno));
+	if (fcntl(umem, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return vn_err_kernel(err, errno, "sealing the UMEM: %s", strerror(errno));
+	r = register_umem(fd, umem, chunks, chunk_size);
+	if (r < 0)
+		return vn_err_kernel(
+			err, -r, "registering a UMEM of %u chunks of %u bytes: %s%s", chunks, chunk_size, strerror(-r),
+			r == -ENOBUFS || r == -EPERM ? " (RLIMIT_MEMLOCK: the agent needs CAP_IPC_LOCK)" : "");
+	*ret_xsk = (struct vn_xsk){
+		.fd = take_fd(&fd), .umem_fd = take_fd(&umem), .chunks = chunks, .chunk_size = chunk_size, .sg = sg};
+	return 0;
+}
+
+void vn_xsk_release(struct vn_xsk *x)
+{
+	vn_cleanup_close(&x->fd);
+	vn_cleanup_close(&x->umem_fd);
+	x->fd = x->umem_fd = -EBADF;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * Every map of the data path: its BTF definition. User space reaches them by maps/maps.h.
+ * All are pinned by the loader under the agent's directory and outlive daemon and engine. The per-port arrays get
+ * their size (the daemon's --max-ports) before they are created.
+ */
+#ifndef VNET_MAPS_MAPS_BPF_H
+#define VNET_MAPS_MAPS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include <vnet/abi_disc.h>
+#include <vnet/abi_engine.h>
+#include <vnet/abi_port.h>
+
+/* What a port may send and where it goes. Writer: daemon; readers: vn_tc_port, vn_tc_deliver. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VN_PORTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, struct vn_port_cfg);
+} vn_port SEC(".maps");
+
+/* Traffic of a port. Writers: vn_tc_port, vn_tc_deliver, each on its CPU; reader: daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, VN_PORTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, struct vn_port_ctr);
+} vn_port_ctr SEC(".maps");
+
+/* Drops of a port by reason. Writers: all programs (atomic); reader, and zeroed with the port: daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VN_PORTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, struct vn_port_drop);
+} vn_port_drop SEC(".maps");
+
+/* Disciplines by slot. Writer: daemon; reader: engine (by mmap), programs of ports that police. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VN_PORTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, struct vn_disc_slot);
+} vn_disc SEC(".maps");
+
+/* State and statistics by slot. Writer: the engine of the slot's trunk (by mmap); reader: daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VN_PORTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, struct vn_dir);
+} vn_dir SEC(".maps");
+
+/* Status and heartbeat by trunk. Writer: that trunk's engine; readers: vn_tc_port, daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VN_ENGINES_MAX);
+	__type(key, __u32);
+	__type(value, struct vn_engine);
+} vn_engine SEC(".maps");
+
+/* The engines' sockets by trunk. Writer: daemon; reader: vn_xdp_trunk. An entry goes with its socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, VN_ENGINES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} vn_xsk SEC(".maps");
+
+#endif

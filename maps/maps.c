@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+#include "maps/maps.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+
+#include <vnet/util.h>
+
+static int map_array(int fd, size_t elem, uint32_t n, int prot, void *ret_ptr)
+{
+	void *p = mmap(NULL, elem * n, prot, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*(void **)ret_ptr = p;
+	return 0;
+}
+
+int vn_maps_init(struct vn_maps *m)
+{
+	int r = libbpf_num_possible_cpus();
+
+	if (r < 0)
+		return r;
+	m->n_cpus = (uint32_t)r;
+	r = map_array(m->fd_port, sizeof(*m->port), m->max_ports, PROT_READ | PROT_WRITE, &m->port);
+	if (r < 0)
+		return r;
+	r = map_array(m->fd_drop, sizeof(*m->drop), m->max_ports, PROT_READ | PROT_WRITE, &m->drop);
+	if (r < 0)
+		return r;
+	r = map_array(m->fd_disc, sizeof(*m->disc), m->max_ports, PROT_READ | PROT_WRITE, &m->disc);
+	if (r < 0)
+		return r;
+	r = map_array(m->fd_dir, sizeof(*m->dir), m->max_ports, PROT_READ, &m->dir);
+	if (r < 0)
+		return r;
+	return map_array(m->fd_engine, sizeof(*m->engine), VN_ENGINES_MAX, PROT_READ | PROT_WRITE, &m->engine);
+}
+
+static void unmap_array(void *p, size_t elem, uint32_t n)
+{
+	if (p)
+		munmap(p, elem * n);
+}
+
+void vn_maps_release(struct vn_maps *m)
+{
+	int *fds[] = {&m->fd_port, &m->fd_ctr, &m->fd_drop, &m->fd_disc, &m->fd_dir, &m->fd_engine, &m->fd_xsk};
+
+	unmap_array(m->port, sizeof(*m->port), m->max_ports);
+	unmap_array(m->drop, sizeof(*m->drop), m->max_ports);
+	unmap_array(m->disc, sizeof(*m->disc), m->max_ports);
+	unmap_array(m->dir, sizeof(*m->dir), m->max_ports);
+	unmap_array(m->engine, sizeof(*m->engine), VN_ENGINES_MAX);
+	m->port = NULL;
+	m->drop = NULL;
+	m->disc = NULL;
+	m->dir = NULL;
+	m->engine = NULL;
+	for (size_t i = 0; i < VN_ARRAY_SIZE(fds); i++) {
+		vn_cleanup_close(fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+void vn_port_publish(struct vn_maps *m, uint32_t number, const struct vn_port_cfg *cfg)
+{
+	struct vn_port_cfg *port = &m->port[number];
+
+	/* Not active while the rest changes under a running program. */
+	__atomic_store_n(&port->flags, 0, __ATOMIC_RELEASE);
+	memcpy((uint8_t *)port + sizeof(port->flags), (const uint8_t *)cfg + sizeof(cfg->flags),
+	       sizeof(*cfg) - sizeof(cfg->flags));
+	__atomic_store_n(&port->flags, cfg->flags, __ATOMIC_RELEASE);
+}
+
+void vn_port_flags(struct vn_maps *m, uint32_t number, uint32_t set, uint32_t clear)
+{
+	uint32_t *flags = &m->port[number].flags;
+
+	__atomic_store_n(flags, (__atomic_load_n(flags, __ATOMIC_RELAXED) & ~clear) | set, __ATOMIC_RELEASE);
+}
+
+void vn_port_clear(struct vn_maps *m, uint32_t number)
+{
+	cleanup_free struct vn_port_ctr *zero = NULL;
+
+	vn_port_publish(m, number, &(struct vn_port_cfg){0});
+	memset(&m->drop[number], 0, sizeof(m->drop[number]));
+	zero = calloc(m->n_cpus, sizeof(*zero));
+	if (zero)
+		bpf_map_update_elem(m->fd_ctr, &number, zero, BPF_ANY);
+}
+
+int vn_port_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_port_ctr *ret_sum)
+{
+	cleanup_free struct vn_port_ctr *per_cpu = calloc(m->n_cpus, sizeof(*per_cpu));
+	struct vn_port_ctr sum = {0};
+
+	if (!per_cpu)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(m->fd_ctr, &number, per_cpu) < 0)
+		return -errno;
+	for (uint32_t i = 0; i < m->n_cpus; i++) {
+		sum.in_packets += per_cpu[i].in_packets;
+		sum.in_bytes += per_cpu[i].in_bytes;
+		sum.out_packets += per_cpu[i].out_packets;
+		sum.out_bytes += per_cpu[i].out_bytes;
+	}
+	*ret_sum = sum;
+	return 0;
+}
+
+void vn_disc_write(struct vn_maps *m, uint32_t slot, const struct vn_disc *d)
+{
+	struct vn_disc_slot *s = &m->disc[slot];
+	uint32_t seq = __atomic_load_n(&s->seq, __ATOMIC_RELAXED) | 1;
+
+	/* Odd even when an earlier writer died between the two stores. */
+	__atomic_store_n(&s->seq, seq, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	memcpy(&s->disc, d, sizeof(s->disc));
+	__atomic_store_n(&s->seq, seq + 1, __ATOMIC_RELEASE);
+}
+
+void vn_disc_read(const struct vn_maps *m, uint32_t slot, struct vn_disc *ret_disc, uint32_t *ret_gen)
+{
+	/* Its only writer is this process. */
+	*ret_disc = m->disc[slot].disc;
+	if (ret_gen)
+		*ret_gen = m->disc[slot].gen;
+}
+
+void vn_disc_renew(struct vn_maps *m, uint32_t slot)
+{
+	__atomic_fetch_add(&m->disc[slot].gen, 1, __ATOMIC_RELEASE);
+}
+
+void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir)
+{
+	if (__atomic_load_n(&m->dir[slot].gen, __ATOMIC_ACQUIRE) == m->disc[slot].gen)
+		*ret_dir = m->dir[slot];
+	else
+		*ret_dir = (struct vn_dir){.gen = m->disc[slot].gen};
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The real programs on packet fixtures by BPF_PROG_TEST_RUN: every verdict, every drop reason and its counter. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <loader/loader.h>
+#include <vnet/util.h>
+
+#include "fixtures.h"
+
+#define PIN  VN_PIN_DEFAULT "-test"
+#define PORT 0 /* BPF_PROG_TEST_RUN cannot set tc_classid: the port under test is number 0 */
+
+static const uint8_t mac_a[6] = {2, 0, 0, 0, 0, 0xaa}, mac_x[6] = {2, 0, 0, 0, 0, 0xee};
+static struct vn_dp dp;
+
+/* A private bpffs: nothing of the machine is touched, and it is gone with the process. */
+static int setup(void **state)
+{
+	struct vn_err err = {0};
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("bpf", VN_BPFFS, "bpf", 0, NULL) < 0 || vn_dp_open(PIN, 64, &dp, &err) < 0) {
+		print_error("%s %s\n", err.text, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct vn_err err = {0};
+
+	vn_dp_release(&dp);
+	return vn_dp_unpin(PIN, &err);
+}
+
+static struct vn_port_cfg port_a(uint8_t isolation)
+{
+	struct vn_port_cfg cfg = {
+		.flags = VN_PORT_ACTIVE, .peer_ifindex = 77, .trunk_ifindex = 88, .ifindex = 1, .isolation = isolation};
+
+	memcpy(cfg.mac, mac_a, 6);
+	inet_pton(AF_INET, "10.0.0.1", &cfg.src4[0].addr);
+	inet_pton(AF_INET, "192.168.0.0", &cfg.src4[1].addr);
+	cfg.src4[0].mask = 0xffffffff;
+	cfg.src4[1].mask = htonl(0xffff0000);
+	cfg.n_own4 = 1;
+	cfg.n_src4 = 2;
+	inet_pton(AF_INET6, "fd00::1", cfg.src6[0].addr);
+	memset(cfg.src6[0].mask, 0xff, 16);
+	cfg.n_own6 = cfg.n_src6 = 1;
+	return cfg;
+}
+
+static int run_tc(int fd, const struct pkt *p, struct __sk_buff *ctx)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = p->data, .data_size_in = p->len, .ctx_in = ctx,
+		    .ctx_size_in = ctx ? sizeof(*ctx) : 0, .repeat = 1);
+
+	assert_int_equal(bpf_prog_test_run_opts(fd, &o), 0);
+	return (int)o.retval;
+}
+
+/* The frame passes, or is dropped for exactly @reason. */
+static void check_port(const struct vn_port_cfg *cfg, const struct pkt *p, unsigned int reason)
+{
+	struct vn_port_ctr before, after;
+	struct vn_port_drop drops;
+	int action;
+
+	vn_port_clear(&dp.maps, PORT);
+	vn_port_publish(&dp.maps, PORT, cfg);
+	assert_int_equal(vn_port_ctr_read(&dp.maps, PORT, &before), 0);
+	action = run_tc(dp.fd_tc_port, p, NULL);
+	assert_int_equal(vn_port_ctr_read(&dp.maps, PORT, &after), 0);
+	drops = dp.maps.drop[PORT];
+	if (reason == VN_PASS) {
+		assert_int_equal(action, TC_ACT_REDIRECT);
+		assert_int_equal(after.in_packets - before.in_packets, 1);
+		assert_int_equal(after.in_bytes - before.in_bytes, p->len);
+	} else {
+		assert_int_equal(action, TC_ACT_SHOT);
+		assert_int_equal(after.in_packets, before.in_packets);
+	}
+	for (unsigned int i = 0; i < VN_DROP_MAX; i++)
+		assert_int_equal(drops.count[i], i == reason);
+}
+
+static void test_source_mac(void **state)
+{
+	struct vn_port_cfg mac = port_a(VN_ISOLATION_MAC), off = port_a(VN_ISOLATION_OFF);
+	struct pkt good = {0}, bad = {0};
+
+	put_eth(&good, mac_a, ETH_P_IP), put_udp4(&good, "10.9.9.9", "10.0.0.2");
+	put_eth(&bad, mac_x, ETH_P_IP), put_udp4(&bad, "10.0.0.1", "10.0.0.2");
+	check_port(&mac, &good, VN_PASS);
+	check_port(&mac, &bad, VN_DROP_MAC_SPOOF);
+	check_port(&off, &bad, VN_PASS);
+	off.flags = 0;
+	check_port(&off, &good, VN_DROP_INACTIVE);
+}
+
+static void test_source_ip4(void **state)
+{
+	struct vn_port_cfg ip = port_a(VN_ISOLATION_IP);
+	static const struct {
+		const char *src;
+		unsigned int reason;
+	} cases[] = {{"10.0.0.1", VN_PASS},
+		     {"192.168.77.1", VN_PASS},
+		     {"0.0.0.0", VN_PASS},
+		     {"10.0.0.2", VN_DROP_IP_SPOOF},
+		     {"192.169.0.1", VN_DROP_IP_SPOOF}};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
+		struct pkt p = {0};
+
+		put_eth(&p, mac_a, ETH_P_IP), put_udp4(&p, cases[i].src, "10.0.0.2");
+		check_port(&ip, &p, cases[i].reason);
+	}
+}
+
+static void test_arp(void **state)
+{
+	struct vn_port_cfg mac = port_a(VN_ISOLATION_MAC), ip = port_a(VN_ISOLATION_IP);
+	struct pkt own = {0}, other_ip = {0}, other_mac = {0}, probe = {0}, cut = {0};
+
+	put_eth(&own, mac_a, ETH_P_ARP), put_arp(&own, mac_a, "10.0.0.1");
+	put_eth(&other_ip, mac_a, ETH_P_ARP), put_arp(&other_ip, mac_a, "192.168.0.1");
+	put_eth(&other_mac, mac_a, ETH_P_ARP), put_arp(&other_mac, mac_x, "10.0.0.1");
+	put_eth(&probe, mac_a, ETH_P_ARP), put_arp(&probe, mac_a, "0.0.0.0");
+	put_eth(&cut, mac_a, ETH_P_ARP), put16(&cut, 1);
+	check_port(&ip, &own, VN_PASS);
+	check_port(&mac, &other_ip, VN_PASS);
+	check_port(&ip, &other_ip, VN_DROP_ARP_SPOOF); /* a prefix it forwards for is not its own address */
+	check_port(&mac, &other_mac, VN_DROP_ARP_SPOOF);
+	check_port(&ip, &probe, VN_PASS);
+	check_port(&mac, &cut, VN_DROP_MALFORMED);
+}
+
+static void nd_frame(struct pkt *p, const char *src, uint8_t type, const char *target, const uint8_t *mac)
+{
+	put_eth(p, mac_a, ETH_P_IPV6);
+	put_ip6_head(p, src, "ff02::1", 58, 32);
+	put_nd(p, type, target, type == 135 ? 1 : 2, mac);
+}
+
+static void test_nd(void **state)
+{
+	struct vn_port_cfg mac = port_a(VN_ISOLATION_MAC), ip = port_a(VN_ISOLATION_IP);
+	struct pkt own = {0}, ll = {0}, stolen = {0}, foreign_mac = {0}, ra = {0}, spoof = {0}, hidden = {0},
+		   deep = {0};
+
+	nd_frame(&own, "fd00::1", 136, "fd00::1", mac_a);
+	nd_frame(&ll, "fe80::00ff:fe00:00aa", 135, "fd00::2", mac_a);
+	nd_frame(&stolen, "fd00::1", 136, "fd00::2", mac_a);
+	nd_frame(&foreign_mac, "fd00::1", 135, "fd00::2", mac_x);
+	nd_frame(&ra, "fd00::1", 134, "fd00::1", mac_a);
+	nd_frame(&spoof, "fd00::2", 135, "fd00::3", mac_a);
+	check_port(&ip, &own, VN_PASS);
+	check_port(&ip, &ll, VN_PASS);
+	check_port(&ip, &stolen, VN_DROP_ND_SPOOF);
+	check_port(&mac, &stolen, VN_PASS);
+	check_port(&mac, &foreign_mac, VN_DROP_ND_SPOOF);
+	check_port(&ip, &ra, VN_DROP_ND_SPOOF);
+	check_port(&mac, &ra, VN_PASS);
+	check_port(&ip, &spoof, VN_DROP_IP_SPOOF);
+
+	/* The same theft behind a destination-options header, and behind more of them than anyone sends. */
+	put_eth(&hidden, mac_a, ETH_P_IPV6), put_ip6_head(&hidden, "fd00::1", "ff02::1", 60, 40);
+	put8(&hidden, 58), put8(&hidden, 0), put16(&hidden, 0x0104), put16(&hidden, 0), put16(&hidden, 0);
+	put_nd(&hidden, 136, "fd00::2", 2, mac_a);
+	check_port(&ip, &hidden, VN_DROP_ND_SPOOF);
+	put_eth(&deep, mac_a, ETH_P_IPV6), put_ip6_head(&deep, "fd00::1", "ff02::1", 60, 80);
+	for (int i = 0; i < 6; i++)
+		put8(&deep, 60), put8(&deep, 0), put16(&deep, 0x0104), put16(&deep, 0), put16(&deep, 0);
+	check_port(&ip, &deep, VN_DROP_MALFORMED);
+}
+
+static void test_vlan(void **state)
+{
+	struct vn_port_cfg any = port_a(VN_ISOLATION_MAC), list = any, none = any, ip = port_a(VN_ISOLATION_IP);
+	struct pkt tag100 = {0}, tag200 = {0}, qinq = {0}, plain = {0}, triple = {0}, spoof = {0};
+
+	list.flags |= VN_PORT_VLAN_LIST;
+	list.vlans[0] = 100;
+	list.n_vlans = 1;
+	none.flags |= VN_PORT_VLAN_LIST;
+	put_eth(&plain, mac_a, ETH_P_IP), put_udp4(&plain, "10.0.0.1", "10.0.0.2");
+	put_eth(&tag100, mac_a, ETH_P_8021Q), put_tag(&tag100, 0x6000 | 100, ETH_P_IP),
+		put_udp4(&tag100, "10.0.0.1", "10.0.0.2");
+	put_eth(&tag200, mac_a, ETH_P_8021Q), put_tag(&tag200, 200, ETH_P_IP),
+		put_udp4(&tag200, "10.0.0.1", "10.0.0.2");
+	put_eth(&qinq, mac_a, ETH_P_8021AD), put_tag(&qinq, 200, ETH_P_8021Q), put_tag(&qinq, 100, ETH_P_IP);
+	put_udp4(&qinq, "10.0.0.1", "10.0.0.2");
+	put_eth(&spoof, mac_a, ETH_P_8021Q), put_tag(&spoof, 100, ETH_P_IP), put_udp4(&spoof, "10.0.0.7", "10.0.0.2");
+	put_eth(&triple, mac_a, ETH_P_8021AD);
+	for (int i = 0; i < 3; i++)
+		put_tag(&triple, 100, ETH_P_8021Q);
+	put_tag(&triple, 100, ETH_P_IP), put_udp4(&triple, "10.0.0.7", "10.0.0.2");
+	check_port(&any, &tag200, VN_PASS);
+	check_port(&any, &qinq, VN_PASS);
+	check_port(&any, &triple, VN_PASS);
+	check_port(&list, &plain, VN_PASS);
+	check_port(&list, &tag100, VN_PASS);
+	check_port(&list, &tag200, VN_DROP_VLAN);
+	check_port(&list, &qinq, VN_DROP_VLAN);
+	check_port(&none, &tag100, VN_DROP_VLAN);
+	check_port(&none, &plain, VN_PASS);
+	check_port(&ip, &spoof, VN_DROP_IP_SPOOF);   /* behind a tag is no hiding place */
+	check_port(&ip, &triple, VN_DROP_MALFORMED); /* nor behind more tags than are looked behind */
+}
+
+static void test_held(void **state)
+{
+	struct vn_port_cfg held = port_a(VN_ISOLATION_MAC);
+	struct pkt p = {0};
+
+	put_eth(&p, mac_a, ETH_P_IP), put_udp4(&p, "10.0.0.1", "10.0.0.2");
+	held.flags |= VN_PORT_HELD;
+	dp.maps.engine[0].heartbeat_ns = vn_now_ns();
+	check_port(&held, &p, VN_PASS);
+	dp.maps.engine[0].heartbeat_ns = vn_now_ns() + 3 * VN_NSEC_PER_MSEC; /* ahead of the coarse clock: no wrap */
+	check_port(&held, &p, VN_PASS);
+	dp.maps.engine[0].heartbeat_ns = vn_now_ns() - 2 * VN_ENGINE_STALE_NS;
+	check_port(&held, &p, VN_DROP_ENGINE_DOWN);
+	held.flags |= VN_PORT_FAIL_OPEN;
+	check_port(&held, &p, VN_PASS);
+}
+
+static void test_deliver(void **state)
+{
+	struct vn_port_cfg cfg = port_a(VN_ISOLATION_MAC);
+	struct pkt plain = {0};
+
+	vn_port_clear(&dp.maps, 5);
+	put_eth(&plain, mac_a, ETH_P_IP), put_udp4(&plain, "10.0.0.1", "10.0.0.2");
+	assert_int_equal(run_tc(dp.fd_tc_deliver, &plain, NULL), TC_ACT_SHOT);
+	vn_port_publish(&dp.maps, 5, &cfg);
+	assert_int_equal(run_tc(dp.fd_tc_deliver, &plain, NULL), TC_ACT_SHOT); /* no tag: nobody's */
+}
+
+static void test_trunk(void **state)
+{
+	struct pkt p = {0}, untagged = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = p.data, .repeat = 1);
+	uint64_t before = vn_now_ns();
+
+	put_eth(&p, mac_a, VN_SLOT_TPID), put_tag(&p, 5, ETH_P_IP), put_udp4(&p, "10.0.0.1", "10.0.0.2");
+	put_eth(&untagged, mac_a, ETH_P_IP), put_udp4(&untagged, "10.0.0.1", "10.0.0.2");
+	o.data_size_in = p.len;
+	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_trunk, &o), 0);
+	assert_int_equal(o.retval, XDP_DROP); /* no engine's socket in the map: fails closed */
+	o.data_in = untagged.data;
+	o.data_size_in = untagged.len;
+	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_trunk, &o), 0);
+	assert_int_equal(o.retval, XDP_DROP);
+	assert_true(vn_now_ns() > before);
+}
+
+static void test_adopt(void **state)
+{
+	struct vn_err err = {0};
+	struct vn_dp again;
+
+	vn_port_flags(&dp.maps, 9, VN_PORT_FAIL_OPEN, 0);
+	assert_int_equal(vn_dp_open(PIN, 4096, &again, &err), 0);
+	assert_true(again.adopted);
+	assert_int_equal(again.maps.max_ports, 64); /* what runs wins over what is asked */
+	assert_int_equal(again.maps.port[9].flags, VN_PORT_FAIL_OPEN);
+	vn_dp_release(&again);
+}
+
+static void test_disc_seqlock(void **state)
+{
+	struct vn_disc d = {.delay_ns = 5, .key = 9}, got;
+	uint32_t gen, gen2;
+
+	vn_disc_write(&dp.maps, 7, &d);
+	assert_int_equal(dp.maps.disc[7].seq & 1, 0);
+	vn_disc_read(&dp.maps, 7, &got, &gen);
+	assert_memory_equal(&got, &d, sizeof(d));
+	dp.maps.disc[7].seq |= 1; /* a writer that died half way */
+	vn_disc_write(&dp.maps, 7, &d);
+	assert_int_equal(dp.maps.disc[7].seq & 1, 0);
+	vn_disc_renew(&dp.maps, 7);
+	vn_disc_read(&dp.maps, 7, &got, &gen2);
+	assert_int_equal(gen2, gen + 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_source_mac),   cmocka_unit_test(test_source_ip4), cmocka_unit_test(test_arp),
+		cmocka_unit_test(test_nd),           cmocka_unit_test(test_vlan),       cmocka_unit_test(test_held),
+		cmocka_unit_test(test_deliver),      cmocka_unit_test(test_trunk),      cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_disc_seqlock),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
