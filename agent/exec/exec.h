@@ -13,6 +13,7 @@
 #define VN_NETNS_DIR "/run/netns"
 #define VN_FABRIC_NAME "vnet-fabric"
 #define VN_TRUNK_MTU 9216
+#define VN_PORT_IFNAME "vp%u" /* host end of port number %u */
 
 /* The agent's own namespace and what stands in it. */
 struct vn_fabric {

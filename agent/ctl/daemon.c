@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `vnet-agent daemon`: start, adopt, serve, leave traffic running. */
+#include "ctl/daemon.h"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include <vnet/util.h>
+
+#include "cli/cli.h"
+
+#define TICK_MS 100
+/* The engine's own identity when there is no user of its name: from the range nobody hands out by hand. */
+#define ENGINE_USER     "vnet-engine"
+#define ENGINE_UID_BARE 64611
+
+void vn_log(const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "vnet-agent: %s\n", text);
+}
+
+void vn_event(struct vn_daemon *d, json_t *event)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (event) {
+		json_object_set_new(event, "time_ns",
+				    json_integer(ts.tv_sec * (json_int_t)VN_NSEC_PER_SEC + ts.tv_nsec));
+		vn_server_event(&d->server, event);
+	}
+	json_decref(event);
+}
+
+/* --- requests
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static int op_monitor(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err)
+{
+	c->monitor = true;
+	*ret_reply = json_pack("{s:s}", "event", "start");
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+static const struct {
+	const char *name;
+	int (*op)(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err);
+	bool observe; /* changes nothing: the read-only socket takes it */
+	bool plans;   /* works on plans: waits while one is being executed */
+} methods[] = {
+	{"vnet.info", vn_op_info, true, false},
+	{"vnet.topology.plan", vn_op_topology_plan, false, true},
+	{"vnet.topology.apply", vn_op_topology_apply, false, true},
+	{"vnet.topology.delete", vn_op_topology_delete, false, true},
+	{"vnet.topology.show", vn_op_topology_show, true, false},
+	{"vnet.node.show", vn_op_node_show, true, false},
+	{"vnet.link.show", vn_op_link_show, true, false},
+	{"vnet.link.set", vn_op_link_set, false, false},
+	{"vnet.monitor", op_monitor, true, false},
+};
+
+static int dispatch(struct vn_daemon *d, struct vn_conn *c, const json_t *request, json_t **ret_reply,
+		    struct vn_err *err)
+{
+	const char *method = json_string_value(json_object_get(request, "method"));
+	json_t *params = json_object_get(request, "parameters");
+
+	if (!method)
+		return vn_err_usage(err, "the request names no method");
+	if (params && !json_is_object(params) && !json_is_null(params))
+		return vn_err_usage(err, "%.64s: 'parameters' is not an object", method);
+	for (size_t i = 0; i < VN_ARRAY_SIZE(methods); i++) {
+		if (strcmp(method, methods[i].name) != 0)
+			continue;
+		if (c->observe && !methods[i].observe)
+			return vn_err(err, VN_EXIT_DENIED, EACCES, "%s: not on the read-only socket: use %s/%s", method,
+				      d->opts.runtime_dir, VN_SOCK_CONTROL);
+		if (methods[i].plans && d->busy)
+			return -EBUSY;
+		return methods[i].op(d, c, params, ret_reply, err);
+	}
+	return vn_err_usage(err, "no method '%.64s'", method);
+}
+
+static int on_request(void *arg, struct vn_conn *c, const json_t *request)
+{
+	struct vn_daemon *d = arg;
+	struct vn_err err = {0};
+	json_t *reply = NULL;
+	int r = dispatch(d, c, request, &reply, &err);
+
+	if (r == -EBUSY && !err.err)
+		return -EBUSY;
+	if (r < 0 || !reply) {
+		if (!err.err)
+			vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
+		vn_conn_error(c, &err);
+		return 0;
+	}
+	vn_conn_reply(c, reply, c->monitor);
+	return 0;
+}
+
+/* --- the engine
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static void on_engine(void *arg, const char *what)
+{
+	struct vn_daemon *d = arg;
+
+	vn_log("engine %u: %s%s", d->engine.trunk, what, d->engine.pid ? "" : ", held links drop until it is back");
+	vn_event(d, json_pack("{s:s, s:s, s:i, s:i}", "event", "engine", "what", what, "trunk", (int)d->engine.trunk,
+			      "pid", (int)d->engine.pid));
+}
+
+static int engine_identity(struct vn_daemon *d, struct vn_err *err)
+{
+	const char *name = d->opts.engine_user ? d->opts.engine_user : ENGINE_USER;
+	const struct passwd *pw = getpwnam(name);
+
+	if (pw) {
+		d->engine.uid = pw->pw_uid;
+		d->engine.gid = pw->pw_gid;
+	} else if (!d->opts.engine_user) {
+		d->engine.uid = d->engine.gid = ENGINE_UID_BARE;
+	} else {
+		return vn_err_usage(err, "--engine-user: no user '%s'", name);
+	}
+	return d->engine.uid == 0 ? vn_err_usage(err, "--engine-user: the engine does not run as root") : 0;
+}
+
+/* --- start
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+/* One daemon per runtime directory: the lock goes with the process, whatever kills it. */
+static int take_lock(struct vn_daemon *d, struct vn_err *err)
+{
+	char path[256], pid[16] = "?";
+	ssize_t n;
+
+	if (mkdir(d->opts.runtime_dir, 0755) < 0 && errno != EEXIST)
+		return vn_err_kernel(err, errno, "mkdir %s: %s", d->opts.runtime_dir, strerror(errno));
+	if (snprintf(path, sizeof(path), "%s/daemon.lock", d->opts.runtime_dir) >= (int)sizeof(path))
+		return vn_err_usage(err, "--runtime-dir: too long");
+	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (d->lock_fd < 0)
+		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		n = read(d->lock_fd, pid, sizeof(pid) - 1);
+		pid[n > 0 ? strcspn(pid, "\n") : 0] = 0;
+		return vn_err_usage(
+			err,
+			"another daemon (pid %s) already serves %s: stop it, or give this one its own --runtime-dir "
+			"and --pin-dir",
+			pid, d->opts.runtime_dir);
+	}
+	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	if (ftruncate(d->lock_fd, 0) < 0 || pwrite(d->lock_fd, pid, (size_t)n, 0) < 0)
+		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* Only what the work needs (vnet-agent(8), PRIVILEGES). */
+static int drop_privileges(struct vn_err *err)
+{
+	static const unsigned int keep[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_IPC_LOCK, CAP_SYS_NICE,
+					    CAP_KILL,      CAP_SETUID,  CAP_SETGID,    CAP_BPF,      CAP_PERFMON};
+
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < VN_ARRAY_SIZE(keep); i++)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, keep[i]);
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return vn_err_kernel(err, EPERM, "dropping capabilities: not permitted: is the daemon run by root?");
+	return 0;
+}
+
+static int control_group(const struct vn_daemon *d, gid_t *ret_gid, struct vn_err *err)
+{
+	const struct group *gr = getgrnam(d->opts.socket_group ? d->opts.socket_group : "vnet");
+
+	if (!gr && d->opts.socket_group)
+		return vn_err_usage(err, "--socket-group: no group '%s'", d->opts.socket_group);
+	*ret_gid = gr ? gr->gr_gid : 0;
+	return 0;
+}
+
+static int daemon_open(struct vn_daemon *d, struct vn_err *err)
+{
+	gid_t group = 0;
+	int r;
+
+	r = take_lock(d, err);
+	if (r == 0)
+		r = control_group(d, &group, err);
+	if (r == 0)
+		r = engine_identity(d, err);
+	if (r == 0)
+		r = vn_loop_init(&d->loop);
+	if (r == 0)
+		r = vn_dp_open(d->opts.pin_dir, d->opts.max_ports, &d->dp, err);
+	if (r < 0)
+		return r;
+	d->ports_used = calloc(d->dp.maps.max_ports / 64 + 1, sizeof(*d->ports_used));
+	if (!d->ports_used)
+		return -ENOMEM;
+	r = vn_fabric_open(&d->fabric, &d->dp, err);
+	if (r == 0 && !d->dp.adopted)
+		r = vn_fabric_refresh(&d->fabric, err);
+	/* The engine before the links: what a crash interrupted is mended with frames already flowing. */
+	if (r == 0)
+		r = vn_supervisor_open(&d->engine, err);
+	if (r == 0)
+		r = vn_state_adopt(d, err);
+	if (r == 0)
+		r = vn_running_watch(d, err);
+	/* Clients last: who is answered sees everything in order. */
+	if (r == 0)
+		r = vn_server_open(&d->server, &d->loop, d->opts.runtime_dir, group, on_request, d, err);
+	if (r == 0)
+		r = drop_privileges(err);
+	return r;
+}
+
+static void daemon_release(struct vn_daemon *d)
+{
+	vn_server_close(&d->server);
+	/* With nothing running there is nothing to hold for: leave no trace. Otherwise the network goes on without us.
+	 */
+	if (d->n_running == 0 && d->stop)
+		vn_supervisor_stop(&d->engine);
+	vn_supervisor_close(&d->engine);
+	if (d->n_running == 0 && d->stop) {
+		struct vn_err err = {0};
+
+		if (vn_fabric_destroy(&err) < 0 || vn_dp_unpin(d->opts.pin_dir, &err) < 0)
+			vn_log("%s", err.text);
+		vn_state_wipe(d);
+	}
+	while (d->n_running)
+		vn_running_replace(d, d->running[0].topo->name, NULL);
+	free(d->running);
+	free(d->ports_used);
+	vn_cleanup_close(&d->links.fd);
+	vn_fabric_release(&d->fabric);
+	vn_dp_release(&d->dp);
+	vn_loop_release(&d->loop);
+	vn_cleanup_close(&d->lock_fd);
+}
+
+/* --- the loop
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void on_tick(void *arg, uint32_t events)
+{
+	struct vn_daemon *d = arg;
+
+	vn_supervisor_tick(&d->engine);
+}
+
+struct tick_source {
+	struct vn_source source;
+	struct vn_daemon *d;
+};
+
+static void on_timer(void *arg, uint32_t events)
+{
+	struct tick_source *t = arg;
+	uint64_t n;
+
+	if (read(t->source.fd, &n, sizeof(n)) == sizeof(n))
+		on_tick(t->d, events);
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct tick_source *t = arg;
+	struct signalfd_siginfo si;
+
+	if (read(t->source.fd, &si, sizeof(si)) == sizeof(si))
+		t->d->stop = true;
+}
+
+static int add_signals(struct tick_source *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	s->source =
+		(struct vn_source){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .handle = on_signal, .arg = s};
+	return s->source.fd < 0 ? -errno : vn_loop_add(&s->d->loop, &s->source, EPOLLIN);
+}
+
+static int add_timer(struct tick_source *t)
+{
+	struct itimerspec its = {.it_interval.tv_nsec = TICK_MS * 1000000L, .it_value.tv_nsec = TICK_MS * 1000000L};
+
+	t->source = (struct vn_source){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), .handle = on_timer, .arg = t};
+	if (t->source.fd < 0 || timerfd_settime(t->source.fd, 0, &its, NULL) < 0)
+		return -errno;
+	return vn_loop_add(&t->d->loop, &t->source, EPOLLIN);
+}
+
+/* sd_notify(3), when a service manager waits for it. */
+static void notify_ready(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	cleanup_close int fd = -EBADF;
+	size_t len = path ? strlen(path) : 0;
+
+	if (len < 2 || len >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path, len);
+	if (addr.sun_path[0] == '@')
+		addr.sun_path[0] = 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&addr,
+		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+}
+
+static int serve(struct vn_daemon *d, struct vn_err *err)
+{
+	struct tick_source timer = {.d = d}, signals = {.d = d};
+	int r = add_signals(&signals);
+
+	if (r == 0)
+		r = add_timer(&timer);
+	if (r < 0)
+		return vn_err_kernel(err, -r, "event loop: %s", strerror(-r));
+	vn_log("ready on %s/%s (%zu topologies, %u ports)", d->opts.runtime_dir, VN_SOCK_CONTROL, d->n_running,
+	       d->dp.maps.max_ports);
+	notify_ready();
+	while (!d->stop) {
+		r = vn_loop_turn(&d->loop, -1);
+		if (r < 0)
+			return vn_err_kernel(err, -r, "event loop: %s", strerror(-r));
+		vn_server_resume(&d->server);
+		vn_server_reap(&d->server);
+	}
+	vn_loop_remove(&d->loop, &timer.source);
+	vn_loop_remove(&d->loop, &signals.source);
+	vn_cleanup_close(&timer.source.fd);
+	vn_cleanup_close(&signals.source.fd);
+	return 0;
+}
+
+/* --- options
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
+
+static int number(const char *option, const char *s, unsigned long min, unsigned long max, unsigned long *ret,
+		  struct vn_err *err)
+{
+	char *end;
+	unsigned long v;
+
+	errno = 0;
+	v = strtoul(s, &end, 10);
+	if (errno || end == s || *end || *s == '-' || v < min || v > max)
+		return vn_err_usage(err, "%s: '%s' is not a number from %lu to %lu", option, s, min, max);
+	*ret = v;
+	return 0;
+}
+
+/* Beside our own executable when run from a build tree, else where `make install` puts it. */
+static const char *default_engine(char *buf, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", buf, size - sizeof("vnet-engine"));
+	char *slash;
+
+	if (n > 0) {
+		buf[n] = 0;
+		slash = strrchr(buf, '/');
+		if (slash) {
+			memcpy(slash + 1, "vnet-engine", sizeof("vnet-engine"));
+			if (access(buf, X_OK) == 0)
+				return buf;
+		}
+	}
+	return VN_LIBEXECDIR "/vnet-engine";
+}
+
+static const char usage[] =
+	"usage: vnet-agent daemon [--runtime-dir DIR] [--pin-dir DIR] [--max-ports N] [--engine PATH]\n"
+	"                         [--engine-user NAME] [--engine-cpu N] [--socket-group NAME]\n";
+
+static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_err *err)
+{
+	static const struct option options[] = {
+		{"runtime-dir", required_argument, NULL, 'r'},
+		{"pin-dir", required_argument, NULL, 'p'},
+		{"max-ports", required_argument, NULL, 'm'},
+		{"engine", required_argument, NULL, 'e'},
+		{"engine-user", required_argument, NULL, 'u'},
+		{"engine-cpu", required_argument, NULL, 'c'},
+		{"socket-group", required_argument, NULL, 'g'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	unsigned long v;
+	int c, r;
+
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+		switch (c) {
+		case 'r':
+			d->opts.runtime_dir = optarg;
+			break;
+		case 'p':
+			d->opts.pin_dir = optarg;
+			break;
+		case 'm':
+			r = number("--max-ports", optarg, 2, VN_PORTS_MAX, &v, err);
+			if (r < 0)
+				return r;
+			d->opts.max_ports = (uint32_t)v;
+			break;
+		case 'e':
+			d->opts.engine_path = optarg;
+			break;
+		case 'u':
+			d->opts.engine_user = optarg;
+			break;
+		case 'c':
+			r = number("--engine-cpu", optarg, 0, CPU_SETSIZE - 1, &v, err);
+			if (r < 0)
+				return r;
+			d->opts.engine_cpu = (int)v;
+			break;
+		case 'g':
+			d->opts.socket_group = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(VN_EXIT_OK);
+		default:
+			fputs(usage, stderr);
+			return vn_err_usage(err, "daemon: unknown option");
+		}
+	}
+	return optind < argc ? vn_err_usage(err, "daemon: '%s' is no option", argv[optind]) : 0;
+}
+
+int vn_daemon_main(int argc, char *argv[])
+{
+	static char engine[PATH_MAX];
+	struct vn_daemon d = {
+		.opts = {.runtime_dir = VN_RUNTIME_DIR,
+			 .pin_dir = VN_PIN_DEFAULT,
+			 .max_ports = VN_PORTS_DEFAULT,
+			 .engine_cpu = -1},
+		.loop.epfd = -EBADF,
+		.lock_fd = -EBADF,
+		.links.fd = -EBADF,
+		.dp = {.maps = VN_MAPS_INIT, .fd_tc_port = -1, .fd_tc_deliver = -1, .fd_xdp_trunk = -1},
+		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF},
+		.start_ns = vn_now_ns(),
+		.next_port = 1,
+	};
+	struct vn_err err = {0};
+	int r;
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(d.server.listeners); i++)
+		d.server.listeners[i].source.fd = -EBADF;
+	d.opts.engine_path = default_engine(engine, sizeof(engine));
+	r = parse_options(&d, argc, argv, &err);
+	if (r == 0 && geteuid() != 0)
+		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
+			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");
+	d.engine = (struct vn_supervisor){.loop = &d.loop,
+					  .fabric = &d.fabric,
+					  .path = d.opts.engine_path,
+					  .runtime_dir = d.opts.runtime_dir,
+					  .cpu = d.opts.engine_cpu,
+					  .pidfd.fd = -EBADF,
+					  .changed = on_engine,
+					  .arg = &d};
+	d.server.loop = &d.loop;
+	if (r == 0)
+		r = daemon_open(&d, &err);
+	if (r == 0)
+		r = serve(&d, &err);
+	if (r < 0) {
+		if (!err.err)
+			vn_err_kernel(&err, -r, "daemon: %s", strerror(-r));
+		vn_log("%s", err.text);
+	}
+	daemon_release(&d);
+	return r < 0 ? (int)err.exit : VN_EXIT_OK;
+}

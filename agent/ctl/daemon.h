@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The daemon's inside: what its files share. One thread; everything happens in the loop. */
+#ifndef VNET_CTL_DAEMON_H
+#define VNET_CTL_DAEMON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <vnet/util.h>
+
+#include "ctl/loop.h"
+#include "ctl/server.h"
+#include "ctl/supervisor.h"
+#include "exec/exec.h"
+#include "topo/model.h"
+
+/* A topology that runs, with what became of its links. */
+struct vn_running {
+	struct vn_topo *topo;
+	bool *link_broken;
+	bool changing; /* a plan on it is being executed: its links cannot be set meanwhile */
+};
+
+struct vn_daemon_opts {
+	const char *runtime_dir, *pin_dir, *engine_path, *engine_user, *socket_group;
+	uint32_t max_ports;
+	int engine_cpu; /* -1: any */
+};
+
+struct vn_daemon {
+	struct vn_daemon_opts opts;
+	struct vn_loop loop;
+	struct vn_dp dp;
+	struct vn_fabric fabric;
+	struct vn_server server;
+	struct vn_supervisor engine;
+	struct vn_running *running;
+	size_t n_running;
+	uint64_t *ports_used; /* bitmap by number */
+	uint32_t next_port;   /* next fit: a number rests before it is given out again */
+	bool busy;            /* a plan is being executed: other changes of topologies wait */
+	bool stop;
+	uint64_t start_ns;
+	int lock_fd;
+	struct vn_source links; /* rtnetlink: devices of the fabric that go */
+};
+
+/* --- state.c: what is on disk ------------------------------------------------------------------------------------- */
+
+/* A change in the making: from @from to @to, either may be NULL. */
+int vn_state_save_pending(struct vn_daemon *d, const struct vn_topo *from, const struct vn_topo *to,
+			  struct vn_err *err);
+/* The change is done (@committed non-NULL: this runs; NULL: topology @name is gone), then the pending mark goes. */
+int vn_state_commit(struct vn_daemon *d, const char *name, const struct vn_topo *committed, struct vn_err *err);
+void vn_state_abandon(struct vn_daemon *d);
+/* Read everything, finish or undo the interrupted change, fill @d->running. */
+int vn_state_adopt(struct vn_daemon *d, struct vn_err *err);
+/* Nothing runs: remove the runtime directory and all that is ours in it. */
+void vn_state_wipe(struct vn_daemon *d);
+
+/* --- running.c: the topologies that run -----------------------------------------------------------------------------
+ */
+
+struct vn_running *vn_running_find(struct vn_daemon *d, const char *name);
+/* Put @topo in the place of the one of its name (takes ownership), or drop @name when @topo is NULL. */
+int vn_running_replace(struct vn_daemon *d, const char *name, struct vn_topo *topo);
+/* "NAME" or "TOPOLOGY/NAME"; -ENOENT, or -ENOTUNIQ with the candidates in the text. */
+int vn_running_find_link(struct vn_daemon *d, const char *name, struct vn_running **ret_run, size_t *ret_link,
+			 struct vn_err *err);
+int vn_running_find_node(struct vn_daemon *d, const char *name, struct vn_running **ret_run, size_t *ret_node,
+			 struct vn_err *err);
+/* Look at the kernel and mark what is broken. */
+int vn_running_observe(struct vn_daemon *d, struct vn_running *run, struct vn_err *err);
+/* Port numbers: vn_port_alloc_fn with the daemon as its argument; the bitmap is rebuilt from what runs. */
+int vn_ports_alloc(void *daemon, uint32_t *ret_number);
+void vn_ports_rebuild(struct vn_daemon *d);
+/* Follow the fabric's devices: a port that disappears breaks its link, and is reported. */
+int vn_running_watch(struct vn_daemon *d, struct vn_err *err);
+
+/* --- ops_*.c: the methods -------------------------------------------------------------------------------------------
+ */
+
+/* Fill *@ret_reply (a new object) or @err. @conn: for progress. */
+int vn_op_info(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err);
+int vn_op_topology_plan(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			struct vn_err *err);
+int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			 struct vn_err *err);
+int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			  struct vn_err *err);
+int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			struct vn_err *err);
+int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		    struct vn_err *err);
+int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		    struct vn_err *err);
+int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		   struct vn_err *err);
+
+/* --- shared
+ * ----------------------------------------------------------------------------------------------------------- */
+
+/* One line on stderr: "vnet-agent: object: text". */
+void vn_log(const char *fmt, ...) VN_PRINTF(1, 2);
+/* To every `monitor`: takes ownership of @event, adds the time. */
+void vn_event(struct vn_daemon *d, json_t *event);
+
+#endif

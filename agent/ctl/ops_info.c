@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet.info and vnet.node.show. */
+#include "ctl/daemon.h"
+
+#include <unistd.h>
+
+#include <vnet/util.h>
+
+#include "ctl/json.h"
+
+/* --- info
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static json_t *overload_words(uint32_t bits)
+{
+	json_t *list = json_array();
+
+#define X(id, word, text)                                                                                              \
+	if (bits & 1u << VN_OVERLOAD_##id)                                                                             \
+		json_array_append_new(list, json_string(word));
+	VN_OVERLOAD_LIST(X)
+#undef X
+	return list;
+}
+
+static json_t *engine_json(struct vn_daemon *d)
+{
+	const struct vn_engine e = d->dp.maps.engine[d->engine.trunk];
+	uint64_t now = vn_now_ns();
+
+	return json_pack("{s:i, s:i, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "trunk",
+			 (int)d->engine.trunk, "pid", (int)d->engine.pid, "up", vn_supervisor_is_up(&d->engine), "fifo",
+			 (int)e.fifo, "heartbeat_age_ns", (json_int_t)(now > e.heartbeat_ns ? now - e.heartbeat_ns : 0),
+			 "restarts", (json_int_t)d->engine.restarts, "held_packets", (json_int_t)e.held_packets,
+			 "held_bytes", (json_int_t)e.held_bytes, "slab_bytes", (json_int_t)e.slab_bytes, "rx_packets",
+			 (json_int_t)e.rx_packets, "tx_packets", (json_int_t)e.tx_packets, "rx_dropped",
+			 (json_int_t)e.rx_dropped, "overload", overload_words(e.overload));
+}
+
+int vn_op_info(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
+{
+	*ret_reply = json_pack("{s:s, s:i, s:I, s:I, s:s, s:I, s:b, s:[o]}", "version", VN_VERSION, "pid",
+			       (int)getpid(), "uptime_ns", (json_int_t)(vn_now_ns() - d->start_ns), "max_ports",
+			       (json_int_t)d->dp.maps.max_ports, "runtime_dir", d->opts.runtime_dir, "topologies",
+			       (json_int_t)d->n_running, "busy", d->busy, "engines", engine_json(d));
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+/* --- nodes
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static json_t *node_port(const struct vn_topo *t, uint32_t link_id)
+{
+	const struct vn_link *l = &t->links[link_id / VN_DIRS];
+	const struct vn_port *p = &l->ports[link_id % VN_DIRS];
+	char mac[VN_MAC_BUF];
+
+	return json_pack("{s:s, s:s, s:s, s:o}", "ifname", p->ifname, "link", l->name, "mac",
+			 vn_mac_format(mac, p->mac), "addresses", vn_port_addresses_to_json(p));
+}
+
+static json_t *node_json(const struct vn_running *run, size_t index)
+{
+	const struct vn_node *n = &run->topo->nodes[index];
+	json_t *addresses = json_array(), *ports = json_array();
+	char netns[VN_NETNS_NAME_MAX], path[sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX];
+
+	vn_netns_name(netns, run->topo->name, n->name);
+	snprintf(path, sizeof(path), "%s/%s", VN_NETNS_DIR, netns);
+	if (n->lo4.family)
+		json_array_append_new(addresses, vn_addr_to_json(&n->lo4));
+	if (n->lo6.family)
+		json_array_append_new(addresses, vn_addr_to_json(&n->lo6));
+	for (size_t i = 0; i < n->n_links; i++)
+		json_array_append_new(ports, node_port(run->topo, n->link_ids[i]));
+	return json_pack("{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:I, s:o}", "topology", run->topo->name, "name", n->name,
+			 "id", (json_int_t)n->id, "netns", netns, "forward", n->forward, "state",
+			 access(path, F_OK) == 0 ? "up" : "broken", "addresses", addresses, "routes",
+			 (json_int_t)n->n_routes, "ports", ports);
+}
+
+int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		    struct vn_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	json_t *list = json_array();
+
+	if (name) {
+		struct vn_running *run;
+		size_t index;
+		int r = vn_running_find_node(d, name, &run, &index, err);
+
+		if (r < 0) {
+			json_decref(list);
+			return r;
+		}
+		json_array_append_new(list, node_json(run, index));
+	} else {
+		for (size_t i = 0; i < d->n_running; i++)
+			for (size_t n = 0; n < d->running[i].topo->n_nodes; n++)
+				json_array_append_new(list, node_json(&d->running[i], n));
+	}
+	*ret_reply = json_pack("{s:o}", "nodes", list);
+	return *ret_reply ? 0 : -ENOMEM;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet.link.*: what a link does, and changing it while traffic runs. */
+#include "ctl/daemon.h"
+
+#include <vnet/hist.h>
+#include <vnet/util.h>
+
+#include "ctl/json.h"
+#include "topo/disc_words.h"
+#include "topo/topo.h"
+
+#define WORDS_MAX 64
+
+static const char *const dir_words[] = {"ab", "ba", NULL};
+
+/* --- show
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static json_t *endpoint(const struct vn_topo *t, const struct vn_port *p)
+{
+	static const char *const isolation[] = {"off", "mac", "ip"};
+	char mac[VN_MAC_BUF];
+
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:o}", "node", t->nodes[p->node].name, "ifname", p->ifname, "mac",
+			 vn_mac_format(mac, p->mac), "number", (json_int_t)p->number, "isolation",
+			 isolation[p->isolation], "addresses", vn_port_addresses_to_json(p));
+}
+
+static json_t *drops(const struct vn_port_drop *port, const struct vn_dir *dir)
+{
+	json_t *o = json_object();
+
+#define X(id, word, text) json_object_set_new(o, word, json_integer((json_int_t)port->count[VN_DROP_##id]));
+	VN_DROP_LIST(X)
+#undef X
+	/* Both lists have engine-down: frames refused at the port, and frames that were held when it died. */
+#define X(id, word, text)                                                                                              \
+	json_object_set_new(                                                                                           \
+		o, word,                                                                                               \
+		json_integer(json_integer_value(json_object_get(o, word)) + (json_int_t)dir->drops[VN_EDROP_##id]));
+	VN_EDROP_LIST(X)
+#undef X
+	return o;
+}
+
+/* A bucket's end may lie beyond the worst that was seen. */
+static json_int_t late_ns(const struct vn_dir *dir, uint32_t ppm)
+{
+	return (json_int_t)VN_MIN(vn_hist_percentile(dir->late_hist, ppm), dir->late_max_ns);
+}
+
+static json_t *lateness(const struct vn_dir *dir)
+{
+	json_int_t count = 0;
+
+	for (int i = 0; i < VN_HIST_BUCKETS; i++)
+		count += (json_int_t)dir->late_hist[i];
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "count", count, "p50_ns", late_ns(dir, 500000), "p90_ns",
+			 late_ns(dir, 900000), "p99_ns", late_ns(dir, 990000), "p999_ns", late_ns(dir, 999000),
+			 "max_ns", (json_int_t)dir->late_max_ns);
+}
+
+static json_t *stats(struct vn_daemon *d, uint32_t number)
+{
+	struct vn_port_ctr ctr = {0};
+	struct vn_dir dir;
+
+	vn_port_ctr_read(&d->dp.maps, number, &ctr);
+	vn_dir_read(&d->dp.maps, number, &dir);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "in_packets", (json_int_t)ctr.in_packets,
+			 "in_bytes", (json_int_t)ctr.in_bytes, "out_packets", (json_int_t)ctr.out_packets, "out_bytes",
+			 (json_int_t)ctr.out_bytes, "held_packets", (json_int_t)dir.state.held_packets, "held_bytes",
+			 (json_int_t)dir.state.held_bytes, "drops", drops(&d->dp.maps.drop[number], &dir), "lateness",
+			 lateness(&dir));
+}
+
+static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const struct vn_link *l, int dir,
+			 bool with_stats)
+{
+	const struct vn_disc *disc = &l->disc[dir];
+	char text[512] = "";
+	json_t *o;
+
+	vn_disc_format(disc, text, sizeof(text));
+	o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s}", "dir", dir_words[dir], "from",
+		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held",
+		      vn_disc_is_held(disc), "discipline", vn_disc_to_json(disc), "text", text);
+	if (o && with_stats)
+		json_object_set_new(o, "stats", stats(d, l->ports[dir].number));
+	return o;
+}
+
+static json_t *link_json(struct vn_daemon *d, const struct vn_running *run, size_t index, bool with_stats)
+{
+	const struct vn_link *l = &run->topo->links[index];
+
+	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:[o, o], s:[o, o]}", "topology", run->topo->name, "name", l->name,
+			 "mtu", (json_int_t)l->mtu, "engine_down", l->fail_open ? "pass" : "drop", "state",
+			 run->link_broken[index] ? "broken" : "up", "endpoints", endpoint(run->topo, &l->ports[0]),
+			 endpoint(run->topo, &l->ports[1]), "directions", direction(d, run->topo, l, 0, with_stats),
+			 direction(d, run->topo, l, 1, with_stats));
+}
+
+int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		    struct vn_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	bool with_stats = json_is_true(json_object_get(params, "stats"));
+	json_t *list = json_array();
+
+	if (name) {
+		struct vn_running *run;
+		size_t index;
+		int r = vn_running_find_link(d, name, &run, &index, err);
+
+		if (r < 0) {
+			json_decref(list);
+			return r;
+		}
+		json_array_append_new(list, link_json(d, run, index, with_stats));
+	} else {
+		for (size_t i = 0; i < d->n_running; i++)
+			for (size_t l = 0; l < d->running[i].topo->n_links; l++)
+				json_array_append_new(list, link_json(d, &d->running[i], l, with_stats));
+	}
+	*ret_reply = json_pack("{s:o}", "links", list);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+/* --- set
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+struct words {
+	char *argv[WORDS_MAX];
+	int argc;
+};
+
+static int take_words(const json_t *params, struct words *ret, struct vn_err *err)
+{
+	const json_t *words = json_object_get(params, "words"), *word;
+	size_t i;
+
+	if (json_array_size(words) > WORDS_MAX)
+		return vn_err_usage(err, "more than %d words", WORDS_MAX);
+	json_array_foreach (words, i, word) {
+		if (!json_is_string(word) || strlen(json_string_value(word)) != json_string_length(word))
+			return vn_err_usage(err, "parameter 'words': not a list of words");
+		ret->argv[i] = (char *)json_string_value(word);
+	}
+	ret->argc = (int)json_array_size(words);
+	return 0;
+}
+
+/* Bit 0: ab, bit 1: ba. */
+static int take_dirs(const json_t *params, struct vn_err *err)
+{
+	const char *dir = json_string_value(json_object_get(params, "dir"));
+
+	if (!dir || strcmp(dir, "both") == 0)
+		return 3;
+	for (int i = 0; dir_words[i]; i++)
+		if (strcmp(dir, dir_words[i]) == 0)
+			return 1 << i;
+	return vn_err_usage(err, "'%s' is no direction: ab, ba or both", dir);
+}
+
+/* The new discipline of direction @dir, checked and complete; nothing has changed yet. */
+static int make_disc(const struct vn_topo *t, const struct vn_link *l, int dir, const struct words *w, bool replace,
+		     struct vn_disc *ret_disc, struct vn_err *err)
+{
+	/* What was not asked for is computed anew. */
+	struct vn_disc disc =
+		replace ? (struct vn_disc){.flags = VN_DISC_LIMIT_AUTO | VN_DISC_SEED_AUTO} : l->disc[dir];
+	int r;
+
+	r = vn_disc_parse_args(&disc, w->argc, w->argv, err);
+	if (r == 0)
+		r = vn_disc_check(&disc, err);
+	if (r < 0)
+		return r;
+	vn_disc_complete(&disc, t->name, l->name, dir, t->seed, l->mtu);
+	*ret_disc = disc;
+	return 0;
+}
+
+int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	bool replace = json_is_true(json_object_get(params, "replace")), changed = false;
+	struct vn_disc fresh[VN_DIRS];
+	struct words words = {0};
+	struct vn_running *run;
+	struct vn_link *l;
+	int r, dirs;
+	size_t index;
+
+	if (!name)
+		return vn_err_usage(err, "parameter 'name' is missing: which link");
+	r = vn_running_find_link(d, name, &run, &index, err);
+	if (r == 0)
+		r = take_words(params, &words, err);
+	if (r < 0)
+		return r;
+	dirs = take_dirs(params, err);
+	if (dirs < 0)
+		return dirs;
+	if (!words.argc && !replace)
+		return vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", name);
+	if (run->changing)
+		return vn_err(err, VN_EXIT_CHANGED, EBUSY,
+			      "link %s: topology %s is being changed: try again when that is done", name,
+			      run->topo->name);
+	l = &run->topo->links[index];
+	for (int dir = 0; dir < VN_DIRS; dir++) {
+		fresh[dir] = l->disc[dir];
+		r = dirs >> dir & 1 ? make_disc(run->topo, l, dir, &words, replace, &fresh[dir], err) : 0;
+		if (r < 0)
+			return r;
+	}
+	/* Both directions are right: now change them. */
+	for (int dir = 0; dir < VN_DIRS; dir++) {
+		if (memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)
+			continue;
+		vn_exec_set_disc(&d->fabric, l->ports[dir].number, &fresh[dir]);
+		l->disc[dir] = fresh[dir];
+		changed = true;
+	}
+	if (changed)
+		vn_event(d, json_pack("{s:s, s:s, s:s, s:[o, o]}", "event", "link-set", "topology", run->topo->name,
+				      "link", l->name, "directions", direction(d, run->topo, l, 0, false),
+				      direction(d, run->topo, l, 1, false)));
+	*ret_reply = json_pack("{s:o, s:b}", "link", link_json(d, run, index, false), "changed", changed);
+	return *ret_reply ? 0 : -ENOMEM;
+}

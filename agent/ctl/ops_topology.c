@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet.topology.*: the only way to change which objects exist. */
+#include "ctl/daemon.h"
+
+#include <vnet/util.h>
+
+#include "topo/topo.h"
+
+#define PROGRESS_NS (50 * VN_NSEC_PER_MSEC)
+
+static void plan_freep(struct vn_plan **p)
+{
+	vn_plan_free(*p);
+}
+#define cleanup_plan __attribute__((cleanup(plan_freep)))
+
+static void observed_release(struct vn_observed *o)
+{
+	vn_observed_release(o);
+}
+#define cleanup_observed __attribute__((cleanup(observed_release)))
+
+/* --- executing
+ * ------------------------------------------------------------------------------------------------------------ */
+
+struct progress {
+	struct vn_daemon *d;
+	struct vn_conn *conn;
+	uint64_t last_ns;
+};
+
+/* Between two batches: tell the caller, and do what else is due (the engine's keeper, `link set`, `show`). */
+static void on_progress(void *arg, size_t done, size_t total)
+{
+	struct progress *p = arg;
+	uint64_t now = vn_now_ns();
+
+	if (p->conn && p->conn->more && now - p->last_ns >= PROGRESS_NS) {
+		p->last_ns = now;
+		vn_conn_reply(p->conn, json_pack("{s:I, s:I}", "done", (json_int_t)done, "total", (json_int_t)total),
+			      true);
+	}
+	for (int i = 0; i < 64 && vn_loop_turn(&p->d->loop, 0) > 0; i++)
+		;
+}
+
+static int execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
+{
+	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
+	struct vn_exec_ops ops = {.progress = on_progress, .arg = &p};
+	struct vn_running *run;
+	int r;
+
+	r = vn_state_save_pending(d, plan->old, plan->new, err);
+	if (r < 0)
+		return r;
+	run = plan->old ? vn_running_find(d, plan->old->name) : NULL;
+	d->busy = true;
+	if (run)
+		run->changing = true;
+	r = vn_exec_run(&d->fabric, plan, &ops, err);
+	if (run)
+		run->changing = false;
+	d->busy = false;
+	if (r < 0)
+		vn_state_abandon(d);
+	return r;
+}
+
+/* --- plan and apply
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* From the text in @params to a plan against what runs. @ret_topo goes with the plan: it borrows from it. */
+static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo **ret_topo, struct vn_plan **ret_plan,
+		     struct vn_err *err)
+{
+	const char *file = json_string_value(json_object_get(params, "file"));
+	const json_t *text = json_object_get(params, "text");
+	cleanup_observed struct vn_observed seen = {0};
+	cleanup_topo struct vn_topo *topo = NULL;
+	const struct vn_topo *old = NULL;
+	struct vn_running *run;
+	int r;
+
+	if (!json_is_string(text))
+		return vn_err_usage(err, "parameter 'text' is missing: the topology file's content");
+	r = vn_topo_parse(file ? file : "topology", json_string_value(text), json_string_length(text), &topo, err);
+	if (r < 0)
+		return r;
+	run = vn_running_find(d, topo->name);
+	if (run) {
+		old = run->topo;
+		r = vn_observe(&d->fabric, old, &seen, err);
+		if (r < 0)
+			return r;
+	}
+	r = vn_topo_resolve(topo, old, vn_ports_alloc, d, err);
+	if (r == 0)
+		r = vn_plan_make(old, &seen, topo, ret_plan, err);
+	if (r < 0) {
+		vn_ports_rebuild(d);
+		return r;
+	}
+	*ret_topo = take_ptr(topo);
+	return 0;
+}
+
+int vn_op_topology_plan(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *topo = NULL;
+	cleanup_plan struct vn_plan *plan = NULL;
+	uint32_t next_port = d->next_port;
+	json_t *reply;
+	int r;
+
+	r = make_plan(d, params, &topo, &plan, err);
+	if (r < 0)
+		return r;
+	/* A look changes nothing: the apply that follows gets the same numbers. */
+	vn_ports_rebuild(d);
+	d->next_port = next_port;
+	reply = vn_plan_to_json(plan);
+	if (!reply)
+		return -ENOMEM;
+	json_object_set_new(reply, "topology", json_string(topo->name));
+	*ret_reply = reply;
+	return 0;
+}
+
+static json_t *summary(const char *name, size_t steps, uint64_t start_ns)
+{
+	return json_pack("{s:s, s:I, s:I}", "topology", name, "steps", (json_int_t)steps, "time_ns",
+			 (json_int_t)(vn_now_ns() - start_ns));
+}
+
+int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			 struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *topo = NULL;
+	cleanup_plan struct vn_plan *plan = NULL;
+	uint64_t start_ns = vn_now_ns();
+	const char *name;
+	int r;
+
+	r = make_plan(d, params, &topo, &plan, err);
+	if (r < 0)
+		return r;
+	name = topo->name;
+	if (plan->n_steps == 0 && vn_running_find(d, name)) {
+		*ret_reply = summary(name, 0, start_ns);
+		return 0;
+	}
+	r = execute(d, c, plan, err);
+	if (r < 0) {
+		vn_ports_rebuild(d);
+		return r;
+	}
+	*ret_reply = summary(name, plan->n_steps, start_ns);
+	r = vn_state_commit(d, name, topo, err);
+	if (r < 0)
+		return r;
+	vn_event(d, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
+			      (json_int_t)plan->n_steps));
+	r = vn_running_replace(d, name, topo);
+	if (r == 0)
+		topo = NULL;
+	vn_ports_rebuild(d);
+	return r;
+}
+
+int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			  struct vn_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	cleanup_observed struct vn_observed seen = {0};
+	cleanup_plan struct vn_plan *plan = NULL;
+	uint64_t start_ns = vn_now_ns();
+	struct vn_running *run;
+	int r;
+
+	if (!name)
+		return vn_err_usage(err, "parameter 'name' is missing: which topology");
+	run = vn_running_find(d, name);
+	if (!run)
+		return vn_err(err, VN_EXIT_USAGE, ENOENT, "topology '%s': not running (see `vnet-agent topology show`)",
+			      name);
+	r = vn_observe(&d->fabric, run->topo, &seen, err);
+	if (r == 0)
+		r = vn_plan_make(run->topo, &seen, NULL, &plan, err);
+	if (r == 0)
+		r = execute(d, c, plan, err);
+	if (r == 0)
+		r = vn_state_commit(d, name, NULL, err);
+	if (r < 0)
+		return r;
+	*ret_reply = summary(name, plan->n_steps, start_ns);
+	vn_event(d, json_pack("{s:s, s:s}", "event", "topology-deleted", "topology", name));
+	vn_running_replace(d, run->topo->name, NULL);
+	vn_ports_rebuild(d);
+	return 0;
+}
+
+/* --- show
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static json_t *topo_brief(const struct vn_running *run)
+{
+	const struct vn_topo *t = run->topo;
+	json_int_t broken = 0;
+
+	for (size_t i = 0; i < t->n_links; i++)
+		broken += run->link_broken[i];
+	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I}", "name", t->name, "nodes", (json_int_t)t->n_nodes,
+			 "links", (json_int_t)t->n_links, "ports", (json_int_t)t->n_links * VN_DIRS, "addressing",
+			 t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none", "routing",
+			 t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none", "seed", (json_int_t)t->seed,
+			 "broken_links", broken);
+}
+
+int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			struct vn_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	json_t *list, *reply;
+	struct vn_running *only = NULL;
+
+	if (name) {
+		only = vn_running_find(d, name);
+		if (!only)
+			return vn_err(err, VN_EXIT_USAGE, ENOENT,
+				      "topology '%s': not running (see `vnet-agent topology show`)", name);
+	}
+	list = json_array();
+	for (size_t i = 0; i < d->n_running; i++)
+		if (!only || only == &d->running[i])
+			json_array_append_new(list, topo_brief(&d->running[i]));
+	reply = json_pack("{s:o}", "topologies", list);
+	if (only && reply)
+		json_object_set_new(reply, "topology", vn_topo_to_json(only->topo));
+	*ret_reply = reply;
+	return reply ? 0 : -ENOMEM;
+}

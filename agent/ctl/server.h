@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Connections of the two control sockets: framing, limits, replies, events. What a method does is not known here. */
+#ifndef VNET_CTL_SERVER_H
+#define VNET_CTL_SERVER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "ctl/loop.h"
+#include "ctl/wire.h"
+
+#define VN_CONNS_MAX    256
+#define VN_CONN_OUT_MAX (64u << 20) /* a monitor that does not read is dropped beyond this */
+
+struct vn_server;
+
+struct vn_conn {
+	struct vn_server *server;
+	struct vn_source source;
+	struct vn_wire_buf in;
+	char *out;
+	size_t out_len, out_done;
+	bool observe;    /* came by the read-only socket */
+	bool more;       /* the request in work allows several replies */
+	bool monitor;    /* gets events until it goes */
+	bool dead;       /* closed; freed by the loop's outermost turn */
+	json_t *waiting; /* a request that waits for the daemon to be idle */
+	pid_t pid;
+	uid_t uid;
+	struct vn_conn *next;
+};
+
+/* Handle @request of @c: 0 when answered, -EBUSY when it has to wait and be asked again. */
+typedef int (*vn_request_fn)(void *arg, struct vn_conn *c, const json_t *request);
+
+struct vn_server {
+	struct vn_loop *loop;
+	vn_request_fn request;
+	void *arg;
+	struct vn_listener {
+		struct vn_server *server;
+		struct vn_source source;
+		bool observe;
+		size_t n_conns;
+	} listeners[2];
+	struct vn_conn *conns;
+};
+
+int vn_server_open(struct vn_server *s, struct vn_loop *loop, const char *runtime_dir, gid_t group,
+		   vn_request_fn request, void *arg, struct vn_err *err);
+void vn_server_close(struct vn_server *s);
+/* Answer: takes ownership of @parameters. */
+void vn_conn_reply(struct vn_conn *c, json_t *parameters, bool continues);
+void vn_conn_error(struct vn_conn *c, const struct vn_err *err);
+/* To every monitor. */
+void vn_server_event(struct vn_server *s, const json_t *event);
+/* Requests that waited; and connections that died. Only from the outermost turn of the loop. */
+void vn_server_resume(struct vn_server *s);
+void vn_server_reap(struct vn_server *s);
+
+#endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "ctl/supervisor.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <vnet/engine_args.h>
+#include <vnet/util.h>
+
+#include "ctl/daemon.h"
+
+#define ENGINE_CHUNKS    24576u                   /* 16384 to receive into, the rest to send from */
+#define HUNG_NS          (250 * VN_NSEC_PER_MSEC) /* no heartbeat for so long: not coming back by itself */
+#define STARTUP_NS       (3 * VN_NSEC_PER_SEC)    /* until the first heartbeat */
+#define QUICK_DEATH_NS   (2 * VN_NSEC_PER_SEC)
+#define QUICK_DEATHS_MAX 5 /* then one try a second */
+#define FIFO_PRIORITY    10
+
+static int sys_pidfd_open(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static int sys_pidfd_send_signal(int fd, int sig)
+{
+	return (int)syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
+}
+
+static volatile struct vn_engine *status(const struct vn_supervisor *s)
+{
+	return &s->fabric->dp->maps.engine[s->trunk];
+}
+
+static int lock_open(const struct vn_supervisor *s, struct vn_err *err)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/engine%u.lock", s->runtime_dir, s->trunk);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return fd < 0 ? vn_err_kernel(err, errno, "%s: %s", path, strerror(errno)) : fd;
+}
+
+static void watch_event(void *arg, uint32_t events);
+
+static int watch(struct vn_supervisor *s, pid_t pid)
+{
+	int r;
+
+	s->pidfd = (struct vn_source){.fd = sys_pidfd_open(pid), .handle = watch_event, .arg = s};
+	if (s->pidfd.fd < 0)
+		return -errno;
+	r = vn_loop_add(s->loop, &s->pidfd, EPOLLIN);
+	if (r < 0) {
+		vn_cleanup_close(&s->pidfd.fd);
+		s->pidfd.fd = -EBADF;
+		return r;
+	}
+	s->pid = pid;
+	return 0;
+}
+
+static void unwatch(struct vn_supervisor *s)
+{
+	if (s->pidfd.fd >= 0) {
+		vn_loop_remove(s->loop, &s->pidfd);
+		vn_cleanup_close(&s->pidfd.fd);
+	}
+	s->pidfd.fd = -EBADF;
+	s->pid = 0;
+}
+
+/* --- the child
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* Between fork and exec: only what may be called there. Order: priority while still root, identity last. */
+static void child_become(const struct vn_supervisor *s)
+{
+	struct sched_param fifo = {.sched_priority = FIFO_PRIORITY};
+	struct rlimit none = {0, 0};
+	cpu_set_t cpus;
+
+	if (s->cpu >= 0) {
+		CPU_ZERO(&cpus);
+		CPU_SET((size_t)s->cpu, &cpus);
+		sched_setaffinity(0, sizeof(cpus), &cpus);
+	}
+	/* Refused without a real-time budget in the cgroup: the engine then says so in its status. */
+	sched_setscheduler(0, SCHED_FIFO, &fifo);
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (setgroups(0, NULL) < 0 || setresgid(s->gid, s->gid, s->gid) < 0 || setresuid(s->uid, s->uid, s->uid) < 0)
+		_exit(126);
+}
+
+/* The descriptors at their agreed numbers, everything else closed. They come in above all of those numbers. */
+static void child_fds(const int fds[VN_ENGINE_N_FDS])
+{
+	for (int i = 0; i < VN_ENGINE_N_FDS; i++)
+		if (dup2(fds[i], VN_ENGINE_FD_FIRST + i) < 0)
+			_exit(126);
+	if (syscall(SYS_close_range, VN_ENGINE_FD_FIRST + VN_ENGINE_N_FDS, ~0U, 0) < 0)
+		_exit(126);
+}
+
+static void child(const struct vn_supervisor *s, const char *const argv[], const int fds[VN_ENGINE_N_FDS])
+{
+	static char *const env[] = {NULL};
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	if (chdir("/") < 0)
+		_exit(126);
+	child_fds(fds);
+	child_become(s);
+	execve(s->path, (char *const *)argv, env);
+	_exit(127);
+}
+
+/* --- start
+ * ------------------------------------------------------------------------------------------------------------- */
+
+struct engine_fds {
+	int fd[VN_ENGINE_N_FDS];
+};
+
+static void engine_fds_close(struct engine_fds *f)
+{
+	for (size_t i = 0; i < VN_ARRAY_SIZE(f->fd); i++)
+		vn_cleanup_close(&f->fd[i]);
+}
+
+/* High copies, so that placing them at their numbers in the child cannot step on one another. */
+static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct engine_fds *ret)
+{
+	const struct vn_maps *m = &s->fabric->dp->maps;
+	const int from[VN_ENGINE_N_FDS] = {
+		[VN_ENGINE_FD_XSK - VN_ENGINE_FD_FIRST] = xsk->fd,
+		[VN_ENGINE_FD_UMEM - VN_ENGINE_FD_FIRST] = xsk->umem_fd,
+		[VN_ENGINE_FD_DISC - VN_ENGINE_FD_FIRST] = m->fd_disc,
+		[VN_ENGINE_FD_DIR - VN_ENGINE_FD_FIRST] = m->fd_dir,
+		[VN_ENGINE_FD_ENGINE - VN_ENGINE_FD_FIRST] = m->fd_engine,
+		[VN_ENGINE_FD_LOCK - VN_ENGINE_FD_FIRST] = lock,
+	};
+
+	for (size_t i = 0; i < VN_ENGINE_N_FDS; i++) {
+		ret->fd[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64);
+		if (ret->fd[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct vn_err *err)
+{
+	__attribute__((cleanup(engine_fds_close))) struct engine_fds fds = {{-1, -1, -1, -1, -1, -1}};
+	char index[16], ifindex[16], chunks[16], chunk_size[16], max_ports[16];
+	const char *argv[] = {"vnet-engine", "--index",     index,     "--ifindex",
+			      ifindex,       "--chunks",    chunks,    "--chunk-size",
+			      chunk_size,    "--max-ports", max_ports, xsk->sg ? "--sg" : NULL,
+			      NULL};
+	pid_t pid;
+	int r;
+
+	snprintf(index, sizeof(index), "%u", s->trunk);
+	snprintf(ifindex, sizeof(ifindex), "%u", s->fabric->tr1_ifindex);
+	snprintf(chunks, sizeof(chunks), "%u", xsk->chunks);
+	snprintf(chunk_size, sizeof(chunk_size), "%u", xsk->chunk_size);
+	snprintf(max_ports, sizeof(max_ports), "%u", s->fabric->dp->maps.max_ports);
+	r = engine_fds_fill(s, xsk, lock, &fds);
+	if (r < 0)
+		return vn_err_kernel(err, -r, "engine: duplicating descriptors: %s", strerror(-r));
+	pid = fork();
+	if (pid < 0)
+		return vn_err_kernel(err, errno, "engine: fork: %s", strerror(errno));
+	if (pid == 0)
+		child(s, argv, fds.fd);
+	r = watch(s, pid);
+	if (r < 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return vn_err_kernel(err, -r, "engine: pidfd: %s", strerror(-r));
+	}
+	return 0;
+}
+
+/* The socket must be of the fabric; the daemon comes home whatever happens. */
+static int make_xsk(struct vn_supervisor *s, struct vn_xsk *ret_xsk, struct vn_err *err)
+{
+	int r;
+
+	if (setns(s->fabric->netns_fd, CLONE_NEWNET) < 0)
+		return vn_err_kernel(err, errno, "engine: entering %s: %s", VN_FABRIC_NAME, strerror(errno));
+	r = vn_xsk_create(ENGINE_CHUNKS, ret_xsk, err);
+	if (setns(s->fabric->host_netns_fd, CLONE_NEWNET) < 0) {
+		vn_log("cannot return to the host's network namespace: %s", strerror(errno));
+		abort();
+	}
+	return r;
+}
+
+static void xsk_cleanup(struct vn_xsk *x)
+{
+	vn_xsk_release(x);
+}
+
+static int start(struct vn_supervisor *s, struct vn_err *err)
+{
+	__attribute__((cleanup(xsk_cleanup))) struct vn_xsk xsk = {.fd = -EBADF, .umem_fd = -EBADF};
+	cleanup_close int lock = lock_open(s, err);
+	int r;
+
+	if (lock < 0)
+		return lock;
+	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
+		return vn_err_kernel(err, errno, "engine %u: its lock is held: another engine still runs", s->trunk);
+	r = make_xsk(s, &xsk, err);
+	if (r < 0)
+		return r;
+	/* Before the engine binds it: from the first bound moment on frames arrive. */
+	r = vn_dp_set_xsk(s->fabric->dp, s->trunk, xsk.fd, err);
+	if (r < 0)
+		return r;
+	r = spawn(s, &xsk, lock, err);
+	if (r < 0)
+		return r;
+	s->started_ns = vn_now_ns();
+	return 0;
+}
+
+static void try_start(struct vn_supervisor *s)
+{
+	struct vn_err err = {0};
+
+	if (start(s, &err) < 0) {
+		vn_log("%s", err.text);
+		s->retry_ns = vn_now_ns() + VN_NSEC_PER_SEC;
+		return;
+	}
+	s->retry_ns = 0;
+	s->restarts++;
+	s->changed(s->arg, "started");
+}
+
+/* --- death
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static void reap(struct vn_supervisor *s)
+{
+	uint64_t now = vn_now_ns();
+	int st = 0;
+
+	/* An adopted engine is not our child: nothing to wait for. */
+	if (waitpid(s->pid, &st, WNOHANG) == s->pid) {
+		if (WIFEXITED(st) && WEXITSTATUS(st) == 127)
+			vn_log("engine %u: cannot execute %s", s->trunk, s->path);
+		else if (!s->stopping)
+			vn_log("engine %u (pid %d): %s %d", s->trunk, (int)s->pid,
+			       WIFSIGNALED(st) ? "killed by signal" : "ended with",
+			       WIFSIGNALED(st) ? WTERMSIG(st) : WEXITSTATUS(st));
+	}
+	unwatch(s);
+	/* Ports see it at once, not after the heartbeat has aged. */
+	status(s)->heartbeat_ns = 0;
+	s->quick_deaths = now - s->started_ns < QUICK_DEATH_NS ? s->quick_deaths + 1 : 0;
+}
+
+static void watch_event(void *arg, uint32_t events)
+{
+	struct vn_supervisor *s = arg;
+
+	reap(s);
+	if (s->stopping)
+		return;
+	s->changed(s->arg, "died");
+	if (s->quick_deaths >= QUICK_DEATHS_MAX)
+		s->retry_ns = vn_now_ns() + VN_NSEC_PER_SEC;
+	else
+		try_start(s);
+}
+
+void vn_supervisor_tick(struct vn_supervisor *s)
+{
+	uint64_t now = vn_now_ns(), beat = status(s)->heartbeat_ns;
+
+	if (s->stopping)
+		return;
+	if (!s->pid) {
+		if (now >= s->retry_ns)
+			try_start(s);
+		return;
+	}
+	if ((int64_t)(now - VN_MAX(beat, s->started_ns)) < (int64_t)(beat >= s->started_ns ? HUNG_NS : STARTUP_NS))
+		return;
+	vn_log("engine %u (pid %d): no heartbeat for %llu ms: replaced", s->trunk, (int)s->pid,
+	       (unsigned long long)((now - VN_MAX(beat, s->started_ns)) / VN_NSEC_PER_MSEC));
+	s->changed(s->arg, "hung");
+	sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
+}
+
+bool vn_supervisor_is_up(const struct vn_supervisor *s)
+{
+	return s->pid && (int64_t)(vn_now_ns() - status(s)->heartbeat_ns) < (int64_t)VN_ENGINE_STALE_NS;
+}
+
+/* --- adoption
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static bool lock_is_held(const struct vn_supervisor *s)
+{
+	cleanup_close int lock = lock_open(s, NULL);
+
+	return lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* The lock is inherited by the engine alone, so while it is held the pid in the status is the engine's. */
+static int adopt(struct vn_supervisor *s)
+{
+	pid_t pid = (pid_t)status(s)->pid;
+	int r;
+
+	if (pid <= 0 || !lock_is_held(s))
+		return -ESRCH;
+	r = watch(s, pid);
+	if (r < 0)
+		return r;
+	if (!lock_is_held(s)) {
+		unwatch(s);
+		return -ESRCH;
+	}
+	s->started_ns = status(s)->start_ns;
+	return 0;
+}
+
+int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
+{
+	int r;
+
+	s->pidfd.fd = -EBADF;
+	r = adopt(s);
+	if (r == 0 && status(s)->abi == VN_ENGINE_ABI) {
+		s->changed(s->arg, "adopted");
+		return 0;
+	}
+	if (r == 0) {
+		vn_log("engine %u (pid %d): of another version: replaced", s->trunk, (int)s->pid);
+		sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
+		return 0; /* its death starts ours */
+	}
+	if (lock_is_held(s)) {
+		/* Starting or just ending: its predecessor's pid is in the status. The tick tries again. */
+		s->retry_ns = vn_now_ns() + 100 * VN_NSEC_PER_MSEC;
+		return 0;
+	}
+	r = start(s, err);
+	if (r < 0)
+		return r;
+	s->changed(s->arg, "started");
+	return 0;
+}
+
+void vn_supervisor_close(struct vn_supervisor *s)
+{
+	unwatch(s);
+}
+
+void vn_supervisor_stop(struct vn_supervisor *s)
+{
+	s->stopping = true;
+	if (!s->pid)
+		return;
+	sys_pidfd_send_signal(s->pidfd.fd, SIGTERM);
+	/* It has nothing to save: what does not end at once is ended. */
+	for (int i = 0; i < 200 && s->pid; i++)
+		vn_loop_turn(s->loop, 5);
+	if (s->pid)
+		sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The engine's keeper: starts it, adopts one that runs, notices its death (pidfd) and its silence (heartbeat). */
+#ifndef VNET_CTL_SUPERVISOR_H
+#define VNET_CTL_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ctl/loop.h"
+#include "exec/exec.h"
+
+struct vn_supervisor {
+	struct vn_loop *loop;
+	struct vn_fabric *fabric;
+	const char *path;        /* of the executable */
+	const char *runtime_dir; /* of the lock */
+	uid_t uid;
+	gid_t gid;
+	int cpu; /* -1: any */
+	uint32_t trunk;
+	pid_t pid; /* 0: none runs */
+	struct vn_source pidfd;
+	uint64_t started_ns;
+	uint64_t restarts;
+	uint64_t retry_ns; /* not before this */
+	unsigned int quick_deaths;
+	bool stopping;
+	void (*changed)(void *arg, const char *what); /* "started", "adopted", "died", "hung" */
+	void *arg;
+};
+
+/* Adopt the engine that runs, or start one. */
+int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err);
+/* Every 100 ms or so: silence, and starts that had to wait. */
+void vn_supervisor_tick(struct vn_supervisor *s);
+/* Forget the engine; it goes on. */
+void vn_supervisor_close(struct vn_supervisor *s);
+/* End it: nothing is held any more. */
+void vn_supervisor_stop(struct vn_supervisor *s);
+bool vn_supervisor_is_up(const struct vn_supervisor *s);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * How the daemon starts an engine. The engine inherits these descriptors at these numbers, and its numbers as options:
+ *
+ *   --index N       trunk served           --ifindex N     tr1, in the socket's namespace
+ *   --chunks N      of the UMEM            --chunk-size N  2048 or 4096
+ *   --max-ports N   elements of vn_disc and vn_dir
+ *   --sg            frames over several chunks are possible (Linux 6.6)
+ *   --slab-bytes N  most memory for held frames (default: engine's choice)
+ */
+#ifndef VNET_ENGINE_ARGS_H
+#define VNET_ENGINE_ARGS_H
+
+enum vn_engine_fd {
+	VN_ENGINE_FD_FIRST = 3,
+	VN_ENGINE_FD_XSK = 3,	 /* AF_XDP socket, UMEM registered, not bound */
+	VN_ENGINE_FD_UMEM = 4,	 /* memfd */
+	VN_ENGINE_FD_DISC = 5,	 /* maps: vn_disc (read), */
+	VN_ENGINE_FD_DIR = 6,	 /* vn_dir (write), */
+	VN_ENGINE_FD_ENGINE = 7, /* vn_engine (write) */
+	VN_ENGINE_FD_LOCK = 8,	 /* kept open for life: its flock says that an engine lives */
+	VN_ENGINE_N_FDS = 6,
+};
+
+#endif
