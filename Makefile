@@ -95,11 +95,12 @@ $(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lbpf -lpthread -lm
 
 # Parsers under libFuzzer: their sources compiled a second time, by clang.
-$(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(TOPO_SRC) $(wildcard agent/topo/*.h include/vnet/*.h)
+FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c
+$(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agent/topo/*.h include/vnet/*.h)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		$< $(TOPO_SRC) -o $@ -lyaml -ljansson -lm
+		$< $(FUZZED_SRC) -o $@ -lyaml -ljansson -lm
 
 .PHONY: tests perf-tools
 tests: all $(UNITS) $(TOOLS) $(PERF) ## build the tests and their tools

@@ -98,15 +98,16 @@ static __always_inline int vn_check_l2(struct __sk_buff *skb, const struct vn_po
 {
 	__u32 off = sizeof(struct vn_eth);
 	bool outer_seen = false;
-	struct vn_eth eth;
+	const struct vn_eth *eth = (const void *)(long)skb->data;
 	__be16 tag[2];
 
-	if (bpf_skb_load_bytes(skb, 0, &eth, sizeof(eth)) < 0)
+	/* On ingress the Ethernet header is always linear: eth_type_trans() has read it. */
+	if ((const void *)(eth + 1) > (const void *)(long)skb->data_end)
 		return VN_DROP_MALFORMED;
-	if (port->isolation != VN_ISOLATION_OFF && !vn_mac_equal(eth.src, port->mac))
+	if (port->isolation != VN_ISOLATION_OFF && !vn_mac_equal(eth->src, port->mac))
 		return VN_DROP_MAC_SPOOF;
 
-	*l3_proto = eth.proto;
+	*l3_proto = eth->proto;
 	if (skb->vlan_present) {
 		if (!vn_vid_allowed(port, skb->vlan_tci))
 			return VN_DROP_VLAN;

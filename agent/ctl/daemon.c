@@ -257,6 +257,7 @@ static void daemon_release(struct vn_daemon *d)
 
 		if (vn_fabric_destroy(&err) < 0 || vn_dp_unpin(d->opts.pin_dir, &err) < 0)
 			vn_log("%s", err.text);
+		vn_state_wipe(d);
 	}
 	while (d->n_running)
 		vn_running_replace(d, d->running[0].topo->name, NULL);
