@@ -10,7 +10,8 @@
 #include "topo/disc_words.h"
 #include "topo/topo.h"
 
-#define DIRS 2
+#define DIRS         2
+#define LINK_ARG_MAX 130 /* of TOPOLOGY/LINK, in an error */
 
 /* --- show --------------------------------------------------------------------------------------------------------- */
 
@@ -259,15 +260,18 @@ int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struc
 /* --- set and replace ---------------------------------------------------------------------------------------------- */
 
 /* Wrong words are refused here, before the daemon is asked: what they mean to this link, only it can say. */
-static int check_words(int n, char *words[], struct vn_err *err)
+static int check_words(const char *link, int n, char *words[], struct vn_err *err)
 {
 	struct vn_disc scratch = {.flags = VN_DISC_LIMIT_AUTO | VN_DISC_SEED_AUTO};
+	struct vn_err why = {0};
 
 	for (int i = 0; i < n; i++)
 		if (strcmp(words[i], "dir") == 0)
-			return vn_err_usage(err, "'dir' stands right after the link's name: link set NAME dir %s ...",
-					    i + 1 < n ? words[i + 1] : "ab");
-	return vn_disc_parse_args(&scratch, n, words, err);
+			return vn_err_usage(err, "link %s: 'dir' stands right after the link's name: %s dir %s ...",
+					    link, link, i + 1 < n ? words[i + 1] : "ab");
+	if (vn_disc_parse_args(&scratch, n, words, &why) < 0)
+		return vn_err_usage(err, "link %.*s: %.600s", LINK_ARG_MAX, link, why.text);
+	return 0;
 }
 
 static int take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err)
@@ -280,7 +284,7 @@ static int take_dir(const struct vn_call *call, const char **ret_dir, int *ret_f
 	if (call->n_args < 2 || strcmp(call->args[1], "dir") != 0)
 		return 0;
 	if (call->n_args < 3)
-		return vn_err_usage(err, "'dir' needs a direction: ab, ba or both");
+		return vn_err_usage(err, "link %s: 'dir' needs a direction: ab, ba or both", call->args[0]);
 	word = call->args[2];
 	*ret_first = 3;
 	for (size_t i = 0; dirs[i]; i++)
@@ -289,8 +293,8 @@ static int take_dir(const struct vn_call *call, const char **ret_dir, int *ret_f
 			return 0;
 		}
 	near = vn_suggest(word, dirs);
-	return vn_err_usage(err, "'%s' is no direction%s%s: ab, ba or both", word, near ? ", did you mean " : "",
-			    near ? near : "");
+	return vn_err_usage(err, "link %s: '%s' is no direction%s%s: ab, ba or both", call->args[0], word,
+			    near ? ", did you mean " : "", near ? near : "");
 }
 
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
@@ -302,9 +306,9 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 
 	r = take_dir(call, &dir, &first, err);
 	if (r == 0 && !replace && first >= call->n_args)
-		r = vn_err_usage(err, "link set %s: nothing to set: say for example `delay 10ms`", call->args[0]);
+		r = vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", call->args[0]);
 	if (r == 0)
-		r = check_words(call->n_args - first, call->args + first, err);
+		r = check_words(call->args[0], call->n_args - first, call->args + first, err);
 	if (r < 0)
 		return r;
 	words = json_array();

@@ -20,7 +20,7 @@ int vn_cli_connect(const struct vn_cli *cli, bool observe, struct vn_client *ret
 
 	if (observe) {
 		snprintf(path, sizeof(path), "%s/%s", cli->runtime_dir, VN_SOCK_CONTROL);
-		observe = access(path, R_OK | W_OK) < 0;
+		observe = access(path, R_OK | W_OK) < 0 && errno == EACCES;
 	}
 	return vn_client_open(cli->runtime_dir, observe, ret_c, err);
 }

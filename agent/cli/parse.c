@@ -44,7 +44,8 @@ static void words_add(struct words *l, const char *word)
 
 static int unknown(struct vn_err *err, const struct words *l, const char *what, const char *word, const char *help)
 {
-	const char *near = vn_suggest(word, l->w);
+	/* Between single letters everything is near. */
+	const char *near = strlen(word) > 2 ? vn_suggest(word, l->w) : NULL;
 
 	if (near)
 		return vn_err_usage(err, "%s '%s' is not known: did you mean '%s'?", what, word, near);

@@ -70,25 +70,38 @@ static const char *head_text(const struct vn_table *t, size_t col)
 	return t->heads[col] + is_right(t, col);
 }
 
-static void print_cell(const struct vn_table *t, size_t col, size_t width, const struct vn_cell *c, FILE *f)
+static void print_cell(const struct vn_table *t, size_t col, size_t width, const struct vn_cell *c, bool last, FILE *f)
 {
 	size_t used = vn_utf8_width(c->text);
 	int pad = width > used ? (int)(width - used) : 0;
-	bool last = col + 1 == t->n_cols;
 
 	if (is_right(t, col))
 		fprintf(f, "%*s", pad, "");
 	fprintf(f, "%s%s%s", vn_colour_on(f, c->colour), c->text, vn_colour_off(f, c->colour));
 	if (!is_right(t, col) && !last)
 		fprintf(f, "%*s", pad, "");
-	fputs(last ? "\n" : GAP, f);
+	if (!last)
+		fputs(GAP, f);
+}
+
+/* Empty cells at the end leave no blanks. */
+static void print_row(const struct vn_table *t, const size_t *width, const struct vn_cell *row, FILE *f)
+{
+	size_t n = t->n_cols;
+
+	while (n > 0 && !*row[n - 1].text)
+		n--;
+	for (size_t c = 0; c < n; c++)
+		print_cell(t, c, width[c], &row[c], c + 1 == n, f);
+	fputc('\n', f);
 }
 
 int vn_table_print(const struct vn_table *t, FILE *f)
 {
 	cleanup_free size_t *width = calloc(t->n_cols + 1, sizeof(*width));
+	cleanup_free struct vn_cell *heads = calloc(t->n_cols + 1, sizeof(*heads));
 
-	if (t->failed || !width)
+	if (t->failed || !width || !heads)
 		return -ENOMEM;
 	if (t->n_cells == 0)
 		return 0;
@@ -96,12 +109,10 @@ int vn_table_print(const struct vn_table *t, FILE *f)
 		width[c] = vn_utf8_width(head_text(t, c));
 	for (size_t i = 0; i < t->n_cells; i++)
 		width[i % t->n_cols] = VN_MAX(width[i % t->n_cols], vn_utf8_width(t->cells[i].text));
-	for (size_t c = 0; c < t->n_cols; c++) {
-		struct vn_cell head = {.text = (char *)head_text(t, c), .colour = VN_HEAD};
-
-		print_cell(t, c, width[c], &head, f);
-	}
-	for (size_t i = 0; i < t->n_cells; i++)
-		print_cell(t, i % t->n_cols, width[i % t->n_cols], &t->cells[i], f);
+	for (size_t c = 0; c < t->n_cols; c++)
+		heads[c] = (struct vn_cell){.text = (char *)head_text(t, c), .colour = VN_HEAD};
+	print_row(t, width, heads, f);
+	for (size_t i = 0; i + t->n_cols <= t->n_cells; i += t->n_cols)
+		print_row(t, width, &t->cells[i], f);
 	return 0;
 }
