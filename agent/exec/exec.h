@@ -10,17 +10,17 @@
 
 #include "exec/plan.h"
 
-#define VN_NETNS_DIR "/run/netns"
+#define VN_NETNS_DIR   "/run/netns"
 #define VN_FABRIC_NAME "vnet-fabric"
-#define VN_TRUNK_MTU 9216
+#define VN_TRUNK_MTU   9216
 #define VN_PORT_IFNAME "vp%u" /* host end of port number %u */
 
 /* The agent's own namespace and what stands in it. */
 struct vn_fabric {
 	int netns_fd;
-	int host_netns_fd;	     /* where the daemon lives */
+	int host_netns_fd;                 /* where the daemon lives */
 	uint32_t tr0_ifindex, tr1_ifindex; /* trunk 0 */
-	struct vn_dp *dp;	     /* borrowed */
+	struct vn_dp *dp;                  /* borrowed */
 };
 
 /*
@@ -57,8 +57,8 @@ void vn_observed_release(struct vn_observed *o);
  * After a crash in the middle of a change from @from to @to (either may be NULL): make it @goal (one of the two)
  * whatever state the objects are in.
  */
-int vn_exec_recover(struct vn_fabric *f, const struct vn_topo *from, const struct vn_topo *to, const struct vn_topo *goal,
-		    struct vn_err *err);
+int vn_exec_recover(struct vn_fabric *f, const struct vn_topo *from, const struct vn_topo *to,
+		    const struct vn_topo *goal, struct vn_err *err);
 
 /* Live change of one direction: disc map, then the HELD flag of the port. Loses no frame. */
 void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc *d);

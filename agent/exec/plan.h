@@ -11,10 +11,10 @@
 #include "topo/model.h"
 
 enum vn_step_kind {
-	VN_STEP_NODE,	  /* the namespace itself */
-	VN_STEP_LINK,	  /* both veth pairs, ports, filters, disciplines; host ends up */
-	VN_STEP_CONFIG,	  /* inside a node: sysctls, addresses, routes, its ends up */
-	VN_STEP_DISC,	  /* disciplines of a link that stays */
+	VN_STEP_NODE,   /* the namespace itself */
+	VN_STEP_LINK,   /* both veth pairs, ports, filters, disciplines; host ends up */
+	VN_STEP_CONFIG, /* inside a node: sysctls, addresses, routes, its ends up */
+	VN_STEP_DISC,   /* disciplines of a link that stays */
 };
 
 /* @old/@new are indices into plan->old / plan->new, or VN_NONE. */

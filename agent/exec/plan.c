@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "exec/plan.h"
+
+#include <uthash.h>
+
+#include <vnet/util.h>
+
+#include "exec/port_cfg.h"
+
+/* Objects of the old topology by name. */
+struct name_entry {
+	const char *name;
+	size_t index;
+	UT_hash_handle hh;
+};
+
+struct name_table {
+	struct name_entry *entries; /* one array */
+	struct name_entry *head;
+};
+
+/* What is known while the steps are being chosen. All arrays are indexed like the topology they speak of. */
+struct planner {
+	const struct vn_topo *old, *new;
+	const struct vn_observed *seen;
+	struct name_table old_nodes, old_links;
+	size_t *node_of_old, *node_of_new; /* the same node on the other side, or VN_NONE */
+	size_t *link_of_old, *link_of_new;
+	bool *new_node_touched; /* one of its devices is made or goes */
+	struct vn_plan *plan;
+	size_t max_steps;
+};
+
+static int table_init(struct name_table *t, size_t n)
+{
+	t->entries = calloc(n ?: 1, sizeof(*t->entries));
+	return t->entries ? 0 : -ENOMEM;
+}
+
+static void table_add(struct name_table *t, const char *name, size_t index)
+{
+	struct name_entry *e = &t->entries[index];
+
+	e->name = name;
+	e->index = index;
+	HASH_ADD_KEYPTR(hh, t->head, name, strlen(name), e);
+}
+
+static size_t table_find(const struct name_table *t, const char *name)
+{
+	struct name_entry *e;
+
+	HASH_FIND(hh, t->head, name, strlen(name), e);
+	return e ? e->index : VN_NONE;
+}
+
+static void table_release(struct name_table *t)
+{
+	HASH_CLEAR(hh, t->head);
+	free(t->entries);
+}
+
+static void planner_release(struct planner *p)
+{
+	table_release(&p->old_nodes);
+	table_release(&p->old_links);
+	free(p->node_of_old);
+	free(p->node_of_new);
+	free(p->link_of_old);
+	free(p->link_of_new);
+	free(p->new_node_touched);
+	vn_plan_free(p->plan);
+}
+
+static size_t n_nodes(const struct vn_topo *t)
+{
+	return t ? t->n_nodes : 0;
+}
+
+static size_t n_links(const struct vn_topo *t)
+{
+	return t ? t->n_links : 0;
+}
+
+static void add_step(struct planner *p, enum vn_step_kind kind, size_t old, size_t new)
+{
+	p->plan->steps[p->plan->n_steps++] = (struct vn_step){.kind = kind, .old = old, .new = new};
+}
+
+/* --- what differs --------------------------------------------------------------------------------------------------
+ */
+
+static bool addr_equal(const struct vn_addr *a, const struct vn_addr *b)
+{
+	return a->family == b->family && (!a->family || (a->plen == b->plen && !memcmp(a->bytes, b->bytes, 16)));
+}
+
+/* The device would have to be another one. */
+static bool same_devices(const struct planner *p, const struct vn_link *a, const struct vn_link *b)
+{
+	if (a->mtu != b->mtu)
+		return false;
+	for (int side = 0; side < VN_DIRS; side++) {
+		const struct vn_port *x = &a->ports[side], *y = &b->ports[side];
+
+		if (p->node_of_new[y->node] != x->node || strcmp(x->ifname, y->ifname) != 0 ||
+		    memcmp(x->mac, y->mac, sizeof(x->mac)) != 0 || x->number != y->number)
+			return false;
+	}
+	return true;
+}
+
+/* What the data path is told about the link: disciplines, isolation, VLANs, own addresses. */
+static bool same_rules(const struct planner *p, const struct vn_link *a, const struct vn_link *b)
+{
+	for (int side = 0; side < VN_DIRS; side++) {
+		struct vn_port_cfg x, y;
+
+		if (memcmp(&a->disc[side], &b->disc[side], sizeof(a->disc[side])) != 0 ||
+		    vn_port_cfg_make(p->old, a, side, &x) < 0 || vn_port_cfg_make(p->new, b, side, &y) < 0 ||
+		    memcmp(&x, &y, sizeof(x)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static uint32_t route_port(const struct vn_topo *t, const struct vn_route *r)
+{
+	return r->gw.family ? t->links[r->link].ports[r->side].number : 0;
+}
+
+static bool same_routes(const struct planner *p, const struct vn_node *a, const struct vn_node *b)
+{
+	if (a->n_routes != b->n_routes)
+		return false;
+	for (size_t i = 0; i < a->n_routes; i++)
+		if (!addr_equal(&a->routes[i].dst, &b->routes[i].dst) ||
+		    !addr_equal(&a->routes[i].gw, &b->routes[i].gw) ||
+		    route_port(p->old, &a->routes[i]) != route_port(p->new, &b->routes[i]))
+			return false;
+	return true;
+}
+
+/* The addresses of ports that stay; ports that come or go have touched the node already. */
+static bool same_port_addrs(const struct planner *p, const struct vn_node *b)
+{
+	for (size_t i = 0; i < b->n_links; i++) {
+		size_t l = b->link_ids[i] / VN_DIRS, side = b->link_ids[i] % VN_DIRS;
+		const struct vn_port *y = &p->new->links[l].ports[side];
+		const struct vn_port *x = &p->old->links[p->link_of_new[l]].ports[side];
+
+		if (!addr_equal(&x->ip4, &y->ip4) || !addr_equal(&x->ip6, &y->ip6))
+			return false;
+	}
+	return true;
+}
+
+static bool same_config(const struct planner *p, size_t old, size_t new)
+{
+	const struct vn_node *a = &p->old->nodes[old], *b = &p->new->nodes[new];
+
+	return !p->new_node_touched[new] && a->forward == b->forward && addr_equal(&a->lo4, &b->lo4) &&
+	       addr_equal(&a->lo6, &b->lo6) && same_port_addrs(p, b) && same_routes(p, a, b);
+}
+
+/* --- the steps, in their order --------------------------------------------------------------------------------------
+ */
+
+static bool old_node_there(const struct planner *p, size_t i)
+{
+	return !p->seen || !p->seen->node_ok || p->seen->node_ok[i];
+}
+
+static bool old_link_there(const struct planner *p, size_t i)
+{
+	return !p->seen || !p->seen->link_ok || p->seen->link_ok[i];
+}
+
+static void match_nodes(struct planner *p)
+{
+	for (size_t i = 0; i < n_nodes(p->old); i++) {
+		p->node_of_old[i] = VN_NONE;
+		table_add(&p->old_nodes, p->old->nodes[i].name, i);
+	}
+	for (size_t i = 0; i < n_nodes(p->new); i++) {
+		size_t old = table_find(&p->old_nodes, p->new->nodes[i].name);
+
+		/* One that is not really there is created anew. */
+		p->node_of_new[i] = old != VN_NONE && old_node_there(p, old) ? old : VN_NONE;
+		if (p->node_of_new[i] != VN_NONE)
+			p->node_of_old[old] = i;
+	}
+}
+
+static void match_links(struct planner *p)
+{
+	for (size_t i = 0; i < n_links(p->old); i++) {
+		p->link_of_old[i] = VN_NONE;
+		table_add(&p->old_links, p->old->links[i].name, i);
+	}
+	for (size_t i = 0; i < n_links(p->new); i++) {
+		const struct vn_link *link = &p->new->links[i];
+		size_t old = table_find(&p->old_links, link->name);
+
+		if (old != VN_NONE && old_link_there(p, old) && same_devices(p, &p->old->links[old], link)) {
+			p->link_of_new[i] = old;
+			p->link_of_old[old] = i;
+			continue;
+		}
+		p->link_of_new[i] = VN_NONE;
+		for (int side = 0; side < VN_DIRS; side++)
+			p->new_node_touched[link->ports[side].node] = true;
+	}
+}
+
+/* A deleted link leaves its mark on those of its nodes that stay. */
+static void plan_link_deletes(struct planner *p)
+{
+	for (size_t i = 0; i < n_links(p->old); i++) {
+		if (p->link_of_old[i] != VN_NONE)
+			continue;
+		for (int side = 0; side < VN_DIRS; side++) {
+			size_t node = p->node_of_old[p->old->links[i].ports[side].node];
+
+			if (node != VN_NONE)
+				p->new_node_touched[node] = true;
+		}
+		add_step(p, VN_STEP_LINK, i, VN_NONE);
+	}
+}
+
+static void plan_nodes(struct planner *p)
+{
+	for (size_t i = 0; i < n_nodes(p->old); i++)
+		if (p->node_of_old[i] == VN_NONE)
+			add_step(p, VN_STEP_NODE, i, VN_NONE);
+	for (size_t i = 0; i < n_nodes(p->new); i++)
+		if (p->node_of_new[i] == VN_NONE)
+			add_step(p, VN_STEP_NODE, VN_NONE, i);
+}
+
+static void plan_links(struct planner *p)
+{
+	for (size_t i = 0; i < n_links(p->new); i++)
+		if (p->link_of_new[i] == VN_NONE)
+			add_step(p, VN_STEP_LINK, VN_NONE, i);
+	for (size_t i = 0; i < n_links(p->new); i++)
+		if (p->link_of_new[i] != VN_NONE &&
+		    !same_rules(p, &p->old->links[p->link_of_new[i]], &p->new->links[i]))
+			add_step(p, VN_STEP_DISC, p->link_of_new[i], i);
+}
+
+static void plan_configs(struct planner *p)
+{
+	for (size_t i = 0; i < n_nodes(p->new); i++)
+		if (p->node_of_new[i] == VN_NONE || !same_config(p, p->node_of_new[i], i))
+			add_step(p, VN_STEP_CONFIG, p->node_of_new[i], i);
+}
+
+/* Sources that do not fit a port are told before anything is done. */
+static int check_ports(const struct vn_topo *t, struct vn_err *err)
+{
+	for (size_t i = 0; i < n_links(t); i++)
+		for (int side = 0; side < VN_DIRS; side++) {
+			const struct vn_port *port = &t->links[i].ports[side];
+			struct vn_port_cfg cfg;
+
+			if (vn_port_cfg_make(t, &t->links[i], side, &cfg) < 0)
+				return vn_err_usage(err,
+						    "link %s: port %s:%s: more than %d source prefixes of one family, "
+						    "the node's own addresses included",
+						    t->links[i].name, t->nodes[port->node].name, port->ifname,
+						    VN_PORT_PREFIXES);
+		}
+	return 0;
+}
+
+static size_t *index_array(size_t n)
+{
+	return calloc(n ?: 1, sizeof(size_t));
+}
+
+static int planner_init(struct planner *p)
+{
+	p->node_of_old = index_array(n_nodes(p->old));
+	p->node_of_new = index_array(n_nodes(p->new));
+	p->link_of_old = index_array(n_links(p->old));
+	p->link_of_new = index_array(n_links(p->new));
+	p->new_node_touched = calloc(n_nodes(p->new) ?: 1, sizeof(bool));
+	p->plan = calloc(1, sizeof(*p->plan));
+	if (!p->node_of_old || !p->node_of_new || !p->link_of_old || !p->link_of_new || !p->new_node_touched ||
+	    !p->plan || table_init(&p->old_nodes, n_nodes(p->old)) < 0 ||
+	    table_init(&p->old_links, n_links(p->old)) < 0)
+		return -ENOMEM;
+	p->max_steps = n_nodes(p->old) + 2 * n_nodes(p->new) + n_links(p->old) + n_links(p->new);
+	p->plan->steps = calloc(p->max_steps ?: 1, sizeof(*p->plan->steps));
+	p->plan->old = p->old;
+	p->plan->new = p->new;
+	return p->plan->steps ? 0 : -ENOMEM;
+}
+
+int vn_plan_make(const struct vn_topo *old, const struct vn_observed *seen, const struct vn_topo *new,
+		 struct vn_plan **ret_plan, struct vn_err *err)
+{
+	struct planner p = {.old = old, .new = new, .seen = seen};
+	int r = check_ports(new, err);
+
+	if (r < 0)
+		return r;
+	r = planner_init(&p);
+	if (r == 0) {
+		match_nodes(&p);
+		match_links(&p);
+		plan_link_deletes(&p);
+		plan_nodes(&p);
+		plan_links(&p);
+		plan_configs(&p);
+		*ret_plan = take_ptr(p.plan);
+	}
+	planner_release(&p);
+	return r < 0 ? vn_err_kernel(err, -r, "plan: %s", strerror(-r)) : 0;
+}
+
+void vn_plan_free(struct vn_plan *p)
+{
+	if (!p)
+		return;
+	free(p->steps);
+	free(p);
+}

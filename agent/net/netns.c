@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "net/netns.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <vnet/util.h>
+
+#include "exec/exec.h"
+
+#define PATH_BYTES (sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX)
+
+int vn_netns_self(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int vn_netns_enter(int fd)
+{
+	return setns(fd, CLONE_NEWNET) < 0 ? -errno : 0;
+}
+
+void vn_netns_leave(int host_fd)
+{
+	if (setns(host_fd, CLONE_NEWNET) == 0)
+		return;
+	fprintf(stderr, "cannot return to the host's network namespace: %s\n", strerror(errno));
+	abort();
+}
+
+static int netns_path(char path[PATH_BYTES], const char *name)
+{
+	return snprintf(path, PATH_BYTES, "%s/%s", VN_NETNS_DIR, name) < (int)PATH_BYTES ? 0 : -ENAMETOOLONG;
+}
+
+/* Made like iproute2 does, under the same lock, so that either may come first. */
+int vn_netns_setup(struct vn_err *err)
+{
+	cleanup_close int dir = -EBADF;
+	bool bound = false;
+
+	if (mkdir(VN_NETNS_DIR, 0755) < 0 && errno != EEXIST)
+		return vn_err_kernel(err, errno, "mkdir %s: %s", VN_NETNS_DIR, strerror(errno));
+	dir = open(VN_NETNS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || flock(dir, LOCK_EX) < 0)
+		return vn_err_kernel(err, errno, "%s: %s", VN_NETNS_DIR, strerror(errno));
+	while (mount("", VN_NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) < 0) {
+		if (errno != EINVAL || bound)
+			return vn_err_kernel(err, errno, "making %s a shared mount: %s", VN_NETNS_DIR, strerror(errno));
+		if (mount(VN_NETNS_DIR, VN_NETNS_DIR, "none", MS_BIND | MS_REC, NULL) < 0)
+			return vn_err_kernel(err, errno, "binding %s: %s", VN_NETNS_DIR, strerror(errno));
+		bound = true;
+	}
+	return 0;
+}
+
+int vn_netns_open(const char *name)
+{
+	cleanup_close int fd = -EBADF;
+	char path[PATH_BYTES];
+	struct statfs fs;
+
+	if (netns_path(path, name) < 0)
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		return -errno;
+	return fs.f_type == NSFS_MAGIC ? take_fd(&fd) : -ENOENT;
+}
+
+/* The file that the namespace will be bound on. One that is there, but no namespace, was left by a crash of ours. */
+static int make_file(const char *path, const char *name, struct vn_err *err)
+{
+	int fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EEXIST) {
+		cleanup_close int there = vn_netns_open(name);
+
+		if (there != -ENOENT)
+			return vn_err(err, VN_EXIT_KERNEL, EEXIST,
+				      "namespace %s exists already and is not this topology's: `ip netns del %s`, or "
+				      "choose another name",
+				      name, name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+int vn_netns_create(int host_fd, const char *name, int (*inside)(void *arg, struct vn_err *err), void *arg,
+		    struct vn_err *err)
+{
+	char path[PATH_BYTES];
+	int r = netns_path(path, name);
+
+	if (r == 0)
+		r = make_file(path, name, err);
+	if (r < 0)
+		return r;
+	if (unshare(CLONE_NEWNET) < 0) {
+		r = vn_err_kernel(err, errno, "namespace %s: %s", name, strerror(errno));
+		unlink(path);
+		return r;
+	}
+	if (inside)
+		r = inside(arg, err);
+	if (r == 0 && mount("/proc/thread-self/ns/net", path, "none", MS_BIND, NULL) < 0)
+		r = vn_err_kernel(err, errno, "namespace %s: binding it: %s", name, strerror(errno));
+	vn_netns_leave(host_fd);
+	if (r < 0)
+		unlink(path);
+	return r;
+}
+
+int vn_netns_delete(const char *name, struct vn_err *err)
+{
+	char path[PATH_BYTES];
+	int r = netns_path(path, name);
+
+	if (r < 0)
+		return r;
+	if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
+		return vn_err_kernel(err, errno, "namespace %s: umount: %s", name, strerror(errno));
+	if (unlink(path) < 0 && errno != ENOENT)
+		return vn_err_kernel(err, errno, "namespace %s: unlink: %s", name, strerror(errno));
+	return 0;
+}
+
+int vn_sysctl_write(const char *path, const char *value, struct vn_err *err)
+{
+	cleanup_close int fd = -EBADF;
+	char full[128];
+
+	if (snprintf(full, sizeof(full), "/proc/sys/net/%s", path) >= (int)sizeof(full))
+		return -ENAMETOOLONG;
+	fd = open(full, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		return vn_err_kernel(err, errno, "sysctl %s = %s: %s", path, value, strerror(errno));
+	return 0;
+}

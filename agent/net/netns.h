@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Network namespaces bound under VN_NETNS_DIR, as `ip netns` makes and finds them; entering one and coming back. */
+#ifndef VNET_NET_NETNS_H
+#define VNET_NET_NETNS_H
+
+#include <stdbool.h>
+
+#include <vnet/err.h>
+
+/* The directory, as a mount of its own that is shared with other mount namespaces. Idempotent. */
+int vn_netns_setup(struct vn_err *err);
+
+/* The namespace of the calling thread. */
+int vn_netns_self(void);
+
+/*
+ * Make namespace @name. @inside runs in it before anyone can see it (may be NULL; 0 or -errno). -EEXIST when a
+ * namespace of that name exists; a file left there by an interrupted creation is taken over. No trace on failure.
+ */
+int vn_netns_create(int host_fd, const char *name, int (*inside)(void *arg, struct vn_err *err), void *arg,
+		    struct vn_err *err);
+/* An fd of the namespace; -ENOENT when there is none (nor when the file is no namespace). */
+int vn_netns_open(const char *name);
+/* The name is gone; the namespace too when nothing else holds it. Gone already: 0. */
+int vn_netns_delete(const char *name, struct vn_err *err);
+
+/* Go into @fd; come back to @host_fd. Not to come back is fatal: the daemon must not act in the wrong namespace. */
+int vn_netns_enter(int fd);
+void vn_netns_leave(int host_fd);
+
+/* Write @value to /proc/sys/net/@path of the namespace the thread is in. */
+int vn_sysctl_write(const char *path, const char *value, struct vn_err *err);
+
+#endif

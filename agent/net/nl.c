@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "net/nl.h"
+
+#include <sys/socket.h>
+
+#include <vnet/util.h>
+
+#define MSG_BYTES 4096u
+/* One answer of 36 bytes takes about 768 of the receive buffer: room for a batch in which every request fails. */
+#define RCVBUF_BYTES (4 << 20)
+
+#ifndef NETLINK_GET_STRICT_CHK
+#define NETLINK_GET_STRICT_CHK 12
+#endif
+
+int vn_nl_open(struct vn_nl *nl, struct vn_err *err)
+{
+	const int one = 1, size = RCVBUF_BYTES;
+
+	nl->err = err;
+	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (nl->fd < 0)
+		return vn_err_kernel(err, errno, "netlink socket: %s", strerror(errno));
+	if (setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one)) < 0 ||
+	    setsockopt(nl->fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one)) < 0) {
+		int r = -errno;
+
+		vn_nl_close(nl);
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, -r,
+			      "netlink without extended acknowledgements: %s: Linux 4.12 "
+			      "or later is needed",
+			      strerror(-r));
+	}
+	setsockopt(nl->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
+	nl->msg = nl->msg ?: nlmsg_alloc_size(MSG_BYTES);
+	nl->buf = nl->buf ?: malloc(VN_NL_BATCH_BYTES + MSG_BYTES);
+	nl->reqs = nl->reqs ?: calloc(VN_NL_BATCH_MAX, sizeof(*nl->reqs));
+	if (!nl->msg || !nl->buf || !nl->reqs) {
+		vn_nl_close(nl);
+		return vn_err_kernel(err, ENOMEM, "netlink: %s", strerror(ENOMEM));
+	}
+	nl->n_reqs = nl->len = 0;
+	nl->seq = 1;
+	nl->failed = 0;
+	return 0;
+}
+
+void vn_nl_close(struct vn_nl *nl)
+{
+	vn_cleanup_close(&nl->fd);
+	nl->fd = -1;
+	nlmsg_free(nl->msg);
+	nl->msg = NULL;
+	free(nl->buf);
+	nl->buf = NULL;
+	free(nl->reqs);
+	nl->reqs = NULL;
+}
+
+void vn_nl_begin(struct vn_nl *nl, uint16_t type, uint16_t flags, const void *hdr, size_t len)
+{
+	struct nlmsghdr *h = nlmsg_hdr(nl->msg);
+
+	/* One message serves all requests: it is emptied, filled, and copied into the batch. */
+	h->nlmsg_len = NLMSG_HDRLEN;
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | flags;
+	h->nlmsg_seq = nl->seq + (uint32_t)nl->n_reqs;
+	h->nlmsg_pid = 0;
+	nl->overflow = nlmsg_append(nl->msg, (void *)hdr, len, NLMSG_ALIGNTO) < 0;
+}
+
+void vn_nl_put(struct vn_nl *nl, int type, const void *data, size_t len)
+{
+	if (nla_put(nl->msg, type, (int)len, data) < 0)
+		nl->overflow = true;
+}
+
+void vn_nl_put_u32(struct vn_nl *nl, int type, uint32_t value)
+{
+	vn_nl_put(nl, type, &value, sizeof(value));
+}
+
+void vn_nl_put_str(struct vn_nl *nl, int type, const char *s)
+{
+	vn_nl_put(nl, type, s, strlen(s) + 1);
+}
+
+struct nlattr *vn_nl_nest(struct vn_nl *nl, int type)
+{
+	struct nlattr *nest = nla_nest_start(nl->msg, type | NLA_F_NESTED);
+
+	if (!nest)
+		nl->overflow = true;
+	return nest;
+}
+
+void vn_nl_nest_end(struct vn_nl *nl, struct nlattr *nest)
+{
+	if (nest)
+		nla_nest_end(nl->msg, nest);
+}
+
+/* The kernel's own words about a failure, or "". */
+static const char *extack(const struct nlmsghdr *h)
+{
+	const struct nlmsgerr *e = NLMSG_DATA(h);
+	size_t off = sizeof(*e);
+	struct nlattr *a;
+	int left;
+
+	if (!(h->nlmsg_flags & NLM_F_ACK_TLVS))
+		return "";
+	if (!(h->nlmsg_flags & NLM_F_CAPPED))
+		off += NLMSG_ALIGN(e->msg.nlmsg_len) - sizeof(e->msg);
+	if (NLMSG_LENGTH(off) > h->nlmsg_len)
+		return "";
+	left = (int)(h->nlmsg_len - NLMSG_LENGTH(off));
+	for (a = (struct nlattr *)((uint8_t *)NLMSG_DATA(h) + off); nla_ok(a, left); a = nla_next(a, &left))
+		if (nla_type(a) == NLMSGERR_ATTR_MSG && nla_len(a) > 0 && !((char *)nla_data(a))[nla_len(a) - 1])
+			return nla_data(a);
+	return "";
+}
+
+static void request_failed(struct vn_nl *nl, const struct vn_nl_req *req, int error, const char *text)
+{
+	char object[256] = "";
+
+	if (error == (int)(req->ok & 0xffff) || error == (int)(req->ok >> 16))
+		return;
+	if (nl->on_error && nl->on_error(nl->arg, req->tag, error) == 0)
+		return;
+	if (nl->failed)
+		return;
+	nl->failed = -error;
+	if (nl->describe)
+		nl->describe(nl->arg, req->tag, object, sizeof(object));
+	vn_err_kernel(nl->err, error, "%s%s%s: %s%s%s%s", object, *object ? ": " : "", req->what, strerror(error),
+		      *text ? " (" : "", text, *text ? ")" : "");
+}
+
+/* Read answers until that of the last request; -ENOBUFS when the kernel had to throw some away. */
+static int receive_acks(struct vn_nl *nl)
+{
+	const uint32_t last = nl->seq + (uint32_t)nl->n_reqs - 1;
+	_Alignas(struct nlmsghdr) uint8_t buf[16384];
+
+	for (;;) {
+		ssize_t n = recv(nl->fd, buf, sizeof(buf), 0);
+		struct nlmsghdr *h;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EPROTO;
+		for (h = (struct nlmsghdr *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
+			const struct nlmsgerr *e = NLMSG_DATA(h);
+			uint32_t index = h->nlmsg_seq - nl->seq;
+
+			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(*e)) ||
+			    index >= nl->n_reqs)
+				continue;
+			if (e->error)
+				request_failed(nl, &nl->reqs[index], -e->error, extack(h));
+			if (h->nlmsg_seq == last)
+				return 0;
+		}
+	}
+}
+
+static void send_batch(struct vn_nl *nl)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct iovec iov = {.iov_base = nl->buf, .iov_len = nl->len};
+	struct msghdr m = {.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+	int r = 0;
+
+	if (!nl->n_reqs)
+		return;
+	((struct nlmsghdr *)(nl->buf + nl->last))->nlmsg_flags |= NLM_F_ACK;
+	do
+		n = sendmsg(nl->fd, &m, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		r = -errno;
+	else
+		r = receive_acks(nl);
+	if (r < 0 && !nl->failed) {
+		nl->failed = r;
+		vn_err_kernel(nl->err, -r, "netlink batch of %zu requests: %s", nl->n_reqs, strerror(-r));
+	}
+	nl->seq += (uint32_t)nl->n_reqs;
+	nl->n_done += nl->n_reqs;
+	nl->n_reqs = nl->len = 0;
+}
+
+void vn_nl_end(struct vn_nl *nl, const char *what, uint32_t ok)
+{
+	const struct nlmsghdr *h = nlmsg_hdr(nl->msg);
+
+	if (nl->overflow) {
+		request_failed(nl, &(struct vn_nl_req){nl->tag, what, 0}, EMSGSIZE, "");
+		return;
+	}
+	memcpy(nl->buf + nl->len, h, h->nlmsg_len);
+	((struct nlmsghdr *)(nl->buf + nl->len))->nlmsg_seq = nl->seq + (uint32_t)nl->n_reqs;
+	nl->last = nl->len;
+	nl->len += NLMSG_ALIGN(h->nlmsg_len);
+	nl->reqs[nl->n_reqs++] = (struct vn_nl_req){nl->tag, what, ok};
+	if (nl->n_reqs == VN_NL_BATCH_MAX || nl->len >= VN_NL_BATCH_BYTES)
+		send_batch(nl);
+}
+
+int vn_nl_flush(struct vn_nl *nl)
+{
+	int r;
+
+	send_batch(nl);
+	r = nl->failed;
+	nl->failed = 0;
+	return r;
+}
+
+int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), void *arg)
+{
+	const struct nlmsghdr *req = nlmsg_hdr(nl->msg);
+	const uint32_t seq = req->nlmsg_seq;
+	_Alignas(struct nlmsghdr) uint8_t buf[32768];
+
+	nl->seq = seq + 1;
+	if (send(nl->fd, req, req->nlmsg_len, 0) < 0)
+		return vn_err_kernel(nl->err, errno, "netlink dump: %s", strerror(errno));
+	for (;;) {
+		ssize_t n = recv(nl->fd, buf, sizeof(buf), 0);
+		struct nlmsghdr *h;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return vn_err_kernel(nl->err, n < 0 ? errno : EPROTO, "netlink dump: %s",
+					     strerror(n < 0 ? errno : EPROTO));
+		for (h = (struct nlmsghdr *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
+			if (h->nlmsg_seq != seq)
+				continue;
+			if (h->nlmsg_type == NLMSG_DONE)
+				return 0;
+			if (h->nlmsg_type == NLMSG_ERROR) {
+				const struct nlmsgerr *e = NLMSG_DATA(h);
+
+				return vn_err_kernel(nl->err, -e->error, "netlink dump: %s", strerror(-e->error));
+			}
+			each(arg, h);
+		}
+	}
+}

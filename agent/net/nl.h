@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Batches of rtnetlink requests: many in one system call. The kernel runs them in order and goes on after a failure;
+ * it always reports failures, so that only the last request of a batch asks for an acknowledgement.
+ *
+ *   nl.tag = <which object>;
+ *   vn_veth_create(&nl, ...); vn_tc_clsact(&nl, ...); ...
+ *   r = vn_nl_flush(&nl);          the first failure, told with the object's name and the kernel's own text
+ */
+#ifndef VNET_NET_NL_H
+#define VNET_NET_NL_H
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vnet/err.h>
+
+#define VN_NL_BATCH_MAX   512 /* requests */
+#define VN_NL_BATCH_BYTES (64u << 10)
+
+/* Up to two errnos that a request may fail with, because the goal is reached all the same. */
+#define VN_NL_OK(a)     ((uint32_t)(a))
+#define VN_NL_OK2(a, b) ((uint32_t)(a) | (uint32_t)(b) << 16)
+
+struct vn_nl_req {
+	uint64_t tag;
+	const char *what; /* static: "create its veth pair" */
+	uint32_t ok;
+};
+
+/**
+ * struct vn_nl - a netlink socket and the batch being written
+ * @tag:      names the object that the next requests belong to; only used when one fails
+ * @describe: writes the object of @tag in words: "link ab, port a:eth0"; NULL: the tag is not told
+ * @on_error: sees each failure first (not those a request tolerates); 0: taken care of
+ * @err:      where the first failure is told
+ */
+struct vn_nl {
+	int fd;
+	uint64_t tag;
+	void (*describe)(void *arg, uint64_t tag, char *buf, size_t size);
+	int (*on_error)(void *arg, uint64_t tag, int error);
+	void *arg;
+	struct vn_err *err;
+
+	struct nl_msg *msg; /* the request being built */
+	struct vn_nl_req *reqs;
+	uint8_t *buf;
+	size_t n_reqs, len, last; /* @last: where the newest request begins in @buf */
+	uint32_t seq;             /* of reqs[0] */
+	size_t n_done;            /* requests sent since the socket was opened */
+	bool overflow;            /* the request being built did not fit */
+	int failed;               /* first failure since the last vn_nl_flush() */
+};
+
+#define VN_NL_INIT                                                                                                     \
+	{                                                                                                              \
+		.fd = -1                                                                                               \
+	}
+
+/* A socket in the namespace of the calling thread. */
+int vn_nl_open(struct vn_nl *nl, struct vn_err *err);
+void vn_nl_close(struct vn_nl *nl);
+#define cleanup_nl __attribute__((cleanup(vn_nl_close)))
+
+/* Begin a request: @hdr is its family's header. Attributes follow by the vn_nl_put functions, vn_nl_end() ends it. */
+void vn_nl_begin(struct vn_nl *nl, uint16_t type, uint16_t flags, const void *hdr, size_t len);
+void vn_nl_put(struct vn_nl *nl, int type, const void *data, size_t len);
+void vn_nl_put_u32(struct vn_nl *nl, int type, uint32_t value);
+void vn_nl_put_str(struct vn_nl *nl, int type, const char *s);
+struct nlattr *vn_nl_nest(struct vn_nl *nl, int type);
+void vn_nl_nest_end(struct vn_nl *nl, struct nlattr *nest);
+/* Append it to the batch, which is sent when full. Failures are kept for vn_nl_flush(). */
+void vn_nl_end(struct vn_nl *nl, const char *what, uint32_t ok);
+
+/* Send what is left; 0 or the first failure since the last flush, -errno. */
+int vn_nl_flush(struct vn_nl *nl);
+
+/* Send the dump request begun by vn_nl_begin() (flags with NLM_F_DUMP); @each sees every answer. */
+int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), void *arg);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Devices: veth pairs and what is set on any link. Each function adds requests to a batch.
+ *
+ * A port's two devices get chosen interface indexes, so that nobody has to ask for them: VN_IFINDEX_HOST + number in
+ * the fabric, VN_IFINDEX_NODE + number in the node. They differ, because a veth whose index equals its peer's looks to
+ * the kernel (and to `ip link`) like a device without a peer.
+ */
+#ifndef VNET_NET_VETH_H
+#define VNET_NET_VETH_H
+
+#include "net/nl.h"
+
+#define VN_IFINDEX_HOST 1000000u
+#define VN_IFINDEX_NODE 2000000u
+#define VN_IFINDEX_LO   1u
+
+#define VN_GROUP_PORTS 0x766e0001u /* host ends in use */
+#define VN_GROUP_DYING 0x766e0002u /* host ends to be deleted together */
+
+struct vn_veth_end {
+	const char *ifname;
+	uint32_t ifindex;   /* 0: any */
+	int netns_fd;       /* -1: the socket's namespace; only for the peer */
+	const uint8_t *mac; /* NULL: the kernel's choice */
+};
+
+/* A pair with one queue each way, both ends down; both ends get @mtu. */
+void vn_veth_create(struct vn_nl *nl, const struct vn_veth_end *end, const struct vn_veth_end *peer, uint32_t mtu,
+		    uint32_t group);
+void vn_link_up(struct vn_nl *nl, uint32_t ifindex);
+void vn_link_down(struct vn_nl *nl, uint32_t ifindex);
+void vn_link_set_group(struct vn_nl *nl, uint32_t ifindex, uint32_t group);
+/* All devices of @group in one sweep: one at a time costs a grace period each. An empty group is no failure. */
+void vn_link_delete_group(struct vn_nl *nl, uint32_t group);
+
+/* What a dump tells about a device. @name points into the message. */
+struct vn_link_info {
+	uint32_t ifindex, peer_ifindex, group, mtu, flags;
+	const char *name;
+};
+/* Dump of the socket's namespace. */
+int vn_link_dump(struct vn_nl *nl, void (*each)(void *arg, const struct vn_link_info *l), void *arg);
+
+#endif
