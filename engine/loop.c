@@ -106,17 +106,13 @@ static int flush(struct vn_loop *l)
 static uint32_t release_due(struct vn_loop *l, uint32_t max)
 {
 	uint32_t n = 0;
-	struct vn_frame *f;
 
 	while (n < max && vn_hold_next_ns(&l->hold) <= l->now_ns) {
-		struct vn_dir *d;
-		struct vn_tx_note note;
-		uint32_t gen;
+		struct vn_frame *f = vn_hold_first(&l->hold);
+		struct vn_dir *d = &l->dir[f->slot];
+		uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
+		struct vn_tx_note note = {.release_ns = f->release_ns, .gen = f->gen, .slot = f->slot, .len = f->len};
 
-		f = vn_hold_first(&l->hold);
-		d = &l->dir[f->slot];
-		gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
-		note = (struct vn_tx_note){.release_ns = f->release_ns, .gen = f->gen, .slot = f->slot, .len = f->len};
 		if (gen == f->gen && !vn_xio_send(&l->io, f->data, &note))
 			break; /* stays held until there is room: late, not lost */
 		if (d->gen == f->gen) {
@@ -215,12 +211,12 @@ static void slept(struct vn_loop *l, uint64_t wake_ns, bool timed_out)
 }
 
 /* Sleep until a frame comes, or until @wake_ns. -ENETDOWN when the trunk is gone. */
-static int sleep_until(struct vn_loop *l, uint64_t wake_ns, const sigset_t *mask)
+static int sleep_until(struct vn_loop *l, uint64_t wake_ns)
 {
 	uint64_t ns = wake_ns - l->now_ns;
 	struct timespec ts = {.tv_sec = (time_t)(ns / VN_NSEC_PER_SEC), .tv_nsec = (long)(ns % VN_NSEC_PER_SEC)};
 	struct pollfd p = {.fd = l->io.fd, .events = POLLIN};
-	int r = ppoll(&p, 1, &ts, mask);
+	int r = ppoll(&p, 1, &ts, NULL);
 
 	slept(l, wake_ns, r == 0);
 	if (r > 0 && p.revents & (POLLERR | POLLHUP | POLLNVAL))
@@ -237,7 +233,7 @@ static void rest(struct vn_loop *l)
 }
 
 /* Nothing came and nothing is due: sleep when the next release is far enough away, else come back at once. */
-static int wait_for_work(struct vn_loop *l, const sigset_t *mask)
+static int wait_for_work(struct vn_loop *l)
 {
 	uint64_t next_ns = vn_hold_next_ns(&l->hold), wake_ns = l->now_ns + SLEEP_MAX_NS;
 
@@ -245,11 +241,11 @@ static int wait_for_work(struct vn_loop *l, const sigset_t *mask)
 		l->stalled_ns = 0;
 		rest(l);
 		wake_ns = l->now_ns + STALL_NS;
-		return sleep_until(l, wake_ns, mask);
+		return sleep_until(l, wake_ns);
 	}
 	if (next_ns <= l->now_ns + l->margin_ns)
 		return 0;
-	return sleep_until(l, VN_MIN(wake_ns, next_ns - l->margin_ns), mask);
+	return sleep_until(l, VN_MIN(wake_ns, next_ns - l->margin_ns));
 }
 
 /* Off the CPU for long without having asked for it. */
@@ -260,7 +256,7 @@ static void notice_throttling(struct vn_loop *l)
 	l->turn_ns = l->now_ns;
 }
 
-int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop, const sigset_t *sleep_mask)
+int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 {
 	int r;
 
@@ -282,7 +278,7 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop, const sigs
 		beat(l);
 		keep_house(l);
 		if (!work) {
-			r = wait_for_work(l, sleep_mask);
+			r = wait_for_work(l);
 			if (r < 0)
 				return r;
 		}

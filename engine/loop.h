@@ -39,8 +39,8 @@ struct vn_loop {
 
 /* Adopt what an earlier engine left in the shared maps: frames it held are lost. */
 void vn_loop_adopt(struct vn_loop *l);
-/* Until *@stop; signals but those in @sleep_mask arrive while it sleeps. 0, or what took the trunk away. */
-int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop, const sigset_t *sleep_mask);
+/* Until *@stop, at most 10 ms longer. 0, or -ENETDOWN when the trunk went away. */
+int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop);
 
 /* One frame of @n descriptors received at or before l->now_ns (loop_rx.c). */
 void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);

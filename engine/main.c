@@ -149,18 +149,12 @@ static void init_status(struct vn_loop *l)
 	e->start_ns = vn_now_ns();
 }
 
-/* SIGTERM is blocked but while the loop sleeps, so none is missed between the check and the sleep. */
-static void set_signals(sigset_t *ret_sleep_mask)
+/* The loop looks at the flag at each turn, and none is longer than its longest sleep: no need for masks. */
+static void set_signals(void)
 {
 	const struct sigaction sa = {.sa_handler = on_term};
-	sigset_t term;
 
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	sigprocmask(SIG_BLOCK, &term, ret_sleep_mask);
-	sigdelset(ret_sleep_mask, SIGTERM);
 	sigaction(SIGTERM, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	/* A terminal's interrupt is meant for the daemon, which decides. */
 	signal(SIGINT, SIG_IGN);
 }
@@ -169,7 +163,6 @@ int main(int argc, char **argv)
 {
 	static struct vn_loop loop;
 	struct options o = {0};
-	sigset_t sleep_mask;
 	int r;
 
 	if (!parse_options(argc, argv, &o))
@@ -178,7 +171,7 @@ int main(int argc, char **argv)
 		fputs("vnet-engine: does not run as root (for tests: --allow-root)\n", stderr);
 		return 2;
 	}
-	set_signals(&sleep_mask);
+	set_signals();
 	vn_sandbox_prepare();
 	vn_dist_init_normal(&loop.normal);
 	r = map_shared(&loop, &o);
@@ -196,7 +189,7 @@ int main(int argc, char **argv)
 	r = vn_sandbox_enter(VN_ENGINE_FD_XSK);
 	if (r < 0)
 		return fail("confinement", r);
-	r = vn_loop_run(&loop, &stop, &sleep_mask);
+	r = vn_loop_run(&loop, &stop);
 	/* The ports see it at once, and not only when the heartbeat has grown old. */
 	vn_stat_set(&loop.status->heartbeat_ns, 0);
 	return r < 0 ? fail("trunk lost", r) : 0;

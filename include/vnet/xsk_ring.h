@@ -92,7 +92,7 @@ static inline int vn_xsk_rings_init(int fd, uint32_t rx_size, uint32_t tx_size, 
 {
 	struct vn_xsk_rings r = {0};
 	struct xdp_mmap_offsets off;
-	struct vn_xsk_view v[4];
+	struct vn_xsk_view v[4] = {0};
 	socklen_t len = sizeof(off);
 	int err;
 
