@@ -103,8 +103,82 @@ $(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agen
 		$< $(FUZZED_SRC) -o $@ -lyaml -ljansson -lm
 
 .PHONY: tests perf-tools
-tests: all $(UNITS) $(TOOLS) ## build the tests
+tests: all $(UNITS) $(TOOLS) $(PERF) ## build the tests and their tools
 perf-tools: $(PERF)
+
+# The targets below ask for packages first, so that each alone is enough on a fresh machine. What they build is built
+# by a second make: this one read its dependencies before the packages were there.
+SUBMAKE = $(MAKE) --no-print-directory B=$(B)
+.PHONY: setup
+setup: ## install what is missing to build, run and test (Debian packages; needs root only then)
+	@scripts/setup
+
+.PHONY: demo
+demo: ## show it: the Abilene backbone with its real delays (KEEP=1: leave it running)
+	@scripts/setup -q
+	@$(SUBMAKE) all
+	@B=$(B) scripts/demo $(if $(KEEP),--keep)
+
+# A sanitized agent needs BPF objects and skeletons of its own: another build folder, not another set of flags.
+B_SAN ?= $(B)/asan
+.PHONY: test
+test: ## run every test (TEST=PATTERN: those whose name matches); the last line is the sum
+	@scripts/setup -q
+	@$(SUBMAKE) -j2 tests
+	@$(SUBMAKE) -j2 fuzzers || echo "no fuzzers: is libclang-rt-dev installed?"
+	@$(if $(TEST),$(if $(findstring asan,$(TEST)),,true ||)) $(SUBMAKE) -j2 B=$(B_SAN) SANITIZE=address,undefined tests
+	@B=$(B) B_SAN=$(B_SAN) scripts/test '$(TEST)'
+
+.PHONY: bench
+bench: ## measure everything that is promised, each figure beside its baseline (BENCH=PATTERN, OUT=FILE.md)
+	@scripts/setup -q
+	@$(SUBMAKE) -j2 all perf-tools
+	@B=$(B) selftests/perf/bench $(if $(OUT),-o '$(OUT)') '$(BENCH)'
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz fuzzers
+fuzzers: $(FUZZ)
+fuzz: fuzzers ## each parser under libFuzzer for a minute (FUZZ_SECONDS=N)
+	@B=$(B) B_SAN=/nonexistent FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/test '^fuzz/'
+
+.PHONY: lint
+lint: ## layers, banned functions, licences, layout, shell scripts, man pages
+	@selftests/lint/lint.sh
+
+# ---- installing ----
+sbindir     = $(DESTDIR)$(PREFIX)/sbin
+libexecdir  = $(DESTDIR)$(PREFIX)/lib/vnet
+mandir      = $(DESTDIR)$(PREFIX)/share/man
+docdir      = $(DESTDIR)$(PREFIX)/share/doc/vnet-agent
+compdir     = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+unitdir     = $(DESTDIR)$(PREFIX)/lib/systemd/system
+MAN        := $(wildcard docs/man/*.[1-8])
+EXAMPLES   := $(wildcard examples/*.yaml)
+man_path    = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+
+.PHONY: install
+install: all ## install under PREFIX (default /usr/local), below DESTDIR
+	install -D -m 755 $(AGENT) $(sbindir)/vnet-agent
+	install -D -m 755 $(ENGINE) $(libexecdir)/vnet-engine
+	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
+	install -d $(docdir)/examples
+	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)
+	install -D -m 644 scripts/completion/vnet-agent $(compdir)/vnet-agent
+	install -d $(unitdir)
+	sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@libexecdir@|$(PREFIX)/lib/vnet|g' \
+		scripts/vnet-agent.service.in > $(unitdir)/vnet-agent.service
+	chmod 644 $(unitdir)/vnet-agent.service
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(sbindir)/vnet-agent $(compdir)/vnet-agent $(unitdir)/vnet-agent.service
+	rm -f $(foreach m,$(MAN),$(call man_path,$(m)))
+	rm -rf $(libexecdir) $(docdir)
+
+.PHONY: help
+help: ## this list
+	@printf 'make TARGET [V=1] [W=1] [B=build] [SANITIZE=address,undefined] [PREFIX=/usr/local] [DESTDIR=]\n\n'
+	@sed -nE 's/^([a-z][a-z-]*)( [a-z$$()A-Z-]+)*:.*## (.*)/  \1\t\3/p' Makefile | expand -t 14
 
 .PHONY: clean
 clean: ## remove build/

@@ -22,7 +22,7 @@
 
 #include <vnet/util.h>
 
-#include "cli/cli.h"
+#include "ctl/daemon_main.h"
 
 #define TICK_MS 100
 /* The engine's own identity when there is no user of its name: from the range nobody hands out by hand. */
@@ -257,6 +257,7 @@ static void daemon_release(struct vn_daemon *d)
 
 		if (vn_fabric_destroy(&err) < 0 || vn_dp_unpin(d->opts.pin_dir, &err) < 0)
 			vn_log("%s", err.text);
+		vn_state_wipe(d);
 	}
 	while (d->n_running)
 		vn_running_replace(d, d->running[0].topo->name, NULL);

@@ -56,6 +56,8 @@ int vn_state_commit(struct vn_daemon *d, const char *name, const struct vn_topo 
 void vn_state_abandon(struct vn_daemon *d);
 /* Read everything, finish or undo the interrupted change, fill @d->running. */
 int vn_state_adopt(struct vn_daemon *d, struct vn_err *err);
+/* Nothing runs: remove the runtime directory and all that is ours in it. */
+void vn_state_wipe(struct vn_daemon *d);
 
 /* --- running.c: the topologies that run -----------------------------------------------------------------------------
  */

@@ -175,7 +175,7 @@ static void accept_event(void *arg, uint32_t events)
 	struct vn_conn *c;
 
 	/* At the limit the newcomer is turned away, not left hanging. */
-	if (fd < 0 || s->n_conns >= VN_CONNS_MAX)
+	if (fd < 0 || l->n_conns >= VN_CONNS_MAX)
 		return;
 	c = calloc(1, sizeof(*c));
 	if (!c)
@@ -194,7 +194,7 @@ static void accept_event(void *arg, uint32_t events)
 	}
 	c->next = s->conns;
 	s->conns = c;
-	s->n_conns++;
+	l->n_conns++;
 }
 
 static int listener_open(struct vn_listener *l, const char *dir, const char *name, mode_t mode, gid_t group,
@@ -256,7 +256,7 @@ void vn_server_reap(struct vn_server *s)
 			continue;
 		}
 		*pp = c->next;
-		s->n_conns--;
+		s->listeners[c->observe].n_conns--;
 		json_decref(c->waiting);
 		vn_wire_buf_release(&c->in);
 		free(c->out);

@@ -42,9 +42,9 @@ struct vn_server {
 		struct vn_server *server;
 		struct vn_source source;
 		bool observe;
+		size_t n_conns;
 	} listeners[2];
 	struct vn_conn *conns;
-	size_t n_conns;
 };
 
 int vn_server_open(struct vn_server *s, struct vn_loop *loop, const char *runtime_dir, gid_t group,

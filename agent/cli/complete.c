@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * `vnet-agent __complete WORD...`: what may follow these words, one candidate a line. ":file" stands for file names and
+ * ":command" for commands: the shell knows those. Errors print nothing: a completion is no place for them.
+ */
+#include "cli/words.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#include <vnet/util.h>
+
+#include "topo/disc_words.h"
+
+static void print_objects(void)
+{
+	const char *last = "";
+
+	for (const struct vn_command *c = vn_commands; c->object; c++) {
+		if (!c->hidden && !c->later && strcmp(c->object, last) != 0)
+			puts(c->object);
+		last = c->object;
+	}
+}
+
+static void print_verbs(const char *object)
+{
+	for (const struct vn_command *c = vn_commands; c->object; c++)
+		if (strcmp(c->object, object) == 0 && !c->later && c->verb)
+			puts(c->verb);
+}
+
+static void print_options(const struct vn_command *cmd)
+{
+	for (int i = 0; cmd && i < VN_OPTIONS_MAX && cmd->options[i].word; i++)
+		puts(cmd->options[i].word);
+	for (const struct vn_global *g = vn_globals; g->word; g++)
+		puts(g->longer ? g->longer : g->word);
+}
+
+/* Names that only one topology has stand alone, the others as TOPOLOGY/NAME. */
+static void print_names(const struct vn_cli *cli, const char *method, const char *list)
+{
+	json_t *reply = NULL, *seen = json_object(), *item;
+	size_t i;
+
+	if (vn_cli_call(cli, true, method, NULL, &reply, NULL) < 0 || !seen)
+		goto out;
+	json_array_foreach (json_object_get(reply, list), i, item) {
+		const char *name = vn_json_str(item, "name");
+
+		json_object_set_new(seen, name, json_integer((json_int_t)vn_json_u64(seen, name) + 1));
+	}
+	json_array_foreach (json_object_get(reply, list), i, item) {
+		const char *name = vn_json_str(item, "name"), *topo = vn_json_str(item, "topology");
+
+		if (vn_json_u64(seen, name) > 1)
+			printf("%s/%s\n", topo, name);
+		else
+			puts(name);
+	}
+out:
+	json_decref(reply);
+	json_decref(seen);
+}
+
+/* The literal words in a discipline word's arguments: "uniform|normal", "PACKETS|SIZE|auto" -> auto. */
+static void print_literals(const char *args)
+{
+	while (*args) {
+		size_t len = 0;
+
+		while (islower((unsigned char)args[len]))
+			len++;
+		if (len)
+			printf("%.*s\n", (int)len, args);
+		args += len;
+		while (*args && !islower((unsigned char)*args))
+			args++;
+	}
+}
+
+/* @words: those after the link's name. */
+static void print_disc(char *words[], int n)
+{
+	const struct vn_disc_word *current = NULL;
+	int given = 0;
+
+	if (n > 0 && strcmp(words[0], "dir") == 0) {
+		if (n == 1) {
+			puts("ab\nba\nboth");
+			return;
+		}
+		words += 2;
+		n -= 2;
+	} else if (n == 0) {
+		puts("dir");
+	}
+	for (int i = 0; i < n; i++) {
+		const struct vn_disc_word *w = vn_disc_word_find(words[i]);
+
+		if (w && (!current || given >= current->min_args)) {
+			current = w;
+			given = 0;
+		} else {
+			given++;
+		}
+	}
+	if (current && given < current->max_args)
+		print_literals(current->args);
+	if (current && given < current->min_args)
+		return;
+	for (const struct vn_disc_word *w = vn_disc_words; w->word; w++)
+		if (!w->yaml_only)
+			puts(w->word);
+}
+
+static void print_argument(const struct vn_cli *cli, const struct vn_call *call)
+{
+	enum vn_arg_kind kind = VN_ARG_END;
+	int at = call->n_args;
+
+	for (int i = 0; i < VN_ARG_KINDS && i <= at; i++) {
+		kind = call->cmd->kinds[i];
+		if (kind == VN_ARG_COMMAND || kind == VN_ARG_DISC || kind == VN_ARG_END)
+			break;
+	}
+	switch (kind) {
+	case VN_ARG_END:
+		break;
+	case VN_ARG_TOPOLOGY_OR_FILE:
+		print_names(cli, "vnet.topology.show", "topologies");
+		/* fallthrough */
+	case VN_ARG_FILE:
+		puts(":file");
+		break;
+	case VN_ARG_TOPOLOGY:
+		print_names(cli, "vnet.topology.show", "topologies");
+		break;
+	case VN_ARG_NODE:
+		print_names(cli, "vnet.node.show", "nodes");
+		break;
+	case VN_ARG_LINK:
+		print_names(cli, "vnet.link.show", "links");
+		break;
+	case VN_ARG_COMMAND:
+		puts(":command");
+		break;
+	case VN_ARG_DISC:
+		print_disc(call->args + 1, at - 1);
+		break;
+	}
+}
+
+int vn_cmd_complete(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	struct vn_err ignored = {0};
+	struct vn_cli theirs = *cli;
+	struct vn_call typed;
+
+	if (call->n_args > 0 && strcmp(call->args[call->n_args - 1], "-o") == 0) {
+		puts(":file");
+		return 0;
+	}
+	/* A word that is wrong, or a value to come: nothing to offer. */
+	if (vn_words_scan(call->n_args, call->args, &theirs, &typed, &ignored) < 0)
+		return 0;
+	if (!typed.object) {
+		print_objects();
+		print_options(NULL);
+	} else if (!typed.cmd) {
+		print_verbs(typed.object);
+	} else {
+		print_argument(&theirs, &typed);
+		print_options(typed.cmd);
+	}
+	return 0;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet-agent doctor: what this host can do, tried rather than guessed, with a remedy where something is missing. */
+#include "cli/words.h"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+#include <loader/loader.h>
+#include <vnet/util.h>
+
+#include "cli/table.h"
+
+#define FEATURES_MAX 32
+
+enum verdict { OK, WARN, MISSING };
+static const char *const verdict_words[] = {"ok", "warn", "missing"};
+
+struct report {
+	json_t *checks;
+	bool missing;
+};
+
+/* @remedy is shown, and kept, only when there is something to remedy. */
+static void check(struct report *rep, enum verdict v, const char *name, const char *found, const char *remedy)
+{
+	json_t *o = json_pack("{s:s, s:s, s:s}", "result", verdict_words[v], "name", name, "found", found);
+
+	if (o && v != OK)
+		json_object_set_new(o, "remedy", json_string(remedy));
+	json_array_append_new(rep->checks, o);
+	rep->missing |= v == MISSING;
+}
+
+/* First line of a file under /proc or /sys; "" when it cannot be read. */
+static void read_line(const char *path, char *buf, size_t size)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+	buf[n > 0 ? n : 0] = 0;
+	buf[strcspn(buf, "\n")] = 0;
+}
+
+/* --- the kernel and this process ------------------------------------------------------------------------------------
+ */
+
+static void check_root(struct report *rep)
+{
+	char found[64];
+	bool root = geteuid() == 0;
+
+	snprintf(found, sizeof(found), "uid %u", (unsigned int)geteuid());
+	check(rep, root ? OK : MISSING, "root", found,
+	      "run as root: the daemon needs it, and most checks below fail without");
+}
+
+static void check_features(struct report *rep)
+{
+	struct vn_feature features[FEATURES_MAX];
+	size_t n = vn_probe(features, FEATURES_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct vn_feature *f = &features[i];
+
+		check(rep,
+		      f->result == 0 ? OK
+		      : f->required  ? MISSING
+				     : WARN,
+		      f->name, f->result == 0 ? "works" : strerror(-f->result), f->remedy);
+	}
+}
+
+static void check_bpffs(struct report *rep)
+{
+	struct statfs fs;
+	bool mounted = statfs(VN_BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+
+	check(rep, mounted ? OK : WARN, "BPF file system mounted", mounted ? VN_BPFFS : "not mounted",
+	      "the daemon mounts it; so does `mount -t bpf bpf " VN_BPFFS "`");
+}
+
+static void check_ipv6(struct report *rep)
+{
+	bool there = access("/proc/sys/net/ipv6", F_OK) == 0;
+
+	check(rep, there ? OK : WARN, "IPv6", there ? "there" : "switched off",
+	      "boot without ipv6.disable=1; without it nodes have IPv4 only");
+}
+
+static void check_memlock(struct report *rep)
+{
+	struct rlimit lim = {0};
+	bool cap = capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_IPC_LOCK);
+	char found[80];
+
+	getrlimit(RLIMIT_MEMLOCK, &lim);
+	if (lim.rlim_max == RLIM_INFINITY)
+		snprintf(found, sizeof(found), "unlimited");
+	else
+		snprintf(found, sizeof(found), "%llu KiB%s", (unsigned long long)lim.rlim_max >> 10,
+			 cap ? ", CAP_IPC_LOCK lifts it" : "");
+	check(rep, cap || lim.rlim_max >= 256u << 20 ? OK : WARN, "locked memory", found,
+	      "CAP_IPC_LOCK for the daemon, or RLIMIT_MEMLOCK of 256 MiB: the trunk's UMEM is locked");
+}
+
+static void check_throttling(struct report *rep)
+{
+	char runtime[32], period[32], found[80];
+	long r, p;
+
+	read_line("/proc/sys/kernel/sched_rt_runtime_us", runtime, sizeof(runtime));
+	read_line("/proc/sys/kernel/sched_rt_period_us", period, sizeof(period));
+	r = strtol(runtime, NULL, 10);
+	p = strtol(period, NULL, 10);
+	if (!*runtime || p <= 0) {
+		check(rep, OK, "real-time throttling", "this kernel has none", "");
+		return;
+	}
+	snprintf(found, sizeof(found), r < 0 ? "off" : "%ld of %ld us", r, p);
+	check(rep, r < 0 || r >= p / 10 * 9 ? OK : WARN, "real-time throttling", found,
+	      "sysctl kernel.sched_rt_runtime_us=950000: below nine tenths of the period the engine is stopped while "
+	      "it waits");
+}
+
+static void check_clock(struct report *rep)
+{
+	static const char *const slow[] = {"hpet", "acpi_pm", "jiffies", "refined-jiffies"};
+	char name[64];
+	bool bad = false;
+
+	read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", name, sizeof(name));
+	for (size_t i = 0; i < VN_ARRAY_SIZE(slow); i++)
+		bad |= strcmp(name, slow[i]) == 0;
+	check(rep, bad || !*name ? WARN : OK, "clock source", *name ? name : "unknown",
+	      "a fast clock (tsc, kvm-clock, arch_sys_counter): each frame's arrival reads it");
+}
+
+static void check_cpus(struct report *rep)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	char found[32];
+
+	snprintf(found, sizeof(found), "%ld", n);
+	check(rep, n >= 2 ? OK : WARN, "processors", found, "two or more: the engine spins before each release");
+}
+
+static void check_graphviz(struct report *rep)
+{
+	const char *path = getenv("PATH");
+	cleanup_free char *copy = strdup(path ? path : "/usr/bin:/bin");
+	char file[512], *rest = copy, *dir;
+	bool there = false;
+
+	while (!there && copy && (dir = strsep(&rest, ":")))
+		there = snprintf(file, sizeof(file), "%s/dot", *dir ? dir : ".") < (int)sizeof(file) &&
+			access(file, X_OK) == 0;
+	check(rep, there ? OK : WARN, "graphviz", there ? file : "no `dot` in PATH",
+	      "install the package graphviz: `topology graph --svg` needs it");
+}
+
+/* --- the daemon and its engines
+ * ---------------------------------------------------------------------------------------- */
+
+static void check_engine(struct report *rep, const json_t *e)
+{
+	const json_t *overload = json_object_get(e, "overload");
+	char name[32], found[160];
+	size_t len, i;
+	json_t *word;
+
+	snprintf(name, sizeof(name), "engine %" PRIu64, vn_json_u64(e, "trunk"));
+	if (!vn_json_bool(e, "up")) {
+		check(rep, WARN, name, "does not answer",
+		      "held links drop until the daemon has restarted it: see its log");
+		return;
+	}
+	len = (size_t)snprintf(found, sizeof(found), "pid %" PRIu64 ", %s, %" PRIu64 " restarts", vn_json_u64(e, "pid"),
+			       vn_json_bool(e, "fifo") ? "SCHED_FIFO" : "no SCHED_FIFO", vn_json_u64(e, "restarts"));
+	json_array_foreach (overload, i, word)
+		if (len < sizeof(found))
+			len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%s",
+						i ? " " : ", overloaded: ", json_string_value(word));
+	if (json_array_size(overload))
+		check(rep, WARN, name, found,
+		      "fewer packets, or a quieter machine: measurements taken then are not to be trusted");
+	else
+		check(rep, vn_json_bool(e, "fifo") ? OK : WARN, name, found,
+		      "see SCHED_FIFO above: delays are less exact under load");
+}
+
+static void check_daemon(const struct vn_cli *cli, struct report *rep)
+{
+	struct vn_err err = {0};
+	char found[128];
+	json_t *info = NULL, *e;
+	size_t i;
+
+	if (vn_cli_call(cli, true, "vnet.info", NULL, &info, &err) < 0) {
+		check(rep, WARN, "daemon", err.text, "start it as root: vnet-agent daemon");
+		return;
+	}
+	snprintf(found, sizeof(found), "version %s, pid %" PRIu64 ", %" PRIu64 " topologies",
+		 vn_json_str(info, "version"), vn_json_u64(info, "pid"), vn_json_u64(info, "topologies"));
+	if (strcmp(vn_json_str(info, "version"), VN_VERSION) == 0)
+		check(rep, OK, "daemon", found, "");
+	else
+		check(rep, WARN, "daemon", found, "restart it: this command line is of version " VN_VERSION);
+	json_array_foreach (json_object_get(info, "engines"), i, e)
+		check_engine(rep, e);
+	json_decref(info);
+}
+
+/* --- all of it ------------------------------------------------------------------------------------------------------
+ */
+
+static int print_report(const struct report *rep)
+{
+	static const char *const heads[] = {"RESULT", "CHECK", "FOUND", "REMEDY", NULL};
+	static const enum vn_colour colours[] = {[OK] = VN_GOOD, [WARN] = VN_WARN, [MISSING] = VN_BAD};
+	cleanup_table struct vn_table t;
+	json_t *c;
+	size_t i;
+
+	vn_table_init(&t, heads);
+	json_array_foreach (rep->checks, i, c) {
+		const char *result = vn_json_str(c, "result");
+		enum verdict v = OK;
+
+		while (v < MISSING && strcmp(result, verdict_words[v]) != 0)
+			v++;
+		vn_table_add(&t, colours[v], "%s", result);
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(c, "name"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(c, "found"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(c, "remedy"));
+	}
+	return vn_table_print(&t, stdout);
+}
+
+int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	struct report rep = {.checks = json_array()};
+	json_t *o;
+	int r;
+
+	if (!rep.checks)
+		return -ENOMEM;
+	check_root(&rep);
+	check_features(&rep);
+	check_bpffs(&rep);
+	check_ipv6(&rep);
+	check_memlock(&rep);
+	check_throttling(&rep);
+	check_clock(&rep);
+	check_cpus(&rep);
+	check_graphviz(&rep);
+	check_daemon(cli, &rep);
+	o = json_pack("{s:b, s:o}", "able", !rep.missing, "checks", rep.checks);
+	if (cli->json)
+		r = vn_cli_print_json(cli, o, err);
+	else
+		r = print_report(&rep);
+	json_decref(o);
+	return r < 0 ? r : rep.missing ? VN_EXIT_NOT_POSSIBLE : VN_EXIT_OK;
+}

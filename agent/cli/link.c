@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet-agent link show | set | replace */
+#include "cli/words.h"
+
+#include <inttypes.h>
+
+#include <vnet/util.h>
+
+#include "cli/table.h"
+#include "topo/disc_words.h"
+#include "topo/topo.h"
+
+#define DIRS         2
+#define LINK_ARG_MAX 130 /* of TOPOLOGY/LINK, in an error */
+
+/* --- show --------------------------------------------------------------------------------------------------------- */
+
+static const json_t *dir_of(const json_t *link, size_t dir)
+{
+	return json_array_get(json_object_get(link, "directions"), dir);
+}
+
+static const json_t *end_of(const json_t *link, size_t side)
+{
+	return json_array_get(json_object_get(link, "endpoints"), side);
+}
+
+/* "a:eth0" */
+static const char *end_text(char *buf, size_t size, const json_t *link, size_t side)
+{
+	const json_t *end = end_of(link, side);
+
+	snprintf(buf, size, "%s:%s", vn_json_str(end, "node"), vn_json_str(end, "ifname"));
+	return buf;
+}
+
+static const char *disc_text(const json_t *dir)
+{
+	const char *text = vn_json_str(dir, "text");
+
+	return *text ? text : "-";
+}
+
+/* Do the links come from more than one topology? Then their names need it in front. */
+static bool several_topologies(const json_t *links)
+{
+	const char *first = vn_json_str(json_array_get(links, 0), "topology");
+	json_t *l;
+	size_t i;
+
+	json_array_foreach (links, i, l)
+		if (strcmp(vn_json_str(l, "topology"), first) != 0)
+			return true;
+	return false;
+}
+
+static void add_name(struct vn_table *t, const json_t *link, bool full)
+{
+	if (full)
+		vn_table_add(t, VN_PLAIN, "%s/%s", vn_json_str(link, "topology"), vn_json_str(link, "name"));
+	else
+		vn_table_add(t, VN_PLAIN, "%s", vn_json_str(link, "name"));
+}
+
+static void add_state(struct vn_table *t, const json_t *link)
+{
+	const char *state = vn_json_str(link, "state");
+
+	vn_table_add(t, strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD, "%s", state);
+}
+
+/* One row per link, two where the directions differ. */
+static int print_links(const json_t *links)
+{
+	static const char *const heads[] = {"LINK", "FROM", "", "TO", "STATE", "DISCIPLINE", NULL};
+	bool full = several_topologies(links);
+	cleanup_table struct vn_table table;
+	char from[96], to[96];
+	json_t *l;
+	size_t i;
+
+	vn_table_init(&table, heads);
+	json_array_foreach (links, i, l) {
+		bool equal = strcmp(disc_text(dir_of(l, 0)), disc_text(dir_of(l, 1))) == 0;
+
+		for (size_t dir = 0; dir < (equal ? 1 : DIRS); dir++) {
+			if (dir == 0)
+				add_name(&table, l, full);
+			else
+				vn_table_add(&table, VN_PLAIN, "%s", "");
+			vn_table_add(&table, VN_PLAIN, "%s", end_text(from, sizeof(from), l, dir));
+			vn_table_add(&table, VN_PLAIN, "%s", equal ? "<->" : "->");
+			vn_table_add(&table, VN_PLAIN, "%s", end_text(to, sizeof(to), l, !dir));
+			add_state(&table, l);
+			vn_table_add(&table, VN_PLAIN, "%s", disc_text(dir_of(l, dir)));
+		}
+	}
+	return vn_table_print(&table, stdout);
+}
+
+/* "loss 12, limit 3": the reasons that occurred. */
+static const char *drops_text(char *buf, size_t size, const json_t *drops)
+{
+	const char *reason;
+	json_t *count;
+	size_t len = 0;
+
+	snprintf(buf, size, "-");
+	json_object_foreach ((json_t *)drops, reason, count) {
+		if (json_integer_value(count) == 0 || len >= size)
+			continue;
+		len += (size_t)snprintf(buf + len, size - len, "%s%s %" JSON_INTEGER_FORMAT, len ? ", " : "", reason,
+					json_integer_value(count));
+	}
+	return buf;
+}
+
+static void add_lateness(struct vn_table *t, const json_t *late)
+{
+	static const char *const keys[] = {"p50_ns", "p99_ns", "max_ns"};
+	char buf[VN_HUMAN_BUF];
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(keys); i++)
+		vn_table_add(t, VN_PLAIN, "%s",
+			     vn_json_u64(late, "count") ? vn_human_time(buf, vn_json_u64(late, keys[i])) : "-");
+}
+
+/* One row per direction: what went in, what came out, what was lost why, and how late frames were released. */
+static int print_stats(const json_t *links)
+{
+	static const char *const heads[] = {"LINK",   "FROM",  "TO",   "STATE", ">IN",  ">BYTES", ">OUT",
+					    ">BYTES", ">HELD", ">P50", ">P99",  ">MAX", "DROPS",  NULL};
+	bool full = several_topologies(links);
+	char buf[512], from[96], to[96];
+	cleanup_table struct vn_table t;
+	json_t *l;
+	size_t i;
+
+	vn_table_init(&t, heads);
+	json_array_foreach (links, i, l)
+		for (size_t dir = 0; dir < DIRS; dir++) {
+			const json_t *s = json_object_get(dir_of(l, dir), "stats");
+
+			add_name(&t, l, full);
+			vn_table_add(&t, VN_PLAIN, "%s", end_text(from, sizeof(from), l, dir));
+			vn_table_add(&t, VN_PLAIN, "%s", end_text(to, sizeof(to), l, !dir));
+			add_state(&t, l);
+			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "in_packets"));
+			vn_table_add(&t, VN_PLAIN, "%s", vn_human_bytes(buf, vn_json_u64(s, "in_bytes")));
+			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "out_packets"));
+			vn_table_add(&t, VN_PLAIN, "%s", vn_human_bytes(buf, vn_json_u64(s, "out_bytes")));
+			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "held_packets"));
+			add_lateness(&t, json_object_get(s, "lateness"));
+			vn_table_add(&t, VN_PLAIN, "%s", drops_text(buf, sizeof(buf), json_object_get(s, "drops")));
+		}
+	return vn_table_print(&t, stdout);
+}
+
+/* --- show -d ------------------------------------------------------------------------------------------------------ */
+
+static void print_addresses(const json_t *list)
+{
+	json_t *a;
+	size_t i;
+
+	json_array_foreach (list, i, a)
+		printf(" %s", json_string_value(a));
+}
+
+static void print_dir_stats(const json_t *s)
+{
+	char in[VN_HUMAN_BUF], out[VN_HUMAN_BUF], held[VN_HUMAN_BUF], drops[512];
+	const json_t *late = json_object_get(s, "lateness");
+
+	printf("        in %" PRIu64 " packets %s, out %" PRIu64 " packets %s, held %" PRIu64 " packets %s\n",
+	       vn_json_u64(s, "in_packets"), vn_human_bytes(in, vn_json_u64(s, "in_bytes")),
+	       vn_json_u64(s, "out_packets"), vn_human_bytes(out, vn_json_u64(s, "out_bytes")),
+	       vn_json_u64(s, "held_packets"), vn_human_bytes(held, vn_json_u64(s, "held_bytes")));
+	printf("        dropped %s\n", drops_text(drops, sizeof(drops), json_object_get(s, "drops")));
+	if (!vn_json_u64(late, "count"))
+		return;
+	printf("        late p50 %s", vn_human_time(in, vn_json_u64(late, "p50_ns")));
+	printf(" p90 %s", vn_human_time(in, vn_json_u64(late, "p90_ns")));
+	printf(" p99 %s", vn_human_time(in, vn_json_u64(late, "p99_ns")));
+	printf(" p99.9 %s", vn_human_time(in, vn_json_u64(late, "p999_ns")));
+	printf(" max %s, of %" PRIu64 " frames\n", vn_human_time(in, vn_json_u64(late, "max_ns")),
+	       vn_json_u64(late, "count"));
+}
+
+/* Every figure of the discipline, what was computed included; the generator's key is of use to nobody. */
+static void print_discipline(const json_t *d)
+{
+	const char *key;
+	json_t *v;
+
+	printf("        ");
+	json_object_foreach ((json_t *)d, key, v) {
+		if (json_is_integer(v))
+			printf(" %s %" JSON_INTEGER_FORMAT, key, json_integer_value(v));
+		else if (json_is_string(v))
+			printf(" %s %s", key, json_string_value(v));
+		else if (json_is_boolean(v))
+			printf(" %s %s", key, json_is_true(v) ? "yes" : "no");
+	}
+	putchar('\n');
+}
+
+static void print_link_details(const json_t *l, bool stats)
+{
+	const char *state = vn_json_str(l, "state");
+	enum vn_colour c = strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD;
+	char from[96], to[96];
+
+	printf("link %s/%s: %s%s%s, mtu %" PRIu64 ", engine-down %s\n", vn_json_str(l, "topology"),
+	       vn_json_str(l, "name"), vn_colour_on(stdout, c), state, vn_colour_off(stdout, c), vn_json_u64(l, "mtu"),
+	       vn_json_str(l, "engine_down"));
+	for (size_t side = 0; side < DIRS; side++) {
+		const json_t *e = end_of(l, side);
+
+		printf("    port %s number %" PRIu64 " mac %s isolation %s", end_text(from, sizeof(from), l, side),
+		       vn_json_u64(e, "number"), vn_json_str(e, "mac"), vn_json_str(e, "isolation"));
+		print_addresses(json_object_get(e, "addresses"));
+		putchar('\n');
+	}
+	for (size_t dir = 0; dir < DIRS; dir++) {
+		const json_t *d = dir_of(l, dir);
+
+		printf("    %s %s -> %s %s: %s\n", vn_json_str(d, "dir"), end_text(from, sizeof(from), l, dir),
+		       end_text(to, sizeof(to), l, !dir), vn_json_bool(d, "held") ? "held" : "direct", disc_text(d));
+		print_discipline(json_object_get(d, "discipline"));
+		if (stats)
+			print_dir_stats(json_object_get(d, "stats"));
+	}
+}
+
+int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	json_t *params = json_pack("{s:b}", "stats", cli->stats), *reply = NULL, *links, *l;
+	size_t i;
+	int r;
+
+	if (params && call->n_args)
+		json_object_set_new(params, "name", json_string(call->args[0]));
+	r = vn_cli_call(cli, true, "vnet.link.show", params, &reply, err);
+	if (r < 0)
+		return r;
+	links = json_object_get(reply, "links");
+	if (cli->json) {
+		r = vn_cli_print_json(cli, reply, err);
+	} else if (cli->details) {
+		json_array_foreach (links, i, l)
+			print_link_details(l, cli->stats);
+	} else {
+		r = cli->stats ? print_stats(links) : print_links(links);
+	}
+	json_decref(reply);
+	return r;
+}
+
+/* --- set and replace ---------------------------------------------------------------------------------------------- */
+
+/* Wrong words are refused here, before the daemon is asked: what they mean to this link, only it can say. */
+static int check_words(const char *link, int n, char *words[], struct vn_err *err)
+{
+	struct vn_disc scratch = {.flags = VN_DISC_LIMIT_AUTO | VN_DISC_SEED_AUTO};
+	struct vn_err why = {0};
+
+	for (int i = 0; i < n; i++)
+		if (strcmp(words[i], "dir") == 0)
+			return vn_err_usage(err, "link %s: 'dir' stands right after the link's name: %s dir %s ...",
+					    link, link, i + 1 < n ? words[i + 1] : "ab");
+	if (vn_disc_parse_args(&scratch, n, words, &why) < 0)
+		return vn_err_usage(err, "link %.*s: %.600s", LINK_ARG_MAX, link, why.text);
+	return 0;
+}
+
+static int take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err)
+{
+	static const char *const dirs[] = {"ab", "ba", "both", NULL};
+	const char *word, *near;
+
+	*ret_dir = "both";
+	*ret_first = 1;
+	if (call->n_args < 2 || strcmp(call->args[1], "dir") != 0)
+		return 0;
+	if (call->n_args < 3)
+		return vn_err_usage(err, "link %s: 'dir' needs a direction: ab, ba or both", call->args[0]);
+	word = call->args[2];
+	*ret_first = 3;
+	for (size_t i = 0; dirs[i]; i++)
+		if (strcmp(word, dirs[i]) == 0) {
+			*ret_dir = dirs[i];
+			return 0;
+		}
+	near = vn_suggest(word, dirs);
+	return vn_err_usage(err, "link %s: '%s' is no direction%s%s: ab, ba or both", call->args[0], word,
+			    near ? ", did you mean " : "", near ? near : "");
+}
+
+int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	bool replace = strcmp(call->cmd->verb, "replace") == 0;
+	json_t *words, *params, *reply = NULL, *link;
+	const char *dir;
+	int first, r;
+
+	r = take_dir(call, &dir, &first, err);
+	if (r == 0 && !replace && first >= call->n_args)
+		r = vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", call->args[0]);
+	if (r == 0)
+		r = check_words(call->args[0], call->n_args - first, call->args + first, err);
+	if (r < 0)
+		return r;
+	words = json_array();
+	for (int i = first; i < call->n_args; i++)
+		json_array_append_new(words, json_string(call->args[i]));
+	params = json_pack("{s:s, s:s, s:o, s:b}", "name", call->args[0], "dir", dir, "words", words, "replace",
+			   replace);
+	if (!params)
+		return vn_err_usage(err, "link set: the words are not UTF-8");
+	r = vn_cli_call(cli, false, "vnet.link.set", params, &reply, err);
+	if (r < 0)
+		return r;
+	link = json_object_get(reply, "link");
+	if (cli->json) {
+		r = vn_cli_print_json(cli, reply, err);
+	} else if (cli->details) {
+		print_link_details(link, false);
+	}
+	json_decref(reply);
+	return r;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet-agent node show | exec */
+#include "cli/words.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+
+#include <vnet/util.h>
+
+#include "cli/table.h"
+#include "exec/exec.h"
+
+/* --- show --------------------------------------------------------------------------------------------------------- */
+
+/* "10.0.0.1/32 fd00::1/128" */
+static const char *join(char *buf, size_t size, const json_t *list)
+{
+	size_t len = 0, i;
+	json_t *a;
+
+	snprintf(buf, size, "-");
+	json_array_foreach (list, i, a)
+		if (len < size)
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? " " : "", json_string_value(a));
+	return buf;
+}
+
+static int print_nodes(const json_t *nodes)
+{
+	static const char *const heads[] = {"NODE",    "NETNS",   "STATE",     ">PORTS",
+					    ">ROUTES", "FORWARD", "ADDRESSES", NULL};
+	cleanup_table struct vn_table t;
+	char buf[512];
+	json_t *n;
+	size_t i;
+
+	vn_table_init(&t, heads);
+	json_array_foreach (nodes, i, n) {
+		const char *state = vn_json_str(n, "state");
+
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(n, "name"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(n, "netns"));
+		vn_table_add(&t, strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD, "%s", state);
+		vn_table_add(&t, VN_PLAIN, "%zu", json_array_size(json_object_get(n, "ports")));
+		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(n, "routes"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_bool(n, "forward") ? "yes" : "no");
+		vn_table_add(&t, VN_PLAIN, "%s", join(buf, sizeof(buf), json_object_get(n, "addresses")));
+	}
+	return vn_table_print(&t, stdout);
+}
+
+static int print_node_details(const json_t *n)
+{
+	static const char *const heads[] = {"    PORT", "LINK", "MAC", "ADDRESSES", NULL};
+	const char *state = vn_json_str(n, "state");
+	enum vn_colour c = strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD;
+	cleanup_table struct vn_table t;
+	char buf[512];
+	json_t *p;
+	size_t i;
+
+	printf("node %s/%s: %s%s%s, netns %s, id %" PRIu64 ", forward %s, %" PRIu64 " routes\n",
+	       vn_json_str(n, "topology"), vn_json_str(n, "name"), vn_colour_on(stdout, c), state,
+	       vn_colour_off(stdout, c), vn_json_str(n, "netns"), vn_json_u64(n, "id"),
+	       vn_json_bool(n, "forward") ? "yes" : "no", vn_json_u64(n, "routes"));
+	vn_table_init(&t, heads);
+	vn_table_add(&t, VN_PLAIN, "    lo");
+	vn_table_add(&t, VN_PLAIN, "-");
+	vn_table_add(&t, VN_PLAIN, "-");
+	vn_table_add(&t, VN_PLAIN, "%s", join(buf, sizeof(buf), json_object_get(n, "addresses")));
+	json_array_foreach (json_object_get(n, "ports"), i, p) {
+		vn_table_add(&t, VN_PLAIN, "    %s", vn_json_str(p, "ifname"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(p, "link"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(p, "mac"));
+		vn_table_add(&t, VN_PLAIN, "%s", join(buf, sizeof(buf), json_object_get(p, "addresses")));
+	}
+	return vn_table_print(&t, stdout);
+}
+
+int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	json_t *params = call->n_args ? json_pack("{s:s}", "name", call->args[0]) : NULL, *reply = NULL, *nodes, *n;
+	size_t i;
+	int r = vn_cli_call(cli, true, "vnet.node.show", params, &reply, err);
+
+	if (r < 0)
+		return r;
+	nodes = json_object_get(reply, "nodes");
+	if (cli->json) {
+		r = vn_cli_print_json(cli, reply, err);
+	} else if (cli->details || call->n_args) {
+		json_array_foreach (nodes, i, n)
+			if (r == 0)
+				r = print_node_details(n);
+	} else {
+		r = print_nodes(nodes);
+	}
+	json_decref(reply);
+	return r;
+}
+
+/* --- exec --------------------------------------------------------------------------------------------------------- */
+
+static int netns_path(const struct vn_cli *cli, const char *node, char *buf, size_t size, struct vn_err *err)
+{
+	json_t *reply = NULL;
+	const char *netns;
+	int r;
+
+	r = vn_cli_call(cli, true, "vnet.node.show", json_pack("{s:s}", "name", node), &reply, err);
+	if (r < 0)
+		return r;
+	netns = vn_json_str(json_array_get(json_object_get(reply, "nodes"), 0), "netns");
+	if (!*netns || strchr(netns, '/') || snprintf(buf, size, "%s/%s", VN_NETNS_DIR, netns) >= (int)size)
+		r = vn_err(err, VN_EXIT_KERNEL, EBADMSG, "node %s: the agent names no namespace", node);
+	json_decref(reply);
+	return r;
+}
+
+static int enter(const char *node, const char *path, struct vn_err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return vn_err_kernel(err, errno, "node %s: %s: %s: apply the topology again to restore it", node, path,
+				     strerror(errno));
+	if (setns(fd, CLONE_NEWNET) == 0)
+		return 0;
+	if (errno == EPERM)
+		return vn_err(err, VN_EXIT_DENIED, EPERM,
+			      "node %s: entering a namespace needs CAP_SYS_ADMIN: run as root", node);
+	return vn_err_kernel(err, errno, "node %s: entering %s: %s", node, path, strerror(errno));
+}
+
+/*
+ * /sys/class/net shows the namespace in which it was mounted: give the command one of the node's. Best effort: where
+ * mounting is forbidden it sees the host's devices in /sys, and nothing else differs.
+ */
+static void mount_sys(void)
+{
+	struct statvfs vfs;
+	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		return;
+	if (statvfs("/sys", &vfs) == 0 && (vfs.f_flag & ST_RDONLY))
+		flags |= MS_RDONLY;
+	(void)!mount("vnet", "/sys", "sysfs", flags, NULL);
+}
+
+int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	const char *node = call->args[0], *cmd = call->args[1];
+	char path[512], **argv;
+	int r;
+
+	r = netns_path(cli, node, path, sizeof(path), err);
+	if (r == 0)
+		r = enter(node, path, err);
+	if (r < 0)
+		return r;
+	mount_sys();
+	argv = calloc((size_t)call->n_args, sizeof(*argv));
+	if (!argv)
+		return -ENOMEM;
+	memcpy(argv, call->args + 1, (size_t)(call->n_args - 1) * sizeof(*argv));
+	fflush(NULL);
+	execvp(cmd, argv);
+	r = -errno;
+	free(argv);
+	/* As env(1) and the shell do, so that a caller can tell it from the command's own codes. */
+	fprintf(stderr, "vnet-agent: node %s: %s: %s\n", node, cmd, strerror(-r));
+	return r == -ENOENT ? 127 : 126;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Input and output of the commands: files, JSON, colours, figures for people. */
+#include "cli/cli.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <vnet/util.h>
+
+#include "topo/model.h"
+#include "topo/topo.h"
+
+#define READ_STEP 65536u
+
+/* --- the daemon ------------------------------------------------------------------------------------------------- */
+
+int vn_cli_connect(const struct vn_cli *cli, bool observe, struct vn_client *ret_c, struct vn_err *err)
+{
+	char path[512];
+
+	if (observe) {
+		snprintf(path, sizeof(path), "%s/%s", cli->runtime_dir, VN_SOCK_CONTROL);
+		observe = access(path, R_OK | W_OK) < 0 && errno == EACCES;
+	}
+	return vn_client_open(cli->runtime_dir, observe, ret_c, err);
+}
+
+int vn_cli_call(const struct vn_cli *cli, bool observe, const char *method, json_t *parameters, json_t **ret_reply,
+		struct vn_err *err)
+{
+	struct vn_client c = {.fd = -EBADF};
+	int r = vn_cli_connect(cli, observe, &c, err);
+
+	if (r == 0)
+		r = vn_client_call(&c, method, parameters, ret_reply, err);
+	vn_client_release(&c);
+	json_decref(parameters);
+	return r;
+}
+
+/* --- JSON --------------------------------------------------------------------------------------------------------- */
+
+int vn_cli_print_json(const struct vn_cli *cli, const json_t *o, struct vn_err *err)
+{
+	if (json_dumpf(o, stdout, cli->pretty ? JSON_INDENT(2) : JSON_COMPACT) < 0 || putchar('\n') == EOF)
+		return vn_err(err, VN_EXIT_KERNEL, EIO, "standard output: write error");
+	return 0;
+}
+
+const char *vn_json_str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+uint64_t vn_json_u64(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
+bool vn_json_bool(const json_t *o, const char *key)
+{
+	return json_is_true(json_object_get(o, key));
+}
+
+/* --- files -------------------------------------------------------------------------------------------------------- */
+
+static int read_all(int fd, const char *path, size_t max, char **ret_text, size_t *ret_len, struct vn_err *err)
+{
+	cleanup_free char *text = NULL;
+	size_t len = 0, size = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		if (size - len < READ_STEP) {
+			char *more;
+
+			size = VN_MAX(size * 2, (size_t)READ_STEP * 2);
+			more = realloc(text, size);
+			if (!more)
+				return vn_err_kernel(err, ENOMEM, "%s: out of memory", path);
+			text = more;
+		}
+		n = read(fd, text + len, size - len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return vn_err_usage(err, "%s: %s", path, strerror(errno));
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len > max)
+			return vn_err_usage(err, "%s: longer than %zu MiB, the most a topology file may have", path,
+					    max >> 20);
+	}
+	text[len] = 0;
+	*ret_text = take_ptr(text);
+	*ret_len = len;
+	return 0;
+}
+
+int vn_cli_read_file(const char *path, size_t max, char **ret_text, size_t *ret_len, struct vn_err *err)
+{
+	cleanup_close int fd = -EBADF;
+
+	if (strcmp(path, "-") == 0)
+		return read_all(STDIN_FILENO, "standard input", max, ret_text, ret_len, err);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return vn_err_usage(err, "%s: %s", path, strerror(errno));
+	return read_all(fd, path, max, ret_text, ret_len, err);
+}
+
+int vn_cli_output_open(const char *path, FILE **ret_f, struct vn_err *err)
+{
+	FILE *f = path && strcmp(path, "-") != 0 ? fopen(path, "we") : stdout;
+
+	if (!f)
+		return vn_err_usage(err, "%s: %s", path, strerror(errno));
+	*ret_f = f;
+	return 0;
+}
+
+int vn_cli_output_close(const char *path, FILE *f, struct vn_err *err)
+{
+	bool failed = ferror(f) != 0;
+	int r;
+
+	errno = 0;
+	failed |= (f == stdout ? fflush(f) : fclose(f)) != 0;
+	r = errno ? errno : EIO;
+	return failed ? vn_err_kernel(err, r, "%s: %s", f == stdout ? "standard output" : path, strerror(r)) : 0;
+}
+
+int vn_cli_load_topo(const char *path, struct vn_topo **ret_topo, char **ret_text, size_t *ret_len, struct vn_err *err)
+{
+	cleanup_free char *text = NULL;
+	size_t len;
+	int r = vn_cli_read_file(path, VN_TOPO_FILE_MAX, &text, &len, err);
+
+	if (r < 0)
+		return r;
+	r = vn_topo_parse(strcmp(path, "-") == 0 ? "stdin" : path, text, len, ret_topo, err);
+	if (r < 0)
+		return r;
+	if (ret_text) {
+		*ret_text = take_ptr(text);
+		*ret_len = len;
+	}
+	return 0;
+}
+
+bool vn_cli_is_name(const char *arg)
+{
+	return vn_name_valid(arg);
+}
+
+/* --- for people ----------------------------------------------------------------------------------------------------
+ */
+
+bool vn_cli_colour(FILE *f)
+{
+	static signed char cached[2] = {-1, -1};
+	signed char *c = &cached[f == stderr];
+
+	if (*c < 0) {
+		const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+		*c = isatty(fileno(f)) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+	}
+	return *c && (f == stdout || f == stderr);
+}
+
+const char *vn_colour_on(FILE *f, enum vn_colour c)
+{
+	static const char *const codes[] = {
+		[VN_PLAIN] = "",       [VN_GOOD] = "\033[32m", [VN_WARN] = "\033[33m",
+		[VN_BAD] = "\033[31m", [VN_HEAD] = "\033[1m",
+	};
+
+	return vn_cli_colour(f) ? codes[c] : "";
+}
+
+const char *vn_colour_off(FILE *f, enum vn_colour c)
+{
+	return c != VN_PLAIN && vn_cli_colour(f) ? "\033[0m" : "";
+}
+
+/* Three digits that matter, in the largest unit that keeps the figure at 1 or more. */
+static const char *human(char *buf, uint64_t value, uint64_t step, const char *const *units, size_t n_units)
+{
+	double v = (double)value;
+	size_t u = 0;
+
+	/* 999.5 would print as "1e+03" or "1000" of the smaller unit. */
+	while (u + 1 < n_units && v >= (double)step * 0.9995) {
+		v /= (double)step;
+		u++;
+	}
+	if (u == 0)
+		snprintf(buf, VN_HUMAN_BUF, "%llu%s", (unsigned long long)value, units[0]);
+	else
+		snprintf(buf, VN_HUMAN_BUF, "%.*f%s", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v, units[u]);
+	return buf;
+}
+
+const char *vn_human_bytes(char *buf, uint64_t bytes)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+
+	return human(buf, bytes, 1000, units, VN_ARRAY_SIZE(units));
+}
+
+const char *vn_human_time(char *buf, uint64_t ns)
+{
+	static const char *const units[] = {"ns", "us", "ms", "s"};
+
+	return human(buf, ns, 1000, units, VN_ARRAY_SIZE(units));
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet-agent topology check | plan | apply | delete | show */
+#include "cli/words.h"
+
+#include <inttypes.h>
+
+#include <vnet/util.h>
+
+#include "cli/table.h"
+#include "topo/disc_words.h"
+#include "topo/topo.h"
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* --- check -------------------------------------------------------------------------------------------------------- */
+
+static size_t held_directions(const struct vn_topo *t)
+{
+	size_t n = 0;
+
+	for (size_t l = 0; l < t->n_links; l++)
+		for (int dir = 0; dir < VN_DIRS; dir++)
+			n += vn_disc_is_held(&t->links[l].disc[dir]);
+	return n;
+}
+
+int vn_cmd_topology_check(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *t = NULL;
+	size_t held;
+	json_t *o;
+	int r;
+
+	r = vn_cli_load_topo(call->args[0], &t, NULL, NULL, err);
+	if (r == 0)
+		r = vn_topo_resolve(t, NULL, NULL, NULL, err);
+	if (r < 0)
+		return r;
+	held = held_directions(t);
+	if (!cli->json) {
+		printf("%s: %zu node%s, %zu link%s, %zu of %zu directions with a discipline: right\n", t->name,
+		       t->n_nodes, plural(t->n_nodes), t->n_links, plural(t->n_links), held, t->n_links * VN_DIRS);
+		return 0;
+	}
+	o = json_pack("{s:s, s:I, s:I, s:I}", "topology", t->name, "nodes", (json_int_t)t->n_nodes, "links",
+		      (json_int_t)t->n_links, "held_directions", (json_int_t)held);
+	r = vn_cli_print_json(cli, o, err);
+	json_decref(o);
+	return r;
+}
+
+/* --- plan --------------------------------------------------------------------------------------------------------- */
+
+/* The parameters of plan and apply; the file is parsed here first, so that its errors need no daemon. */
+static int file_parameters(const char *path, struct vn_topo **ret_topo, json_t **ret_params, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *t = NULL;
+	cleanup_free char *text = NULL;
+	size_t len;
+	json_t *params;
+	int r;
+
+	r = vn_cli_load_topo(path, &t, &text, &len, err);
+	if (r < 0)
+		return r;
+	params = json_pack("{s:s, s:s%}", "file", strcmp(path, "-") == 0 ? "stdin" : path, "text", text, len);
+	if (!params)
+		return vn_err_usage(err, "%s: file name or content is not UTF-8", path);
+	*ret_topo = take_ptr(t);
+	*ret_params = params;
+	return 0;
+}
+
+/* Devices and memory of a change may be negative: a plan that deletes gives them back. */
+static void print_cost(const json_t *cost)
+{
+	json_int_t namespaces = (json_int_t)vn_json_u64(cost, "namespaces"),
+		   devices = (json_int_t)vn_json_u64(cost, "devices"),
+		   bytes = (json_int_t)vn_json_u64(cost, "kernel_bytes");
+	char memory[VN_HUMAN_BUF], time[VN_HUMAN_BUF];
+
+	printf("cost: %+" JSON_INTEGER_FORMAT " namespaces, %+" JSON_INTEGER_FORMAT
+	       " devices, %s%s of kernel memory, about %s\n",
+	       namespaces, devices, bytes < 0 ? "-" : "+",
+	       vn_human_bytes(memory, (uint64_t)(bytes < 0 ? -bytes : bytes)),
+	       vn_human_time(time, vn_json_u64(cost, "time_ns")));
+}
+
+static void print_plan(const json_t *plan)
+{
+	const json_t *steps = json_object_get(plan, "steps");
+	char digits[24];
+	int width = snprintf(digits, sizeof(digits), "%zu", json_array_size(steps));
+	json_t *step;
+	size_t i;
+
+	if (json_array_size(steps) == 0) {
+		printf("%s: nothing to do\n", vn_json_str(plan, "topology"));
+		return;
+	}
+	json_array_foreach (steps, i, step)
+		printf("%*zu  %s\n", width, i + 1, vn_json_str(step, "text"));
+	print_cost(json_object_get(plan, "cost"));
+}
+
+int vn_cmd_topology_plan(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *t = NULL;
+	json_t *params = NULL, *reply = NULL;
+	int r;
+
+	r = file_parameters(call->args[0], &t, &params, err);
+	if (r == 0)
+		r = vn_cli_call(cli, false, "vnet.topology.plan", params, &reply, err);
+	if (r < 0)
+		return r;
+	if (cli->json)
+		r = vn_cli_print_json(cli, reply, err);
+	else
+		print_plan(reply);
+	if (r == 0 && json_array_size(json_object_get(reply, "steps")) > 0)
+		r = VN_EXIT_CHANGES;
+	json_decref(reply);
+	return r;
+}
+
+/* --- apply and delete --------------------------------------------------------------------------------------------- */
+
+#define BAR_WIDTH 40
+
+static void draw_progress(uint64_t done, uint64_t total)
+{
+	int filled = total ? (int)(done * BAR_WIDTH / total) : BAR_WIDTH;
+
+	filled = VN_MIN(filled, BAR_WIDTH);
+	fprintf(stderr, "\r%3d %% [%.*s%.*s] %" PRIu64 "/%" PRIu64 " steps", total ? (int)(done * 100 / total) : 100,
+		filled, "########################################", BAR_WIDTH - filled,
+		"                                        ", done, total);
+}
+
+/* A call that reports its progress; the bar is on stderr, and only on a terminal. */
+static int call_with_progress(const struct vn_cli *cli, const char *method, json_t *params, json_t **ret_reply,
+			      struct vn_err *err)
+{
+	struct vn_client c = {.fd = -EBADF};
+	bool bar = isatty(STDERR_FILENO), drawn = false, continues = false;
+	json_t *reply = NULL;
+	int r;
+
+	r = vn_cli_connect(cli, false, &c, err);
+	if (r == 0)
+		r = vn_client_send(&c, method, params, bar, err);
+	while (r == 0) {
+		r = vn_client_receive(&c, &reply, &continues, err);
+		if (r < 0 || !continues)
+			break;
+		if (bar) {
+			draw_progress(vn_json_u64(reply, "done"), vn_json_u64(reply, "total"));
+			drawn = true;
+		}
+		json_decref(reply);
+		reply = NULL;
+	}
+	if (drawn)
+		fputs("\r\033[K", stderr);
+	vn_client_release(&c);
+	json_decref(params);
+	if (r == 0)
+		*ret_reply = reply;
+	return r;
+}
+
+static void print_steps_and_time(const json_t *reply)
+{
+	uint64_t steps = vn_json_u64(reply, "steps"), time_ns = vn_json_u64(reply, "time_ns");
+	int decimals = time_ns < 100 * VN_NSEC_PER_MSEC ? 3 : 2;
+
+	printf(" in %.*f s (%" PRIu64 " step%s)\n", decimals, (double)time_ns / (double)VN_NSEC_PER_SEC, steps,
+	       plural(steps));
+}
+
+int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *t = NULL;
+	json_t *params = NULL, *reply = NULL;
+	int r;
+
+	r = file_parameters(call->args[0], &t, &params, err);
+	if (r == 0)
+		r = call_with_progress(cli, "vnet.topology.apply", params, &reply, err);
+	if (r < 0)
+		return r;
+	if (cli->json) {
+		r = vn_cli_print_json(cli, reply, err);
+	} else if (vn_json_u64(reply, "steps") == 0) {
+		printf("%s: nothing to do (0 steps)\n", vn_json_str(reply, "topology"));
+	} else {
+		printf("applied %s: %zu node%s, %zu link%s", vn_json_str(reply, "topology"), t->n_nodes,
+		       plural(t->n_nodes), t->n_links, plural(t->n_links));
+		print_steps_and_time(reply);
+	}
+	json_decref(reply);
+	return r;
+}
+
+int vn_cmd_topology_delete(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *t = NULL;
+	const char *name = call->args[0];
+	json_t *reply = NULL;
+	int r;
+
+	if (!vn_cli_is_name(name)) {
+		r = vn_cli_load_topo(name, &t, NULL, NULL, err);
+		if (r < 0)
+			return r;
+		name = t->name;
+	}
+	r = call_with_progress(cli, "vnet.topology.delete", json_pack("{s:s}", "name", name), &reply, err);
+	if (r < 0)
+		return r;
+	if (cli->json) {
+		r = vn_cli_print_json(cli, reply, err);
+	} else {
+		printf("deleted %s", vn_json_str(reply, "topology"));
+		print_steps_and_time(reply);
+	}
+	json_decref(reply);
+	return r;
+}
+
+/* --- show --------------------------------------------------------------------------------------------------------- */
+
+static int print_brief(const json_t *list)
+{
+	static const char *const heads[] = {"TOPOLOGY", ">NODES", ">LINKS", "ADDRESSING",
+					    "ROUTING",  ">SEED",  "STATE",  NULL};
+	cleanup_table struct vn_table table;
+	json_t *t;
+	size_t i;
+
+	vn_table_init(&table, heads);
+	json_array_foreach (list, i, t) {
+		uint64_t broken = vn_json_u64(t, "broken_links");
+
+		vn_table_add(&table, VN_PLAIN, "%s", vn_json_str(t, "name"));
+		vn_table_add(&table, VN_PLAIN, "%" PRIu64, vn_json_u64(t, "nodes"));
+		vn_table_add(&table, VN_PLAIN, "%" PRIu64, vn_json_u64(t, "links"));
+		vn_table_add(&table, VN_PLAIN, "%s", vn_json_str(t, "addressing"));
+		vn_table_add(&table, VN_PLAIN, "%s", vn_json_str(t, "routing"));
+		vn_table_add(&table, VN_PLAIN, "%" PRIu64, vn_json_u64(t, "seed"));
+		if (broken)
+			vn_table_add(&table, VN_BAD, "%" PRIu64 " link%s broken", broken, plural(broken));
+		else
+			vn_table_add(&table, VN_GOOD, "up");
+	}
+	return vn_table_print(&table, stdout);
+}
+
+static const char *port_text(char *buf, size_t size, const struct vn_topo *t, const struct vn_port *p)
+{
+	snprintf(buf, size, "%s:%s", t->nodes[p->node].name, p->ifname);
+	return buf;
+}
+
+static int print_topo_links(const struct vn_topo *t)
+{
+	static const char *const heads[] = {"LINK", "FROM", "", "TO", "DISCIPLINE", NULL};
+	cleanup_table struct vn_table table;
+	char from[96], to[96], disc[VN_DIRS][512];
+
+	vn_table_init(&table, heads);
+	for (size_t i = 0; i < t->n_links; i++) {
+		const struct vn_link *l = &t->links[i];
+		bool equal;
+
+		for (int dir = 0; dir < VN_DIRS; dir++)
+			vn_disc_format(&l->disc[dir], disc[dir], sizeof(disc[dir]));
+		equal = strcmp(disc[0], disc[1]) == 0;
+		for (int dir = 0; dir < (equal ? 1 : VN_DIRS); dir++) {
+			vn_table_add(&table, VN_PLAIN, "%s", dir == 0 ? l->name : "");
+			vn_table_add(&table, VN_PLAIN, "%s", port_text(from, sizeof(from), t, &l->ports[dir]));
+			vn_table_add(&table, VN_PLAIN, "%s", equal ? "<->" : "->");
+			vn_table_add(&table, VN_PLAIN, "%s", port_text(to, sizeof(to), t, &l->ports[!dir]));
+			vn_table_add(&table, VN_PLAIN, "%s", *disc[dir] ? disc[dir] : "-");
+		}
+	}
+	return vn_table_print(&table, stdout);
+}
+
+int vn_cmd_topology_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *t = NULL;
+	json_t *params = call->n_args ? json_pack("{s:s}", "name", call->args[0]) : NULL, *reply = NULL, *list;
+	int r = vn_cli_call(cli, true, "vnet.topology.show", params, &reply, err);
+
+	if (r < 0)
+		return r;
+	list = json_object_get(reply, "topologies");
+	if (cli->json) {
+		r = vn_cli_print_json(cli, reply, err);
+	} else {
+		if (json_array_size(list) == 0)
+			fprintf(stderr, "no topology runs\n");
+		r = print_brief(list);
+		if (r == 0 && call->n_args) {
+			r = vn_topo_from_json(json_object_get(reply, "topology"), &t, err);
+			if (r == 0 && t->n_links) {
+				putchar('\n');
+				r = print_topo_links(t);
+			}
+		}
+	}
+	json_decref(reply);
+	return r;
+}

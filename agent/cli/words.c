@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The table of commands, see words.h. */
+#include "cli/words.h"
+
+#include "ctl/daemon_main.h"
+
+static int cmd_daemon(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+
+/* clang-format off */
+const struct vn_command vn_commands[] = {
+	{"daemon", NULL, "[OPTION...]", "run the agent in the foreground (see daemon -h)", 0, -1, .raw_after = 0,
+	 .run = cmd_daemon},
+
+	{"topology", "check", "FILE", "say whether FILE is right; looks at nothing else", 1, 1, .raw_after = -1,
+	 .run = vn_cmd_topology_check, .kinds = {VN_ARG_FILE}},
+	{"topology", "plan", "FILE", "print the steps that apply would take, and their cost; exit 10 when there are any", 1, 1,
+	 .raw_after = -1, .run = vn_cmd_topology_plan, .kinds = {VN_ARG_FILE}},
+	{"topology", "apply", "FILE", "make the network be what FILE says; undo everything when a step fails", 1, 1,
+	 .raw_after = -1, .run = vn_cmd_topology_apply, .kinds = {VN_ARG_FILE}},
+	{"topology", "delete", "NAME|FILE", "remove a topology without a trace", 1, 1, .raw_after = -1,
+	 .run = vn_cmd_topology_delete, .kinds = {VN_ARG_TOPOLOGY_OR_FILE}},
+	{"topology", "show", "[NAME]", "what runs", 0, 1, .raw_after = -1, .run = vn_cmd_topology_show,
+	 .kinds = {VN_ARG_TOPOLOGY}},
+	{"topology", "graph", "FILE|NAME", "draw a file, or a topology as it runs, disciplines on the edges", 1, 1,
+	 .raw_after = -1, .run = vn_cmd_topology_graph, .kinds = {VN_ARG_TOPOLOGY_OR_FILE},
+	 .options = {{"--svg", NULL, "SVG instead of Graphviz DOT (the default for -o *.svg; needs graphviz)"},
+		     {"--dot", NULL, "Graphviz DOT (the default)"},
+		     {"-o", "OUT", "write to OUT instead of standard output"}}},
+	{"topology", "import", "FILE.gml", "turn an Internet Topology Zoo file into a topology file", 1, 1, .raw_after = -1,
+	 .run = vn_cmd_topology_import, .kinds = {VN_ARG_FILE},
+	 .options = {{"-o", "OUT", "write to OUT instead of standard output"}}},
+
+	{"node", "show", "[NAME]", "nodes, their namespaces, ports and addresses", 0, 1, .raw_after = -1,
+	 .run = vn_cmd_node_show, .kinds = {VN_ARG_NODE}},
+	{"node", "exec", "NODE -- CMD [ARG...]", "run a command inside a node; exits as the command does", 2, -1,
+	 .raw_after = 1, .run = vn_cmd_node_exec, .kinds = {VN_ARG_NODE, VN_ARG_COMMAND}},
+	{"node", "attach", "NODE pid N|netns PATH", "give a node to somebody else's namespace", 0, -1, .raw_after = 0,
+	 .later = true},
+
+	{"link", "show", "[NAME]", "links and their disciplines; -s counters and lateness, -d numbers and addresses", 0, 1,
+	 .raw_after = -1, .run = vn_cmd_link_show, .kinds = {VN_ARG_LINK}},
+	{"link", "set", "NAME [dir ab|ba|both] DISCIPLINE", "change what is named, keep the rest, lose no frame", 2, -1,
+	 .raw_after = -1, .run = vn_cmd_link_set, .kinds = {VN_ARG_LINK, VN_ARG_DISC}},
+	{"link", "replace", "NAME [dir ab|ba|both] [DISCIPLINE]", "set the whole discipline; what is not named is gone", 1, -1,
+	 .raw_after = -1, .run = vn_cmd_link_set, .kinds = {VN_ARG_LINK, VN_ARG_DISC}},
+	{"link", "verify", "NAME", "measure a link against its discipline", 0, -1, .raw_after = 0, .later = true},
+	{"link", "watch", "NAME", "follow a link's counters", 0, -1, .raw_after = 0, .later = true},
+
+	{"port", "show", "[NAME]", "AF_XDP ports", 0, -1, .raw_after = 0, .later = true},
+	{"port", "handover", "NAME", "hand an AF_XDP port to an application", 0, -1, .raw_after = 0, .later = true},
+	{"vf", "show", "[NAME]", "virtual functions of SR-IOV devices", 0, -1, .raw_after = 0, .later = true},
+
+	{"doctor", NULL, "", "what this host can do, with a remedy per line; exit 7 when something needed is missing", 0, 0,
+	 .raw_after = -1, .run = vn_cmd_doctor},
+	{"monitor", NULL, "", "events, one JSON object a line", 0, 0, .raw_after = -1, .run = vn_cmd_monitor},
+	{"help", NULL, "[OBJECT]", "this text", 0, 1, .raw_after = -1, .run = vn_cmd_help},
+	{"__complete", NULL, "[WORD...]", "what may follow WORDs; for the shell's completion", 0, -1, .raw_after = 0,
+	 .hidden = true, .run = vn_cmd_complete},
+	{0},
+};
+
+const struct vn_alias vn_object_aliases[] = {
+	{"topo", "topology"}, {"topologies", "topology"}, {"nodes", "node"}, {"links", "link"}, {0},
+};
+
+const struct vn_alias vn_verb_aliases[] = {
+	{"ls", "show"}, {"list", "show"}, {"del", "delete"}, {"rm", "delete"}, {0},
+};
+
+const struct vn_global vn_globals[] = {
+	{"-j", "--json", NULL, "print the daemon's answer as JSON, on one line"},
+	{"-p", "--pretty", NULL, "JSON, indented"},
+	{"-s", "--stats", NULL, "counters and lateness (link show)"},
+	{"-d", "--details", NULL, "everything there is to know"},
+	{"--runtime-dir", NULL, "DIR", "where the daemon's sockets are (" VN_RUNTIME_DIR ")"},
+	{"-V", "--version", NULL, "print the version"},
+	{"-h", "--help", NULL, "print help, of one object after its name"},
+	{0},
+};
+/* clang-format on */
+
+/* The daemon parses its own options; a --runtime-dir in front of the word goes along. */
+static int cmd_daemon(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	char **argv = calloc((size_t)call->n_args + 4, sizeof(*argv));
+	int argc = 0, r;
+
+	if (!argv)
+		return -ENOMEM;
+	argv[argc++] = (char *)"daemon";
+	argv[argc++] = (char *)"--runtime-dir";
+	argv[argc++] = (char *)cli->runtime_dir;
+	for (int i = 0; i < call->n_args; i++)
+		argv[argc++] = call->args[i];
+	r = vn_daemon_main(argc, argv);
+	free(argv);
+	return r;
+}

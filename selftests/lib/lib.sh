@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Helpers of the end-to-end tests, in the manner of the kernel's selftests/net/lib.sh. Source it first:
+#
+#	. "$(dirname "$0")/../lib/lib.sh"
+#	plan 3
+#	start_agent
+#	check "the file applies" vnet topology apply "$WORK/two.yaml"
+#
+# The script then runs in a sandbox of its own, whoever starts it. Every case is one KTAP line; a missing prerequisite
+# is a visible SKIP; leaving ends what was started. No test sleeps: it waits for a condition with a deadline.
+set -u -o pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+B=${B:-$TOP/build}
+case $B in /*) ;; *) B=$TOP/$B ;; esac
+if [ -z "${VNET_SANDBOX-}" ]; then
+	export B
+	exec "$TOP/selftests/lib/sandbox" "$0" "$@"
+fi
+
+AGENT=${AGENT:-$B/vnet-agent}
+ENGINE=${ENGINE:-$B/vnet-engine}
+TOOLS=$B/selftests/tools
+PERF=$B/selftests/perf
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/vnet-test.XXXXXX")
+AGENT_LOG=$WORK/agent.log
+AGENT_PID=
+export VNET_ENGINE=$ENGINE TOOLS PERF
+
+readonly KSFT_SKIP=4
+KTAP_N=0
+KTAP_FAILED=0
+KTAP_PLAN=
+
+# ---- KTAP ----
+
+plan() {
+	KTAP_PLAN=$1
+	printf 'TAP version 13\n1..%d\n' "$1"
+}
+
+ktap_ok() {
+	KTAP_N=$((KTAP_N + 1))
+	printf 'ok %d - %s\n' "$KTAP_N" "$*"
+}
+
+ktap_fail() {
+	KTAP_N=$((KTAP_N + 1))
+	KTAP_FAILED=$((KTAP_FAILED + 1))
+	printf 'not ok %d - %s\n' "$KTAP_N" "$*"
+}
+
+# ktap_skip NAME REASON
+ktap_skip() {
+	KTAP_N=$((KTAP_N + 1))
+	printf 'ok %d - %s # SKIP %s\n' "$KTAP_N" "$1" "$2"
+}
+
+diag() {
+	printf '%s\n' "$*" | sed 's/^/# /'
+}
+
+skip_all() {
+	printf '1..0 # SKIP %s\n' "$*"
+	KTAP_PLAN=
+	exit $KSFT_SKIP
+}
+
+need() {
+	local cmd
+
+	for cmd; do
+		command -v "$cmd" >/dev/null || skip_all "$cmd is not installed"
+	done
+}
+
+# check NAME CMD...: one case, passed when CMD succeeds; what CMD printed is shown when it does not.
+check() {
+	local name=$1 out rc
+
+	shift
+	out=$("$@" 2>&1)
+	rc=$?
+	if [ $rc -eq 0 ]; then
+		ktap_ok "$name"
+		return 0
+	fi
+	ktap_fail "$name"
+	diag "exit $rc of: $*"
+	[ -z "$out" ] || diag "$out" | head -n 40
+	return 1
+}
+
+# is NAME GOT WANTED; cmp_num NAME GOT OP WANTED
+is() {
+	if [ "$2" = "$3" ]; then
+		ktap_ok "$1"
+	else
+		ktap_fail "$1"
+		diag "got '$2', wanted '$3'"
+		return 1
+	fi
+}
+
+cmp_num() {
+	if [[ $2 =~ ^-?[0-9]+([.][0-9]+)?$ ]] && awk -v a="$2" -v b="$4" "BEGIN { exit !(a $3 b) }"; then
+		ktap_ok "$1 ($2 $3 $4)"
+	else
+		ktap_fail "$1"
+		diag "got '$2', wanted $3 $4"
+		return 1
+	fi
+}
+
+# expect_exit NAME CODE PATTERN CMD...: CMD ends with CODE and says PATTERN (extended regex, '' for anything).
+expect_exit() {
+	local name=$1 code=$2 pattern=$3 out rc
+
+	shift 3
+	out=$("$@" 2>&1)
+	rc=$?
+	if [ $rc -eq "$code" ] && grep -qE -- "$pattern" <<<"$out"; then
+		ktap_ok "$name"
+		return 0
+	fi
+	ktap_fail "$name"
+	diag "exit $rc, wanted $code; wanted text: $pattern; of: $*"
+	diag "$out" | head -n 20
+	return 1
+}
+
+# ---- waiting ----
+
+now_ms() {
+	local t=$EPOCHREALTIME
+
+	t=${t/[.,]/}
+	echo $((t / 1000))
+}
+
+# busywait MS CMD...: until CMD succeeds (its last output is printed) or the deadline passes.
+busywait() {
+	local deadline out
+
+	deadline=$(($(now_ms) + $1))
+	shift
+	while :; do
+		if out=$("$@" 2>&1); then
+			printf '%s\n' "$out"
+			return 0
+		fi
+		if [ "$(now_ms)" -ge "$deadline" ]; then
+			printf '%s\n' "$out"
+			return 1
+		fi
+		# Yields the CPU for a moment: the poll must not starve what it waits for.
+		read -r -t 0.01 <>"$WORK/.never" || :
+	done
+}
+mkfifo "$WORK/.never"
+
+gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# ---- cleaning up: newest first, whatever happened ----
+
+DEFERRED=()
+defer() {
+	DEFERRED+=("$(printf '%q ' "$@")")
+}
+
+finish() {
+	local rc=$? i
+
+	trap - EXIT
+	trap '' INT TERM
+	for ((i = ${#DEFERRED[@]} - 1; i >= 0; i--)); do
+		eval "${DEFERRED[i]}" >/dev/null 2>&1
+	done
+	if [ $KTAP_FAILED -gt 0 ] && [ -s "$AGENT_LOG" ]; then
+		diag "--- end of the agent's log ---"
+		diag "$(tail -n 30 "$AGENT_LOG")"
+	fi
+	stop_agent
+	rm -rf "$WORK"
+	if [ -n "$KTAP_PLAN" ] && [ $KTAP_N -ne "$KTAP_PLAN" ]; then
+		diag "planned $KTAP_PLAN cases, ran $KTAP_N"
+		rc=1
+	fi
+	[ $KTAP_FAILED -eq 0 ] || rc=1
+	exit $rc
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# bg CMD...: in the background, ended when the test ends; its pid is in BG_PID.
+BG_PID=
+bg() {
+	"$@" &
+	BG_PID=$!
+	defer kill "$BG_PID"
+}
+
+# ---- the agent ----
+
+vnet() {
+	"$AGENT" "$@"
+}
+
+agent_answers() {
+	vnet -j topology show
+}
+
+# start_agent [ARG...]: the daemon, answering.
+start_agent() {
+	"$AGENT" daemon "$@" </dev/null >>"$AGENT_LOG" 2>&1 &
+	AGENT_PID=$!
+	if ! busywait 10000 agent_answers >"$WORK/.start"; then
+		diag "the daemon does not answer: $(cat "$WORK/.start")"
+		diag "$(tail -n 20 "$AGENT_LOG")"
+		return 1
+	fi
+}
+
+# stop_agent: SIGTERM, and SIGKILL where that does not help (which is a failure of its own, seen by the caller's code).
+stop_agent() {
+	local pid=$AGENT_PID r=0
+
+	[ -n "$pid" ] || return 0
+	AGENT_PID=
+	kill "$pid" 2>/dev/null
+	if ! busywait 5000 gone_or_zombie "$pid" >/dev/null; then
+		kill -KILL "$pid" 2>/dev/null
+		r=1
+	fi
+	wait "$pid" 2>/dev/null
+	return $r
+}
+
+kill_agent() {
+	[ -n "$AGENT_PID" ] || return 0
+	kill -KILL "$AGENT_PID"
+	wait "$AGENT_PID" 2>/dev/null
+	AGENT_PID=
+}
+
+gone_or_zombie() {
+	local state
+
+	state=$(awk '/^State:/ { print $2 }' "/proc/$1/status" 2>/dev/null)
+	[ -z "$state" ] || [ "$state" = Z ]
+}
+
+engine_pid() {
+	local pid
+
+	# The name is cut at 15 bytes; the PID namespace of the sandbox holds no other test's engine.
+	pid=$(pgrep -x vnet-engine | head -n 1)
+	[ -n "$pid" ] && echo "$pid"
+}
+
+# ---- nodes: `inn TOPOLOGY.NODE CMD...` without the agent's help, as a container's root would ----
+
+inn() {
+	local ns=$1
+
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+# nstat_get NS COUNTER: a counter of the namespace's own stack since its birth.
+nstat_get() {
+	inn "$1" nstat -asz "$2" | awk -v n="$2" '$1 == n { print $2 }'
+}
+
+# ---- what is there: two snapshots differ where something leaked ----
+
+snapshot() {
+	local ns pid
+
+	echo "== namespaces"
+	find /run/netns -mindepth 1 -printf '%f\n' 2>/dev/null | sort
+	echo "== links"
+	ip -o link show | awk -F': ' '{ sub(/@.*/, "", $2); print ". " $2 }'
+	for ns in /run/netns/*; do
+		[ -e "$ns" ] || continue
+		nsenter --net="$ns" ip -o link show 2>/dev/null |
+			awk -F': ' -v ns="${ns##*/}" '{ sub(/@.*/, "", $2); print ns " " $2 }'
+	done | sort
+	echo "== nameless namespaces"
+	# Those that a process or an fd alone keeps; counted, as they have no name.
+	for pid in /proc/[0-9]*; do
+		readlink "$pid/ns/net" 2>/dev/null
+	done | sort -u | wc -l
+	echo "== pins"
+	find /sys/fs/bpf -mindepth 1 2>/dev/null | sort
+	echo "== files"
+	find /run/vnet /var/lib/vnet -mindepth 1 -printf '%y %p\n' 2>/dev/null | sort
+	echo "== sockets"
+	# Column 8 is the path; a pid would differ from run to run.
+	awk 'NR > 1 && $8 ~ /vnet/ { print $8 }' /proc/net/unix | sort
+	echo "== processes"
+	pgrep -l '^vnet-' | awk '{ print $2 }' | sort
+}
+
+# leak_check NAME BEFORE-FILE: nothing is there now that was not, nothing is missing.
+leak_check() {
+	local diff
+
+	snapshot >"$WORK/.after"
+	if diff=$(diff -u "$2" "$WORK/.after"); then
+		ktap_ok "$1"
+		return 0
+	fi
+	ktap_fail "$1"
+	diag "$diff"
+	return 1
+}

@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What goes in comes out, byte for byte, held or not: VLAN stacks, MTUs, IPv6, offloads at their defaults.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq iperf3 ethtool
+plan 38
+
+FRAME=$TOOLS/frame
+
+cat >"$WORK/frames.yaml" <<YAML
+name: fr
+nodes: {a: {}, b: {}}
+links:
+  plain: {endpoints: [a:p0, b:p0]}
+  held: {endpoints: [a:h0, b:h0], delay: 1ms}
+  plain9k: {endpoints: [a:p9, b:p9], mtu: 9000}
+  held9k: {endpoints: [a:h9, b:h9], mtu: 9000, delay: 1ms}
+  held1280: {endpoints: [a:hs, b:hs], mtu: 1280, delay: 1ms}
+YAML
+
+# across NAME DEV JQ-WANTED SEND-ARGS...: 3 frames from a to b; the last capture satisfies the jq condition
+MARK=10
+across() {
+	local name=$1 dev=$2 wanted=$3 ready=$WORK/ready.$MARK pid
+
+	shift 3
+	inn fr.b "$FRAME" capture "$dev" --mark $MARK --expect 3 --wait 1500 --ready "$ready" >"$WORK/cap" &
+	pid=$!
+	busywait 2000 test -e "$ready" >/dev/null
+	inn fr.a "$FRAME" send "$dev" --count 3 --mark $MARK "$@" >/dev/null
+	wait $pid
+	MARK=$((MARK + 1))
+	if jq -e ".frames == 3 and .bad == 0 and ($wanted)" "$WORK/cap" >/dev/null; then
+		ktap_ok "$name"
+	else
+		ktap_fail "$name"
+		diag "got $(cat "$WORK/cap"), wanted $wanted"
+	fi
+}
+
+start_agent || exit 1
+check "the topology applies" vnet topology apply "$WORK/frames.yaml"
+
+for dev in p0 h0; do
+	across "$dev: shortest frame" $dev '.len == 60' --len 60 raw
+	across "$dev: 1514 bytes" $dev '.len == 1514' --len 1514 raw
+	across "$dev: UDP, IPv4" $dev '.len == 900' --len 900 udp4 10.9.0.1 10.9.0.2
+	across "$dev: UDP, IPv6" $dev '.len == 900' --len 900 udp6 fd09::1 fd09::2
+	across "$dev: 802.1Q tag kept" $dev '.tagged == 3 and .vlan == [100, 0] and .tpid == "8100"' --vlan 100 --len 300 raw
+	across "$dev: 802.1ad tag kept" $dev '.tagged == 3 and .vlan == [7, 0] and .tpid == "88a8"' --vlan ad:7 --len 300 raw
+	across "$dev: QinQ kept" $dev '.tagged == 3 and .vlan == [100, 200] and .tpid == "88a8"' --vlan ad:100,200 --len 300 raw
+done
+for dev in p9 h9; do
+	across "$dev: 9014 bytes" $dev '.len == 9014' --len 9014 raw
+	across "$dev: 3600 bytes" $dev '.len == 3600' --len 3600 raw
+	across "$dev: 4000 bytes, tagged" $dev '.len == 4000 and .vlan[0] == 5' --vlan 5 --len 4000 raw
+done
+across "hs: MTU 1280, full" hs '.len == 1294' --len 1294 raw
+
+# --- the stack's own traffic, every offload of the nodes left at its default ---
+is "transmit checksum offload is on in the node" \
+	"$(inn fr.a ethtool -k h0 | awk '$1 == "tx-checksumming:" { print $2 }')" on
+inn fr.b iperf3 -s -D -I "$WORK/iperf.pid" >/dev/null
+for link in plain held plain9k held9k held1280; do
+	i=0
+	[ $link = plain ] || [ $link = held ] && i=1
+	for fam in 0 1; do
+		addr=$(vnet -j link show $link | jq -r ".links[0].endpoints[1].addresses[$fam]" | cut -d/ -f1)
+		[ $fam = 1 ] && [ $i = 0 ] && continue
+		got=$(inn fr.a iperf3 -c "$addr" -n 20M -J | jq '.end.sum_received.bytes // 0')
+		cmp_num "$link: TCP to $addr" "$got" ">=" 20000000
+	done
+done
+for c in TcpInCsumErrors UdpInCsumErrors; do
+	is "$c in b" "$(nstat_get fr.b $c | cut -d. -f1)" 0
+done
+got=$(inn fr.a iperf3 -u -b 200M -l 1400 -n 10M -c "$(vnet -j link show held | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)" -J |
+	jq '.end.sum.lost_packets')
+is "held: UDP in bursts, none lost" "$got" 0
+kill "$(tr -d '\0' <"$WORK/iperf.pid")"

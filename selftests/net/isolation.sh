@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# No node can spoof, sniff or hijack another, whatever its root does: real frames, and a counter for each refusal.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq
+plan 31
+
+FRAME=$TOOLS/frame
+X=02:00:00:00:00:99 # nobody's MAC
+
+# Three nodes in a row, so that there is somebody to spoof; c is not b's neighbour on link ab.
+# Link ab undisciplined, bc held: every rule holds on both.
+cat >"$WORK/iso.yaml" <<YAML
+name: iso
+nodes: {a: {}, b: {}, c: {}}
+links:
+  ab: {endpoints: [a:e0, b:e0]}
+  bc: {endpoints: [b:e1, c:e0], delay: 2ms}
+ports:
+  c:e0: {isolation: ip}
+  b:e1: {vlans: [100]}
+YAML
+
+# drops LINK DIR REASON
+drops() {
+	vnet -j -s link show "$1" | jq ".links[0].directions[] | select(.dir == \"$2\") | .stats.drops[\"$3\"]"
+}
+
+mac_of() {
+	inn "iso.$1" cat "/sys/class/net/$2/address"
+}
+
+# arrives NODE DEV N CMD...: run CMD while capturing; how many of its marked frames came, up to N (0: wait it out)
+MARK=100
+arrives() {
+	local node=$1 dev=$2 expect=$3 ready=$WORK/ready.$MARK
+
+	shift 3
+	inn "iso.$node" "$FRAME" capture "$dev" --mark "$MARK" --expect "$expect" --wait 700 --ready "$ready" >"$WORK/cap" &
+	local pid=$!
+	busywait 2000 test -e "$ready" >/dev/null
+	"$@" --mark "$MARK" "${SEND[@]}" >/dev/null
+	wait $pid
+	MARK=$((MARK + 1))
+	jq .frames "$WORK/cap"
+}
+
+from() {
+	inn "iso.$1" "$FRAME" send "${@:2}"
+}
+
+# refused NAME LINK DIR REASON TO-NODE TO-DEV FROM-NODE FROM-DEV ARGS... -- KIND...: counted by reason, and nothing arrives
+refused() {
+	local name=$1 link=$2 dir=$3 reason=$4 to=$5 todev=$6 node=$7 dev=$8 args=() before got
+
+	shift 8
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		args+=("$1")
+		shift
+	done
+	shift
+	SEND=("$@")
+	before=$(drops "$link" "$dir" "$reason")
+	got=$(arrives "$to" "$todev" 0 from "$node" "$dev" --count 5 "${args[@]}")
+	is "$name: nothing arrives" "$got" 0
+	is "$name: counted as $reason" "$(($(drops "$link" "$dir" "$reason") - before))" 5
+}
+
+passed() {
+	local name=$1 to=$2 todev=$3 node=$4 dev=$5 args=()
+
+	shift 5
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		args+=("$1")
+		shift
+	done
+	shift
+	SEND=("$@")
+	is "$name: all arrive" "$(arrives "$to" "$todev" 5 from "$node" "$dev" --count 5 "${args[@]}")" 5
+}
+
+start_agent || exit 1
+check "the topology applies" vnet topology apply "$WORK/iso.yaml"
+C4=$(vnet -j link show bc | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
+B4=$(vnet -j link show bc | jq -r '.links[0].endpoints[0].addresses[0]' | cut -d/ -f1)
+C6=$(vnet -j link show bc | jq -r '.links[0].endpoints[1].addresses[1]' | cut -d/ -f1)
+B6=$(vnet -j link show bc | jq -r '.links[0].endpoints[0].addresses[1]' | cut -d/ -f1)
+
+# --- level mac ---
+passed "own MAC, unheld" b e0 a e0 -- raw
+passed "own MAC, held" c e0 b e1 -- raw
+refused "spoofed MAC, unheld" ab ab mac-spoof b e0 a e0 --src $X -- raw
+refused "spoofed MAC, held" bc ab mac-spoof c e0 b e1 --src $X -- raw
+refused "spoofed MAC, broadcast of ARP" ab ab mac-spoof b e0 a e0 --src $X -- arp 10.0.0.1 10.0.0.2
+refused "ARP with another's MAC inside" ab ab arp-spoof b e0 a e0 -- arp 10.0.0.1 10.0.0.2 $X
+
+# --- level ip ---
+passed "own address" b e1 c e0 -- udp4 "$C4" "$B4"
+refused "another's IPv4 address" bc ba ip-spoof b e1 c e0 -- udp4 "$B4" "$B4"
+refused "another's IPv6 address" bc ba ip-spoof b e1 c e0 -- udp6 "$B6" "$B6"
+refused "ARP for another's address" bc ba arp-spoof b e1 c e0 -- arp "$B4" "$B4"
+
+# Neighbour discovery carries no mark: what counts is the refusal's counter.
+before=$(drops bc ba nd-spoof)
+inn iso.c "$FRAME" send e0 --count 5 na "$B6" >/dev/null
+is "ND advertisement for another's address: counted" "$(($(drops bc ba nd-spoof) - before))" 5
+before=$(drops bc ba nd-spoof)
+inn iso.c "$FRAME" send e0 --count 5 ra >/dev/null
+is "router advertisement: counted" "$(($(drops bc ba nd-spoof) - before))" 5
+passed "own IPv6 address" b e1 c e0 -- udp6 "$C6" "$B6"
+
+# --- VLANs ---
+passed "allowed VLAN" c e0 b e1 --vlan 100 -- raw
+refused "another VLAN" bc ab vlan c e0 b e1 --vlan 200 -- raw
+refused "another VLAN around the allowed one" bc ab vlan c e0 b e1 --vlan 200,100 -- raw
+
+# --- a broadcast flood reaches the peer and nobody else ---
+SEND=(raw)
+inn iso.c "$FRAME" capture e0 --mark 77 --wait 1500 --ready "$WORK/r1" >"$WORK/at-c" &
+P1=$!
+inn iso.b "$FRAME" capture e0 --mark 77 --expect 500 --wait 1500 --ready "$WORK/r2" >"$WORK/at-b" &
+P2=$!
+busywait 2000 test -e "$WORK/r1" -a -e "$WORK/r2" >/dev/null
+inn iso.a "$FRAME" send e0 --count 500 --mark 77 raw >/dev/null
+wait $P1 $P2
+is "broadcast flood: the peer gets all of it" "$(jq .frames "$WORK/at-b")" 500
+is "broadcast flood: the next node gets none" "$(jq .frames "$WORK/at-c")" 0

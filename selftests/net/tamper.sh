@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What root inside a node can do to its own end hurts that node alone, and no rule of the link is lost by it.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq ping ethtool iperf3
+plan 18
+
+FRAME=$TOOLS/frame
+
+cat >"$WORK/tamper.yaml" <<YAML
+name: t
+nodes: {good: {}, peer: {}, evil: {}}
+links:
+  honest: {endpoints: [good:eth0, peer:eth0], delay: 1ms}
+  target: {endpoints: [evil:eth0, peer:eth1], delay: 2ms, loss: 0%}
+YAML
+
+fails() {
+	! "$@"
+}
+
+drops() {
+	vnet -j -s link show target | jq ".links[0].directions[0].stats.drops[\"$1\"]"
+}
+
+start_agent || exit 1
+check "the topology applies" vnet topology apply "$WORK/tamper.yaml"
+PEER=$(vnet -j link show target | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
+PEER_HONEST=$(vnet -j link show honest | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
+MAC=$(inn t.evil cat /sys/class/net/eth0/address)
+
+inn t.good ping -nq -i 0.005 -w 20 "$PEER_HONEST" >"$WORK/ping" &
+P=$!
+
+# --- another MAC: nothing leaves until the old one is back ---
+inn t.evil ip link set eth0 address 02:00:00:00:00:77
+before=$(drops mac-spoof)
+check "with another MAC nothing passes" fails inn t.evil ping -nq -c 2 -i 0.05 -W 0.3 "$PEER"
+cmp_num "and it is counted" "$(drops mac-spoof)" ">" "$before"
+inn t.evil ip link set eth0 address "$MAC"
+check "with its own it does" busywait 3000 inn t.evil ping -nq -c 1 -W 0.3 "$PEER"
+
+# --- offloads off and on: the delay stays, checksums stay right ---
+bg inn t.peer iperf3 -s >/dev/null
+for state in off on; do
+	inn t.evil ethtool -K eth0 tx $state tso $state gso $state gro $state txvlan $state >/dev/null 2>&1
+	got=$(inn t.evil iperf3 -c "$PEER" -n 5M -J | jq '.end.sum_received.bytes // 0')
+	cmp_num "offloads $state: TCP whole" "$got" ">=" 5000000
+	rtt=$(inn t.evil ping -nq -c 20 -i 0.01 "$PEER" | awk -F/ '/^rtt/ { print $4 }')
+	cmp_num "offloads $state: the delay holds (ms, least)" "$rtt" ">=" 4
+done
+is "peer: no bad checksum" "$(nstat_get t.peer TcpInCsumErrors | cut -d. -f1)" 0
+
+# --- a larger MTU than the link's ---
+inn t.evil ip link set eth0 mtu 9000 2>/dev/null
+inn t.peer "$FRAME" capture eth1 --mark 5 --wait 500 --ready "$WORK/r1" >"$WORK/cap" &
+C=$!
+busywait 2000 test -e "$WORK/r1" >/dev/null
+inn t.evil "$FRAME" send eth0 --mark 5 --count 3 --len 4000 raw >/dev/null 2>&1
+wait $C
+is "an oversized frame does not pass" "$(jq .frames "$WORK/cap")" 0
+inn t.evil ip link set eth0 mtu 1500
+check "ordinary frames still do" inn t.evil ping -nq -c 2 -i 0.01 -W 1 "$PEER"
+
+# --- filters and disciplines of its own do not touch ours ---
+inn t.evil tc qdisc add dev eth0 clsact
+inn t.evil tc filter add dev eth0 egress matchall action pass 2>/dev/null
+inn t.evil tc qdisc del dev eth0 clsact
+rtt=$(inn t.evil ping -nq -c 20 -i 0.01 "$PEER" | awk -F/ '/^rtt/ { print $4 }')
+cmp_num "its own clsact: the delay holds (ms, least)" "$rtt" ">=" 4
+
+# --- a full blast into the link ---
+inn t.evil "$FRAME" send eth0 --count 100000 raw >/dev/null
+check "after a flood the link works" busywait 3000 inn t.evil ping -nq -c 1 -W 1 "$PEER"
+
+# --- it renames, then deletes the device ---
+inn t.evil ip link set eth0 down
+inn t.evil ip link set eth0 name wan0
+inn t.evil ip link set wan0 up
+check "a new name changes nothing for the others" sh -c "'$AGENT' -j link show target | jq -e '.links[0].state == \"up\"'"
+inn t.evil ip link del wan0
+check "its loss is seen" busywait 3000 sh -c "'$AGENT' -j link show target | jq -e '.links[0].state == \"broken\"'"
+check "an apply mends it" vnet topology apply "$WORK/tamper.yaml"
+check "it works again" busywait 3000 inn t.evil ping -nq -c 1 -W 1 "$PEER"
+kill -INT $P
+wait $P
+is "the honest link lost (packets)" "$(awk '/packet loss/ { print $1 - $4 }' "$WORK/ping")" 0
