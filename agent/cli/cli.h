@@ -20,9 +20,6 @@ struct vn_cli {
 	bool json, pretty, stats, details;
 };
 
-/* The daemon (agent/ctl/daemon.c): runs until SIGTERM; returns an exit code. @argv after the word "daemon". */
-int vn_daemon_main(int argc, char *argv[]);
-
 /* Everything but `daemon`, which main() takes out: parse @argv (without the program's name), run, say what failed. */
 int vn_cli_main(int argc, char *argv[]);
 

@@ -2,6 +2,8 @@
 /* The table of commands, see words.h. */
 #include "cli/words.h"
 
+#include "ctl/daemon_main.h"
+
 static int cmd_daemon(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 
 /* clang-format off */

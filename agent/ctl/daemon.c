@@ -22,7 +22,7 @@
 
 #include <vnet/util.h>
 
-#include "cli/cli.h"
+#include "ctl/daemon_main.h"
 
 #define TICK_MS 100
 /* The engine's own identity when there is no user of its name: from the range nobody hands out by hand. */

@@ -13,12 +13,12 @@
 
 enum vn_engine_fd {
 	VN_ENGINE_FD_FIRST = 3,
-	VN_ENGINE_FD_XSK = 3,	 /* AF_XDP socket, UMEM registered, not bound */
-	VN_ENGINE_FD_UMEM = 4,	 /* memfd */
-	VN_ENGINE_FD_DISC = 5,	 /* maps: vn_disc (read), */
-	VN_ENGINE_FD_DIR = 6,	 /* vn_dir (write), */
+	VN_ENGINE_FD_XSK = 3,    /* AF_XDP socket, UMEM registered, not bound */
+	VN_ENGINE_FD_UMEM = 4,   /* memfd */
+	VN_ENGINE_FD_DISC = 5,   /* maps: vn_disc (read), */
+	VN_ENGINE_FD_DIR = 6,    /* vn_dir (write), */
 	VN_ENGINE_FD_ENGINE = 7, /* vn_engine (write) */
-	VN_ENGINE_FD_LOCK = 8,	 /* kept open for life: its flock says that an engine lives */
+	VN_ENGINE_FD_LOCK = 8,   /* kept open for life: its flock says that an engine lives */
 	VN_ENGINE_N_FDS = 6,
 };
 
