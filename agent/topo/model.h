@@ -18,34 +18,38 @@
 #include <vnet/abi_port.h>
 #include <vnet/err.h>
 
-#define VN_NAME_MAX 63		  /* topology, node and link names: [A-Za-z0-9][A-Za-z0-9_-]* */
-#define VN_TOPO_NODES_MAX 16384
-#define VN_TOPO_LINKS_MAX 32767
-#define VN_TOPO_FILE_MAX (16u << 20)
-#define VN_TOPO_DEPTH_MAX 16
-#define VN_MTU_MIN 1280
-#define VN_MTU_MAX 9000
-#define VN_DIRS 2 /* direction 0 "ab": from endpoint 0 to endpoint 1; direction 1 "ba" */
+#define VN_NAME_MAX          63 /* topology, node and link names: [A-Za-z0-9][A-Za-z0-9_-]* */
+#define VN_TOPO_NODES_MAX    16384
+#define VN_TOPO_LINKS_MAX    32767
+#define VN_TOPO_FILE_MAX     (16u << 20)
+#define VN_TOPO_DEPTH_MAX    16
+#define VN_MTU_MIN           1280
+#define VN_MTU_MAX           9000
+#define VN_SEED_MAX          INT64_MAX /* so that every seed is a JSON integer */
+#define VN_ROUTING_NODES_MAX 4096      /* above this, `routing: shortest` is refused: it costs O(nodes^2) routes */
+#define VN_DIRS              2         /* direction 0 "ab": from endpoint 0 to endpoint 1; direction 1 "ba" */
 
 struct vn_addr {
-	int family;    /* AF_INET, AF_INET6, 0: none */
+	uint8_t family; /* AF_INET, AF_INET6, 0: none */
 	uint8_t bytes[16];
 	uint8_t plen;
 };
 
 /* A port: endpoint @side of link @link, interface @ifname of node @node. */
 struct vn_port {
-	size_t node;		/* index into vn_topo.nodes */
+	size_t node; /* index into vn_topo.nodes */
 	char ifname[IF_NAMESIZE];
-	uint8_t mac[6];		/* all zero until resolved, unless the file gives it */
-	uint8_t isolation;	/* enum vn_isolation */
-	bool vlan_list;		/* only tags in vlans[] (n_vlans may be 0: none at all) */
+	uint8_t mac[6];    /* all zero until resolved, unless the file gives it */
+	bool mac_given;    /* the file gives the MAC */
+	bool ip_given;     /* the file gives the addresses: no automatic ones */
+	uint8_t isolation; /* enum vn_isolation */
+	bool vlan_list;    /* only tags in vlans[] (n_vlans may be 0: none at all) */
 	uint8_t n_vlans;
 	uint16_t vlans[VN_PORT_VLANS];
 	struct vn_addr ip4, ip6; /* the port's own addresses with the link's prefix length */
-	uint8_t n_sources;	 /* prefixes it may forward for (isolation ip) beside the node's own addresses */
+	uint8_t n_sources;       /* prefixes it may forward for (isolation ip) beside the node's own addresses */
 	struct vn_addr sources[2 * VN_PORT_PREFIXES];
-	uint32_t number;	/* slot; 0 until resolved */
+	uint32_t number; /* slot; 0 until resolved */
 };
 
 struct vn_link {
@@ -54,28 +58,28 @@ struct vn_link {
 	struct vn_disc disc[VN_DIRS]; /* [0]: the direction that starts at ports[0] */
 	uint32_t mtu;
 	bool fail_open; /* while the engine is down: pass unheld instead of dropping */
-	int line;	/* in the file, for later errors; 0: unknown */
+	int line;       /* in the file, for later errors; 0: unknown */
 };
 
 /* One route of a node: everything for @dst leaves by the port at @link/@side via @gw, or is unreachable. */
 struct vn_route {
 	struct vn_addr dst;
 	struct vn_addr gw; /* family 0: unreachable */
-	uint32_t link;	   /* index into vn_topo.links */
+	uint32_t link;     /* index into vn_topo.links */
 	uint8_t side;
 };
 
 struct vn_node {
 	char name[VN_NAME_MAX + 1];
-	uint32_t id;	   /* names its address block (10.ID.ID.0/24, fd00:766e:0:ID::/64); 0 until resolved */
+	uint32_t id;        /* names its address block (10.ID.ID.0/24, fd00:766e:0:ID::/64); 0 until resolved */
 	int8_t forward_opt; /* as asked: -1 automatic (forward when it has more than one port), 0 no, 1 yes */
-	bool forward;	   /* as resolved */
+	bool forward;       /* as resolved */
 	struct vn_addr lo4, lo6;
 	struct vn_route *routes; /* sorted by family, address, prefix length */
 	size_t n_routes;
 	uint32_t *link_ids; /* links that end here, in file order: link index * 2 + side */
 	size_t n_links;
-	double lat, lon;   /* degrees; only drawn; NAN: unknown */
+	double lat, lon; /* degrees; only drawn; NAN: unknown */
 	int line;
 };
 
@@ -90,9 +94,10 @@ struct vn_topo {
 	size_t n_links;
 	enum vn_addressing addressing;
 	enum vn_routing routing;
-	uint64_t seed;
+	uint64_t seed; /* at most VN_SEED_MAX */
 	bool seed_given;
 	bool resolved;
+	struct vn_name_index *node_index, *link_index; /* vn_topo_find_*() keep them */
 };
 
 struct vn_topo *vn_topo_new(void);
@@ -118,10 +123,11 @@ typedef int (*vn_port_alloc_fn)(void *arg, uint32_t *ret_number);
 
 /*
  * Complete @t: node ids, port numbers, MACs, addresses, discipline keys and automatic limits, routes. What @prev (the
- * same topology as it runs, NULL: does not run) has under the same names keeps its id, number, MAC and addresses, so that
- * an edit does not disturb its neighbours. @alloc NULL: number 1, 2, 3 ... (plan without daemon, golden files).
+ * same topology as it runs, NULL: does not run) has under the same names keeps its id, number, MAC and addresses, so
+ * that an edit does not disturb its neighbours. @alloc NULL: number 1, 2, 3 ... (plan without daemon, golden files).
  */
-int vn_topo_resolve(struct vn_topo *t, const struct vn_topo *prev, vn_port_alloc_fn alloc, void *arg, struct vn_err *err);
+int vn_topo_resolve(struct vn_topo *t, const struct vn_topo *prev, vn_port_alloc_fn alloc, void *arg,
+		    struct vn_err *err);
 
 /* "10ms", "1.5 s", "100us" <-> ns. A unit is required, except for 0. */
 int vn_parse_time(const char *s, uint64_t *ret_ns, struct vn_err *err);
@@ -131,7 +137,10 @@ int vn_parse_rate(const char *s, uint64_t *ret_bps, struct vn_err *err);
 int vn_parse_percent(const char *s, uint32_t *ret_ppb, struct vn_err *err);
 /* "100kb", "1.5mb", "64kib" -> bytes; a unit is required ("b" for bytes), except for 0. */
 int vn_parse_size(const char *s, uint64_t *ret_bytes, struct vn_err *err);
-/* Shortest exact text that parses back to the same number; @buf of VN_UNIT_BUF bytes; returns @buf. */
+/*
+ * Exact text that parses back to the same number, in the largest unit that leaves a whole part ("1.5ms", "100ms", never
+ * "0.1s"); @buf of VN_UNIT_BUF bytes; returns @buf.
+ */
 #define VN_UNIT_BUF 40
 const char *vn_format_time(char *buf, uint64_t ns);
 const char *vn_format_rate(char *buf, uint64_t bps);

@@ -12,7 +12,8 @@
 json_t *vn_topo_to_json(const struct vn_topo *t);
 int vn_topo_from_json(const json_t *o, struct vn_topo **ret_topo, struct vn_err *err);
 
-/* The file again, normalised: parse(emit(t)) equals t, and emit(parse(emit(t))) is emit(t) to the byte (golden files). */
+/* The file again, normalised: parse(emit(t)) equals t, and emit(parse(emit(t))) is emit(t) to the byte (golden files).
+ */
 int vn_topo_emit_yaml(const struct vn_topo *t, FILE *f);
 
 /* Graphviz DOT, disciplines on the edges (both, when they differ), positions from lat/lon when every node has them. */
@@ -21,15 +22,18 @@ int vn_topo_emit_dot(const struct vn_topo *t, FILE *f);
 /*
  * Internet Topology Zoo file (GML: node label/lon/lat, edge source/target/dist in km) -> topology with delay = dist at
  * two thirds of c. Labels become valid unique names; parallel edges and nodes without coordinates are kept; an edge
- * without `dist` takes the great circle between its ends, or no delay when a coordinate is missing. @warnings counts
- * what was renamed or guessed (may be NULL).
+ * without `dist` takes the great circle between its ends, or no delay when a coordinate is missing.
  */
 int vn_gml_import(const char *file, const char *text, size_t len, struct vn_topo **ret_topo, struct vn_err *err);
 
 /* Nearest word of the NULL-terminated @words within an edit distance that a typo explains, or NULL. */
 const char *vn_suggest(const char *word, const char *const *words);
 
-/* Names: [A-Za-z0-9][A-Za-z0-9_-]{0,62}; interface names: what the kernel takes, less '/', ':', '.', space, and "lo". */
+/*
+ * Names: [A-Za-z0-9][A-Za-z0-9_-]{0,62}. Interface names: [A-Za-z0-9_][A-Za-z0-9_-]{0,14}, but neither "lo" nor "all"
+ * nor "default" (those two are folders of /proc/sys/net). Stricter than the kernel, which expands '%' and takes any
+ * byte.
+ */
 bool vn_name_valid(const char *name);
 bool vn_ifname_valid(const char *name);
 

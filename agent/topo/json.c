@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The resolved topology and its disciplines as JSON: on disk and on the wire. Reading trusts nothing. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "topo/internal.h"
+
+static const char *const dist_words[] = {[VN_DIST_UNIFORM] = "uniform", [VN_DIST_NORMAL] = "normal"};
+static const char *const isolation_words[] = {
+	[VN_ISOLATION_OFF] = "off", [VN_ISOLATION_MAC] = "mac", [VN_ISOLATION_IP] = "ip"};
+static const char *const addressing_words[] = {[VN_ADDRESSING_AUTO] = "auto", [VN_ADDRESSING_NONE] = "none"};
+static const char *const routing_words[] = {[VN_ROUTING_SHORTEST] = "shortest", [VN_ROUTING_NONE] = "none"};
+static const char *const forward_words[] = {"auto", "no", "yes"};
+
+#define pick(words, text) pick_word((words), VN_ARRAY_SIZE(words), (text))
+
+static int pick_word(const char *const *words, size_t n, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!strcmp(words[i], text))
+			return (int)i;
+	}
+	return -EINVAL;
+}
+
+/* ---- disciplines ---- */
+
+json_t *vn_disc_to_json(const struct vn_disc *d)
+{
+	char key[24];
+
+	snprintf(key, sizeof(key), "0x%016" PRIx64, (uint64_t)d->key);
+	return json_pack("{s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:b, s:s}", "delay_ns", (json_int_t)d->delay_ns,
+			 "jitter_ns", (json_int_t)d->jitter_ns, "distribution",
+			 dist_words[d->dist == VN_DIST_NORMAL ? VN_DIST_NORMAL : VN_DIST_UNIFORM], "loss_ppb",
+			 (json_int_t)d->loss_ppb, "rate_bps", (json_int_t)d->rate_bps, "limit_packets",
+			 (json_int_t)d->limit_packets, "limit_bytes", (json_int_t)d->limit_bytes, "limit_auto",
+			 !!(d->flags & VN_DISC_LIMIT_AUTO), "seed", (json_int_t)(d->seed & VN_SEED_MAX), "seed_auto",
+			 !!(d->flags & VN_DISC_SEED_AUTO), "key", key);
+}
+
+static int parse_key(const char *text, uint64_t *ret_key)
+{
+	if (strncmp(text, "0x", 2) || strlen(text) != 18 || strspn(text + 2, "0123456789abcdef") != 16)
+		return -EINVAL;
+	*ret_key = strtoull(text + 2, NULL, 16);
+	return 0;
+}
+
+int vn_disc_from_json(const json_t *o, struct vn_disc *ret_disc, struct vn_err *err)
+{
+	struct vn_disc d = VN_DISC_NONE;
+	json_int_t delay = 0, jitter = 0, loss = 0, rate = 0, packets = 0, bytes = 0, seed = 0;
+	const char *dist = "uniform", *key = NULL;
+	int limit_auto = 1, seed_auto = 1, kind;
+	json_error_t why;
+
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s?I, s?I, s?s, s?I, s?I, s?I, s?I, s?b, s?I, s?b, s?s}",
+			   "delay_ns", &delay, "jitter_ns", &jitter, "distribution", &dist, "loss_ppb", &loss,
+			   "rate_bps", &rate, "limit_packets", &packets, "limit_bytes", &bytes, "limit_auto",
+			   &limit_auto, "seed", &seed, "seed_auto", &seed_auto, "key", &key) < 0)
+		return vn_err_usage(err, "discipline: %s", why.text);
+	kind = pick(dist_words, dist);
+	if (kind < 0)
+		return vn_err_usage(err, "discipline: unknown distribution");
+	if (delay < 0 || jitter < 0 || loss < 0 || loss > VN_PPB_ONE || rate < 0 || packets < 0 ||
+	    packets > UINT32_MAX || bytes < 0 || seed < 0)
+		return vn_err_usage(err, "discipline: a number is out of range");
+	d.delay_ns = (uint64_t)delay;
+	d.jitter_ns = (uint64_t)jitter;
+	d.dist = (uint32_t)kind;
+	d.loss_ppb = (uint32_t)loss;
+	d.rate_bps = (uint64_t)rate;
+	d.limit_packets = (uint32_t)packets;
+	d.limit_bytes = (uint64_t)bytes;
+	d.seed = (uint64_t)seed;
+	d.flags = (limit_auto ? VN_DISC_LIMIT_AUTO : 0) | (seed_auto ? VN_DISC_SEED_AUTO : 0);
+	if (key && parse_key(key, (uint64_t *)&d.key) < 0)
+		return vn_err_usage(err, "discipline: the key is not 0x and 16 digits");
+	if (vn_disc_check(&d, err) < 0)
+		return -EINVAL;
+	*ret_disc = d;
+	return 0;
+}
+
+/* ---- writing ---- */
+
+static json_t *addr_to_json(const struct vn_addr *a)
+{
+	char buf[VN_ADDR_BUF];
+
+	return a->family ? json_string(vn_addr_format(buf, a, false)) : json_null();
+}
+
+static json_t *vlans_to_json(const struct vn_port *p)
+{
+	json_t *list;
+	int i;
+
+	if (!p->vlan_list)
+		return json_null();
+	list = json_array();
+	for (i = 0; i < p->n_vlans; i++)
+		json_array_append_new(list, json_integer(p->vlans[i]));
+	return list;
+}
+
+static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
+{
+	json_t *sources = json_array();
+	char mac[VN_MAC_BUF];
+	int i;
+
+	for (i = 0; i < p->n_sources; i++)
+		json_array_append_new(sources, addr_to_json(&p->sources[i]));
+	return json_pack("{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o}", "node", t->nodes[p->node].name,
+			 "ifname", p->ifname, "number", (json_int_t)p->number, "mac", vn_mac_format(mac, p->mac),
+			 "mac_given", p->mac_given, "isolation", isolation_words[p->isolation], "ip4",
+			 addr_to_json(&p->ip4), "ip6", addr_to_json(&p->ip6), "ip_given", p->ip_given, "vlans",
+			 vlans_to_json(p), "sources", sources);
+}
+
+static json_t *link_to_json(const struct vn_topo *t, const struct vn_link *l)
+{
+	return json_pack("{s:s, s:I, s:s, s:[o, o], s:[o, o]}", "name", l->name, "mtu", (json_int_t)l->mtu,
+			 "engine_down", l->fail_open ? "pass" : "drop", "ports", port_to_json(t, &l->ports[0]),
+			 port_to_json(t, &l->ports[1]), "disc", vn_disc_to_json(&l->disc[0]),
+			 vn_disc_to_json(&l->disc[1]));
+}
+
+static json_t *node_to_json(const struct vn_node *n)
+{
+	return json_pack("{s:s, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", n->name, "id", (json_int_t)n->id,
+			 "forward", n->forward, "forward_asked", forward_words[n->forward_opt + 1], "lo4",
+			 addr_to_json(&n->lo4), "lo6", addr_to_json(&n->lo6), "lat",
+			 isnan(n->lat) ? json_null() : json_real(n->lat), "lon",
+			 isnan(n->lon) ? json_null() : json_real(n->lon));
+}
+
+json_t *vn_topo_to_json(const struct vn_topo *t)
+{
+	json_t *nodes, *links;
+	size_t i;
+
+	if (!t->resolved)
+		return NULL;
+	nodes = json_array();
+	links = json_array();
+	for (i = 0; i < t->n_nodes; i++)
+		json_array_append_new(nodes, node_to_json(&t->nodes[i]));
+	for (i = 0; i < t->n_links; i++)
+		json_array_append_new(links, link_to_json(t, &t->links[i]));
+	return json_pack("{s:s, s:I, s:b, s:s, s:s, s:o, s:o}", "name", t->name, "seed", (json_int_t)t->seed,
+			 "seed_given", t->seed_given, "addressing", addressing_words[t->addressing], "routing",
+			 routing_words[t->routing], "nodes", nodes, "links", links);
+}
+
+/* ---- reading ---- */
+
+static int read_name(const char *text, const char *what, char ret_name[VN_NAME_MAX + 1], struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF];
+
+	if (!vn_name_valid(text))
+		return vn_err_usage(err, "%s name '%s' is not valid", what, vn_show(shown, text));
+	snprintf(ret_name, VN_NAME_MAX + 1, "%s", text);
+	return 0;
+}
+
+static int read_addr(const json_t *o, int family, struct vn_addr *ret_addr)
+{
+	struct vn_addr a;
+
+	if (json_is_null(o))
+		return 0;
+	if (!json_is_string(o) || vn_addr_parse(json_string_value(o), &a) < 0 || a.family != family)
+		return -EINVAL;
+	*ret_addr = a;
+	return 0;
+}
+
+static int read_vlans(const json_t *o, struct vn_port *p)
+{
+	json_int_t id, last = 0;
+	const json_t *v;
+	size_t i;
+
+	if (json_is_null(o))
+		return 0;
+	if (!json_is_array(o) || json_array_size(o) > VN_PORT_VLANS)
+		return -EINVAL;
+	p->vlan_list = true;
+	json_array_foreach (o, i, v) {
+		id = json_integer_value(v);
+		if (id <= last || id > 4094)
+			return -EINVAL;
+		p->vlans[p->n_vlans++] = (uint16_t)id;
+		last = id;
+	}
+	return 0;
+}
+
+static int read_sources(const json_t *o, struct vn_port *p)
+{
+	unsigned int n4 = 0, n6 = 0;
+	struct vn_addr a, net;
+	const json_t *v;
+	size_t i;
+
+	if (!json_is_array(o) || json_array_size(o) > 2 * VN_PORT_SOURCES)
+		return -EINVAL;
+	json_array_foreach (o, i, v) {
+		if (!json_is_string(v) || vn_addr_parse(json_string_value(v), &a) < 0)
+			return -EINVAL;
+		net = vn_addr_network(&a);
+		if (!vn_addr_equal(&a, &net) || ++*(a.family == AF_INET ? &n4 : &n6) > VN_PORT_SOURCES)
+			return -EINVAL;
+		p->sources[p->n_sources++] = a;
+	}
+	return 0;
+}
+
+static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, struct vn_err *err)
+{
+	const char *node, *ifname, *mac, *isolation;
+	json_t *ip4, *ip6, *vlans, *sources;
+	int mac_given, ip_given, kind;
+	json_int_t number;
+	json_error_t why;
+
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o}",
+			   "node", &node, "ifname", &ifname, "number", &number, "mac", &mac, "mac_given", &mac_given,
+			   "isolation", &isolation, "ip4", &ip4, "ip6", &ip6, "ip_given", &ip_given, "vlans", &vlans,
+			   "sources", &sources) < 0)
+		return vn_err_usage(err, "port: %s", why.text);
+	kind = pick(isolation_words, isolation);
+	if (kind < 0 || !vn_ifname_valid(ifname) || vn_topo_find_node(t, node, &p->node) < 0)
+		return vn_err_usage(err, "port: unknown node, interface name or isolation");
+	snprintf(p->ifname, sizeof(p->ifname), "%s", ifname);
+	if (vn_mac_parse(mac, p->mac) < 0 || !vn_mac_valid(p->mac))
+		return vn_err_usage(err, "port: no unicast MAC");
+	if (number < 1 || number >= VN_PORTS_MAX)
+		return vn_err_usage(err, "port: number out of range");
+	p->number = (uint32_t)number;
+	p->isolation = (uint8_t)kind;
+	p->mac_given = mac_given;
+	p->ip_given = ip_given;
+	if (read_addr(ip4, AF_INET, &p->ip4) < 0 || read_addr(ip6, AF_INET6, &p->ip6) < 0 ||
+	    (ip_given && !p->ip4.family && !p->ip6.family))
+		return vn_err_usage(err, "port: bad address");
+	if (ip_given &&
+	    ((p->ip4.family && vn_addr_why_not_host(&p->ip4)) || (p->ip6.family && vn_addr_why_not_host(&p->ip6))))
+		return vn_err_usage(err, "port: bad address");
+	if (read_vlans(vlans, p) < 0 || read_sources(sources, p) < 0)
+		return vn_err_usage(err, "port: bad list of VLANs or sources");
+	return 0;
+}
+
+static int read_link(struct vn_topo *t, const json_t *o, struct vn_link *l, struct vn_err *err)
+{
+	json_t *ports[VN_DIRS], *disc[VN_DIRS];
+	const char *name, *engine_down;
+	json_error_t why;
+	json_int_t mtu;
+	int i, r;
+
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:s, s:[o, o!], s:[o, o!]}", "name", &name,
+			   "mtu", &mtu, "engine_down", &engine_down, "ports", &ports[0], &ports[1], "disc", &disc[0],
+			   &disc[1]) < 0)
+		return vn_err_usage(err, "link: %s", why.text);
+	r = read_name(name, "link", l->name, err);
+	if (r < 0)
+		return r;
+	if (mtu < VN_MTU_MIN || mtu > VN_MTU_MAX)
+		return vn_err_usage(err, "link '%s': MTU out of range", l->name);
+	l->mtu = (uint32_t)mtu;
+	l->fail_open = !strcmp(engine_down, "pass");
+	if (!l->fail_open && strcmp(engine_down, "drop"))
+		return vn_err_usage(err, "link '%s': engine_down is neither drop nor pass", l->name);
+	for (i = 0; i < VN_DIRS; i++) {
+		r = read_port(t, ports[i], &l->ports[i], err);
+		if (r == 0)
+			r = vn_disc_from_json(disc[i], &l->disc[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_coordinate(const json_t *o, double max, double *ret_value)
+{
+	*ret_value = NAN;
+	if (json_is_null(o))
+		return 0;
+	if (!json_is_number(o) || !(fabs(json_number_value(o)) <= max))
+		return -EINVAL;
+	*ret_value = json_number_value(o);
+	return 0;
+}
+
+static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
+{
+	const char *name, *asked;
+	json_t *lo4, *lo6, *lat, *lon;
+	int forward, kind, r;
+	json_error_t why;
+	json_int_t id;
+
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", &name,
+			   "id", &id, "forward", &forward, "forward_asked", &asked, "lo4", &lo4, "lo6", &lo6, "lat",
+			   &lat, "lon", &lon) < 0)
+		return vn_err_usage(err, "node: %s", why.text);
+	r = read_name(name, "node", n->name, err);
+	if (r < 0)
+		return r;
+	kind = pick(forward_words, asked);
+	if (kind < 0 || id < 1 || id > UINT16_MAX)
+		return vn_err_usage(err, "node '%s': id or forward_asked out of range", n->name);
+	if (read_addr(lo4, AF_INET, &n->lo4) < 0 || read_addr(lo6, AF_INET6, &n->lo6) < 0)
+		return vn_err_usage(err, "node '%s': bad loopback address", n->name);
+	if (read_coordinate(lat, 90, &n->lat) < 0 || read_coordinate(lon, 180, &n->lon) < 0 ||
+	    isnan(n->lat) != isnan(n->lon))
+		return vn_err_usage(err, "node '%s': bad coordinates", n->name);
+	n->id = (uint32_t)id;
+	n->forward = forward;
+	n->forward_opt = (int8_t)(kind - 1);
+	return 0;
+}
+
+static int check_ports_unique(const struct vn_topo *t, struct vn_err *err)
+{
+	cleanup_free uint8_t *used = calloc(VN_PORTS_MAX + 1, 1);
+	size_t stride = VN_NAME_MAX + 1 + IF_NAMESIZE + 1, i, dup = SIZE_MAX;
+	cleanup_free char *names = calloc(t->n_links * VN_DIRS + 1, stride);
+	cleanup_name_index struct vn_name_index *x = NULL;
+
+	if (!used || !names)
+		return vn_err_nomem(err);
+	for (i = 0; i < t->n_links * VN_DIRS; i++) {
+		const struct vn_port *p = &t->links[i / VN_DIRS].ports[i % VN_DIRS];
+
+		if (used[p->number]++)
+			return vn_err_usage(err, "port number %u is given twice", p->number);
+		snprintf(names + i * stride, stride, "%s:%s", t->nodes[p->node].name, p->ifname);
+	}
+	x = vn_name_index_new(names, stride, t->n_links * VN_DIRS, &dup);
+	if (!x)
+		return vn_err_nomem(err);
+	if (dup != SIZE_MAX)
+		return vn_err_usage(err, "port '%s' is used twice", names + dup * stride);
+	return 0;
+}
+
+static int check_names_unique(const struct vn_topo *t, struct vn_err *err)
+{
+	cleanup_name_index struct vn_name_index *nodes = NULL, *links = NULL;
+	size_t dup_node = SIZE_MAX, dup_link = SIZE_MAX;
+
+	nodes = vn_name_index_new((const char *)t->nodes, sizeof(*t->nodes), t->n_nodes, &dup_node);
+	links = vn_name_index_new((const char *)t->links, sizeof(*t->links), t->n_links, &dup_link);
+	if (!nodes || !links)
+		return vn_err_nomem(err);
+	if (dup_node != SIZE_MAX)
+		return vn_err_usage(err, "node '%s' is given twice", t->nodes[dup_node].name);
+	if (dup_link != SIZE_MAX)
+		return vn_err_usage(err, "link '%s' is given twice", t->links[dup_link].name);
+	return check_ports_unique(t, err);
+}
+
+static int read_topo_head(const json_t *o, struct vn_topo *t, json_t **ret_nodes, json_t **ret_links,
+			  struct vn_err *err)
+{
+	const char *name, *addressing, *routing;
+	int seed_given, a, r;
+	json_error_t why;
+	json_int_t seed;
+
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:b, s:s, s:s, s:o, s:o}", "name", &name, "seed",
+			   &seed, "seed_given", &seed_given, "addressing", &addressing, "routing", &routing, "nodes",
+			   ret_nodes, "links", ret_links) < 0)
+		return vn_err_usage(err, "topology: %s", why.text);
+	r = read_name(name, "topology", t->name, err);
+	if (r < 0)
+		return r;
+	a = pick(addressing_words, addressing);
+	r = pick(routing_words, routing);
+	if (seed < 0 || a < 0 || r < 0 || !json_is_array(*ret_nodes) || !json_is_array(*ret_links))
+		return vn_err_usage(err, "topology: a field is out of range");
+	if (json_array_size(*ret_nodes) < 1 || json_array_size(*ret_nodes) > VN_TOPO_NODES_MAX ||
+	    json_array_size(*ret_links) > VN_TOPO_LINKS_MAX)
+		return vn_err_usage(err, "topology: no nodes, or too many nodes or links");
+	t->seed = (uint64_t)seed;
+	t->seed_given = seed_given;
+	t->addressing = (enum vn_addressing)a;
+	t->routing = (enum vn_routing)r;
+	return 0;
+}
+
+/* What @o says, each field within its range; whether they fit together is not yet known. */
+static int read_topo(const json_t *o, struct vn_topo **ret_topo, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *t = vn_topo_new();
+	json_t *nodes, *links, *v;
+	size_t i;
+	int r;
+
+	if (!t)
+		return vn_err_nomem(err);
+	r = read_topo_head(o, t, &nodes, &links, err);
+	if (r < 0)
+		return r;
+	t->nodes = calloc(json_array_size(nodes), sizeof(*t->nodes));
+	t->links = calloc(json_array_size(links) + 1, sizeof(*t->links));
+	if (!t->nodes || !t->links)
+		return vn_err_nomem(err);
+	json_array_foreach (nodes, i, v) {
+		r = read_node(v, &t->nodes[t->n_nodes++], err);
+		if (r < 0)
+			return r;
+	}
+	json_array_foreach (links, i, v) {
+		r = read_link(t, v, &t->links[t->n_links++], err);
+		if (r < 0)
+			return r;
+	}
+	r = check_names_unique(t, err);
+	if (r < 0)
+		return r;
+	if (vn_topo_connect(t) < 0)
+		return vn_err_nomem(err);
+	*ret_topo = take_ptr(t);
+	return 0;
+}
+
+/* Nothing may have changed by resolving the topology with itself as what runs. */
+static int check_kept(const struct vn_topo *said, const struct vn_topo *t, struct vn_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_nodes; i++) {
+		const struct vn_node *a = &said->nodes[i], *b = &t->nodes[i];
+
+		if (a->id != b->id || a->forward != b->forward || !vn_addr_equal(&a->lo4, &b->lo4) ||
+		    !vn_addr_equal(&a->lo6, &b->lo6))
+			return vn_err_usage(err, "node '%s': its id, forwarding and addresses do not fit together",
+					    a->name);
+	}
+	for (i = 0; i < t->n_links * VN_DIRS; i++) {
+		const struct vn_port *a = &said->links[i / VN_DIRS].ports[i % VN_DIRS];
+		const struct vn_port *b = &t->links[i / VN_DIRS].ports[i % VN_DIRS];
+
+		if (a->number != b->number || memcmp(a->mac, b->mac, sizeof(a->mac)) ||
+		    !vn_addr_equal(&a->ip4, &b->ip4) || !vn_addr_equal(&a->ip6, &b->ip6))
+			return vn_err_usage(err, "link '%s': its numbers, MACs and addresses do not fit together",
+					    t->links[i / VN_DIRS].name);
+	}
+	return 0;
+}
+
+int vn_topo_from_json(const json_t *o, struct vn_topo **ret_topo, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *said = NULL, *t = NULL;
+	int r;
+
+	/* Twice, since resolving needs what runs beside what is wanted: the checks, keys and routes are those of an
+	 * apply. */
+	r = read_topo(o, &said, err);
+	if (r < 0)
+		return r;
+	r = read_topo(o, &t, err);
+	if (r < 0)
+		return r;
+	r = vn_topo_resolve(t, said, NULL, NULL, err);
+	if (r < 0)
+		return r;
+	r = check_kept(said, t, err);
+	if (r < 0)
+		return r;
+	*ret_topo = take_ptr(t);
+	return 0;
+}

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The topology file: its frame, nodes and defaults. Links and ports: parse_links.c. See vnet-topology(5). */
+#include <math.h>
+
+#include "topo/parse.h"
+
+int vn_parse_fail(struct vn_parser *p, const struct vn_yaml *y, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return vn_err_usage(p->err, "%s:%u:%u: %s", p->file, y->line, y->column, text);
+}
+
+const char *vn_parse_text(struct vn_parser *p, const struct vn_yaml *y, const char *expected)
+{
+	if (y->kind == VN_YAML_SCALAR)
+		return y->text;
+	vn_parse_fail(p, y, "a %s where %s is expected", y->kind == VN_YAML_MAP ? "map" : "list", expected);
+	return NULL;
+}
+
+/* "a, b or c" */
+static const char *join(char *buf, size_t size, const char *const *words)
+{
+	size_t i, n = 0;
+
+	buf[0] = '\0';
+	for (i = 0; words[i] && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, "%s%s", !i ? "" : words[i + 1] ? ", " : " or ", words[i]);
+	return buf;
+}
+
+int vn_parse_choice(struct vn_parser *p, const struct vn_yaml *y, const char *key, const char *const *words,
+		    unsigned int *ret_index)
+{
+	char shown[VN_SHOW_BUF], known[128];
+	const char *text;
+	unsigned int i;
+
+	join(known, sizeof(known), words);
+	text = vn_parse_text(p, y, known);
+	if (!text)
+		return -EINVAL;
+	for (i = 0; words[i]; i++) {
+		if (!strcmp(words[i], text)) {
+			*ret_index = i;
+			return 0;
+		}
+	}
+	return vn_parse_fail(p, y, "%s: '%s' is not known, write %s", key, vn_show(shown, text), known);
+}
+
+int vn_parse_isolation(struct vn_parser *p, const struct vn_yaml *y, uint8_t *ret_isolation)
+{
+	static const char *const words[] = {
+		[VN_ISOLATION_OFF] = "off", [VN_ISOLATION_MAC] = "mac", [VN_ISOLATION_IP] = "ip", NULL};
+	unsigned int i;
+	int r;
+
+	r = vn_parse_choice(p, y, "isolation", words, &i);
+	if (r < 0)
+		return r;
+	*ret_isolation = (uint8_t)i;
+	return 0;
+}
+
+#define KNOWN_WORDS_MAX 48
+
+static int refuse_key(struct vn_parser *p, const struct vn_yaml *key, const char *what, const char *const *words,
+		      const char *const *planned, bool disc)
+{
+	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF], known[320];
+	size_t i;
+
+	vn_show(shown, key->text);
+	if (!strcmp(key->text, "<<"))
+		return vn_parse_fail(p, key, "merge keys are not supported: write it out, or use `defaults:`");
+	for (i = 0; planned && planned[i]; i++) {
+		if (!strcmp(planned[i], key->text))
+			return vn_parse_fail(p, key, "'%s' is not supported yet in %s: leave it out", shown, what);
+	}
+	if (disc && vn_disc_word_is_planned(key->text))
+		return vn_parse_fail(p, key, "'%s' is not supported yet in %s: leave it out", shown, what);
+	if (*vn_hint(hint, key->text, words))
+		return vn_parse_fail(p, key, "unknown key '%s' in %s%s", shown, what, hint);
+	return vn_parse_fail(p, key, "unknown key '%s' in %s: write %s", shown, what,
+			     join(known, sizeof(known), words));
+}
+
+static int parse_disc_keys(struct vn_parser *p, const struct vn_yaml *y, struct vn_disc *disc)
+{
+	const struct vn_disc_word *w;
+	const struct vn_yaml *v;
+	struct vn_disc before;
+	const char *text;
+	int r;
+
+	for (w = vn_disc_words; w->word; w++) {
+		struct vn_err why = {0};
+
+		v = vn_yaml_get(y, w->word);
+		if (!v)
+			continue;
+		text = vn_parse_text(p, v, w->args);
+		if (!text)
+			return -EINVAL;
+		before = *disc;
+		r = vn_disc_parse_value(disc, w, text, &why);
+		if (r < 0)
+			return vn_parse_fail(p, v, "%s", why.text);
+		/* `delay: 1ms 2ms` beside `jitter:` */
+		if (!strcmp(w->word, "delay") && before.jitter_ns != disc->jitter_ns && vn_yaml_get(y, "jitter"))
+			return vn_parse_fail(p, vn_yaml_get(y, "jitter"),
+					     "jitter: already given as the second value of `delay:`, remove one");
+	}
+	return 0;
+}
+
+int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what, const struct vn_key *keys,
+		 const char *const *planned, void *obj, struct vn_disc *disc)
+{
+	const char *words[KNOWN_WORDS_MAX];
+	const struct vn_yaml *v;
+	size_t n = 0, i, j;
+	int r;
+
+	if (vn_yaml_is_null(y))
+		return 0;
+	if (y->kind != VN_YAML_MAP)
+		return vn_parse_fail(p, y, "%s must be a map of keys and values", what);
+	for (i = 0; keys[i].word && n < KNOWN_WORDS_MAX - 1; i++)
+		words[n++] = keys[i].word;
+	for (i = 0; disc && vn_disc_words[i].word && n < KNOWN_WORDS_MAX - 1; i++)
+		words[n++] = vn_disc_words[i].word;
+	words[n] = NULL;
+	for (i = 0; i < y->n; i += 2) {
+		for (j = 0; j < n && strcmp(words[j], y->items[i].text); j++)
+			;
+		if (j == n)
+			return refuse_key(p, &y->items[i], what, words, planned, disc);
+	}
+	if (disc) {
+		r = parse_disc_keys(p, y, disc);
+		if (r < 0)
+			return r;
+	}
+	for (i = 0; keys[i].word; i++) {
+		v = keys[i].parse ? vn_yaml_get(y, keys[i].word) : NULL;
+		if (!v)
+			continue;
+		r = keys[i].parse(p, v, obj);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- nodes ---- */
+
+static int parse_forward(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const char *const words[] = {"auto", "false", "true", NULL};
+	int8_t *forward_opt = obj;
+	unsigned int i;
+	int r;
+
+	r = vn_parse_choice(p, v, "forward", words, &i);
+	if (r < 0)
+		return r;
+	*forward_opt = (int8_t)((int)i - 1);
+	return 0;
+}
+
+static int parse_runtime(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const char *const planned[] = {"podman", "docker", "runc", "external", NULL};
+	char shown[VN_SHOW_BUF];
+	const char *text = vn_parse_text(p, v, "netns");
+	size_t i;
+
+	if (!text)
+		return -EINVAL;
+	for (i = 0; planned[i]; i++) {
+		if (!strcmp(planned[i], text))
+			return vn_parse_fail(p, v, "runtime: '%s' is not supported yet, use netns", text);
+	}
+	if (strcmp(text, "netns"))
+		return vn_parse_fail(p, v, "runtime: '%s' is not known, use netns", vn_show(shown, text));
+	return 0;
+}
+
+static int parse_node_forward(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	struct vn_node *node = obj;
+
+	return parse_forward(p, v, &node->forward_opt);
+}
+
+static int parse_coordinates(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	struct vn_node *node = obj;
+	double lat, lon;
+
+	if (v->kind != VN_YAML_LIST || v->n != 2 || v->items[0].kind != VN_YAML_SCALAR ||
+	    v->items[1].kind != VN_YAML_SCALAR)
+		return vn_parse_fail(p, v,
+				     "coordinates: write [LATITUDE, LONGITUDE] in degrees, such as [40.71, -74.01]");
+	if (vn_parse_decimal(v->items[0].text, -90, 90, &lat) < 0)
+		return vn_parse_fail(p, &v->items[0], "coordinates: the latitude is a number from -90 to 90");
+	if (vn_parse_decimal(v->items[1].text, -180, 180, &lon) < 0)
+		return vn_parse_fail(p, &v->items[1], "coordinates: the longitude is a number from -180 to 180");
+	node->lat = lat;
+	node->lon = lon;
+	return 0;
+}
+
+/* What comes with containers, see `runtime:`. */
+static const char *const planned_node_keys[] = {"image", "cpus", "memory", "hugepages", "command", NULL};
+
+static int check_name(struct vn_parser *p, const struct vn_yaml *y, const char *what)
+{
+	char shown[VN_SHOW_BUF];
+
+	if (vn_name_valid(y->text))
+		return 0;
+	return vn_parse_fail(p, y, "%s name '%s': a letter or digit, then letters, digits, '-' and '_', at most %d",
+			     what, vn_show(shown, y->text), VN_NAME_MAX);
+}
+
+static int parse_nodes(struct vn_parser *p, const struct vn_yaml *y, void *obj)
+{
+	static const struct vn_key keys[] = {
+		{"runtime", parse_runtime},
+		{"forward", parse_node_forward},
+		{"coordinates", parse_coordinates},
+		{NULL, NULL},
+	};
+	struct vn_topo *t = p->topo;
+	struct vn_node *node;
+	size_t i;
+	int r;
+
+	if (y->kind != VN_YAML_MAP || !y->n)
+		return vn_parse_fail(p, y, "nodes: write a map of names, such as {a: {}, b: {}}");
+	t->nodes = calloc(y->n / 2, sizeof(*t->nodes));
+	if (!t->nodes)
+		return vn_err_nomem(p->err);
+	for (i = 0; i < y->n; i += 2) {
+		r = check_name(p, &y->items[i], "node");
+		if (r < 0)
+			return r;
+		node = &t->nodes[t->n_nodes++];
+		snprintf(node->name, sizeof(node->name), "%s", y->items[i].text);
+		node->line = (int)y->items[i].line;
+		node->forward_opt = p->forward_opt;
+		node->lat = node->lon = NAN;
+		r = vn_parse_map(p, &y->items[i + 1], "a node", keys, planned_node_keys, node, NULL);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- the file ---- */
+
+static int parse_name(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	int r;
+
+	if (!vn_parse_text(p, v, "the topology's name"))
+		return -EINVAL;
+	r = check_name(p, v, "topology");
+	if (r < 0)
+		return r;
+	snprintf(p->topo->name, sizeof(p->topo->name), "%s", v->text);
+	return 0;
+}
+
+static int parse_top_seed(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	char shown[VN_SHOW_BUF];
+	const char *text = vn_parse_text(p, v, "a number");
+
+	if (!text)
+		return -EINVAL;
+	if (!strcmp(text, "auto"))
+		return 0;
+	if (vn_parse_u64(text, VN_SEED_MAX, &p->topo->seed) < 0)
+		return vn_parse_fail(p, v, "seed: '%s' is not a number from 0 to %lld", vn_show(shown, text),
+				     (long long)VN_SEED_MAX);
+	p->topo->seed_given = true;
+	return 0;
+}
+
+static int parse_top_isolation(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	return vn_parse_isolation(p, v, &p->link.isolation);
+}
+
+static int parse_default_link(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	if (vn_yaml_get(v, "reverse") || vn_yaml_get(v, "endpoints"))
+		return vn_parse_fail(p, v, "defaults: `reverse:` and `endpoints:` belong to a link");
+	return vn_parse_map(p, v, "the defaults of links", vn_link_default_keys, NULL, &p->link, &p->link.disc);
+}
+
+static int parse_default_node(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const struct vn_key keys[] = {{"runtime", parse_runtime}, {"forward", parse_forward}, {NULL, NULL}};
+
+	return vn_parse_map(p, v, "the defaults of nodes", keys, planned_node_keys, &p->forward_opt, NULL);
+}
+
+static int parse_defaults(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const struct vn_key keys[] = {{"link", parse_default_link}, {"node", parse_default_node}, {NULL, NULL}};
+
+	return vn_parse_map(p, v, "defaults", keys, NULL, NULL, NULL);
+}
+
+static int parse_links(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	return vn_parse_links(p, v);
+}
+
+static int parse_ports(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	return vn_parse_ports(p, v);
+}
+
+static int parse_segments(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	if (vn_yaml_is_null(v) || (v->kind == VN_YAML_MAP && !v->n))
+		return 0;
+	return vn_parse_fail(p, vn_parse_key_of(v), "segments are not supported yet; join ports by links");
+}
+
+static int parse_addressing(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const char *const words[] = {[VN_ADDRESSING_AUTO] = "auto", [VN_ADDRESSING_NONE] = "none", NULL};
+	unsigned int i;
+	int r;
+
+	r = vn_parse_choice(p, v, "addressing", words, &i);
+	if (r < 0)
+		return r;
+	p->topo->addressing = i;
+	return 0;
+}
+
+static int parse_routing(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const char *const words[] = {[VN_ROUTING_SHORTEST] = "shortest", [VN_ROUTING_NONE] = "none", NULL};
+	unsigned int i;
+	int r;
+
+	r = vn_parse_choice(p, v, "routing", words, &i);
+	if (r < 0)
+		return r;
+	p->topo->routing = i;
+	return 0;
+}
+
+static int check_required(struct vn_parser *p, const struct vn_yaml *root)
+{
+	static const char *const required[] = {"name", "nodes"};
+	size_t i;
+
+	for (i = 0; i < VN_ARRAY_SIZE(required); i++) {
+		if (!vn_yaml_get(root, required[i]))
+			return vn_parse_fail(p, root, "`%s:` is missing: a topology has `name:`, `nodes:` and `links:`",
+					     required[i]);
+	}
+	return 0;
+}
+
+static int parse_root(struct vn_parser *p, const struct vn_yaml *root)
+{
+	/* In the order in which one needs the other, whatever the order in the file. */
+	static const struct vn_key keys[] = {
+		{"name", parse_name},
+		{"seed", parse_top_seed},
+		{"isolation", parse_top_isolation},
+		{"addressing", parse_addressing},
+		{"routing", parse_routing},
+		{"defaults", parse_defaults},
+		{"nodes", parse_nodes},
+		{"segments", parse_segments},
+		{"links", parse_links},
+		{"ports", parse_ports},
+		{NULL, NULL},
+	};
+	int r;
+
+	if (root->kind != VN_YAML_MAP)
+		return vn_parse_fail(p, root, "this is no topology: it has `name:`, `nodes:` and `links:`");
+	r = vn_parse_map(p, root, "a topology", keys, NULL, NULL, NULL);
+	if (r < 0)
+		return r;
+	return check_required(p, root);
+}
+
+int vn_topo_parse(const char *file, const char *text, size_t len, struct vn_topo **ret_topo, struct vn_err *err)
+{
+	static const struct vn_yaml_limit limits[] = {
+		{"nodes", VN_TOPO_NODES_MAX},
+		{"links", VN_TOPO_LINKS_MAX},
+		{"ports", VN_PORTS_MAX},
+		{NULL, 0},
+	};
+	cleanup_topo struct vn_topo *t = vn_topo_new();
+	cleanup_yaml struct vn_yaml *root = NULL;
+	struct vn_parser p = {
+		.file = file,
+		.err = err,
+		.topo = t,
+		.link = {.disc = VN_DISC_NONE, .mtu = 1500, .isolation = VN_ISOLATION_MAC},
+		.forward_opt = -1,
+	};
+	int r;
+
+	if (!t)
+		return vn_err_nomem(err);
+	if (len > VN_TOPO_FILE_MAX)
+		return vn_err_usage(err, "%s: larger than %u MiB: split the topology", file, VN_TOPO_FILE_MAX >> 20);
+	r = vn_yaml_parse(file, text, len, VN_TOPO_DEPTH_MAX, limits, &root, err);
+	if (r < 0)
+		return r;
+	r = parse_root(&p, root);
+	vn_parse_release_ports(&p);
+	if (r < 0)
+		return r;
+	if (vn_topo_connect(t) < 0)
+		return vn_err_nomem(err);
+	*ret_topo = take_ptr(t);
+	return 0;
+}

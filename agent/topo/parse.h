@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between parse.c (file, nodes, defaults) and parse_links.c (links, ports): the state of one vn_topo_parse(). */
+#ifndef VNET_TOPO_PARSE_H
+#define VNET_TOPO_PARSE_H
+
+#include "topo/internal.h"
+#include "topo/yaml.h"
+
+/* What `defaults:` may give to every link; a link without a word of its own takes it from here. */
+struct vn_link_defaults {
+	struct vn_disc disc;
+	uint32_t mtu;
+	uint8_t isolation;
+	bool fail_open;
+};
+
+struct vn_parser {
+	const char *file;
+	struct vn_err *err;
+	struct vn_topo *topo;
+	struct vn_link_defaults link;
+	int8_t forward_opt;
+	struct port_entry *ports; /* uthash: (node, interface) -> link and side */
+	struct port_entry *port_pool;
+};
+
+/* One key of a map: its word and what takes its value. @obj is what vn_parse_map() was given. */
+struct vn_key {
+	const char *word;
+	int (*parse)(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+};
+
+/* -EINVAL with "file:line:column: " before the text; the position is that of @y. */
+__attribute__((format(printf, 3, 4))) int vn_parse_fail(struct vn_parser *p, const struct vn_yaml *y, const char *fmt,
+							...);
+
+/*
+ * Hand each value of the map @y to its key's function, in the order of @keys. A key that is not among them is refused,
+ * as "unknown key 'x' in @what"; @planned (may be NULL) are words that deserve "not supported yet". When @disc is set,
+ * the words of a discipline are keys too, applied to it.
+ */
+int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what, const struct vn_key *keys,
+		 const char *const *planned, void *obj, struct vn_disc *disc);
+
+/* The scalar's text, or NULL after an error that says what was expected. */
+const char *vn_parse_text(struct vn_parser *p, const struct vn_yaml *y, const char *expected);
+/* Index of the scalar among @words. */
+int vn_parse_choice(struct vn_parser *p, const struct vn_yaml *y, const char *key, const char *const *words,
+		    unsigned int *ret_index);
+int vn_parse_isolation(struct vn_parser *p, const struct vn_yaml *y, uint8_t *ret_isolation);
+/* A map's key: stands right before its value. */
+static inline const struct vn_yaml *vn_parse_key_of(const struct vn_yaml *value)
+{
+	return value - 1;
+}
+
+/* Keys that `defaults: {link: }` and a link have in common, for @obj = struct vn_link_defaults. */
+extern const struct vn_key vn_link_default_keys[];
+
+int vn_parse_links(struct vn_parser *p, const struct vn_yaml *y);
+int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y);
+void vn_parse_release_ports(struct vn_parser *p);
+
+#endif
