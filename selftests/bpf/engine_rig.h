@@ -17,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -122,6 +123,7 @@ static inline void rig_exec_engine(const struct rig *g, const struct vn_xsk *x)
 	sched_setscheduler(0, SCHED_FIFO, &fifo);
 	if (setresgid(RIG_UID, RIG_UID, RIG_UID) < 0 || setresuid(RIG_UID, RIG_UID, RIG_UID) < 0)
 		_exit(126);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* not longer than the test, however that ends */
 	execv(g->engine_path, argv);
 	perror(g->engine_path);
 	_exit(127);
@@ -172,9 +174,10 @@ static inline void rig_port(struct rig *g, uint32_t number, const char *dev, con
 static inline int rig_link(struct rig *g, uint32_t i)
 {
 	char p[16], q[16];
-	int r = rig_sh("set -e; for s in a b; do ip link add ${s}%u mtu 9000 type veth peer name v${s}%u mtu 9000; "
-		       "ip link set ${s}%u up arp off; ip link set v${s}%u up arp off; tc qdisc add dev v${s}%u clsact; done",
-		       i, i, i, i, i);
+	int r = rig_sh(
+		"set -e; for s in a b; do ip link add ${s}%u mtu 9000 type veth peer name v${s}%u mtu 9000; "
+		"ip link set ${s}%u up arp off; ip link set v${s}%u up arp off; tc qdisc add dev v${s}%u clsact; done",
+		i, i, i, i, i);
 
 	if (r)
 		return -EIO;

@@ -127,6 +127,30 @@ static void test_confined(void **state)
 	assert_int_equal(rig_status(&rig)->abi, VN_ENGINE_ABI);
 }
 
+static uint64_t cpu_ticks(void)
+{
+	unsigned long long user = 0, sys = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)rig.engine);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &sys), 2);
+	fclose(f);
+	return user + sys;
+}
+
+/* Without frames it sleeps: a turn each 10 ms for the heartbeat, and next to nothing of the CPU. */
+static void test_idle(void **state)
+{
+	uint64_t wakeups = rig_status(&rig)->wakeups, ticks = cpu_ticks(), begin = vn_now_ns();
+
+	assert_true(rig_wait(rig_status(&rig)->wakeups >= wakeups + 50));
+	assert_true(vn_now_ns() - begin >= 40 * 10 * VN_NSEC_PER_MSEC);
+	assert_true(cpu_ticks() - ticks <= 5);
+}
+
 /* Every frame arrives once, in order, unchanged, and none before its time. */
 static void delay_of(uint64_t delay_ns, uint32_t len, uint32_t count)
 {
@@ -478,19 +502,13 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_confined),
-		cmocka_unit_test(test_delay),
-		cmocka_unit_test(test_jumbo),
-		cmocka_unit_test(test_loss_replays),
-		cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_jitter),
-		cmocka_unit_test(test_live_change),
-		cmocka_unit_test(test_rate_change_moves_backlog),
-		cmocka_unit_test(test_torn_write),
-		cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_death),
+		cmocka_unit_test(test_confined),     cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_delay),        cmocka_unit_test(test_jumbo),
+		cmocka_unit_test(test_loss_replays), cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_limits),       cmocka_unit_test(test_jitter),
+		cmocka_unit_test(test_live_change),  cmocka_unit_test(test_rate_change_moves_backlog),
+		cmocka_unit_test(test_torn_write),   cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_memory),       cmocka_unit_test(test_death),
 		cmocka_unit_test(test_trunk_lost),
 	};
 
