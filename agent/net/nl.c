@@ -18,6 +18,7 @@ int vn_nl_open(struct vn_nl *nl, struct vn_err *err)
 	const int one = 1, size = RCVBUF_BYTES;
 
 	nl->err = err;
+	vn_cleanup_close(&nl->fd);
 	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (nl->fd < 0)
 		return vn_err_kernel(err, errno, "netlink socket: %s", strerror(errno));

@@ -62,7 +62,7 @@ struct vn_nl {
 		.fd = -1                                                                                               \
 	}
 
-/* A socket in the namespace of the calling thread. */
+/* A socket in the namespace of the calling thread. Open already: closed first, its buffers are used again. */
 int vn_nl_open(struct vn_nl *nl, struct vn_err *err);
 void vn_nl_close(struct vn_nl *nl);
 #define cleanup_nl __attribute__((cleanup(vn_nl_close)))
