@@ -205,7 +205,7 @@ static void check_daemon(const struct vn_cli *cli, struct report *rep)
 		check(rep, WARN, "daemon", err.text, "start it as root: vnet-agent daemon");
 		return;
 	}
-	snprintf(found, sizeof(found), "version %s, pid %" PRIu64 ", %" PRIu64 " topologies",
+	snprintf(found, sizeof(found), "version %s, pid %" PRIu64 ", topologies: %" PRIu64,
 		 vn_json_str(info, "version"), vn_json_u64(info, "pid"), vn_json_u64(info, "topologies"));
 	if (strcmp(vn_json_str(info, "version"), VN_VERSION) == 0)
 		check(rep, OK, "daemon", found, "");
