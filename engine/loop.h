@@ -17,6 +17,8 @@
  * @disc, @dir, @status: mapped elements of the maps vn_disc, vn_dir (arrays of @max_ports) and vn_engine (ours)
  * @now_ns:     of this turn
  * @woke_ns:    when the process last came back from sleeping of its own will
+ * @rx_ns:      when frames last came
+ * @slack_ns:   shortest time that a frame was to be held in this and the last 10 ms (two values: a sliding minimum)
  * @margin_ns:  how long before a release it must be awake: what the kernel's wake-ups took lately
  * @chain:      descriptors of a frame of which not all have been seen
  */
@@ -29,6 +31,7 @@ struct vn_loop {
 	uint32_t max_ports;
 	bool fifo;
 	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
+	uint64_t rx_ns, slack_ns[2], slack_until_ns;
 	uint64_t rx_packets, tx_packets, tx_errors, bad_meta, wakeups;
 	uint64_t rx_lost[3]; /* as XDP_STATISTICS last said */
 	uint32_t scan;       /* where in the heap the housekeeping goes on */

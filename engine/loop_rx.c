@@ -120,6 +120,7 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 		vn_xio_drop(&l->io, d, n);
 		return;
 	}
+	l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate.release_ns - m->arrival_ns);
 	note = (struct vn_tx_note){
 		.release_ns = fate.release_ns, .gen = gen, .slot = m->slot, .len = m->len + TAG_BYTES};
 	/* Due already and nothing that is due before it is waiting: no need to copy it. */
