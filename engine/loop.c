@@ -16,7 +16,7 @@
 #define HOUSE_NS        (100 * VN_NSEC_PER_MSEC)
 #define LATE_NS         VN_NSEC_PER_MSEC
 #define THROTTLED_NS    (20 * VN_NSEC_PER_MSEC)
-#define STALL_NS        (100 * VN_NSEC_PER_USEC) /* pause when the trunk takes no frame */
+#define STALL_NS        (200 * VN_NSEC_PER_USEC) /* pause when the trunk takes no frame */
 #define HOUSE_SCAN      256u
 #define TRIM_KEEP_SPANS 64u /* 4 MiB for the next burst */
 #define TRIM_SPANS      16u
@@ -40,16 +40,16 @@
  */
 #define ACTIVE_NS       VN_NSEC_PER_MSEC /* so long after the last frame more are expected */
 #define COALESCE_MIN_NS REST_NS
-#define COALESCE_MAX_NS (500 * VN_NSEC_PER_USEC)
+#define COALESCE_MAX_NS (100 * VN_NSEC_PER_USEC) /* the most by which a link silent until now can be surprised */
 #define COALESCE_PART   4
-#define SLACK_EPOCH_NS  (10 * VN_NSEC_PER_MSEC)
+#define SLACK_EPOCH_NS  VN_NSEC_PER_SEC
 
 void vn_loop_adopt(struct vn_loop *l)
 {
 	for (uint32_t i = 1; i < l->max_ports; i++) {
 		struct vn_dir *d = &l->dir[i];
 
-		if (!d->state.held_packets)
+		if (!d->state.held_packets || d->trunk != l->index)
 			continue;
 		vn_stat_add(&d->drops[VN_EDROP_LOST], d->state.held_packets);
 		vn_stat_set(&d->state.held_packets, 0);
