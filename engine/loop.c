@@ -189,14 +189,24 @@ static void look_around(struct vn_loop *l)
 	}
 }
 
-static void keep_house(struct vn_loop *l)
+/* A deleted device leaves its error with the socket; poll() does not tell (Linux 6.18). */
+static int trunk_error(const struct vn_loop *l)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	return getsockopt(l->io.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? -errno : -err;
+}
+
+static int keep_house(struct vn_loop *l)
 {
 	if (l->now_ns - l->house_ns < HOUSE_NS)
-		return;
+		return 0;
 	l->house_ns = l->now_ns;
 	read_losses(l);
 	look_around(l);
 	vn_slab_trim(&l->hold.slab, TRIM_KEEP_SPANS, TRIM_SPANS);
+	return trunk_error(l);
 }
 
 /* --- time */
@@ -218,6 +228,8 @@ static int sleep_until(struct vn_loop *l, uint64_t wake_ns)
 	struct pollfd p = {.fd = l->io.fd, .events = POLLIN};
 	int r = ppoll(&p, 1, &ts, NULL);
 
+	if (r < 0 && errno != EINTR)
+		return -errno;
 	slept(l, wake_ns, r == 0);
 	if (r > 0 && p.revents & (POLLERR | POLLHUP | POLLNVAL))
 		return -ENETDOWN;
@@ -258,7 +270,7 @@ static void notice_throttling(struct vn_loop *l)
 
 int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 {
-	int r;
+	int r = 0;
 
 	l->now_ns = l->turn_ns = l->woke_ns = vn_now_ns();
 	l->margin_ns = MARGIN_MAX_NS / 2;
@@ -276,12 +288,11 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 		work += vn_loop_receive(l, RX_PER_TURN);
 		flush(l);
 		beat(l);
-		keep_house(l);
-		if (!work) {
+		r = keep_house(l);
+		if (r == 0 && !work)
 			r = wait_for_work(l);
-			if (r < 0)
-				return r;
-		}
+		if (r < 0)
+			return r;
 		if (l->fifo && l->now_ns - l->woke_ns > REST_EVERY_NS)
 			rest(l);
 	}

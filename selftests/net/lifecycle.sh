@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 32
+plan 33
 
 cat >"$WORK/life.yaml" <<YAML
 name: life

@@ -28,7 +28,7 @@ start_agent || exit 1
 check "the topology applies" vnet topology apply "$WORK/tamper.yaml"
 PEER=$(vnet -j link show target | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
 PEER_HONEST=$(vnet -j link show honest | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
-MAC=$(inn t.evil cat /sys/class/net/eth0/address)
+MAC=$(inn t.evil ip -j link show eth0 | jq -r .[0].address)
 
 inn t.good ping -nq -i 0.005 -w 20 "$PEER_HONEST" >"$WORK/ping" &
 P=$!

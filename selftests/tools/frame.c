@@ -21,6 +21,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <vnet/util.h>
@@ -395,13 +396,13 @@ static void parse_vlans(struct opts *o, const char *s)
 /* The device's own address, unless a spoofed one is asked for. */
 static void own_mac(struct opts *o)
 {
-	char path[64], text[18] = "";
-	cleanup_fclose FILE *f = NULL;
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {0};
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/address", o->dev);
-	f = fopen(path, "re");
-	if (f && fgets(text, sizeof(text), f))
-		parse_mac(text, o->src);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", o->dev);
+	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &ifr) < 0)
+		die(o->dev);
+	memcpy(o->src, ifr.ifr_hwaddr.sa_data, 6);
 }
 
 int main(int argc, char **argv)
