@@ -202,7 +202,8 @@ static void check_daemon(const struct vn_cli *cli, struct report *rep)
 	size_t i;
 
 	if (vn_cli_call(cli, true, "vnet.info", NULL, &info, &err) < 0) {
-		check(rep, WARN, "daemon", err.text, "start it as root: vnet-agent daemon");
+		check(rep, WARN, "daemon", err.exit == VN_EXIT_NO_AGENT ? "none answers" : err.text,
+		      "start it as root: vnet-agent daemon");
 		return;
 	}
 	snprintf(found, sizeof(found), "version %s, pid %" PRIu64 ", topologies: %" PRIu64,

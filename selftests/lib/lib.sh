@@ -213,13 +213,18 @@ agent_answers() {
 	vnet -j topology show
 }
 
-# start_agent [ARG...]: the daemon, answering.
+# start_agent [ARG...]: the daemon, answering. Not in a subshell (`check`): AGENT_PID would be lost.
 start_agent() {
 	"$AGENT" daemon "$@" </dev/null >>"$AGENT_LOG" 2>&1 &
 	AGENT_PID=$!
 	if ! busywait 10000 agent_answers >"$WORK/.start"; then
 		diag "the daemon does not answer: $(cat "$WORK/.start")"
 		diag "$(tail -n 20 "$AGENT_LOG")"
+		return 1
+	fi
+	# Whoever answered, it must be this one: an older daemon may still hold the socket.
+	if ! kill -0 "$AGENT_PID" 2>/dev/null; then
+		diag "another daemon answers; this one said: $(tail -n 1 "$AGENT_LOG")"
 		return 1
 	fi
 }

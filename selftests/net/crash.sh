@@ -54,7 +54,7 @@ E=$(engine_pid)
 kill_agent
 check "without a daemon the held link still answers" inn traffic.a ping -nq -c 3 -i 0.01 -W 1 "$C"
 expect_exit "without a daemon the command says how to start it" 4 "vnet-agent daemon" vnet link show
-check "the next start" start_agent
+start_agent && ktap_ok "the next start" || ktap_fail "the next start"
 wait $P
 is "packets lost over the daemon's death and return" "$(lost "$WORK/ping")" 0
 is "the engine was adopted, not replaced" "$(engine_pid)" "$E"
