@@ -73,13 +73,16 @@ static int note_taken(void *arg, uint64_t tag, int error)
 
 static int create_pairs_again(struct vn_exec *x)
 {
+	char host[IF_NAMESIZE];
 	int r = 0;
 
 	for (size_t i = 0; i < x->n_retry; i++) {
 		const size_t id = x->retry[i];
 
+		snprintf(host, sizeof(host), VN_PORT_IFNAME, host_ifindex(x->new, id) - VN_IFINDEX_HOST);
 		x->nl.tag = id;
 		vn_link_set_group(&x->nl, host_ifindex(x->new, id), VN_GROUP_DYING);
+		vn_link_set_group_named(&x->nl, host, VN_GROUP_DYING);
 	}
 	vn_link_delete_group(&x->nl, VN_GROUP_DYING);
 	r = flush(x);
