@@ -114,7 +114,7 @@ static int attach_filters(struct vn_exec *x, const struct vn_step *steps, size_t
 {
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
 		x->nl.tag = new_port(steps, i);
-		vn_tc_clsact(&x->nl, host_ifindex(x->new, x->nl.tag));
+		vn_tc_ingress(&x->nl, host_ifindex(x->new, x->nl.tag));
 	}
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
 		x->nl.tag = new_port(steps, i);
