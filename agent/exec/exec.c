@@ -5,7 +5,8 @@
 #include "exec/internal.h"
 
 #define TICK_NS        (20 * VN_NSEC_PER_MSEC)
-#define OPEN_NODES_MAX 256u
+#define OPEN_NODES_MAX 256u /* namespaces kept open from one batch to the next */
+#define STEPS_MAX      VN_EXEC_DELETE_BATCH
 
 typedef int (*step_fn)(struct vn_exec *x, struct vn_step *steps, size_t n);
 
@@ -63,7 +64,7 @@ static int exec_init(struct vn_exec *x)
 	x->node_fds = malloc((nodes ?: 1) * sizeof(*x->node_fds));
 	x->open_nodes = calloc(nodes ?: 1, sizeof(*x->open_nodes));
 	x->new_link_made = calloc(links ?: 1, sizeof(*x->new_link_made));
-	x->retry = calloc((size_t)VN_EXEC_LINK_BATCH * VN_DIRS, sizeof(*x->retry));
+	x->retry = calloc((size_t)VN_EXEC_CREATE_BATCH * VN_DIRS, sizeof(*x->retry));
 	if (!x->node_fds || !x->open_nodes || !x->new_link_made || !x->retry)
 		return vn_err_kernel(x->err, ENOMEM, "executor: %s", strerror(ENOMEM));
 	for (size_t i = 0; i < nodes; i++)
@@ -112,7 +113,7 @@ static int run_steps(struct vn_exec *x)
 		const step_fn fn = step_function(&x->steps[i]);
 		int r;
 
-		for (n = 1; n < OPEN_NODES_MAX && i + n < x->n_steps && step_function(&x->steps[i + n]) == fn; n++)
+		for (n = 1; n < STEPS_MAX && i + n < x->n_steps && step_function(&x->steps[i + n]) == fn; n++)
 			;
 		x->topo = x->steps[i].new != VN_NONE ? x->new : x->old;
 		r = fn(x, &x->steps[i], n);

@@ -104,7 +104,7 @@ static int open_trunk(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
 		r = vn_dp_attach_trunk(f->dp, 0, f->tr1_ifindex, err);
 	if (r < 0)
 		return r;
-	vn_tc_clsact(nl, f->tr0_ifindex);
+	vn_tc_ingress(nl, f->tr0_ifindex);
 	deliver_filter(f, nl);
 	r = vn_nl_flush(nl);
 	if (r < 0)
@@ -235,7 +235,7 @@ int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err)
 	if (r == 0) {
 		deliver_filter(f, &nl);
 		for (size_t i = 0; i < list.n; i++) {
-			vn_tc_clsact(&nl, list.ifindex[i]);
+			vn_tc_ingress(&nl, list.ifindex[i]);
 			vn_fabric_filter(&nl, f, list.ifindex[i]);
 		}
 		r = vn_nl_flush(&nl);
