@@ -14,6 +14,7 @@
 #include <vnet/util.h>
 #include <vnet/xsk_ring.h>
 
+#define RT_TIME_US 1000000u /* a real-time thread that runs so long without ever sleeping is out of control */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZER 1 /* its run-time makes calls of its own: no filter in such a build */
 #else
@@ -46,11 +47,19 @@ static int drop_capabilities(void)
 
 static int set_limits(void)
 {
-	/* One descriptor: with none, poll() of even one is -EINVAL; and 0 is taken, so no new one is possible. */
+	/*
+	 * One descriptor: with none, poll() of even one is -EINVAL; and 0 is taken, so no new one is possible.
+	 * Real time: a loop that went wrong is killed by the kernel, and started anew by the daemon, rather than
+	 * taking a CPU away for good.
+	 */
 	static const struct {
 		__rlimit_resource_t what;
 		rlim_t most;
-	} limit[] = {{RLIMIT_CORE, 0}, {RLIMIT_NPROC, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_NOFILE, 1}};
+	} limit[] = {{RLIMIT_CORE, 0},
+		     {RLIMIT_NPROC, 0},
+		     {RLIMIT_FSIZE, 0},
+		     {RLIMIT_NOFILE, 1},
+		     {RLIMIT_RTTIME, RT_TIME_US}};
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(limit); i++) {
 		const struct rlimit r = {limit[i].most, limit[i].most};

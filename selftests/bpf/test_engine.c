@@ -383,6 +383,29 @@ static void test_gone(void **state)
 	assert_int_equal(rig_dir(&rig, 1)->drops[VN_EDROP_GONE], 0);
 }
 
+/* The trunk refuses what is released: every frame is accounted for, and the next ones go through again. */
+static void test_tx_refused(void **state)
+{
+	struct vn_disc d = {.delay_ns = 300 * VN_NSEC_PER_MSEC};
+	volatile struct vn_dir *dir = rig_dir(&rig, 1);
+	uint64_t errors = rig_status(&rig)->tx_errors;
+
+	start_link(&d);
+	for (uint32_t i = 0; i < 100; i++)
+		send_frame(i, 60);
+	assert_true(rig_wait(dir->in_packets == 100));
+	assert_int_equal(rig_sh("ip link set tr0 down"), 0);
+	assert_true(settled(100));
+	assert_true(dir->drops[VN_EDROP_TX] > 0);
+	assert_true(rig_wait(rig_status(&rig)->tx_errors == errors + dir->drops[VN_EDROP_TX]));
+	assert_int_equal(rig_sh("ip link set tr0 up"), 0);
+	d.delay_ns = VN_NSEC_PER_MSEC;
+	start_link(&d);
+	send_frame(0, 60);
+	assert_true(settled(1));
+	assert_int_equal(dir->out_packets, 1);
+}
+
 /* Killed: what it held is counted, the numbering goes on, its successor forwards. Stopped: ends cleanly, at once. */
 static void test_death(void **state)
 {
@@ -508,8 +531,8 @@ int main(void)
 		cmocka_unit_test(test_limits),       cmocka_unit_test(test_jitter),
 		cmocka_unit_test(test_live_change),  cmocka_unit_test(test_rate_change_moves_backlog),
 		cmocka_unit_test(test_torn_write),   cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_memory),       cmocka_unit_test(test_death),
-		cmocka_unit_test(test_trunk_lost),
+		cmocka_unit_test(test_memory),       cmocka_unit_test(test_tx_refused),
+		cmocka_unit_test(test_death),        cmocka_unit_test(test_trunk_lost),
 	};
 
 	if (geteuid() != 0) {
