@@ -148,10 +148,10 @@ int vn_topo_emit_dot(const struct vn_topo *t, FILE *f)
 		"fontname=\"Helvetica\",\n"
 		"        fontsize=13, fontcolor=\"#102a43\", margin=\"0.12,0.06\", height=0.3];\n"
 		"  edge [color=\"#7b8794\", fontname=\"Helvetica\", fontsize=9, fontcolor=\"#52606d\"];\n",
-		c.usable           ? "neato"
-		: t->n_nodes > 200 ? "sfdp"
-				   : "neato",
-		c.usable ? "true" : "false", t->name);
+		c.usable                      ? "neato"
+		: t->n_nodes <= DOT_NODES_MAX ? "dot"
+					      : "sfdp",
+		c.usable ? "true" : "prism", t->name);
 	for (i = 0; i < t->n_nodes; i++)
 		emit_node(f, &t->nodes[i], &c);
 	for (i = 0; i < t->n_links; i++)
