@@ -16,7 +16,7 @@
 #define HOUSE_NS        (100 * VN_NSEC_PER_MSEC)
 #define LATE_NS         VN_NSEC_PER_MSEC
 #define THROTTLED_NS    (20 * VN_NSEC_PER_MSEC)
-#define STALL_NS        (100 * VN_NSEC_PER_USEC) /* pause when the trunk takes no frame */
+#define STALL_NS        (200 * VN_NSEC_PER_USEC) /* pause when the trunk takes no frame */
 #define HOUSE_SCAN      256u
 #define TRIM_KEEP_SPANS 64u /* 4 MiB for the next burst */
 #define TRIM_SPANS      16u
@@ -33,12 +33,23 @@
 #define REST_EVERY_NS (100 * VN_NSEC_PER_USEC)
 #define REST_NS       (10 * VN_NSEC_PER_USEC)
 
+/*
+ * While frames keep coming, being woken by each costs its sender more than anything else on its way (an interrupt to
+ * another CPU; on virtual machines several us). A frame that is held anyway can wait in the ring: then the engine
+ * sleeps by the clock for a part of the time that frames are held at least, and looks what has come.
+ */
+#define ACTIVE_NS       VN_NSEC_PER_MSEC /* so long after the last frame more are expected */
+#define COALESCE_MIN_NS REST_NS
+#define COALESCE_MAX_NS (100 * VN_NSEC_PER_USEC) /* the most by which a link silent until now can be surprised */
+#define COALESCE_PART   4
+#define SLACK_EPOCH_NS  VN_NSEC_PER_SEC
+
 void vn_loop_adopt(struct vn_loop *l)
 {
 	for (uint32_t i = 1; i < l->max_ports; i++) {
 		struct vn_dir *d = &l->dir[i];
 
-		if (!d->state.held_packets)
+		if (!d->state.held_packets || d->trunk != l->index)
 			continue;
 		vn_stat_add(&d->drops[VN_EDROP_LOST], d->state.held_packets);
 		vn_stat_set(&d->state.held_packets, 0);
@@ -78,12 +89,13 @@ static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent
 static int flush(struct vn_loop *l)
 {
 	uint32_t first = l->io.note_head, n, refused;
-	uint64_t begin = vn_now_ns(), took;
+	uint64_t begin, took;
 	struct vn_tx_note note;
 	int r;
 
 	if (!vn_xio_pending(&l->io))
 		return 0;
+	begin = vn_now_ns();
 	r = vn_xio_kick(&l->io, &refused);
 	l->now_ns = vn_now_ns();
 	took = l->now_ns - begin;
@@ -189,21 +201,33 @@ static void look_around(struct vn_loop *l)
 	}
 }
 
-static void keep_house(struct vn_loop *l)
+/* A deleted device leaves its error with the socket; poll() does not tell (Linux 6.18). */
+static int trunk_error(const struct vn_loop *l)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	return getsockopt(l->io.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? -errno : -err;
+}
+
+static int keep_house(struct vn_loop *l)
 {
 	if (l->now_ns - l->house_ns < HOUSE_NS)
-		return;
+		return 0;
 	l->house_ns = l->now_ns;
 	read_losses(l);
 	look_around(l);
 	vn_slab_trim(&l->hold.slab, TRIM_KEEP_SPANS, TRIM_SPANS);
+	return trunk_error(l);
 }
 
 /* --- time */
 
 static void slept(struct vn_loop *l, uint64_t wake_ns, bool timed_out)
 {
-	l->now_ns = l->woke_ns = vn_now_ns();
+	l->now_ns = vn_now_ns();
+	/* Oversleeping counts as what it is: time that the CPU was not ours. */
+	l->woke_ns = VN_MIN(l->now_ns, wake_ns);
 	l->wakeups++;
 	if (timed_out && l->now_ns > wake_ns)
 		l->margin_ns = VN_MAX(l->margin_ns - l->margin_ns / 128, (l->now_ns - wake_ns) * 5 / 4);
@@ -218,18 +242,35 @@ static int sleep_until(struct vn_loop *l, uint64_t wake_ns)
 	struct pollfd p = {.fd = l->io.fd, .events = POLLIN};
 	int r = ppoll(&p, 1, &ts, NULL);
 
+	if (r < 0 && errno != EINTR)
+		return -errno;
 	slept(l, wake_ns, r == 0);
 	if (r > 0 && p.revents & (POLLERR | POLLHUP | POLLNVAL))
 		return -ENETDOWN;
 	return 0;
 }
 
-static void rest(struct vn_loop *l)
+/* Sleep until @wake_ns, whatever comes. */
+static void doze_until(struct vn_loop *l, uint64_t wake_ns)
 {
-	const struct timespec ts = {.tv_nsec = REST_NS};
+	const struct timespec ts = {.tv_sec = (time_t)(wake_ns / VN_NSEC_PER_SEC),
+				    .tv_nsec = (long)(wake_ns % VN_NSEC_PER_SEC)};
+	int r = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
-	l->now_ns = l->woke_ns = vn_now_ns();
+	slept(l, wake_ns, r == 0);
+}
+
+/* How long frames may wait in the receive ring. */
+static uint64_t coalesce_ns(struct vn_loop *l)
+{
+	uint64_t part = VN_MIN(l->slack_ns[0], l->slack_ns[1]) / COALESCE_PART;
+
+	if (l->now_ns >= l->slack_until_ns) {
+		l->slack_ns[1] = l->slack_ns[0];
+		l->slack_ns[0] = UINT64_MAX;
+		l->slack_until_ns = l->now_ns + SLACK_EPOCH_NS;
+	}
+	return VN_MIN(VN_MAX(part, COALESCE_MIN_NS), COALESCE_MAX_NS);
 }
 
 /* Nothing came and nothing is due: sleep when the next release is far enough away, else come back at once. */
@@ -239,29 +280,33 @@ static int wait_for_work(struct vn_loop *l)
 
 	if (l->stalled_ns && (vn_xio_pending(&l->io) || next_ns <= l->now_ns)) {
 		l->stalled_ns = 0;
-		rest(l);
-		wake_ns = l->now_ns + STALL_NS;
-		return sleep_until(l, wake_ns);
+		doze_until(l, l->now_ns + STALL_NS);
+		return 0;
 	}
 	if (next_ns <= l->now_ns + l->margin_ns)
 		return 0;
-	return sleep_until(l, VN_MIN(wake_ns, next_ns - l->margin_ns));
+	wake_ns = VN_MIN(wake_ns, next_ns - l->margin_ns);
+	if (l->now_ns - l->rx_ns >= ACTIVE_NS)
+		return sleep_until(l, wake_ns);
+	doze_until(l, VN_MIN(wake_ns, l->now_ns + coalesce_ns(l)));
+	return 0;
 }
 
 /* Off the CPU for long without having asked for it. */
 static void notice_throttling(struct vn_loop *l)
 {
-	if (l->now_ns - VN_MAX(l->turn_ns, l->woke_ns) > THROTTLED_NS)
+	if (l->now_ns > VN_MAX(l->turn_ns, l->woke_ns) + THROTTLED_NS)
 		vn_loop_overload(l, VN_OVERLOAD_THROTTLED);
 	l->turn_ns = l->now_ns;
 }
 
 int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 {
-	int r;
+	int r = 0;
 
 	l->now_ns = l->turn_ns = l->woke_ns = vn_now_ns();
 	l->margin_ns = MARGIN_MAX_NS / 2;
+	l->slack_ns[0] = l->slack_ns[1] = UINT64_MAX;
 	while (!*stop) {
 		uint32_t work = 0, n;
 
@@ -273,17 +318,19 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 			work += n;
 		} while (n == VN_TX_BATCH && work < RELEASE_MAX);
 		vn_xio_recycle(&l->io);
-		work += vn_loop_receive(l, RX_PER_TURN);
+		n = vn_loop_receive(l, RX_PER_TURN);
+		if (n)
+			l->rx_ns = l->now_ns;
+		work += n;
 		flush(l);
 		beat(l);
-		keep_house(l);
-		if (!work) {
+		r = keep_house(l);
+		if (r == 0 && !work)
 			r = wait_for_work(l);
-			if (r < 0)
-				return r;
-		}
-		if (l->fifo && l->now_ns - l->woke_ns > REST_EVERY_NS)
-			rest(l);
+		if (r < 0)
+			return r;
+		if (l->fifo && l->now_ns > l->woke_ns + REST_EVERY_NS)
+			doze_until(l, l->now_ns + REST_NS);
 	}
 	return 0;
 }

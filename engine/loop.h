@@ -15,8 +15,11 @@
 /**
  * struct vn_loop
  * @disc, @dir, @status: mapped elements of the maps vn_disc, vn_dir (arrays of @max_ports) and vn_engine (ours)
+ * @index:      of the trunk
  * @now_ns:     of this turn
  * @woke_ns:    when the process last came back from sleeping of its own will
+ * @rx_ns:      when frames last came
+ * @slack_ns:   shortest time that a frame was to be held in this and the last second (a sliding minimum)
  * @margin_ns:  how long before a release it must be awake: what the kernel's wake-ups took lately
  * @chain:      descriptors of a frame of which not all have been seen
  */
@@ -26,9 +29,10 @@ struct vn_loop {
 	const struct vn_disc_slot *disc;
 	struct vn_dir *dir;
 	struct vn_engine *status;
-	uint32_t max_ports;
+	uint32_t index, max_ports;
 	bool fifo;
 	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
+	uint64_t rx_ns, slack_ns[2], slack_until_ns;
 	uint64_t rx_packets, tx_packets, tx_errors, bad_meta, wakeups;
 	uint64_t rx_lost[3]; /* as XDP_STATISTICS last said */
 	uint32_t scan;       /* where in the heap the housekeeping goes on */

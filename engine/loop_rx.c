@@ -52,9 +52,10 @@ const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 }
 
 /* The slot was given to another link: its figures begin anew. */
-static void dir_renew(struct vn_dir *dir, uint32_t gen)
+static void dir_renew(const struct vn_loop *l, struct vn_dir *dir, uint32_t gen)
 {
 	memset(dir, 0, sizeof(*dir));
+	dir->trunk = l->index;
 	__atomic_store_n(&dir->gen, gen, __ATOMIC_RELEASE);
 }
 
@@ -110,7 +111,7 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 	dir = &l->dir[m->slot];
 	gen = __atomic_load_n(&l->disc[m->slot].gen, __ATOMIC_RELAXED);
 	if (dir->gen != gen)
-		dir_renew(dir, gen);
+		dir_renew(l, dir, gen);
 	disc = vn_loop_disc(l, m->slot);
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);
@@ -120,6 +121,7 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 		vn_xio_drop(&l->io, d, n);
 		return;
 	}
+	l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate.release_ns - m->arrival_ns);
 	note = (struct vn_tx_note){
 		.release_ns = fate.release_ns, .gen = gen, .slot = m->slot, .len = m->len + TAG_BYTES};
 	/* Due already and nothing that is due before it is waiting: no need to copy it. */

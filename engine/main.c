@@ -127,6 +127,7 @@ static int map_shared(struct vn_loop *l, const struct options *o)
 	struct vn_engine *engines = NULL;
 	int r;
 
+	l->index = o->index;
 	l->max_ports = o->max_ports;
 	r = map_array(VN_ENGINE_FD_DISC, sizeof(*l->disc), o->max_ports, false, &l->disc);
 	if (r == 0)

@@ -14,6 +14,7 @@
 #include <vnet/util.h>
 #include <vnet/xsk_ring.h>
 
+#define RT_TIME_US 1000000u /* a real-time thread that runs so long without ever sleeping is out of control */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZER 1 /* its run-time makes calls of its own: no filter in such a build */
 #else
@@ -46,12 +47,26 @@ static int drop_capabilities(void)
 
 static int set_limits(void)
 {
-	static const int what[] = {RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_FSIZE};
-	const struct rlimit none = {0, 0};
+	/*
+	 * One descriptor: with none, poll() of even one is -EINVAL; and 0 is taken, so no new one is possible.
+	 * Real time: a loop that went wrong is killed by the kernel, and started anew by the daemon, rather than
+	 * taking a CPU away for good.
+	 */
+	static const struct {
+		__rlimit_resource_t what;
+		rlim_t most;
+	} limit[] = {{RLIMIT_CORE, 0},
+		     {RLIMIT_NPROC, 0},
+		     {RLIMIT_FSIZE, 0},
+		     {RLIMIT_NOFILE, 1},
+		     {RLIMIT_RTTIME, RT_TIME_US}};
 
-	for (size_t i = 0; i < VN_ARRAY_SIZE(what); i++)
-		if (setrlimit((__rlimit_resource_t)what[i], &none) < 0)
+	for (size_t i = 0; i < VN_ARRAY_SIZE(limit); i++) {
+		const struct rlimit r = {limit[i].most, limit[i].most};
+
+		if (setrlimit(limit[i].what, &r) < 0)
 			return -errno;
+	}
 	return 0;
 }
 
@@ -71,6 +86,9 @@ static int add_rules(scmp_filter_ctx c, int xsk_fd)
 	if (r == 0)
 		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 3, SCMP_A0(SCMP_CMP_EQ, (uint64_t)xsk_fd),
 				     SCMP_A1(SCMP_CMP_EQ, SOL_XDP), SCMP_A2(SCMP_CMP_EQ, XDP_STATISTICS));
+	if (r == 0)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 3, SCMP_A0(SCMP_CMP_EQ, (uint64_t)xsk_fd),
+				     SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_ERROR));
 	if (r == 0)
 		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1, SCMP_A2(SCMP_CMP_EQ, MADV_DONTNEED));
 	if (r == 0)

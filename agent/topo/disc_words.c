@@ -2,6 +2,8 @@
 /* The words of a discipline, in tc-netem(8)'s vocabulary: see disc_words.h. */
 #include <inttypes.h>
 
+#include <vnet/rng.h>
+
 #include "topo/internal.h"
 
 static const char *const dist_words[] = {[VN_DIST_UNIFORM] = "uniform", [VN_DIST_NORMAL] = "normal", NULL};
@@ -307,20 +309,12 @@ int vn_disc_check(const struct vn_disc *d, struct vn_err *err)
 	return 0;
 }
 
-/* splitmix64's output function (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014). */
-static uint64_t mix(uint64_t z)
-{
-	z += 0x9e3779b97f4a7c15ULL;
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
 uint64_t vn_disc_key(uint64_t seed, const char *topo, const char *link, int dir)
 {
 	uint64_t h = vn_fnv1a(vn_fnv1a(vn_fnv1a(VN_FNV_INIT, topo), "/"), link);
 
-	return mix((h ^ seed) + (uint64_t)dir);
+	/* One step of SplitMix64: its increment, then its output function. */
+	return vn_mix64((h ^ seed) + (uint64_t)dir + VN_GOLDEN_GAMMA);
 }
 
 /* How long a burst the automatic limit takes beside what the delay itself keeps on the wire. */

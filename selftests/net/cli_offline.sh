@@ -122,3 +122,4 @@ complete_() {
 		_ "$(dirname "$AGENT")" "$TOP/scripts/completion/vnet-agent" vnet-agent "$@"
 }
 is "completion of objects and verbs" "$(complete_ to)$(complete_ topology p)$(complete_ link s)" "topology plan set show "
+is "completion of a discipline's values" "$(complete_ link set ab dir '')$(complete_ link set ab distribution '')" "ab ba both normal uniform "

@@ -28,7 +28,7 @@ check "programs, unit and completion are there" installed
 check "so are the man pages" pages
 is "and the examples" "$(find "$D$P/share/doc/vnet-agent/examples" -name '*.yaml' | wc -l)" "$(find examples -name '*.yaml' | wc -l)"
 is "nothing is outside PREFIX" "$(find "$D" -type f -not -path "$D$P/*" | wc -l)" 0
-is "the unit has no hole left" "$(grep -c '@' "$D$P/lib/systemd/system/vnet-agent.service")" 0
+is "the unit has no hole left" "$(grep -cE '@[a-z]+@' "$D$P/lib/systemd/system/vnet-agent.service")" 0
 check "the unit names the installed program" grep -q "^ExecStart=$P/sbin/vnet-agent" "$D$P/lib/systemd/system/vnet-agent.service"
 check "make uninstall" make --no-print-directory B="$B" uninstall DESTDIR="$D" PREFIX=$P
 is "no file is left" "$(find "$D" -type f | wc -l)" 0

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Graphviz DOT. Names are of [A-Za-z0-9_-], so nothing needs quoting but to be safe from keywords. */
+#include <math.h>
+
+#include "topo/internal.h"
+
+#define WIDTH_INCHES  14.0
+#define DOT_NODES_MAX 40 /* dot places labels best, sfdp many nodes */
+
+/* Where the nodes lie on paper. */
+struct chart {
+	bool usable;
+	double lat0, lon0, inches_per_degree, shrink; /* of a degree of longitude against one of latitude */
+};
+
+static struct chart make_chart(const struct vn_topo *t)
+{
+	double lat_min = 90, lat_max = -90, lon_min = 180, lon_max = -180, span;
+	struct chart c = {.usable = t->n_nodes > 1};
+	size_t i;
+
+	for (i = 0; i < t->n_nodes; i++) {
+		const struct vn_node *n = &t->nodes[i];
+
+		if (isnan(n->lat)) {
+			c.usable = false;
+			return c;
+		}
+		lat_min = fmin(lat_min, n->lat);
+		lat_max = fmax(lat_max, n->lat);
+		lon_min = fmin(lon_min, n->lon);
+		lon_max = fmax(lon_max, n->lon);
+	}
+	c.lat0 = lat_min;
+	c.lon0 = lon_min;
+	/* Equirectangular with the true aspect at the middle. */
+	c.shrink = cos((lat_min + lat_max) / 2 * M_PI / 180);
+	span = fmax((lon_max - lon_min) * c.shrink, lat_max - lat_min);
+	c.usable = span > 0;
+	c.inches_per_degree = c.usable ? WIDTH_INCHES / span : 0;
+	return c;
+}
+
+static void emit_node(FILE *f, const struct vn_node *n, const struct chart *c)
+{
+	fprintf(f, "  \"%s\"", n->name);
+	if (c->usable)
+		fprintf(f, " [pos=\"%.2f,%.2f!\"]", (n->lon - c->lon0) * c->shrink * c->inches_per_degree,
+			(n->lat - c->lat0) * c->inches_per_degree);
+	fputs(";\n", f);
+}
+
+/* The words of a discipline, without the first one where its value speaks for itself, and without the seed. */
+static const char *short_disc(const struct vn_disc *d, char *buf, size_t size)
+{
+	struct vn_disc shown = *d;
+
+	shown.flags |= VN_DISC_SEED_AUTO;
+	if (vn_disc_format(&shown, buf, size) < 0)
+		return "";
+	if (!strncmp(buf, "delay ", 6))
+		return buf + 6;
+	return strncmp(buf, "rate ", 5) ? buf : buf + 5;
+}
+
+/* From 1 for 1 Mbit/s and less to 4 for 10 Gbit/s and more. */
+static double pen_width(const struct vn_link *l)
+{
+	uint64_t rate = l->disc[0].rate_bps ? l->disc[0].rate_bps : l->disc[1].rate_bps;
+
+	if (!rate)
+		return 1.5;
+	return fmin(fmax(1 + 0.75 * (log10((double)rate) - 6), 1), 4);
+}
+
+/* True for "a_b" between a and b, which the drawing says anyway. */
+static bool is_plain_name(const struct vn_topo *t, const struct vn_link *l)
+{
+	char plain[2 * VN_NAME_MAX + 2];
+
+	snprintf(plain, sizeof(plain), "%s_%s", t->nodes[l->ports[0].node].name, t->nodes[l->ports[1].node].name);
+	return !strcmp(plain, l->name);
+}
+
+/* A row for each word, so that labels stay narrow: "10ms 1ms", "loss 0.1%", "rate 1gbit". */
+static void emit_rows(FILE *f, const char *prefix, const char *disc)
+{
+	static const char *const starts[] = {" distribution ", " loss ", " rate ", " limit "};
+	const char *end, *found;
+	size_t i;
+
+	if (*prefix)
+		fprintf(f, "<tr><td><i>%s</i></td></tr>", prefix);
+	for (; *disc; disc = *end ? end + 1 : end) {
+		end = disc + strlen(disc);
+		for (i = 0; i < VN_ARRAY_SIZE(starts); i++) {
+			found = strstr(disc, starts[i]);
+			if (found && found < end)
+				end = found;
+		}
+		fprintf(f, "<tr><td>%.*s</td></tr>", (int)(end - disc), disc);
+	}
+}
+
+/* A label on white, so that it can be read where it lies on its line. All words are free of &, < and >. */
+static void emit_label(FILE *f, const struct vn_topo *t, const struct vn_link *l)
+{
+	char bufs[VN_DIRS][256];
+	const char *ab = short_disc(&l->disc[0], bufs[0], sizeof(bufs[0]));
+	const char *ba = short_disc(&l->disc[1], bufs[1], sizeof(bufs[1]));
+	bool named = !is_plain_name(t, l), same = !strcmp(ab, ba);
+
+	if (!named && same && !*ab)
+		return;
+	fputs(", label=<<table border=\"0\" cellspacing=\"0\" cellpadding=\"1\" bgcolor=\"white\">", f);
+	if (named)
+		fprintf(f, "<tr><td><font color=\"#1565c0\">%s</font></td></tr>", l->name);
+	if (same && *ab)
+		emit_rows(f, "", ab);
+	if (!same) {
+		emit_rows(f, *ab ? "there:" : "there: nothing", ab);
+		emit_rows(f, *ba ? "back:" : "back: nothing", ba);
+	}
+	fputs("</table>>", f);
+}
+
+static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
+{
+	bool lossy = l->disc[0].loss_ppb || l->disc[1].loss_ppb;
+
+	fprintf(f, "  \"%s\" -- \"%s\" [penwidth=%.2f%s, tooltip=\"%s\"", t->nodes[l->ports[0].node].name,
+		t->nodes[l->ports[1].node].name, pen_width(l), lossy ? ", style=dashed" : "", l->name);
+	emit_label(f, t, l);
+	fputs("];\n", f);
+}
+
+int vn_topo_emit_dot(const struct vn_topo *t, FILE *f)
+{
+	struct chart c = make_chart(t);
+	size_t i;
+
+	fprintf(f, "graph \"%s\" {\n", t->name);
+	fprintf(f,
+		"  graph [layout=%s, overlap=%s, splines=true, outputorder=edgesfirst, pad=0.4, rankdir=LR, "
+		"bgcolor=white,\n"
+		"         label=\"%s\", labelloc=t, fontname=\"Helvetica\", fontsize=20, fontcolor=\"#243b53\"];\n"
+		"  node [shape=box, style=\"rounded,filled\", fillcolor=\"#e3f2fd\", color=\"#1565c0\", "
+		"fontname=\"Helvetica\",\n"
+		"        fontsize=13, fontcolor=\"#102a43\", margin=\"0.12,0.06\", height=0.3];\n"
+		"  edge [color=\"#7b8794\", fontname=\"Helvetica\", fontsize=9, fontcolor=\"#52606d\"];\n",
+		c.usable                      ? "neato"
+		: t->n_nodes <= DOT_NODES_MAX ? "dot"
+					      : "sfdp",
+		c.usable ? "true" : "prism", t->name);
+	for (i = 0; i < t->n_nodes; i++)
+		emit_node(f, &t->nodes[i], &c);
+	for (i = 0; i < t->n_links; i++)
+		emit_link(f, t, &t->links[i]);
+	fputs("}\n", f);
+	return ferror(f) ? -EIO : 0;
+}

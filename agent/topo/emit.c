@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The topology file written again, normalised: every default spelt out at its link, every endpoint with its interface.
+ */
+#include <math.h>
+
+#include "topo/internal.h"
+
+static const char *const isolation_words[] = {
+	[VN_ISOLATION_OFF] = "off", [VN_ISOLATION_MAC] = "mac", [VN_ISOLATION_IP] = "ip"};
+
+/* The entries of a flow map, after the first each with a comma. */
+struct flow {
+	FILE *f;
+	bool any;
+};
+
+VN_PRINTF(2, 3) static void entry(struct flow *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (o->any)
+		fputs(", ", o->f);
+	o->any = true;
+	va_start(ap, fmt);
+	vfprintf(o->f, fmt, ap);
+	va_end(ap);
+}
+
+/* What makes @d out of @base; a word that @base has and @d has not is written as its neutral value. */
+static void emit_disc(struct flow *o, const struct vn_disc *d, const struct vn_disc *base)
+{
+	uint64_t bytes = d->flags & VN_DISC_LIMIT_AUTO ? 0 : d->limit_bytes;
+	uint64_t base_bytes = base->flags & VN_DISC_LIMIT_AUTO ? 0 : base->limit_bytes;
+	bool seed_auto = d->flags & VN_DISC_SEED_AUTO, base_seed_auto = base->flags & VN_DISC_SEED_AUTO;
+	char t[VN_UNIT_BUF];
+
+	if (d->delay_ns != base->delay_ns)
+		entry(o, "delay: %s", vn_format_time(t, d->delay_ns));
+	if (d->jitter_ns != base->jitter_ns)
+		entry(o, "jitter: %s", vn_format_time(t, d->jitter_ns));
+	if (d->dist != base->dist)
+		entry(o, "distribution: %s", d->dist == VN_DIST_NORMAL ? "normal" : "uniform");
+	if (d->loss_ppb != base->loss_ppb)
+		entry(o, "loss: %s", vn_format_percent(t, d->loss_ppb));
+	if (d->rate_bps != base->rate_bps)
+		entry(o, "rate: %s", vn_format_rate(t, d->rate_bps));
+	if (d->limit_packets != base->limit_packets || bytes != base_bytes) {
+		if (d->limit_packets)
+			entry(o, "limit: %u", d->limit_packets);
+		else
+			entry(o, "limit: %s", bytes ? vn_format_size(t, bytes) : "auto");
+	}
+	if (seed_auto != base_seed_auto || (!seed_auto && d->seed != base->seed)) {
+		if (seed_auto)
+			entry(o, "seed: auto");
+		else
+			entry(o, "seed: %llu", (unsigned long long)d->seed);
+	}
+}
+
+static void emit_node(FILE *f, const struct vn_node *n)
+{
+	struct flow o = {.f = f};
+	char lat[VN_DOUBLE_BUF], lon[VN_DOUBLE_BUF];
+
+	fprintf(f, "  %s: {", n->name);
+	if (n->forward_opt >= 0)
+		entry(&o, "forward: %s", n->forward_opt ? "true" : "false");
+	if (!isnan(n->lat))
+		entry(&o, "coordinates: [%s, %s]", vn_format_double(lat, n->lat), vn_format_double(lon, n->lon));
+	fputs("}\n", f);
+}
+
+static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
+{
+	static const struct vn_disc none = {.flags = VN_DISC_LIMIT_AUTO | VN_DISC_SEED_AUTO};
+	struct flow o = {.f = f}, reverse;
+	char *text = NULL;
+	size_t size;
+
+	fprintf(f, "  %s: {", l->name);
+	entry(&o, "endpoints: [%s:%s, %s:%s]", t->nodes[l->ports[0].node].name, l->ports[0].ifname,
+	      t->nodes[l->ports[1].node].name, l->ports[1].ifname);
+	emit_disc(&o, &l->disc[0], &none);
+	if (l->mtu != 1500)
+		entry(&o, "mtu: %u", l->mtu);
+	if (l->fail_open)
+		entry(&o, "engine_down: pass");
+	if (l->ports[0].isolation == l->ports[1].isolation && l->ports[0].isolation != VN_ISOLATION_MAC)
+		entry(&o, "isolation: %s", isolation_words[l->ports[0].isolation]);
+	reverse = (struct flow){.f = open_memstream(&text, &size)};
+	if (reverse.f) {
+		emit_disc(&reverse, &l->disc[1], &l->disc[0]);
+		fclose(reverse.f);
+		if (reverse.any)
+			entry(&o, "reverse: {%s}", text);
+		free(text);
+	}
+	fputs("}\n", f);
+}
+
+static bool port_is_plain(const struct vn_link *l, const struct vn_port *p)
+{
+	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources &&
+	       (l->ports[0].isolation == l->ports[1].isolation || p->isolation == VN_ISOLATION_MAC);
+}
+
+static void emit_addrs(struct flow *o, const char *key, const struct vn_addr *const *addrs, size_t n)
+{
+	char buf[VN_ADDR_BUF];
+	size_t i;
+
+	entry(o, "%s: [", key);
+	for (i = 0; i < n; i++)
+		fprintf(o->f, "%s\"%s\"", i ? ", " : "", vn_addr_format(buf, addrs[i], false));
+	fputc(']', o->f);
+}
+
+static void emit_port(FILE *f, const struct vn_topo *t, const struct vn_link *l, const struct vn_port *p)
+{
+	const struct vn_addr *addrs[2 * VN_PORT_PREFIXES];
+	struct flow o = {.f = f};
+	char mac[VN_MAC_BUF];
+	size_t i, n = 0;
+
+	fprintf(f, "  %s:%s: {", t->nodes[p->node].name, p->ifname);
+	if (p->mac_given)
+		entry(&o, "mac: \"%s\"", vn_mac_format(mac, p->mac));
+	if (p->ip_given) {
+		if (p->ip4.family)
+			addrs[n++] = &p->ip4;
+		if (p->ip6.family)
+			addrs[n++] = &p->ip6;
+		emit_addrs(&o, "ip", addrs, n);
+	}
+	if (l->ports[0].isolation != l->ports[1].isolation && p->isolation != VN_ISOLATION_MAC)
+		entry(&o, "isolation: %s", isolation_words[p->isolation]);
+	if (p->vlan_list && !p->n_vlans)
+		entry(&o, "vlans: none");
+	if (p->n_vlans) {
+		entry(&o, "vlans: [");
+		for (i = 0; i < p->n_vlans; i++)
+			fprintf(f, "%s%u", i ? ", " : "", p->vlans[i]);
+		fputc(']', f);
+	}
+	if (p->n_sources) {
+		for (i = 0; i < p->n_sources; i++)
+			addrs[i] = &p->sources[i];
+		emit_addrs(&o, "sources", addrs, p->n_sources);
+	}
+	fputs("}\n", f);
+}
+
+int vn_topo_emit_yaml(const struct vn_topo *t, FILE *f)
+{
+	bool any = false;
+	size_t i;
+
+	fprintf(f, "name: %s\n", t->name);
+	if (t->seed_given)
+		fprintf(f, "seed: %llu\n", (unsigned long long)t->seed);
+	fprintf(f, "addressing: %s\n", t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none");
+	fprintf(f, "routing: %s\n", t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none");
+	fputs("nodes:\n", f);
+	for (i = 0; i < t->n_nodes; i++)
+		emit_node(f, &t->nodes[i]);
+	if (t->n_links)
+		fputs("links:\n", f);
+	for (i = 0; i < t->n_links; i++)
+		emit_link(f, t, &t->links[i]);
+	for (i = 0; i < t->n_links * VN_DIRS; i++) {
+		const struct vn_link *l = &t->links[i / VN_DIRS];
+		const struct vn_port *p = &l->ports[i % VN_DIRS];
+
+		if (port_is_plain(l, p))
+			continue;
+		if (!any)
+			fputs("ports:\n", f);
+		any = true;
+		emit_port(f, t, l, p);
+	}
+	return ferror(f) ? -EIO : 0;
+}
