@@ -8,6 +8,8 @@
 #include "net/route.h"
 #include "net/veth.h"
 
+_Static_assert(VN_NETNS_NAME_MAX >= 2 * VN_NAME_MAX + 2, "topology, dot, node and NUL");
+
 const char *vn_netns_name(char *buf, const char *topo, const char *node)
 {
 	snprintf(buf, VN_NETNS_NAME_MAX, "%s.%s", topo, node);

@@ -11,8 +11,6 @@
 
 #include <vnet/util.h>
 
-#include "exec/exec.h"
-
 #define PATH_BYTES (sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX)
 
 int vn_netns_self(void)

@@ -7,6 +7,9 @@
 
 #include <vnet/err.h>
 
+#define VN_NETNS_DIR      "/run/netns"
+#define VN_NETNS_NAME_MAX 128 /* "TOPOLOGY.NODE" with its NUL */
+
 /* The directory, as a mount of its own that is shared with other mount namespaces. Idempotent. */
 int vn_netns_setup(struct vn_err *err);
 
