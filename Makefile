@@ -22,7 +22,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 	   -Wno-unused-parameter -Wformat=2
 WARN    += $(if $(W),-Werror -Wconversion -Wno-sign-conversion)
 OPT     ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -DVN_VERSION='"$(VERSION)"' -DVN_LIBEXECDIR='"$(PREFIX)/lib/vnet"' -Iinclude -Iagent -I. -I$(B)/gen
+CPPFLAGS += -D_GNU_SOURCE -DVN_VERSION='"$(VERSION)"' -Iinclude -Iagent -I. -I$(B)/gen
 CFLAGS  += -std=gnu17 $(OPT) $(WARN) -fno-strict-aliasing
 SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CFLAGS  += $(SAN)
@@ -57,7 +57,18 @@ TOOLS  := $(TOOL_SRC:selftests/%.c=$(B)/selftests/%)
 .PHONY: all
 all: $(AGENT) $(ENGINE) ## build vnet-agent and vnet-engine (the default)
 
-$(B)/obj/%.o: %.c
+# What objects depend on beside their sources: written anew only when the words differ (git's GIT-CFLAGS). PREFIX stands
+# in one object alone, so that `make install PREFIX=...` builds no more than that.
+stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' > $@
+.PHONY: FORCE
+$(B)/flags: FORCE
+	$(call stamp,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))
+$(B)/prefix: FORCE
+	$(call stamp,$(PREFIX))
+$(call obj,agent/ctl/daemon.c): private CPPFLAGS += -DVN_LIBEXECDIR='"$(PREFIX)/lib/vnet"'
+$(call obj,agent/ctl/daemon.c): $(B)/prefix
+
+$(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -163,7 +174,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 	install -d $(docdir)/examples
 	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)
-	install -D -m 644 scripts/completion/vnet-agent $(compdir)/vnet-agent
+	install -D -m 644 scripts/completion/vnet-agent.bash $(compdir)/vnet-agent
 	install -d $(unitdir)
 	sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@libexecdir@|$(PREFIX)/lib/vnet|g' \
 		scripts/vnet-agent.service.in > $(unitdir)/vnet-agent.service

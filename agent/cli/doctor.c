@@ -202,10 +202,11 @@ static void check_daemon(const struct vn_cli *cli, struct report *rep)
 	size_t i;
 
 	if (vn_cli_call(cli, true, "vnet.info", NULL, &info, &err) < 0) {
-		check(rep, WARN, "daemon", err.text, "start it as root: vnet-agent daemon");
+		check(rep, WARN, "daemon", err.exit == VN_EXIT_NO_AGENT ? "none answers" : err.text,
+		      "start it as root: vnet-agent daemon");
 		return;
 	}
-	snprintf(found, sizeof(found), "version %s, pid %" PRIu64 ", %" PRIu64 " topologies",
+	snprintf(found, sizeof(found), "version %s, pid %" PRIu64 ", topologies: %" PRIu64,
 		 vn_json_str(info, "version"), vn_json_u64(info, "pid"), vn_json_u64(info, "topologies"));
 	if (strcmp(vn_json_str(info, "version"), VN_VERSION) == 0)
 		check(rep, OK, "daemon", found, "");

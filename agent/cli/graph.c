@@ -47,7 +47,7 @@ static int write_dot(const struct vn_topo *t, const char *out, struct vn_err *er
 /* Graphviz reads DOT from @in and writes SVG to @out. No shell, no temporary file. */
 static int run_graphviz(int in, int out, struct vn_err *err)
 {
-	char *const argv[] = {(char *)"dot", (char *)"-Tsvg", NULL};
+	char *const argv[] = {(char *)"dot", (char *)"-q", (char *)"-Tsvg", NULL};
 	posix_spawn_file_actions_t actions;
 	int status, r;
 	pid_t pid;

@@ -11,8 +11,5 @@
 json_t *vn_addr_to_json(const struct vn_addr *a);
 /* [ip4, ip6], those that are there. */
 json_t *vn_port_addresses_to_json(const struct vn_port *p);
-/* "02:00:00:00:00:01"; @buf of VN_MAC_BUF bytes; returns @buf. */
-#define VN_MAC_BUF 18
-const char *vn_mac_format(char *buf, const uint8_t *mac);
 
 #endif

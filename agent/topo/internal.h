@@ -45,9 +45,6 @@ size_t vn_name_index_size(const struct vn_name_index *x);
 int vn_topo_connect(struct vn_topo *t);
 
 /* Addresses. */
-#define VN_ADDR_BUF 64
-/* "192.0.2.1/24" or, with @bare, without the length. Returns @buf. */
-const char *vn_addr_format(char *buf, const struct vn_addr *a, bool bare);
 /* ADDRESS/LENGTH; -EINVAL when it is none. */
 int vn_addr_parse(const char *s, struct vn_addr *ret_addr);
 /* @a with the bits behind its length cleared. */
@@ -61,8 +58,6 @@ const char *vn_addr_why_not_host(const struct vn_addr *a);
 struct vn_addr vn_addr_block(int family, uint32_t id);
 struct vn_addr vn_addr_in_block(int family, uint32_t id, uint8_t host, uint8_t plen);
 int vn_mac_parse(const char *s, uint8_t ret_mac[6]);
-#define VN_MAC_BUF 18
-const char *vn_mac_format(char *buf, const uint8_t mac[6]);
 /* Unicast and not all zero. */
 bool vn_mac_valid(const uint8_t mac[6]);
 

@@ -37,4 +37,11 @@ const char *vn_suggest(const char *word, const char *const *words);
 bool vn_name_valid(const char *name);
 bool vn_ifname_valid(const char *name);
 
+/* "192.0.2.1/24" or, with @bare, without the length. Returns @buf. */
+#define VN_ADDR_BUF 64
+const char *vn_addr_format(char *buf, const struct vn_addr *a, bool bare);
+/* "02:00:00:00:00:01". Returns @buf. */
+#define VN_MAC_BUF 18
+const char *vn_mac_format(char *buf, const uint8_t mac[6]);
+
 #endif

@@ -49,6 +49,7 @@ struct vn_disc_state {
  * struct vn_dir - element of the map vn_dir, index: slot; writer: the engine thread that owns the slot's trunk
  * @state:    the discipline's state
  * @gen:      of the link these figures belong to: the engine zeroes all of it when vn_disc_slot.gen differs
+ * @trunk:    whose engine wrote this: after a crash it clears what it held, and only that
  * @in_packets, @in_bytes:   frames that arrived from the trunk (bytes without the slot's tag)
  * @out_packets, @out_bytes: frames released
  * @drops:    by enum vn_edrop
@@ -58,7 +59,7 @@ struct vn_disc_state {
 struct vn_dir {
 	struct vn_disc_state state;
 	__u32 gen;
-	__u32 pad0;
+	__u32 trunk;
 	__u64 in_packets;
 	__u64 in_bytes;
 	__u64 out_packets;

@@ -6,7 +6,8 @@
  *   --chunks N      of the UMEM            --chunk-size N  2048 or 4096
  *   --max-ports N   elements of vn_disc and vn_dir
  *   --sg            frames over several chunks are possible (Linux 6.6)
- *   --slab-bytes N  most memory for held frames (default: engine's choice)
+ *   --slab-bytes N  most memory for held frames (default: a quarter of the machine's, at most 1 GiB)
+ *   --allow-root    for tests: do not insist on an unprivileged uid
  */
 #ifndef VNET_ENGINE_ARGS_H
 #define VNET_ENGINE_ARGS_H

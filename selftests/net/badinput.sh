@@ -46,7 +46,7 @@ word() {
 	fi
 }
 
-plan 47
+plan 46
 cat >"$WORK/good.yaml" <<YAML
 name: good
 nodes: {a: {}, b: {}}

@@ -92,7 +92,7 @@ is "nothing passes" "$(got .received)" 0
 # --- rate: shaping, not policing ---
 check "rate 20mbit" vnet link replace ab rate 20mbit
 "$PERF/vntcp" -t /run/netns/disc.a -r /run/netns/disc.b -a "$BB" -d 3 >"$WORK/tcp"
-mbit=$(jq '.bits_per_second / 1e6' "$WORK/tcp")
+mbit=$(jq '.goodput_bps / 1e6' "$WORK/tcp")
 cmp_num "TCP goodput, least (Mbit/s)" "$mbit" ">" 18
 cmp_num "TCP goodput, most (Mbit/s)" "$mbit" "<" 19.2
 

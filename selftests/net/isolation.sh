@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 31
+plan 28
 
 FRAME=$TOOLS/frame
 X=02:00:00:00:00:99 # nobody's MAC
@@ -28,7 +28,7 @@ drops() {
 }
 
 mac_of() {
-	inn "iso.$1" cat "/sys/class/net/$2/address"
+	inn "iso.$1" ip -j link show "$2" | jq -r .[0].address
 }
 
 # arrives NODE DEV N CMD...: run CMD while capturing; how many of its marked frames came, up to N (0: wait it out)

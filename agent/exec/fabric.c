@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The agent's own namespace, its trunk, and what is seen in it. */
+#include <net/if.h>
+
+#include <vnet/util.h>
+
+#include "exec/internal.h"
+#include "net/netns.h"
+#include "net/offload.h"
+#include "net/tc.h"
+#include "net/veth.h"
+
+#define TR0 "tr0"
+#define TR1 "tr1"
+
+static int open_host_ns(int *ret_fd, struct vn_err *err)
+{
+	int fd = vn_netns_self();
+
+	if (fd < 0)
+		return vn_err_kernel(err, -fd, "the host's network namespace: %s", strerror(-fd));
+	*ret_fd = fd;
+	return 0;
+}
+
+/* No address, no forwarding, no IPv6: nothing but the programs moves a frame here. */
+static int fabric_sysctls(void *arg, struct vn_err *err)
+{
+	const struct vn_proc machine = VN_PROC_INIT;
+	int r = vn_exec_forwarding(&machine, false, err);
+
+	if (r == 0)
+		r = vn_sysctl_write(&machine, "ipv6/conf/all/disable_ipv6", "1", err);
+	return r == 0 ? vn_sysctl_write(&machine, "ipv6/conf/default/disable_ipv6", "1", err) : r;
+}
+
+static int open_namespace(struct vn_fabric *f, struct vn_err *err)
+{
+	int r;
+
+	f->netns_fd = vn_netns_open(VN_FABRIC_NAME);
+	if (f->netns_fd == -ENOENT) {
+		r = vn_netns_create(f->host_netns_fd, VN_FABRIC_NAME, fabric_sysctls, NULL, err);
+		if (r < 0)
+			return r;
+		f->netns_fd = vn_netns_open(VN_FABRIC_NAME);
+	}
+	if (f->netns_fd < 0)
+		return vn_err_kernel(err, -f->netns_fd, "namespace %s: %s", VN_FABRIC_NAME, strerror(-f->netns_fd));
+	return 0;
+}
+
+static int fabric_enter(const struct vn_fabric *f, struct vn_err *err)
+{
+	int r = vn_netns_enter(f->netns_fd);
+
+	return r < 0 ? vn_err_kernel(err, -r, "entering %s: %s", VN_FABRIC_NAME, strerror(-r)) : 0;
+}
+
+void vn_fabric_filter(struct vn_nl *nl, const struct vn_fabric *f, uint32_t ifindex)
+{
+	vn_tc_bpf_ingress(nl, ifindex, f->dp->fd_tc_port, "vn_tc_port", (uint16_t)(ifindex - VN_IFINDEX_HOST));
+}
+
+/* --- the trunk: inside the fabric ------------------------------------------------------------------------------------
+ */
+
+static int tolerate_exist(void *arg, uint64_t tag, int error)
+{
+	return error == EEXIST ? 0 : -error;
+}
+
+static int trunk_pair(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
+{
+	const struct vn_veth_end tr0 = {.ifname = TR0, .netns_fd = -1}, tr1 = {.ifname = TR1, .netns_fd = -1};
+	int r;
+
+	nl->on_error = tolerate_exist;
+	vn_veth_create(nl, &tr0, &tr1, VN_TRUNK_MTU, 0);
+	r = vn_nl_flush(nl);
+	nl->on_error = NULL;
+	if (r < 0)
+		return r;
+	f->tr0_ifindex = if_nametoindex(TR0);
+	f->tr1_ifindex = if_nametoindex(TR1);
+	if (!f->tr0_ifindex || !f->tr1_ifindex)
+		return vn_err_kernel(err, ENODEV, "trunk: %s or %s is missing in %s: delete what has its name there",
+				     TR0, TR1, VN_FABRIC_NAME);
+	return 0;
+}
+
+static void deliver_filter(const struct vn_fabric *f, struct vn_nl *nl)
+{
+	vn_tc_bpf_ingress(nl, f->tr0_ifindex, f->dp->fd_tc_deliver, "vn_tc_deliver", 0);
+}
+
+/* The programs first: no frame crosses a trunk without them. */
+static int open_trunk(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
+{
+	int r = trunk_pair(f, nl, err);
+
+	if (r == 0)
+		r = vn_offload_all_off(TR0, err);
+	if (r == 0)
+		r = vn_dp_attach_trunk(f->dp, 0, f->tr1_ifindex, err);
+	if (r < 0)
+		return r;
+	vn_tc_ingress(nl, f->tr0_ifindex);
+	deliver_filter(f, nl);
+	r = vn_nl_flush(nl);
+	if (r < 0)
+		return r;
+	vn_link_up(nl, f->tr0_ifindex);
+	vn_link_up(nl, f->tr1_ifindex);
+	/* A crash may have left some between mark and sweep. */
+	vn_link_delete_group(nl, VN_GROUP_DYING);
+	return vn_nl_flush(nl);
+}
+
+static void describe_trunk(void *arg, uint64_t tag, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", (const char *)arg);
+}
+
+static struct vn_nl fabric_nl(const char *object)
+{
+	struct vn_nl nl = VN_NL_INIT;
+
+	nl.describe = describe_trunk;
+	nl.arg = (void *)object;
+	return nl;
+}
+
+int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
+	int r;
+
+	*f = (struct vn_fabric){.netns_fd = -EBADF, .host_netns_fd = -EBADF, .dp = dp};
+	r = open_host_ns(&f->host_netns_fd, err);
+	if (r == 0)
+		r = vn_netns_setup(err);
+	if (r == 0)
+		r = open_namespace(f, err);
+	if (r == 0)
+		r = fabric_enter(f, err);
+	if (r == 0) {
+		r = fabric_sysctls(NULL, err);
+		if (r == 0)
+			r = vn_nl_open(&nl, err);
+		if (r == 0)
+			r = open_trunk(f, &nl, err);
+		vn_netns_leave(f->host_netns_fd);
+	}
+	if (r < 0)
+		vn_fabric_release(f);
+	return r;
+}
+
+void vn_fabric_release(struct vn_fabric *f)
+{
+	vn_cleanup_close(&f->netns_fd);
+	vn_cleanup_close(&f->host_netns_fd);
+	f->netns_fd = f->host_netns_fd = -EBADF;
+}
+
+/* --- what stands in it -----------------------------------------------------------------------------------------------
+ */
+
+struct device_list {
+	uint32_t *ifindex;
+	size_t n, room;
+	bool failed;
+};
+
+static bool is_port(const struct vn_link_info *l)
+{
+	char name[IF_NAMESIZE];
+
+	if (l->ifindex <= VN_IFINDEX_HOST || l->ifindex >= VN_IFINDEX_NODE)
+		return false;
+	snprintf(name, sizeof(name), VN_PORT_IFNAME, l->ifindex - VN_IFINDEX_HOST);
+	return strcmp(name, l->name) == 0;
+}
+
+static void list_device(struct device_list *list, uint32_t ifindex)
+{
+	if (list->n == list->room) {
+		size_t room = list->room ? list->room * 2 : 64;
+		uint32_t *more = reallocarray(list->ifindex, room, sizeof(*more));
+
+		if (!more) {
+			list->failed = true;
+			return;
+		}
+		list->ifindex = more;
+		list->room = room;
+	}
+	list->ifindex[list->n++] = ifindex;
+}
+
+static void list_port(void *arg, const struct vn_link_info *l)
+{
+	if (is_port(l))
+		list_device(arg, l->ifindex);
+}
+
+static void list_all(void *arg, const struct vn_link_info *l)
+{
+	if (l->ifindex != VN_IFINDEX_LO)
+		list_device(arg, l->ifindex);
+}
+
+static int dump_devices(struct vn_nl *nl, void (*each)(void *, const struct vn_link_info *), struct device_list *list,
+			struct vn_err *err)
+{
+	int r = vn_link_dump(nl, each, list);
+
+	return r == 0 && list->failed ? vn_err_kernel(err, ENOMEM, "devices: %s", strerror(ENOMEM)) : r;
+}
+
+int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
+	struct device_list list = {0};
+	int r = fabric_enter(f, err);
+
+	if (r < 0)
+		return r;
+	r = vn_nl_open(&nl, err);
+	if (r == 0)
+		r = vn_dp_attach_trunk(f->dp, 0, f->tr1_ifindex, err);
+	if (r == 0)
+		r = dump_devices(&nl, list_port, &list, err);
+	vn_netns_leave(f->host_netns_fd);
+	if (r == 0) {
+		deliver_filter(f, &nl);
+		for (size_t i = 0; i < list.n; i++) {
+			vn_tc_ingress(&nl, list.ifindex[i]);
+			vn_fabric_filter(&nl, f, list.ifindex[i]);
+		}
+		r = vn_nl_flush(&nl);
+	}
+	free(list.ifindex);
+	return r;
+}
+
+/* Explicitly, and not by the namespace's end: that waits for whoever still holds it. */
+static int delete_devices(int host_fd, int fd, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
+	const struct vn_fabric f = {.host_netns_fd = host_fd};
+	struct device_list list = {0};
+	int r = vn_exec_nl_open(&f, fd, &nl, err);
+
+	if (r == 0)
+		r = dump_devices(&nl, list_all, &list, err);
+	if (r == 0) {
+		for (size_t i = 0; i < list.n; i++)
+			vn_link_set_group(&nl, list.ifindex[i], VN_GROUP_DYING);
+		vn_link_delete_group(&nl, VN_GROUP_DYING);
+		r = vn_nl_flush(&nl);
+	}
+	free(list.ifindex);
+	return r;
+}
+
+int vn_fabric_destroy(struct vn_err *err)
+{
+	cleanup_close int host_fd = -EBADF, fd = -EBADF;
+	int r = open_host_ns(&host_fd, err);
+
+	if (r < 0)
+		return r;
+	fd = vn_netns_open(VN_FABRIC_NAME);
+	if (fd >= 0)
+		r = delete_devices(host_fd, fd, err);
+	return r < 0 ? r : vn_netns_delete(VN_FABRIC_NAME, err);
+}
+
+/* --- observing -------------------------------------------------------------------------------------------------------
+ */
+
+struct seen_ports {
+	uint16_t *mtu;
+	uint32_t max;
+};
+
+static void see_port(void *arg, const struct vn_link_info *l)
+{
+	const struct seen_ports *s = arg;
+	uint32_t number = l->ifindex - VN_IFINDEX_HOST;
+
+	if (is_port(l) && number < s->max && l->group == VN_GROUP_PORTS && l->peer_ifindex == VN_IFINDEX_NODE + number)
+		s->mtu[number] = (uint16_t)l->mtu;
+}
+
+int vn_exec_seen_ports(struct vn_fabric *f, uint16_t **ret_mtu, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
+	struct seen_ports seen = {.max = f->dp->maps.max_ports};
+	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+
+	if (r < 0)
+		return r;
+	seen.mtu = calloc(seen.max, sizeof(*seen.mtu));
+	if (!seen.mtu)
+		return vn_err_kernel(err, ENOMEM, "devices: %s", strerror(ENOMEM));
+	r = vn_link_dump(&nl, see_port, &seen);
+	if (r < 0)
+		free(seen.mtu);
+	else
+		*ret_mtu = seen.mtu;
+	return r;
+}
+
+static bool node_there(const struct vn_topo *t, const struct vn_node *n)
+{
+	char name[VN_NETNS_NAME_MAX];
+	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, n->name));
+
+	return fd >= 0;
+}
+
+int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed *ret_seen, struct vn_err *err)
+{
+	struct vn_observed seen = {
+		.node_ok = calloc(t->n_nodes ?: 1, sizeof(bool)),
+		.link_ok = calloc(t->n_links ?: 1, sizeof(bool)),
+	};
+	cleanup_free uint16_t *mtu = NULL;
+	int r = seen.node_ok && seen.link_ok ? 0 : vn_err_kernel(err, ENOMEM, "observing: %s", strerror(ENOMEM));
+
+	if (r == 0)
+		r = vn_exec_seen_ports(f, &mtu, err);
+	if (r < 0) {
+		vn_observed_release(&seen);
+		return r;
+	}
+	for (size_t i = 0; i < t->n_nodes; i++)
+		seen.node_ok[i] = node_there(t, &t->nodes[i]);
+	for (size_t i = 0; i < t->n_links; i++) {
+		const struct vn_link *l = &t->links[i];
+
+		seen.link_ok[i] = true;
+		for (int side = 0; side < VN_DIRS; side++)
+			seen.link_ok[i] &= l->ports[side].number < f->dp->maps.max_ports &&
+					   mtu[l->ports[side].number] == l->mtu && seen.node_ok[l->ports[side].node];
+	}
+	*ret_seen = seen;
+	return 0;
+}
+
+void vn_observed_release(struct vn_observed *o)
+{
+	free(o->node_ok);
+	free(o->link_ok);
+	o->node_ok = o->link_ok = NULL;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Nodes: their namespaces, and what is configured inside. */
+#include <vnet/util.h>
+
+#include "exec/internal.h"
+#include "net/addr.h"
+#include "net/netns.h"
+#include "net/route.h"
+#include "net/veth.h"
+
+const char *vn_netns_name(char *buf, const char *topo, const char *node)
+{
+	snprintf(buf, VN_NETNS_NAME_MAX, "%s.%s", topo, node);
+	return buf;
+}
+
+/* --- namespaces ----------------------------------------------------------------------------------------------------
+ */
+
+int vn_exec_forwarding(const struct vn_proc *p, bool on, struct vn_err *err)
+{
+	int r = vn_sysctl_write(p, "ipv4/ip_forward", on ? "1" : "0", err);
+
+	return r < 0 ? r : vn_sysctl_write(p, "ipv6/conf/all/forwarding", on ? "1" : "0", err);
+}
+
+/*
+ * A new namespace inherits the host's IPv4 settings: all that matters is said, not assumed. Set before there are
+ * devices, because each of them would be walked.
+ */
+static int node_sysctls(struct vn_proc *proc, const struct vn_node *node, struct vn_err *err)
+{
+	static const char *const settings[][2] = {
+		/* Paths need not be symmetric. */
+		{"ipv4/conf/all/rp_filter", "0"},
+		{"ipv4/conf/default/rp_filter", "0"},
+		/* The addresses are the topology's: usable at once, and nobody advertises others. */
+		{"ipv6/conf/default/accept_dad", "0"},
+		{"ipv6/conf/default/accept_ra", "0"},
+	};
+	int r;
+
+	vn_proc_visit(proc);
+	r = vn_exec_forwarding(proc, node->forward, err);
+	for (size_t i = 0; i < VN_ARRAY_SIZE(settings) && r == 0; i++)
+		r = vn_sysctl_write(proc, settings[i][0], settings[i][1], err);
+	return r;
+}
+
+struct new_node {
+	struct vn_proc *proc;
+	const struct vn_node *node;
+};
+
+static int inside_new(void *arg, struct vn_err *err)
+{
+	const struct new_node *n = arg;
+
+	return node_sysctls(n->proc, n->node, err);
+}
+
+/* Mending: one that is there is kept, its settings are said again. */
+static int adopt_node(struct vn_exec *x, const struct vn_node *node, int fd)
+{
+	int r = vn_netns_enter(fd);
+
+	if (r == 0) {
+		r = node_sysctls(&x->proc, node, x->err);
+		vn_netns_leave(x->f->host_netns_fd);
+	}
+	return r;
+}
+
+int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct vn_node *node = &x->new->nodes[steps[i].new];
+		struct new_node fresh = {&x->proc, node};
+		cleanup_close int there = -EBADF;
+		char name[VN_NETNS_NAME_MAX];
+		int r;
+
+		vn_netns_name(name, x->new->name, node->name);
+		if (x->mending)
+			there = vn_netns_open(name);
+		if (there >= 0)
+			r = adopt_node(x, node, there);
+		else
+			r = vn_netns_create(x->f->host_netns_fd, name, inside_new, &fresh, x->err);
+		if (r < 0)
+			return vn_err_kernel(x->err, -r, "node %s: %s", node->name, strerror(-r));
+		steps[i].done = true;
+		vn_exec_tick(x, i + 1);
+	}
+	return 0;
+}
+
+int vn_exec_nodes_delete(struct vn_exec *x, struct vn_step *steps, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char name[VN_NETNS_NAME_MAX];
+		int r;
+
+		steps[i].done = true;
+		r = vn_netns_delete(vn_netns_name(name, x->old->name, x->old->nodes[steps[i].old].name), x->err);
+		if (r < 0)
+			return r;
+		vn_exec_tick(x, i + 1);
+	}
+	return 0;
+}
+
+int vn_exec_node_fd(struct vn_exec *x, size_t i, int *ret_fd)
+{
+	const struct vn_node *node = &x->new->nodes[i];
+	char name[VN_NETNS_NAME_MAX];
+
+	if (x->node_fds[i] < 0) {
+		int fd = vn_netns_open(vn_netns_name(name, x->new->name, node->name));
+
+		if (fd < 0)
+			return vn_err_kernel(x->err, -fd, "node %s: namespace %s: %s", node->name, name, strerror(-fd));
+		x->node_fds[i] = fd;
+		x->open_nodes[x->n_open_nodes++] = i;
+	}
+	*ret_fd = x->node_fds[i];
+	return 0;
+}
+
+/* --- configuration -------------------------------------------------------------------------------------------------
+ */
+
+/* A port of the node as it was, found by number. */
+struct port_ref {
+	uint32_t number;
+	const struct vn_port *port;
+};
+
+/* One node being configured: from @a (NULL: nothing is there) to @b. */
+struct config {
+	struct vn_exec *x;
+	struct vn_nl *nl;
+	const struct vn_node *a, *b;
+	struct port_ref *old_ports; /* sorted by number */
+	size_t n_old_ports;
+	bool all4, all6; /* set every route, whether it differs or not */
+};
+
+static const struct vn_port *node_port(const struct vn_topo *t, const struct vn_node *n, size_t i)
+{
+	return &t->links[n->link_ids[i] / VN_DIRS].ports[n->link_ids[i] % VN_DIRS];
+}
+
+static int cmp_port_ref(const void *a, const void *b)
+{
+	const struct port_ref *x = a, *y = b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static int index_old_ports(struct config *c)
+{
+	if (!c->a || !c->a->n_links)
+		return 0;
+	c->old_ports = calloc(c->a->n_links, sizeof(*c->old_ports));
+	if (!c->old_ports)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->a->n_links; i++) {
+		const struct vn_port *port = node_port(c->x->old, c->a, i);
+
+		c->old_ports[c->n_old_ports++] = (struct port_ref){port->number, port};
+	}
+	qsort(c->old_ports, c->n_old_ports, sizeof(*c->old_ports), cmp_port_ref);
+	return 0;
+}
+
+/* The port as it stands on the same device, NULL when the device is new. */
+static const struct vn_port *old_port(const struct config *c, const struct vn_port *port, size_t link)
+{
+	const struct port_ref key = {.number = port->number};
+	const struct port_ref *ref;
+
+	if (c->x->new_link_made[link] || !c->n_old_ports)
+		return NULL;
+	ref = bsearch(&key, c->old_ports, c->n_old_ports, sizeof(key), cmp_port_ref);
+	return ref ? ref->port : NULL;
+}
+
+static bool addr_equal(const struct vn_addr *a, const struct vn_addr *b)
+{
+	return a->family == b->family && (!a->family || (a->plen == b->plen && !memcmp(a->bytes, b->bytes, 16)));
+}
+
+static void put_addr(const struct config *c, uint32_t ifindex, const struct vn_addr *was, const struct vn_addr *is)
+{
+	if (is->family && (c->x->mending || !was || !addr_equal(was, is)))
+		vn_addr_add(c->nl, ifindex, is);
+}
+
+static void drop_addr(const struct config *c, uint32_t ifindex, const struct vn_addr *was, const struct vn_addr *is)
+{
+	if (was->family && !addr_equal(was, is))
+		vn_addr_del(c->nl, ifindex, was);
+}
+
+static void config_lo(struct config *c)
+{
+	static const struct vn_addr none;
+	const struct vn_addr *a4 = c->a ? &c->a->lo4 : &none, *a6 = c->a ? &c->a->lo6 : &none;
+
+	if (!c->a || c->x->mending)
+		vn_link_up(c->nl, VN_IFINDEX_LO);
+	put_addr(c, VN_IFINDEX_LO, a4, &c->b->lo4);
+	put_addr(c, VN_IFINDEX_LO, a6, &c->b->lo6);
+	drop_addr(c, VN_IFINDEX_LO, a4, &c->b->lo4);
+	drop_addr(c, VN_IFINDEX_LO, a6, &c->b->lo6);
+	/* The kernel removes routes whose preferred source goes. */
+	c->all4 = !c->a || c->x->mending || !addr_equal(a4, &c->b->lo4);
+	c->all6 = !c->a || c->x->mending || !addr_equal(a6, &c->b->lo6);
+}
+
+/* Addresses are added before any is removed: a device without one would lose its routes. */
+static void config_ports(struct config *c)
+{
+	for (size_t i = 0; i < c->b->n_links; i++) {
+		const size_t link = c->b->link_ids[i] / VN_DIRS;
+		const struct vn_port *is = node_port(c->x->new, c->b, i), *was = old_port(c, is, link);
+		const uint32_t ifindex = VN_IFINDEX_NODE + is->number;
+
+		c->nl->tag = c->b->link_ids[i];
+		if (!was || c->x->mending)
+			vn_link_up(c->nl, ifindex);
+		put_addr(c, ifindex, was ? &was->ip4 : NULL, &is->ip4);
+		put_addr(c, ifindex, was ? &was->ip6 : NULL, &is->ip6);
+		if (was) {
+			drop_addr(c, ifindex, &was->ip4, &is->ip4);
+			drop_addr(c, ifindex, &was->ip6, &is->ip6);
+		}
+	}
+}
+
+static int cmp_route(const struct vn_route *a, const struct vn_route *b)
+{
+	int d;
+
+	if (a->dst.family != b->dst.family)
+		return a->dst.family < b->dst.family ? -1 : 1;
+	d = memcmp(a->dst.bytes, b->dst.bytes, sizeof(a->dst.bytes));
+	return d ?: (int)a->dst.plen - (int)b->dst.plen;
+}
+
+static const struct vn_port *route_port(const struct vn_topo *t, const struct vn_route *r)
+{
+	return &t->links[r->link].ports[r->side];
+}
+
+/* The kernel has it exactly so: same way, over a device and an address that stayed. */
+static bool route_stands(const struct config *c, const struct vn_route *was, const struct vn_route *is)
+{
+	const struct vn_port *port, *before;
+
+	if ((is->dst.family == AF_INET ? c->all4 : c->all6) || !addr_equal(&was->gw, &is->gw))
+		return false;
+	if (!is->gw.family)
+		return true;
+	port = route_port(c->x->new, is);
+	before = old_port(c, port, is->link);
+	return before == route_port(c->x->old, was) && addr_equal(&before->ip4, &port->ip4) &&
+	       addr_equal(&before->ip6, &port->ip6);
+}
+
+static void set_route(const struct config *c, const struct vn_route *is)
+{
+	const struct vn_addr *src = is->dst.family == AF_INET ? &c->b->lo4 : &c->b->lo6;
+	uint32_t oif = is->gw.family ? VN_IFINDEX_NODE + route_port(c->x->new, is)->number : 0;
+
+	vn_route_replace(c->nl, is, oif, src);
+}
+
+static void drop_route(const struct config *c, const struct vn_route *was)
+{
+	uint32_t oif = was->gw.family ? VN_IFINDEX_NODE + route_port(c->x->old, was)->number : 0;
+
+	vn_route_del(c->nl, was, oif);
+}
+
+/* Both lists are sorted: one walk. First every route that is to be, then those that are no longer. */
+static void config_routes(struct config *c)
+{
+	const size_t n_old = c->a ? c->a->n_routes : 0, n_new = c->b->n_routes;
+
+	for (int dropping = 0; dropping < 2; dropping++)
+		for (size_t i = 0, j = 0; i < n_old || j < n_new;) {
+			int d = i == n_old ? 1 : j == n_new ? -1 : cmp_route(&c->a->routes[i], &c->b->routes[j]);
+
+			if (dropping && d < 0)
+				drop_route(c, &c->a->routes[i]);
+			else if (!dropping &&
+				 (d > 0 || (d == 0 && !route_stands(c, &c->a->routes[i], &c->b->routes[j]))))
+				set_route(c, &c->b->routes[j]);
+			i += d <= 0;
+			j += d >= 0;
+		}
+}
+
+int vn_exec_nl_open(const struct vn_fabric *f, int fd, struct vn_nl *nl, struct vn_err *err)
+{
+	int r = vn_netns_enter(fd);
+
+	if (r < 0)
+		return vn_err_kernel(err, -r, "entering a namespace: %s", strerror(-r));
+	r = vn_nl_open(nl, err);
+	vn_netns_leave(f->host_netns_fd);
+	return r;
+}
+
+/* The socket of the node, and the settings that only /proc has. One made by this run has them already. */
+static int enter_node(const struct config *c, int fd)
+{
+	int r = vn_netns_enter(fd);
+
+	if (r < 0)
+		return vn_err_kernel(c->x->err, -r, "node %s: entering its namespace: %s", c->b->name, strerror(-r));
+	r = vn_nl_open(c->nl, c->x->err);
+	if (r == 0 && c->a && (c->x->mending || c->a->forward != c->b->forward)) {
+		vn_proc_visit(&c->x->proc);
+		r = vn_exec_forwarding(&c->x->proc, c->b->forward, c->x->err);
+	}
+	vn_netns_leave(c->x->f->host_netns_fd);
+	return r;
+}
+
+static int config_node(struct vn_exec *x, const struct vn_step *s)
+{
+	struct config c = {
+		.x = x,
+		.nl = &x->node_nl,
+		.a = s->old == VN_NONE ? NULL : &x->old->nodes[s->old],
+		.b = &x->new->nodes[s->new],
+	};
+	int fd = -EBADF, r = vn_exec_node_fd(x, s->new, &fd);
+
+	if (r == 0)
+		r = enter_node(&c, fd);
+	if (r == 0)
+		r = index_old_ports(&c);
+	if (r == 0) {
+		c.nl->tag = VN_TAG_NODE | s->new;
+		config_lo(&c);
+		config_ports(&c);
+		c.nl->tag = VN_TAG_NODE | s->new;
+		config_routes(&c);
+		r = vn_nl_flush(c.nl);
+	}
+	free(c.old_ports);
+	return r;
+}
+
+int vn_exec_configs(struct vn_exec *x, struct vn_step *steps, size_t n)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int r;
+
+		steps[i].done = true;
+		/* Undone for a node that goes: nothing to do, it takes its configuration along. */
+		if (steps[i].new == VN_NONE)
+			continue;
+		r = config_node(x, &steps[i]);
+		if (r < 0 && !x->mending)
+			return r;
+		first = first ?: r;
+		vn_exec_tick(x, i + 1);
+	}
+	return first;
+}

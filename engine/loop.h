@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The engine itself: frames in, the discipline, frames held, frames out at their time. One thread, one trunk. */
+#ifndef VNET_ENGINE_LOOP_H
+#define VNET_ENGINE_LOOP_H
+
+#include <signal.h>
+
+#include <vnet/abi_disc.h>
+#include <vnet/abi_engine.h>
+#include <vnet/dist.h>
+
+#include "engine/hold.h"
+#include "engine/xsk.h"
+
+/**
+ * struct vn_loop
+ * @disc, @dir, @status: mapped elements of the maps vn_disc, vn_dir (arrays of @max_ports) and vn_engine (ours)
+ * @index:      of the trunk
+ * @now_ns:     of this turn
+ * @woke_ns:    when the process last came back from sleeping of its own will
+ * @rx_ns:      when frames last came
+ * @slack_ns:   shortest time that a frame was to be held in this and the last second (a sliding minimum)
+ * @margin_ns:  how long before a release it must be awake: what the kernel's wake-ups took lately
+ * @chain:      descriptors of a frame of which not all have been seen
+ */
+struct vn_loop {
+	struct vn_xio io;
+	struct vn_hold hold;
+	const struct vn_disc_slot *disc;
+	struct vn_dir *dir;
+	struct vn_engine *status;
+	uint32_t index, max_ports;
+	bool fifo;
+	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
+	uint64_t rx_ns, slack_ns[2], slack_until_ns;
+	uint64_t rx_packets, tx_packets, tx_errors, bad_meta, wakeups;
+	uint64_t rx_lost[3]; /* as XDP_STATISTICS last said */
+	uint32_t scan;       /* where in the heap the housekeeping goes on */
+	uint32_t chain_n;
+	struct xdp_desc chain[VN_CHAIN_MAX];
+	struct vn_dist normal;
+};
+
+/* Adopt what an earlier engine left in the shared maps: frames it held are lost. */
+void vn_loop_adopt(struct vn_loop *l);
+/* Until *@stop, at most 10 ms longer. 0, or -ENETDOWN when the trunk went away. */
+int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop);
+
+/* One frame of @n descriptors received at or before l->now_ns (loop_rx.c). */
+void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
+/* The discipline of @slot as it is now; a change of rate moves frames that wait. */
+const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot);
+/* Receive at most @max frames. */
+uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
+
+/* Statistics have one writer, and readers that map the same page: a plain store of a whole word. */
+#define vn_stat_add(p, n) __atomic_store_n((p), *(p) + (n), __ATOMIC_RELAXED)
+#define vn_stat_set(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+
+static inline void vn_loop_overload(struct vn_loop *l, enum vn_overload_bit bit)
+{
+	if (!(__atomic_load_n(&l->status->overload, __ATOMIC_RELAXED) & 1u << bit))
+		__atomic_fetch_or(&l->status->overload, 1u << bit, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the engine may still do once it has all it needs. */
+#ifndef VNET_ENGINE_SANDBOX_H
+#define VNET_ENGINE_SANDBOX_H
+
+#include <stdbool.h>
+
+/*
+ * Final: no new privileges, no capability, no new descriptor, process or file, not dumpable, and a seccomp filter
+ * that kills on every system call but those of the loop. @xsk_fd is the only socket it may send on.
+ */
+int vn_sandbox_enter(int xsk_fd);
+/* Memory for frames stays where it is; timers are exact. To be called before. */
+void vn_sandbox_prepare(void);
+/* True when this process runs under SCHED_FIFO, by its parent's doing or by trying. */
+bool vn_sandbox_fifo(int priority);
+
+#endif

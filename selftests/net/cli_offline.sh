@@ -1,0 +1,125 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The command line where no daemon runs: what needs none works, the rest says what is missing and how to get it.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq mandoc
+plan 45
+
+MAN=$TOP/docs/man
+
+cat >"$WORK/ring.yaml" <<-END
+	name: ring
+	defaults: {link: {rate: 1gbit}}
+	nodes:
+	  a: {coordinates: [52.52, 13.40]}
+	  b: {coordinates: [48.86, 2.35]}
+	  c: {coordinates: [51.51, -0.13]}
+	links:
+	  ab: {endpoints: [a, b], delay: 10ms}
+	  bc: {endpoints: [b, c], delay: 5ms, loss: 0.1%, reverse: {delay: 7ms}}
+	  ca: {endpoints: [c, a]}
+END
+sed 's/delay: 5ms/dely: 5ms/' "$WORK/ring.yaml" >"$WORK/typo.yaml"
+
+# ---- words ----
+
+expect_exit "no word: usage, exit 1" 1 "^Usage: vnet-agent" vnet
+expect_exit "help" 0 "topology apply FILE" vnet help
+expect_exit "help of one object has the discipline's words" 0 "delay TIME" vnet help link
+expect_exit "-h behind an object" 0 "node exec NODE" vnet node -h
+expect_exit "version" 0 "^vnet-agent [0-9]" vnet -V
+expect_exit "unknown object, suggested" 1 "did you mean 'topology'" vnet topolgy show
+expect_exit "unknown verb, suggested" 1 "did you mean 'apply'" vnet topology aply x
+expect_exit "a prefix is no word" 1 "'sho'" vnet link sho
+expect_exit "a word of a later version" 1 "not there yet" vnet link verify ab
+expect_exit "unknown option" 1 "'--statss'.*--stats" vnet link show --statss
+expect_exit "an error is one line, whatever the word holds" 1 "^vnet-agent: object 'x[?]y[?].31m'" vnet $'x\ny\033[31m'
+
+# ---- no daemon: exit 4, and how to start it ----
+
+for cmd in "topology show" "topology plan $WORK/ring.yaml" "topology apply $WORK/ring.yaml" "topology delete ring" \
+	"node show" "node exec a -- true" "link show" "link set ab delay 1ms" "link replace ab" "monitor" "topology graph ring"; do
+	# shellcheck disable=SC2086 # words
+	expect_exit "no daemon: ${cmd//$WORK\//}" 4 "vnet-agent daemon" vnet $cmd
+done
+
+# ---- what is wrong is said before the daemon is missed ----
+
+expect_exit "a wrong word of a discipline" 1 "dely.*delay" vnet link set ab dely 10ms
+expect_exit "a wrong direction" 1 "ab, ba or both" vnet link set ab dir aa delay 1ms
+expect_exit "nothing to set" 1 "nothing to set" vnet link set ab dir ab
+expect_exit "apply of a wrong file: its place" 1 "typo.yaml:9:[0-9]+: .*dely.*delay" vnet topology apply "$WORK/typo.yaml"
+expect_exit "apply of no file" 1 "No such file" vnet topology apply "$WORK/none.yaml"
+
+# ---- files ----
+
+expect_exit "check" 0 "^ring: 3 nodes, 3 links" vnet topology check "$WORK/ring.yaml"
+is "check, JSON" "$(vnet -j topology check "$WORK/ring.yaml" | jq -c '[.topology, .nodes, .links, .held_directions]')" '["ring",3,3,6]'
+expect_exit "check of standard input" 0 "^ring: " vnet topology check - <"$WORK/ring.yaml"
+expect_exit "check of a wrong file" 1 "typo.yaml:9:" vnet topology check "$WORK/typo.yaml"
+
+# Every example of the manual is right.
+examples() {
+	awk '/^\.Bd -literal/ { on = 1; text = ""; next }
+	     /^\.Ed/ { if (on && text ~ /^name:/) { n++; printf "%s", text >(dir "/example" n ".yaml") } on = 0 }
+	     on { text = text $0 "\n" }
+	     END { print n + 0 }' dir="$WORK" "$MAN/vnet-topology.5"
+}
+cmp_num "the manual has examples" "$(examples)" ">=" 2
+all_right() {
+	local f
+
+	for f in "$WORK"/example*.yaml; do
+		vnet topology check "$f" || return
+	done
+}
+check "and they are right" all_right
+
+# ---- drawing and importing ----
+
+vnet topology graph "$WORK/ring.yaml" >"$WORK/ring.dot"
+check "graph writes DOT" grep -q "graph" "$WORK/ring.dot"
+check "with the disciplines" grep -q "10ms" "$WORK/ring.dot"
+if command -v dot >/dev/null; then
+	vnet topology graph "$WORK/ring.yaml" -o "$WORK/ring.svg"
+	check "graph -o *.svg writes SVG" grep -q "</svg>" "$WORK/ring.svg"
+else
+	ktap_skip "graph -o *.svg writes SVG" "graphviz is not installed"
+fi
+expect_exit "SVG without graphviz: exit 7, what to install" 7 "graphviz" env PATH=/nonexistent "$AGENT" topology graph "$WORK/ring.yaml" --svg
+expect_exit "a full disk is no success" 2 "No space left" sh -c "'$AGENT' topology graph '$WORK/ring.yaml' >/dev/full"
+
+cat >"$WORK/zoo.gml" <<-END
+	graph [
+	  label "Zoo"
+	  node [ id 0 label "Köln" lon 6.95 lat 50.93 ]
+	  node [ id 1 label "Paris ?" lon 2.35 lat 48.86 ]
+	  node [ id 2 label "Paris ?" lon 2.40 lat 48.80 ]
+	  edge [ source 0 target 1 dist 400.0 ]
+	  edge [ source 0 target 1 dist 450.0 ]
+	  edge [ source 1 target 2 ]
+	]
+END
+check "import" vnet topology import "$WORK/zoo.gml" -o "$WORK/zoo.yaml"
+expect_exit "what it wrote is right: all nodes, parallel edges" 0 "3 nodes, 3 links" vnet topology check "$WORK/zoo.yaml"
+
+# ---- the host ----
+
+doctor=$(vnet -j doctor)
+is "doctor agrees with its exit code" "$?/$(jq .able <<<"$doctor")" "0/true"
+is "what is not there has a remedy" "$(jq '[.checks[] | select(.result != "ok" and (.remedy // "") == "")] | length' <<<"$doctor")" 0
+# Not root: says so. (In a sandbox of root's, without its capabilities.)
+expect_exit "doctor without root: exit 7, and why" 7 "missing +root" setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all "$AGENT" doctor
+
+# ---- completion, as bash does it ----
+
+complete_() {
+	bash -c '
+		PATH=$1:$PATH; . "$2"; shift 2
+		COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+		_vnet_agent; printf "%s\n" "${COMPREPLY[@]}" | sort | tr "\n" " "' \
+		_ "$(dirname "$AGENT")" "$TOP/scripts/completion/vnet-agent" vnet-agent "$@"
+}
+is "completion of objects and verbs" "$(complete_ to)$(complete_ topology p)$(complete_ link s)" "topology plan set show "
+is "completion of a discipline's values" "$(complete_ link set ab dir '')$(complete_ link set ab distribution '')" "ab ba both normal uniform "

@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What a packager sees: install puts everything where PREFIX says, below DESTDIR; uninstall takes all of it away again.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+plan 9
+
+cd "$TOP" || exit 1
+D=$WORK/root
+P=/opt/vn
+
+installed() {
+	(cd "$D$P" && test -x sbin/vnet-agent -a -x lib/vnet/vnet-engine -a -f lib/systemd/system/vnet-agent.service \
+		-a -f share/bash-completion/completions/vnet-agent)
+}
+
+pages() {
+	local page
+
+	for page in docs/man/*.[1-8]; do
+		test -f "$D$P/share/man/man${page##*.}/${page##*/}" || return 1
+	done
+}
+
+# A make of its own build folder would build all again: install what is built. PREFIX is compiled in, so say it to both.
+check "make install" make --no-print-directory B="$B" install DESTDIR="$D" PREFIX=$P
+check "programs, unit and completion are there" installed
+check "so are the man pages" pages
+is "and the examples" "$(find "$D$P/share/doc/vnet-agent/examples" -name '*.yaml' | wc -l)" "$(find examples -name '*.yaml' | wc -l)"
+is "nothing is outside PREFIX" "$(find "$D" -type f -not -path "$D$P/*" | wc -l)" 0
+is "the unit has no hole left" "$(grep -cE '@[a-z]+@' "$D$P/lib/systemd/system/vnet-agent.service")" 0
+check "the unit names the installed program" grep -q "^ExecStart=$P/sbin/vnet-agent" "$D$P/lib/systemd/system/vnet-agent.service"
+check "make uninstall" make --no-print-directory B="$B" uninstall DESTDIR="$D" PREFIX=$P
+is "no file is left" "$(find "$D" -type f | wc -l)" 0
