@@ -64,8 +64,11 @@ bool vn_mac_valid(const uint8_t mac[6]);
 /* Prefixes of one family in `sources:`: what the port's own address and the loopback leave. */
 #define VN_PORT_SOURCES (VN_PORT_PREFIXES - 2)
 
+/* -EINVAL with "file:line:column: link 'ab': " before the text, as far as the link knows where it stands. */
+__attribute__((format(printf, 4, 5))) int vn_link_fail(const struct vn_topo *t, const struct vn_link *l,
+						       struct vn_err *err, const char *fmt, ...);
 /* Both ends give addresses of the same families, on one subnet, and not the same one. */
-int vn_link_check_addresses(const struct vn_topo *t, size_t link, struct vn_err *err);
+int vn_link_check_addresses(const struct vn_topo *t, const struct vn_link *l, struct vn_err *err);
 /* The checks of addresses, isolation and forwarding that need the whole topology; @t has ids and addresses. */
 int vn_topo_check_addresses(const struct vn_topo *t, struct vn_err *err);
 /* The routes of every node of a topology that has ids and addresses; replaces those it had. */

@@ -195,6 +195,7 @@ static void test_json_distrust(void **state)
 		"{\"delay_ns\":3600000000001}",
 		"{\"delay_ns\":\"1\"}",
 		"{\"dely_ns\":1}",
+		"{\"del\\nay\\u001b\":1}",
 		"{\"loss_ppb\":1000000001}",
 		"{\"rate_bps\":1}",
 		"{\"limit_packets\":4294967296}",
@@ -214,6 +215,7 @@ static void test_json_distrust(void **state)
 		assert_non_null(o);
 		if (vn_disc_from_json(o, &d, &err) != -EINVAL)
 			fail_msg("%s was taken", bad[i]);
+		assert_null(strpbrk(err.text, "\n\x1b"));
 		json_decref(o);
 	}
 }
