@@ -54,6 +54,7 @@ static void exec_release(struct vn_exec *x)
 	free(x->retry);
 	vn_nl_close(&x->nl);
 	vn_nl_close(&x->node_nl);
+	vn_proc_release(&x->proc);
 }
 
 static int exec_init(struct vn_exec *x)
@@ -175,7 +176,8 @@ static int undo(const struct vn_exec *x, struct vn_err *err)
 			       .err = err,
 			       .mending = true,
 			       .nl = VN_NL_INIT,
-			       .node_nl = VN_NL_INIT};
+			       .node_nl = VN_NL_INIT,
+			       .proc = VN_PROC_INIT};
 	cleanup_free size_t *config_of = calloc(n_nodes(x->old) ?: 1, sizeof(*config_of));
 	int r;
 
@@ -219,6 +221,7 @@ int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops
 		.err = err ?: &local,
 		.nl = VN_NL_INIT,
 		.node_nl = VN_NL_INIT,
+		.proc = VN_PROC_INIT,
 	};
 	struct vn_err undo_err = {0};
 	int r;
@@ -289,6 +292,7 @@ int vn_exec_recover(struct vn_fabric *f, const struct vn_topo *from, const struc
 		.mending = true,
 		.nl = VN_NL_INIT,
 		.node_nl = VN_NL_INIT,
+		.proc = VN_PROC_INIT,
 	};
 	struct vn_plan *plan = NULL;
 	int r = vn_plan_make(other, NULL, goal, &plan, err);

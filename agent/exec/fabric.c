@@ -26,11 +26,12 @@ static int open_host_ns(int *ret_fd, struct vn_err *err)
 /* No address, no forwarding, no IPv6: nothing but the programs moves a frame here. */
 static int fabric_sysctls(void *arg, struct vn_err *err)
 {
-	int r = vn_exec_forwarding(false, err);
+	const struct vn_proc machine = VN_PROC_INIT;
+	int r = vn_exec_forwarding(&machine, false, err);
 
 	if (r == 0)
-		r = vn_sysctl_write("ipv6/conf/all/disable_ipv6", "1", err);
-	return r == 0 ? vn_sysctl_write("ipv6/conf/default/disable_ipv6", "1", err) : r;
+		r = vn_sysctl_write(&machine, "ipv6/conf/all/disable_ipv6", "1", err);
+	return r == 0 ? vn_sysctl_write(&machine, "ipv6/conf/default/disable_ipv6", "1", err) : r;
 }
 
 static int open_namespace(struct vn_fabric *f, struct vn_err *err)

@@ -4,7 +4,7 @@
  * it always reports failures, so that only the last request of a batch asks for an acknowledgement.
  *
  *   nl.tag = <which object>;
- *   vn_veth_create(&nl, ...); vn_tc_clsact(&nl, ...); ...
+ *   vn_veth_create(&nl, ...); vn_tc_ingress(&nl, ...); ...
  *   r = vn_nl_flush(&nl);          the first failure, told with the object's name and the kernel's own text
  */
 #ifndef VNET_NET_NL_H

@@ -42,6 +42,7 @@ struct exact {
 	struct vn_addr dst;
 	uint32_t ends[2];    /* nodes of the link: they have it connected */
 	uint32_t targets[2]; /* nodes to which it leads, the nearer one wins */
+	uint32_t unless;     /* not needed where this node can be reached; UINT32_MAX: needed everywhere */
 };
 
 struct router {
@@ -270,6 +271,8 @@ static int add_exact_routes(struct router *r, uint32_t source)
 		e = &r->exacts[i];
 		if (e->ends[0] == source || e->ends[1] == source)
 			continue;
+		if (e->unless != UINT32_MAX && r->visits[e->unless].first != UNREACHABLE)
+			continue;
 		near = e->targets[r->visits[e->targets[1]].dist < r->visits[e->targets[0]].dist];
 		if (r->visits[near].first == UNREACHABLE)
 			continue;
@@ -309,13 +312,22 @@ static int keep_routes(struct router *r, uint32_t source)
 /* ---- exact destinations ---- */
 
 static void add_exact(struct router *r, const struct vn_link *l, const struct vn_addr *dst, size_t target0,
-		      size_t target1)
+		      size_t target1, uint32_t unless)
 {
 	r->exacts[r->n_exacts++] = (struct exact){
 		.dst = *dst,
 		.ends = {(uint32_t)l->ports[0].node, (uint32_t)l->ports[1].node},
 		.targets = {(uint32_t)target0, (uint32_t)target1},
+		.unless = unless,
 	};
+}
+
+static void add_exact_host(struct router *r, const struct vn_link *l, int side, int family, uint32_t unless)
+{
+	struct vn_addr dst = *port_addr(&l->ports[side], family);
+
+	dst.plen = family == AF_INET ? 32 : 128;
+	add_exact(r, l, &dst, l->ports[side].node, l->ports[side].node, unless);
 }
 
 /* Routes of their own: subnets of the file, and pairs in the block of a node that would not forward to the other end.
@@ -334,36 +346,42 @@ static bool needs_exact(const struct vn_topo *t, const struct vn_link *l)
 	return ends[owner]->n_links > 1 || (!ends[!owner]->forward && ends[!owner]->n_links > 1);
 }
 
+static void find_link_exacts(struct router *r, const struct vn_link *l, int family)
+{
+	const struct vn_topo *t = r->t;
+	size_t n[2] = {l->ports[0].node, l->ports[1].node};
+	bool forwards[2] = {t->nodes[n[0]].forward, t->nodes[n[1]].forward};
+	struct vn_addr dst = vn_addr_network(port_addr(&l->ports[0], family));
+	int side;
+
+	if (forwards[0] || forwards[1]) {
+		/* An end that forwards reaches the other one over the link itself. */
+		if (needs_exact(t, l))
+			add_exact(r, l, &dst, n[!forwards[0]], n[forwards[1]], UINT32_MAX);
+		/* One that does not may be reached by another of its links where the first end is not. */
+		side = forwards[0];
+		if (!forwards[side] && t->nodes[n[side]].n_links > 1)
+			add_exact_host(r, l, side, family, (uint32_t)n[!side]);
+		return;
+	}
+	for (side = 0; side < VN_DIRS && needs_exact(t, l); side++)
+		add_exact_host(r, l, side, family, UINT32_MAX);
+}
+
 static int find_exacts(struct router *r)
 {
 	const struct vn_topo *t = r->t;
 	size_t i, f;
-	int side;
 
 	if (!r->exacts)
 		r->exacts = calloc(t->n_links * 4 + 1, sizeof(*r->exacts));
 	if (!r->exacts)
 		return vn_err_nomem(r->err);
 	r->n_exacts = 0;
-	for (i = 0; i < t->n_links * r->n_families; i++) {
-		const struct vn_link *l = &t->links[i / r->n_families];
-		size_t n0 = l->ports[0].node, n1 = l->ports[1].node;
-		bool f0 = t->nodes[n0].forward, f1 = t->nodes[n1].forward;
-		struct vn_addr dst;
-
-		f = i % r->n_families;
-		if (!usable(l, r->families[f]) || !needs_exact(t, l))
-			continue;
-		if (f0 || f1) {
-			/* An end that forwards reaches the other one over the link itself. */
-			dst = vn_addr_network(port_addr(&l->ports[0], r->families[f]));
-			add_exact(r, l, &dst, f0 ? n0 : n1, f1 ? n1 : n0);
-			continue;
-		}
-		for (side = 0; side < VN_DIRS; side++) {
-			dst = *port_addr(&l->ports[side], r->families[f]);
-			dst.plen = r->families[f] == AF_INET ? 32 : 128;
-			add_exact(r, l, &dst, l->ports[side].node, l->ports[side].node);
+	for (i = 0; i < t->n_links; i++) {
+		for (f = 0; f < r->n_families; f++) {
+			if (usable(&t->links[i], r->families[f]))
+				find_link_exacts(r, &t->links[i], r->families[f]);
 		}
 	}
 	return 0;
