@@ -84,10 +84,11 @@ struct vn_ortc_prefix {
 struct vn_ortc *vn_ortc_new(unsigned int bits);
 void vn_ortc_free(struct vn_ortc *o);
 /*
- * Fewest prefixes under which a longest-prefix match of id i finds leaf[i]; values are 0 .. n_values-1. In order of
- * (first, longer last). Valid until the next call.
+ * Fewest prefixes under which a longest-prefix match of id i finds leaf[i], or a value whose bit is set in also[i] (the
+ * first 64 values can be there; NULL: none). Values are 0 .. n_values-1. In order of (first, longer last). Valid until
+ * the next call.
  */
-int vn_ortc_compress(struct vn_ortc *o, const uint32_t *leaf, uint32_t n_values,
+int vn_ortc_compress(struct vn_ortc *o, const uint32_t *leaf, const uint64_t *also, uint32_t n_values,
 		     const struct vn_ortc_prefix **ret_prefixes, size_t *ret_n);
 
 #define vn_err_nomem(e) vn_err((e), VN_EXIT_KERNEL, ENOMEM, "out of memory")

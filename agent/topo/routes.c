@@ -28,7 +28,8 @@ struct graph {
 struct visit {
 	uint64_t dist;
 	uint32_t hops;
-	uint32_t first; /* first hop from the source */
+	uint32_t first; /* first hop from the source: of equals the lowest */
+	uint64_t also;  /* equally short first hops, a bit each, as far as they are below 64 */
 };
 
 struct heap_item {
@@ -56,6 +57,7 @@ struct router {
 	unsigned int id_bits;
 	uint32_t *id_to_node; /* for each id below 2^id_bits, the node that stands for it */
 	uint32_t *leaf;
+	uint64_t *leaf_also;
 	struct vn_ortc *ortc;
 	struct exact *exacts;
 	size_t n_exacts;
@@ -152,7 +154,10 @@ static struct heap_item heap_pop(struct router *r)
 	return top;
 }
 
-/* Distances and first hops from @source; of equal distances the fewest hops, then the first hop of the lowest id. */
+/*
+ * Distances and first hops from @source; of equal distances the fewest hops. All first hops that are left are as good:
+ * each lies on a shortest path, so following any of them at every node comes closer with each step.
+ */
 static void visit_all(struct router *r, uint32_t source)
 {
 	const struct graph *g = &r->graph;
@@ -160,8 +165,8 @@ static void visit_all(struct router *r, uint32_t source)
 	size_t i;
 
 	for (i = 0; i < r->t->n_nodes; i++)
-		seen[i] = (struct visit){UINT64_MAX, UINT32_MAX, UNREACHABLE};
-	seen[source] = (struct visit){0, 0, UNREACHABLE};
+		seen[i] = (struct visit){UINT64_MAX, UINT32_MAX, UNREACHABLE, 0};
+	seen[source] = (struct visit){0, 0, UNREACHABLE, 0};
 	r->n_heap = 0;
 	heap_push(r, (struct heap_item){0, 0, source});
 	while (r->n_heap) {
@@ -176,14 +181,16 @@ static void visit_all(struct router *r, uint32_t source)
 		for (a = g->row[at.node]; a < g->row[at.node + 1]; a++) {
 			const struct arc *arc = &g->arcs[a];
 			uint32_t first = at.node == source ? 1 + a - g->row[source] : seen[at.node].first;
+			uint64_t also = at.node != source ? seen[at.node].also : first < 64 ? 1ULL << first : 0;
 			struct heap_item new = {at.dist + arc->weight, at.hops + 1, arc->to};
 			struct heap_item old = {seen[arc->to].dist, seen[arc->to].hops, arc->to};
 
 			if (item_less(&new, &old)) {
-				seen[arc->to] = (struct visit){new.dist, new.hops, first};
+				seen[arc->to] = (struct visit){new.dist, new.hops, first, also};
 				heap_push(r, new);
-			} else if (!item_less(&old, &new) && first < seen[arc->to].first) {
-				seen[arc->to].first = first;
+			} else if (!item_less(&old, &new)) {
+				seen[arc->to].first = VN_MIN(first, seen[arc->to].first);
+				seen[arc->to].also |= also;
 			}
 		}
 	}
@@ -243,9 +250,11 @@ static int add_block_routes(struct router *r, uint32_t source)
 	int ret;
 
 	/* The source's own first hop is UNREACHABLE: what its block does not use, and all ids it stands for. */
-	for (i = 0; i < (size_t)1 << r->id_bits; i++)
+	for (i = 0; i < (size_t)1 << r->id_bits; i++) {
 		r->leaf[i] = r->visits[r->id_to_node[i]].first;
-	ret = vn_ortc_compress(r->ortc, r->leaf, n_values, &prefixes, &n);
+		r->leaf_also[i] = r->visits[r->id_to_node[i]].also;
+	}
+	ret = vn_ortc_compress(r->ortc, r->leaf, r->leaf_also, n_values, &prefixes, &n);
 	if (ret < 0)
 		return vn_err_nomem(r->err);
 	for (f = 0; f < r->n_families; f++) {
@@ -402,8 +411,9 @@ static int map_ids(struct router *r)
 		r->id_bits++;
 	r->id_to_node = malloc(sizeof(*r->id_to_node) << r->id_bits);
 	r->leaf = malloc(sizeof(*r->leaf) << r->id_bits);
+	r->leaf_also = malloc(sizeof(*r->leaf_also) << r->id_bits);
 	r->ortc = vn_ortc_new(r->id_bits);
-	if (!r->id_to_node || !r->leaf || !r->ortc)
+	if (!r->id_to_node || !r->leaf || !r->leaf_also || !r->ortc)
 		return vn_err_nomem(r->err);
 	memset(r->id_to_node, 0xff, sizeof(*r->id_to_node) << r->id_bits);
 	for (i = 0; i < t->n_nodes; i++)
@@ -496,6 +506,7 @@ int vn_topo_routes(struct vn_topo *t, struct vn_err *err)
 	free(r.heap);
 	free(r.id_to_node);
 	free(r.leaf);
+	free(r.leaf_also);
 	vn_ortc_free(r.ortc);
 	free(r.exacts);
 	free(r.routes);

@@ -472,7 +472,7 @@ static void test_ortc(void **state)
 		o = vn_ortc_new(bits);
 		for (i = 0; i < 1u << bits; i++)
 			leaf[i] = rnd(values);
-		assert_int_equal(vn_ortc_compress(o, leaf, values, &p, &n), 0);
+		assert_int_equal(vn_ortc_compress(o, leaf, NULL, values, &p, &n), 0);
 		for (i = 0; i < 1u << bits; i++) {
 			uint32_t value = UINT32_MAX, best = UINT32_MAX;
 
