@@ -41,6 +41,11 @@ across() {
 
 start_agent || exit 1
 check "the topology applies" vnet topology apply "$WORK/frames.yaml"
+# A device that just came up may drop its first frames until the kernel's link watch has run.
+all_up() {
+	[ "$(inn fr.a ip -br link | grep -c ' UP ')$(inn fr.b ip -br link | grep -c ' UP ')" = 55 ]
+}
+busywait 3000 all_up >/dev/null
 
 for dev in p0 h0; do
 	across "$dev: shortest frame" $dev '.len == 60' --len 60 raw
