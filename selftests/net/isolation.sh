@@ -66,7 +66,7 @@ refused() {
 }
 
 passed() {
-	local name=$1 to=$2 todev=$3 node=$4 dev=$5 args=() try
+	local name=$1 to=$2 todev=$3 node=$4 dev=$5 args=()
 
 	shift 5
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
@@ -76,7 +76,7 @@ passed() {
 	shift
 	SEND=("$@")
 	# Again where the machine kept the engine off its CPU just then: a rule that is wrong is wrong three times.
-	for try in 1 2 3; do
+	for _ in 1 2 3; do
 		arrives "$to" "$todev" 5 from "$node" "$dev" --count 5 "${args[@]}"
 		[ "$GOT" = 5 ] && break
 	done
