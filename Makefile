@@ -174,7 +174,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 	install -d $(docdir)/examples
 	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)
-	install -D -m 644 scripts/completion/vnet-agent.bash $(compdir)/vnet-agent
+	install -D -m 644 scripts/completion/vnet-agent $(compdir)/vnet-agent
 	install -d $(unitdir)
 	sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@libexecdir@|$(PREFIX)/lib/vnet|g' \
 		scripts/vnet-agent.service.in > $(unitdir)/vnet-agent.service

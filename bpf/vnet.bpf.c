@@ -62,7 +62,7 @@ static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_c
 }
 
 /*
- * clsact ingress of every port's host end; classid 0:N names the port. tc_classid is the filter's only on entry, and
+ * tc ingress of every port's host end; classid 0:N names the port. tc_classid is the filter's only on entry, and
  * the skb's control block it stands in is what vlan_push uses: read it first.
  */
 SEC("tc")
@@ -92,7 +92,7 @@ int vn_tc_port(struct __sk_buff *skb)
 	return bpf_redirect(port->peer_ifindex, 0);
 }
 
-/* clsact ingress of tr0: what the engine released. The slot is the outermost tag, which the kernel has untagged. */
+/* tc ingress of tr0: what the engine released. The slot is the outermost tag, which the kernel has untagged. */
 SEC("tc")
 int vn_tc_deliver(struct __sk_buff *skb)
 {

@@ -62,11 +62,7 @@ static int set_limits(void)
 	static const struct {
 		__rlimit_resource_t what;
 		rlim_t most;
-	} limit[] = {{RLIMIT_CORE, 0},
-		     {RLIMIT_NPROC, 0},
-		     {RLIMIT_FSIZE, 0},
-		     {RLIMIT_NOFILE, 1},
-		     {RLIMIT_RTTIME, RT_TIME_US}};
+	} limit[] = {{RLIMIT_CORE, 0}, {RLIMIT_NPROC, 0}, {RLIMIT_NOFILE, 1}, {RLIMIT_RTTIME, RT_TIME_US}};
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(limit); i++) {
 		const struct rlimit r = {limit[i].most, limit[i].most};

@@ -25,6 +25,16 @@ static bool have_sg(void)
 	return major > 6 || (major == 6 && minor >= 6);
 }
 
+/* Sealed: who gets it cannot take pages from under the kernel's or the other's mapping. */
+static int make_umem(off_t size)
+{
+	cleanup_close int fd = memfd_create("vnet-umem", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -1;
+	return take_fd(&fd);
+}
+
 static int register_umem(int fd, int umem_fd, uint32_t chunks, uint32_t chunk_size)
 {
 	size_t len = (size_t)chunks * chunk_size;
@@ -41,7 +51,7 @@ static int register_umem(int fd, int umem_fd, uint32_t chunks, uint32_t chunk_si
 	return r;
 }
 
-int vn_xsk_create(uint32_t chunks, struct vn_xsk *ret_xsk, struct vn_err *err)
+int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err)
 {
 	cleanup_close int fd = -EBADF, umem = -EBADF;
 	bool sg = have_sg();
@@ -52,11 +62,10 @@ int vn_xsk_create(uint32_t chunks, struct vn_xsk *ret_xsk, struct vn_err *err)
 	if (fd < 0)
 		return vn_err(err, VN_EXIT_NOT_POSSIBLE, errno,
 			      "AF_XDP socket: %s (the kernel needs CONFIG_XDP_SOCKETS)", strerror(errno));
-	umem = memfd_create("vnet-umem", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (umem < 0 || ftruncate(umem, (off_t)chunks * chunk_size) < 0)
+	r = old_umem_fd >= 0 ? fcntl(old_umem_fd, F_DUPFD_CLOEXEC, 3) : make_umem((off_t)chunks * chunk_size);
+	if (r < 0)
 		return vn_err_kernel(err, errno, "UMEM of %u chunks: %s", chunks, strerror(errno));
-	if (fcntl(umem, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		return vn_err_kernel(err, errno, "sealing the UMEM: %s", strerror(errno));
+	umem = r;
 	r = register_umem(fd, umem, chunks, chunk_size);
 	if (r < 0)
 		return vn_err_kernel(

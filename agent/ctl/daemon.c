@@ -502,6 +502,7 @@ int vn_daemon_main(int argc, char *argv[])
 					  .path = d.opts.engine_path,
 					  .runtime_dir = d.opts.runtime_dir,
 					  .cpu = d.opts.engine_cpu,
+					  .umem_fd = -EBADF,
 					  .pidfd.fd = -EBADF,
 					  .changed = on_engine,
 					  .arg = &d};

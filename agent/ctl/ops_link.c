@@ -171,8 +171,7 @@ static int make_disc(const struct vn_topo *t, const struct vn_link *l, int dir, 
 		     struct vn_disc *ret_disc, struct vn_err *err)
 {
 	/* What was not asked for is computed anew. */
-	struct vn_disc disc =
-		replace ? (struct vn_disc){.flags = VN_DISC_LIMIT_AUTO | VN_DISC_SEED_AUTO} : l->disc[dir];
+	struct vn_disc disc = replace ? VN_DISC_NONE : l->disc[dir];
 	int r;
 
 	r = vn_disc_parse_args(&disc, w->argc, w->argv, err);

@@ -22,7 +22,7 @@
 #define HUNG_NS          (250 * VN_NSEC_PER_MSEC) /* no heartbeat for so long: not coming back by itself */
 #define STARTUP_NS       (3 * VN_NSEC_PER_SEC)    /* until the first heartbeat */
 #define QUICK_DEATH_NS   (2 * VN_NSEC_PER_SEC)
-#define QUICK_DEATHS_MAX 5 /* then one try a second */
+#define QUICK_DEATHS_MAX 10 /* then one try a second */
 #define FIFO_PRIORITY    10
 
 static int sys_pidfd_open(pid_t pid)
@@ -202,7 +202,7 @@ static int make_xsk(struct vn_supervisor *s, struct vn_xsk *ret_xsk, struct vn_e
 
 	if (setns(s->fabric->netns_fd, CLONE_NEWNET) < 0)
 		return vn_err_kernel(err, errno, "engine: entering %s: %s", VN_FABRIC_NAME, strerror(errno));
-	r = vn_xsk_create(ENGINE_CHUNKS, ret_xsk, err);
+	r = vn_xsk_create(ENGINE_CHUNKS, s->umem_fd, ret_xsk, err);
 	if (setns(s->fabric->host_netns_fd, CLONE_NEWNET) < 0) {
 		vn_log("cannot return to the host's network namespace: %s", strerror(errno));
 		abort();
@@ -236,6 +236,8 @@ static int start(struct vn_supervisor *s, struct vn_err *err)
 	if (r < 0)
 		return r;
 	s->started_ns = vn_now_ns();
+	vn_cleanup_close(&s->umem_fd);
+	s->umem_fd = take_fd(&xsk.umem_fd);
 	return 0;
 }
 
@@ -373,6 +375,8 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
 void vn_supervisor_close(struct vn_supervisor *s)
 {
 	unwatch(s);
+	vn_cleanup_close(&s->umem_fd);
+	s->umem_fd = -EBADF;
 }
 
 void vn_supervisor_stop(struct vn_supervisor *s)

@@ -5,7 +5,8 @@
 #include "exec/internal.h"
 
 #define TICK_NS        (20 * VN_NSEC_PER_MSEC)
-#define OPEN_NODES_MAX 256u
+#define OPEN_NODES_MAX 256u /* namespaces kept open from one batch to the next */
+#define STEPS_MAX      VN_EXEC_DELETE_BATCH
 
 typedef int (*step_fn)(struct vn_exec *x, struct vn_step *steps, size_t n);
 
@@ -53,6 +54,7 @@ static void exec_release(struct vn_exec *x)
 	free(x->retry);
 	vn_nl_close(&x->nl);
 	vn_nl_close(&x->node_nl);
+	vn_proc_release(&x->proc);
 }
 
 static int exec_init(struct vn_exec *x)
@@ -63,7 +65,7 @@ static int exec_init(struct vn_exec *x)
 	x->node_fds = malloc((nodes ?: 1) * sizeof(*x->node_fds));
 	x->open_nodes = calloc(nodes ?: 1, sizeof(*x->open_nodes));
 	x->new_link_made = calloc(links ?: 1, sizeof(*x->new_link_made));
-	x->retry = calloc((size_t)VN_EXEC_LINK_BATCH * VN_DIRS, sizeof(*x->retry));
+	x->retry = calloc((size_t)VN_EXEC_CREATE_BATCH * VN_DIRS, sizeof(*x->retry));
 	if (!x->node_fds || !x->open_nodes || !x->new_link_made || !x->retry)
 		return vn_err_kernel(x->err, ENOMEM, "executor: %s", strerror(ENOMEM));
 	for (size_t i = 0; i < nodes; i++)
@@ -112,7 +114,7 @@ static int run_steps(struct vn_exec *x)
 		const step_fn fn = step_function(&x->steps[i]);
 		int r;
 
-		for (n = 1; n < OPEN_NODES_MAX && i + n < x->n_steps && step_function(&x->steps[i + n]) == fn; n++)
+		for (n = 1; n < STEPS_MAX && i + n < x->n_steps && step_function(&x->steps[i + n]) == fn; n++)
 			;
 		x->topo = x->steps[i].new != VN_NONE ? x->new : x->old;
 		r = fn(x, &x->steps[i], n);
@@ -174,7 +176,8 @@ static int undo(const struct vn_exec *x, struct vn_err *err)
 			       .err = err,
 			       .mending = true,
 			       .nl = VN_NL_INIT,
-			       .node_nl = VN_NL_INIT};
+			       .node_nl = VN_NL_INIT,
+			       .proc = VN_PROC_INIT};
 	cleanup_free size_t *config_of = calloc(n_nodes(x->old) ?: 1, sizeof(*config_of));
 	int r;
 
@@ -218,6 +221,7 @@ int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops
 		.err = err ?: &local,
 		.nl = VN_NL_INIT,
 		.node_nl = VN_NL_INIT,
+		.proc = VN_PROC_INIT,
 	};
 	struct vn_err undo_err = {0};
 	int r;
@@ -288,6 +292,7 @@ int vn_exec_recover(struct vn_fabric *f, const struct vn_topo *from, const struc
 		.mending = true,
 		.nl = VN_NL_INIT,
 		.node_nl = VN_NL_INIT,
+		.proc = VN_PROC_INIT,
 	};
 	struct vn_plan *plan = NULL;
 	int r = vn_plan_make(other, NULL, goal, &plan, err);

@@ -9,8 +9,8 @@
 #include <loader/loader.h>
 
 #include "exec/plan.h"
+#include "net/netns.h"
 
-#define VN_NETNS_DIR   "/run/netns"
 #define VN_FABRIC_NAME "vnet-fabric"
 #define VN_TRUNK_MTU   9216
 #define VN_PORT_IFNAME "vp%u" /* host end of port number %u */
@@ -64,7 +64,6 @@ int vn_exec_recover(struct vn_fabric *f, const struct vn_topo *from, const struc
 void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc *d);
 
 /* The namespace of a node: "TOPOLOGY.NODE" in VN_NETNS_DIR. @buf of VN_NETNS_NAME_MAX bytes. */
-#define VN_NETNS_NAME_MAX (2 * VN_NAME_MAX + 2)
 const char *vn_netns_name(char *buf, const char *topo, const char *node);
 
 #endif

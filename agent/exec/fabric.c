@@ -26,11 +26,12 @@ static int open_host_ns(int *ret_fd, struct vn_err *err)
 /* No address, no forwarding, no IPv6: nothing but the programs moves a frame here. */
 static int fabric_sysctls(void *arg, struct vn_err *err)
 {
-	int r = vn_exec_forwarding(false, err);
+	const struct vn_proc machine = VN_PROC_INIT;
+	int r = vn_exec_forwarding(&machine, false, err);
 
 	if (r == 0)
-		r = vn_sysctl_write("ipv6/conf/all/disable_ipv6", "1", err);
-	return r == 0 ? vn_sysctl_write("ipv6/conf/default/disable_ipv6", "1", err) : r;
+		r = vn_sysctl_write(&machine, "ipv6/conf/all/disable_ipv6", "1", err);
+	return r == 0 ? vn_sysctl_write(&machine, "ipv6/conf/default/disable_ipv6", "1", err) : r;
 }
 
 static int open_namespace(struct vn_fabric *f, struct vn_err *err)
@@ -104,7 +105,7 @@ static int open_trunk(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
 		r = vn_dp_attach_trunk(f->dp, 0, f->tr1_ifindex, err);
 	if (r < 0)
 		return r;
-	vn_tc_clsact(nl, f->tr0_ifindex);
+	vn_tc_ingress(nl, f->tr0_ifindex);
 	deliver_filter(f, nl);
 	r = vn_nl_flush(nl);
 	if (r < 0)
@@ -235,7 +236,7 @@ int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err)
 	if (r == 0) {
 		deliver_filter(f, &nl);
 		for (size_t i = 0; i < list.n; i++) {
-			vn_tc_clsact(&nl, list.ifindex[i]);
+			vn_tc_ingress(&nl, list.ifindex[i]);
 			vn_fabric_filter(&nl, f, list.ifindex[i]);
 		}
 		r = vn_nl_flush(&nl);

@@ -28,6 +28,17 @@ void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc
 	vn_port_flags(&f->dp->maps, number, held ? VN_PORT_HELD : 0, held ? 0 : VN_PORT_HELD);
 }
 
+static void turn(void *arg)
+{
+	vn_exec_tick(arg, 0);
+}
+
+/* Slow, because others may hold the lock for network configuration, and sweeps hold it themselves. */
+static int flush(struct vn_exec *x)
+{
+	return vn_nl_flush_slow(&x->nl, turn, x);
+}
+
 /* --- create ----------------------------------------------------------------------------------------------------------
  */
 
@@ -62,19 +73,22 @@ static int note_taken(void *arg, uint64_t tag, int error)
 
 static int create_pairs_again(struct vn_exec *x)
 {
+	char host[IF_NAMESIZE];
 	int r = 0;
 
 	for (size_t i = 0; i < x->n_retry; i++) {
 		const size_t id = x->retry[i];
 
+		snprintf(host, sizeof(host), VN_PORT_IFNAME, host_ifindex(x->new, id) - VN_IFINDEX_HOST);
 		x->nl.tag = id;
 		vn_link_set_group(&x->nl, host_ifindex(x->new, id), VN_GROUP_DYING);
+		vn_link_set_group_named(&x->nl, host, VN_GROUP_DYING);
 	}
 	vn_link_delete_group(&x->nl, VN_GROUP_DYING);
-	r = vn_nl_flush(&x->nl);
+	r = flush(x);
 	for (size_t i = 0; i < x->n_retry && r == 0; i++)
 		r = create_pair(x, x->retry[i]);
-	return r == 0 ? vn_nl_flush(&x->nl) : r;
+	return r == 0 ? flush(x) : r;
 }
 
 static int create_pairs(struct vn_exec *x, const struct vn_step *steps, size_t n)
@@ -90,7 +104,7 @@ static int create_pairs(struct vn_exec *x, const struct vn_step *steps, size_t n
 		for (size_t side = 0; side < VN_DIRS && r == 0; side++)
 			r = create_pair(x, steps[i].new *VN_DIRS + side);
 	}
-	flushed = vn_nl_flush(&x->nl);
+	flushed = flush(x);
 	x->nl.on_error = NULL;
 	r = r ?: flushed;
 	return r == 0 && x->n_retry ? create_pairs_again(x) : r;
@@ -100,13 +114,13 @@ static int attach_filters(struct vn_exec *x, const struct vn_step *steps, size_t
 {
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
 		x->nl.tag = new_port(steps, i);
-		vn_tc_clsact(&x->nl, host_ifindex(x->new, x->nl.tag));
+		vn_tc_ingress(&x->nl, host_ifindex(x->new, x->nl.tag));
 	}
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
 		x->nl.tag = new_port(steps, i);
 		vn_fabric_filter(&x->nl, x->f, host_ifindex(x->new, x->nl.tag));
 	}
-	return vn_nl_flush(&x->nl);
+	return flush(x);
 }
 
 static int publish_port(struct vn_exec *x, const struct vn_link *l, int side)
@@ -142,7 +156,7 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 		x->nl.tag = new_port(steps, i);
 		vn_link_up(&x->nl, host_ifindex(x->new, x->nl.tag));
 	}
-	return vn_nl_flush(&x->nl);
+	return flush(x);
 }
 
 static int check_numbers(struct vn_exec *x, const struct vn_step *steps, size_t n)
@@ -178,12 +192,12 @@ static int create_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 int vn_exec_links_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
 	x->topo = x->new;
-	for (size_t i = 0; i < n; i += VN_EXEC_LINK_BATCH) {
-		int r = create_batch(x, steps + i, VN_MIN(n - i, VN_EXEC_LINK_BATCH));
+	for (size_t i = 0; i < n; i += VN_EXEC_CREATE_BATCH) {
+		int r = create_batch(x, steps + i, VN_MIN(n - i, VN_EXEC_CREATE_BATCH));
 
 		if (r < 0)
 			return r;
-		vn_exec_tick(x, VN_MIN(n, i + VN_EXEC_LINK_BATCH));
+		vn_exec_tick(x, VN_MIN(n, i + VN_EXEC_CREATE_BATCH));
 	}
 	return 0;
 }
@@ -195,6 +209,7 @@ static int delete_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
 	static const struct vn_disc none;
 	struct vn_maps *maps = &x->f->dp->maps;
+	int r, swept;
 
 	for (size_t i = 0; i < n; i++)
 		steps[i].done = true;
@@ -211,19 +226,21 @@ static int delete_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 		x->nl.tag = id;
 		vn_link_set_group(&x->nl, VN_IFINDEX_HOST + number, VN_GROUP_DYING);
 	}
+	r = flush(x);
 	vn_link_delete_group(&x->nl, VN_GROUP_DYING);
-	return vn_nl_flush(&x->nl);
+	swept = flush(x);
+	return r ?: swept;
 }
 
 int vn_exec_links_delete(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
 	x->topo = x->old;
-	for (size_t i = 0; i < n; i += VN_EXEC_LINK_BATCH) {
-		int r = delete_batch(x, steps + i, VN_MIN(n - i, VN_EXEC_LINK_BATCH));
+	for (size_t i = 0; i < n; i += VN_EXEC_DELETE_BATCH) {
+		int r = delete_batch(x, steps + i, VN_MIN(n - i, VN_EXEC_DELETE_BATCH));
 
 		if (r < 0)
 			return r;
-		vn_exec_tick(x, VN_MIN(n, i + VN_EXEC_LINK_BATCH));
+		vn_exec_tick(x, VN_MIN(n, i + VN_EXEC_DELETE_BATCH));
 	}
 	return 0;
 }

@@ -8,6 +8,8 @@
 #include "net/route.h"
 #include "net/veth.h"
 
+_Static_assert(VN_NETNS_NAME_MAX >= 2 * VN_NAME_MAX + 2, "topology, dot, node and NUL");
+
 const char *vn_netns_name(char *buf, const char *topo, const char *node)
 {
 	snprintf(buf, VN_NETNS_NAME_MAX, "%s.%s", topo, node);
@@ -17,18 +19,18 @@ const char *vn_netns_name(char *buf, const char *topo, const char *node)
 /* --- namespaces ----------------------------------------------------------------------------------------------------
  */
 
-int vn_exec_forwarding(bool on, struct vn_err *err)
+int vn_exec_forwarding(const struct vn_proc *p, bool on, struct vn_err *err)
 {
-	int r = vn_sysctl_write("ipv4/ip_forward", on ? "1" : "0", err);
+	int r = vn_sysctl_write(p, "ipv4/ip_forward", on ? "1" : "0", err);
 
-	return r < 0 ? r : vn_sysctl_write("ipv6/conf/all/forwarding", on ? "1" : "0", err);
+	return r < 0 ? r : vn_sysctl_write(p, "ipv6/conf/all/forwarding", on ? "1" : "0", err);
 }
 
 /*
  * A new namespace inherits the host's IPv4 settings: all that matters is said, not assumed. Set before there are
  * devices, because each of them would be walked.
  */
-int vn_exec_node_sysctls(const struct vn_node *node, struct vn_err *err)
+static int node_sysctls(struct vn_proc *proc, const struct vn_node *node, struct vn_err *err)
 {
 	static const char *const settings[][2] = {
 		/* Paths need not be symmetric. */
@@ -38,25 +40,34 @@ int vn_exec_node_sysctls(const struct vn_node *node, struct vn_err *err)
 		{"ipv6/conf/default/accept_dad", "0"},
 		{"ipv6/conf/default/accept_ra", "0"},
 	};
-	int r = vn_exec_forwarding(node->forward, err);
+	int r;
 
+	vn_proc_visit(proc);
+	r = vn_exec_forwarding(proc, node->forward, err);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(settings) && r == 0; i++)
-		r = vn_sysctl_write(settings[i][0], settings[i][1], err);
+		r = vn_sysctl_write(proc, settings[i][0], settings[i][1], err);
 	return r;
 }
 
+struct new_node {
+	struct vn_proc *proc;
+	const struct vn_node *node;
+};
+
 static int inside_new(void *arg, struct vn_err *err)
 {
-	return vn_exec_node_sysctls(arg, err);
+	const struct new_node *n = arg;
+
+	return node_sysctls(n->proc, n->node, err);
 }
 
 /* Mending: one that is there is kept, its settings are said again. */
-static int adopt_node(struct vn_exec *x, struct vn_node *node, int fd)
+static int adopt_node(struct vn_exec *x, const struct vn_node *node, int fd)
 {
 	int r = vn_netns_enter(fd);
 
 	if (r == 0) {
-		r = vn_exec_node_sysctls(node, x->err);
+		r = node_sysctls(&x->proc, node, x->err);
 		vn_netns_leave(x->f->host_netns_fd);
 	}
 	return r;
@@ -65,7 +76,8 @@ static int adopt_node(struct vn_exec *x, struct vn_node *node, int fd)
 int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct vn_node *node = &x->new->nodes[steps[i].new];
+		const struct vn_node *node = &x->new->nodes[steps[i].new];
+		struct new_node fresh = {&x->proc, node};
 		cleanup_close int there = -EBADF;
 		char name[VN_NETNS_NAME_MAX];
 		int r;
@@ -76,7 +88,7 @@ int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 		if (there >= 0)
 			r = adopt_node(x, node, there);
 		else
-			r = vn_netns_create(x->f->host_netns_fd, name, inside_new, node, x->err);
+			r = vn_netns_create(x->f->host_netns_fd, name, inside_new, &fresh, x->err);
 		if (r < 0)
 			return vn_err_kernel(x->err, -r, "node %s: %s", node->name, strerror(-r));
 		steps[i].done = true;
@@ -312,8 +324,10 @@ static int enter_node(const struct config *c, int fd)
 	if (r < 0)
 		return vn_err_kernel(c->x->err, -r, "node %s: entering its namespace: %s", c->b->name, strerror(-r));
 	r = vn_nl_open(c->nl, c->x->err);
-	if (r == 0 && c->a && (c->x->mending || c->a->forward != c->b->forward))
-		r = vn_exec_forwarding(c->b->forward, c->x->err);
+	if (r == 0 && c->a && (c->x->mending || c->a->forward != c->b->forward)) {
+		vn_proc_visit(&c->x->proc);
+		r = vn_exec_forwarding(&c->x->proc, c->b->forward, c->x->err);
+	}
 	vn_netns_leave(c->x->f->host_netns_fd);
 	return r;
 }

@@ -12,15 +12,15 @@
  * estimate for the reader, nothing depends on it.
  */
 #define NODE_BYTES     150000u /* namespace, its tables and sysctls */
-#define LINK_BYTES     100000u /* two veth pairs with qdisc and filter */
+#define LINK_BYTES     250000u /* two veth pairs with qdisc and filter */
 #define ROUTE_BYTES    400u
-#define NODE_NS        600000u
+#define NODE_NS        500000u
 #define NODE_DELETE_NS 60000u
-#define LINK_NS        1500000u
-#define LINK_DELETE_NS 800000u
+#define LINK_NS        900000u
+#define LINK_DELETE_NS 700000u
 #define DISC_NS        2000u
-#define CONFIG_NS      150000u
-#define ROUTE_NS       4000u
+#define CONFIG_NS      300000u
+#define ROUTE_NS       2500u
 
 static const char *disc_text(const struct vn_disc *d, char *buf, size_t size)
 {

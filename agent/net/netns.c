@@ -11,8 +11,6 @@
 
 #include <vnet/util.h>
 
-#include "exec/exec.h"
-
 #define PATH_BYTES (sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX)
 
 int vn_netns_self(void)
@@ -135,14 +133,35 @@ int vn_netns_delete(const char *name, struct vn_err *err)
 	return 0;
 }
 
-int vn_sysctl_write(const char *path, const char *value, struct vn_err *err)
+#define PROC_VISITS 32u /* namespaces by one mount: a mount costs as much as two or three of them */
+
+void vn_proc_visit(struct vn_proc *p)
+{
+	cleanup_close int fs = -EBADF;
+
+	if (p->visits++ % PROC_VISITS)
+		return;
+	vn_cleanup_close(&p->fd);
+	p->fd = -EBADF;
+	fs = fsopen("proc", FSOPEN_CLOEXEC);
+	if (fs >= 0 && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		p->fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+}
+
+void vn_proc_release(struct vn_proc *p)
+{
+	vn_cleanup_close(&p->fd);
+	p->fd = -EBADF;
+}
+
+int vn_sysctl_write(const struct vn_proc *p, const char *path, const char *value, struct vn_err *err)
 {
 	cleanup_close int fd = -EBADF;
 	char full[128];
 
-	if (snprintf(full, sizeof(full), "/proc/sys/net/%s", path) >= (int)sizeof(full))
+	if (snprintf(full, sizeof(full), "%ssys/net/%s", p->fd >= 0 ? "" : "/proc/", path) >= (int)sizeof(full))
 		return -ENAMETOOLONG;
-	fd = open(full, O_WRONLY | O_CLOEXEC);
+	fd = openat(p->fd, full, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
 		return vn_err_kernel(err, errno, "sysctl %s = %s: %s", path, value, strerror(errno));
 	return 0;

@@ -7,6 +7,9 @@
 
 #include <vnet/err.h>
 
+#define VN_NETNS_DIR      "/run/netns"
+#define VN_NETNS_NAME_MAX 128 /* "TOPOLOGY.NODE" with its NUL */
+
 /* The directory, as a mount of its own that is shared with other mount namespaces. Idempotent. */
 int vn_netns_setup(struct vn_err *err);
 
@@ -28,7 +31,26 @@ int vn_netns_delete(const char *name, struct vn_err *err);
 int vn_netns_enter(int fd);
 void vn_netns_leave(int host_fd);
 
+/*
+ * A /proc of our own, mounted nowhere, for /proc/sys/net of many namespaces. In the machine's /proc the entry "ipv4" of
+ * every namespace lies in one hash chain: walked from end to end for each new namespace, and kept for as long as the
+ * namespace lives. Here they go with the mount, which is renewed now and then.
+ */
+struct vn_proc {
+	int fd;
+	unsigned int visits;
+};
+#define VN_PROC_INIT                                                                                                   \
+	{                                                                                                              \
+		.fd = -1                                                                                               \
+	}
+
+/* Call once per namespace. Never fails: without a mount of our own the machine's /proc serves. */
+void vn_proc_visit(struct vn_proc *p);
+void vn_proc_release(struct vn_proc *p);
+#define cleanup_proc __attribute__((cleanup(vn_proc_release)))
+
 /* Write @value to /proc/sys/net/@path of the namespace the thread is in. */
-int vn_sysctl_write(const char *path, const char *value, struct vn_err *err);
+int vn_sysctl_write(const struct vn_proc *p, const char *path, const char *value, struct vn_err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "net/nl.h"
 
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include <vnet/util.h>
@@ -223,6 +224,32 @@ int vn_nl_flush(struct vn_nl *nl)
 	r = nl->failed;
 	nl->failed = 0;
 	return r;
+}
+
+static void *send_batch_thread(void *nl)
+{
+	send_batch(nl);
+	return NULL;
+}
+
+static int join_before(pthread_t thread, uint64_t deadline_ns)
+{
+	const struct timespec ts = {
+		.tv_sec = (time_t)(deadline_ns / VN_NSEC_PER_SEC),
+		.tv_nsec = (long)(deadline_ns % VN_NSEC_PER_SEC),
+	};
+
+	return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &ts);
+}
+
+int vn_nl_flush_slow(struct vn_nl *nl, void (*turn)(void *arg), void *arg)
+{
+	pthread_t thread;
+
+	if (nl->n_reqs && pthread_create(&thread, NULL, send_batch_thread, nl) == 0)
+		while (join_before(thread, vn_now_ns() + VN_NL_TURN_MS * VN_NSEC_PER_MSEC) == ETIMEDOUT)
+			turn(arg);
+	return vn_nl_flush(nl);
 }
 
 int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), void *arg)

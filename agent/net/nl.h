@@ -4,7 +4,7 @@
  * it always reports failures, so that only the last request of a batch asks for an acknowledgement.
  *
  *   nl.tag = <which object>;
- *   vn_veth_create(&nl, ...); vn_tc_clsact(&nl, ...); ...
+ *   vn_veth_create(&nl, ...); vn_tc_ingress(&nl, ...); ...
  *   r = vn_nl_flush(&nl);          the first failure, told with the object's name and the kernel's own text
  */
 #ifndef VNET_NET_NL_H
@@ -79,6 +79,12 @@ void vn_nl_end(struct vn_nl *nl, const char *what, uint32_t ok);
 
 /* Send what is left; 0 or the first failure since the last flush, -errno. */
 int vn_nl_flush(struct vn_nl *nl);
+/*
+ * The same for requests over which the kernel sits long: a helper thread waits for it, and @turn is called every
+ * VN_NL_TURN_MS meanwhile. @nl is not to be touched in there.
+ */
+#define VN_NL_TURN_MS 20
+int vn_nl_flush_slow(struct vn_nl *nl, void (*turn)(void *arg), void *arg);
 
 /* Send the dump request begun by vn_nl_begin() (flags with NLM_F_DUMP); @each sees every answer. */
 int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), void *arg);

@@ -9,18 +9,18 @@
 #define FILTER_PRIO   1u
 #define FILTER_HANDLE 1u
 
-void vn_tc_clsact(struct vn_nl *nl, uint32_t ifindex)
+void vn_tc_ingress(struct vn_nl *nl, uint32_t ifindex)
 {
 	const struct tcmsg t = {
 		.tcm_family = AF_UNSPEC,
 		.tcm_ifindex = (int)ifindex,
-		.tcm_parent = TC_H_CLSACT,
-		.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+		.tcm_parent = TC_H_INGRESS,
+		.tcm_handle = TC_H_MAKE(TC_H_INGRESS, 0),
 	};
 
 	vn_nl_begin(nl, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &t, sizeof(t));
-	vn_nl_put_str(nl, TCA_KIND, "clsact");
-	vn_nl_end(nl, "add its clsact qdisc", VN_NL_OK(EEXIST));
+	vn_nl_put_str(nl, TCA_KIND, "ingress");
+	vn_nl_end(nl, "add its ingress qdisc", VN_NL_OK(EEXIST));
 }
 
 void vn_tc_bpf_ingress(struct vn_nl *nl, uint32_t ifindex, int prog_fd, const char *name, uint16_t classid_minor)

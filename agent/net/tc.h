@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* clsact qdiscs and BPF filters. Each function adds requests to a batch. */
+/* Ingress qdiscs and BPF filters. Each function adds requests to a batch. */
 #ifndef VNET_NET_TC_H
 #define VNET_NET_TC_H
 
 #include "net/nl.h"
 
-/* One there already serves as well. */
-void vn_tc_clsact(struct vn_nl *nl, uint32_t ifindex);
+/*
+ * The qdisc "ingress": the same hook as clsact's ingress (`tc filter show dev DEV ingress`), without its egress. That
+ * half is never used here and is dear: each filter block enters a list of the kernel's that is walked from its
+ * beginning for every further one (flow_indr_dev_setup_offload), so 4000 ports took 1.9 s of CPU with clsact and 1.1 s
+ * without. One there already, of either kind, serves as well.
+ */
+void vn_tc_ingress(struct vn_nl *nl, uint32_t ifindex);
 /*
  * @prog_fd at ingress, direct-action, priority 1, handle 1; @classid_minor (0:N) reaches it as skb->tc_classid.
  * Replaces the filter that is there in one step: no frame passes unseen between the two.

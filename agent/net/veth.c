@@ -68,6 +68,16 @@ void vn_link_set_group(struct vn_nl *nl, uint32_t ifindex, uint32_t group)
 	vn_nl_end(nl, "mark it for deletion", VN_NL_OK(ENODEV));
 }
 
+void vn_link_set_group_named(struct vn_nl *nl, const char *ifname, uint32_t group)
+{
+	const struct ifinfomsg ifi = {0};
+
+	vn_nl_begin(nl, RTM_SETLINK, 0, &ifi, sizeof(ifi));
+	vn_nl_put_str(nl, IFLA_IFNAME, ifname);
+	vn_nl_put_u32(nl, IFLA_GROUP, group);
+	vn_nl_end(nl, "mark it for deletion", VN_NL_OK(ENODEV));
+}
+
 void vn_link_delete_group(struct vn_nl *nl, uint32_t group)
 {
 	const struct ifinfomsg ifi = {0};

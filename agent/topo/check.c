@@ -2,10 +2,22 @@
 /* Checks over a whole topology: addresses that contradict each other, isolation that would cut a node off. */
 #include "topo/internal.h"
 
-int vn_link_check_addresses(const struct vn_topo *t, size_t link, struct vn_err *err)
+int vn_link_fail(const struct vn_topo *t, const struct vn_link *l, struct vn_err *err, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!*t->file || !l->line)
+		return vn_err_usage(err, "link '%s': %s", l->name, text);
+	return vn_err_usage(err, "%s:%d:%d: link '%s': %s", t->file, l->line, l->column, l->name, text);
+}
+
+int vn_link_check_addresses(const struct vn_topo *t, const struct vn_link *l, struct vn_err *err)
 {
 	static const int families[] = {AF_INET, AF_INET6};
-	const struct vn_link *l = &t->links[link];
 	const struct vn_port *p = l->ports;
 	char a0[VN_ADDR_BUF], a1[VN_ADDR_BUF];
 	const char *n0 = t->nodes[p[0].node].name, *n1 = t->nodes[p[1].node].name;
@@ -14,9 +26,8 @@ int vn_link_check_addresses(const struct vn_topo *t, size_t link, struct vn_err 
 	if (p[0].ip_given != p[1].ip_given) {
 		int without = p[0].ip_given;
 
-		return vn_err_usage(err,
-				    "link '%s': port '%s:%s' has no `ip:` though the other end has: give it one too",
-				    l->name, without ? n1 : n0, p[without].ifname);
+		return vn_link_fail(t, l, err, "port '%s:%s' has no `ip:` though the other end has: give it one too",
+				    without ? n1 : n0, p[without].ifname);
 	}
 	for (i = 0; i < VN_ARRAY_SIZE(families); i++) {
 		const struct vn_addr *x = families[i] == AF_INET ? &p[0].ip4 : &p[0].ip6;
@@ -24,16 +35,14 @@ int vn_link_check_addresses(const struct vn_topo *t, size_t link, struct vn_err 
 		struct vn_addr nx = vn_addr_network(x), ny = vn_addr_network(y);
 
 		if (x->family != y->family)
-			return vn_err_usage(err,
-					    "link '%s': only '%s:%s' has an %s address: give the other end one too",
-					    l->name, x->family ? n0 : n1, p[x->family ? 0 : 1].ifname,
+			return vn_link_fail(t, l, err, "only '%s:%s' has an %s address: give the other end one too",
+					    x->family ? n0 : n1, p[x->family ? 0 : 1].ifname,
 					    families[i] == AF_INET ? "IPv4" : "IPv6");
 		if (!vn_addr_equal(&nx, &ny))
-			return vn_err_usage(err, "link '%s': %s and %s are not on one subnet", l->name,
-					    vn_addr_format(a0, x, false), vn_addr_format(a1, y, false));
+			return vn_link_fail(t, l, err, "%s and %s are not on one subnet", vn_addr_format(a0, x, false),
+					    vn_addr_format(a1, y, false));
 		if (x->family && vn_addr_equal(x, y))
-			return vn_err_usage(err, "link '%s': both ends have the address %s", l->name,
-					    vn_addr_format(a0, x, false));
+			return vn_link_fail(t, l, err, "both ends have the address %s", vn_addr_format(a0, x, false));
 	}
 	return 0;
 }
@@ -85,12 +94,10 @@ static int check_subnet(const struct vn_topo *t, const struct subnet *s, const s
 
 	for (i = 0; t->addressing == VN_ADDRESSING_AUTO && i < 2; i++) {
 		if (contains(&spaces[i], &s->net) || contains(&s->net, &spaces[i]))
-			return vn_err_usage(
-				err,
-				"link '%s': %s overlaps %s, which `addressing: auto` hands out: take others, "
-				"or set `addressing: none`",
-				s->link->name, vn_addr_format(a0, &s->net, false),
-				vn_addr_format(a1, &spaces[i], false));
+			return vn_link_fail(t, s->link, err,
+					    "%s overlaps %s, which `addressing: auto` hands out: take others, "
+					    "or set `addressing: none`",
+					    vn_addr_format(a0, &s->net, false), vn_addr_format(a1, &spaces[i], false));
 	}
 	return 0;
 }
@@ -120,10 +127,10 @@ static int check_subnets(const struct vn_topo *t, struct vn_err *err)
 			return r;
 		/* Prefixes nest or are apart, so the last one that began before decides. */
 		if (i && contains(&s[outer].net, &s[i].net))
-			return vn_err_usage(
-				err, "links '%s' and '%s': their subnets %s and %s overlap: give each its own",
-				s[outer].link->name, s[i].link->name, vn_addr_format(a0, &s[outer].net, false),
-				vn_addr_format(a1, &s[i].net, false));
+			return vn_link_fail(t, s[i].link, err,
+					    "its subnet %s overlaps %s of link '%s': give each its own",
+					    vn_addr_format(a1, &s[i].net, false),
+					    vn_addr_format(a0, &s[outer].net, false), s[outer].link->name);
 		outer = i;
 	}
 	return 0;
@@ -137,16 +144,15 @@ static int check_isolation(const struct vn_topo *t, const struct vn_port *p, con
 	if (p->isolation != VN_ISOLATION_IP || p->n_sources)
 		return 0;
 	if (node->forward)
-		return vn_err_usage(
-			err,
-			"link '%s', port '%s:%s': isolation 'ip' would drop what '%s' forwards for others: use "
-			"isolation 'mac', `forward: false` on the node, or list `sources:` of the port",
-			l->name, node->name, p->ifname, node->name);
+		return vn_link_fail(t, l, err,
+				    "port '%s:%s': isolation 'ip' would drop what '%s' forwards for others: use "
+				    "isolation 'mac', `forward: false` on the node, or list `sources:` of the port",
+				    node->name, p->ifname, node->name);
 	if (!p->ip4.family && !p->ip6.family)
-		return vn_err_usage(err,
-				    "link '%s', port '%s:%s': isolation 'ip' on a port without addresses would drop "
+		return vn_link_fail(t, l, err,
+				    "port '%s:%s': isolation 'ip' on a port without addresses would drop "
 				    "everything: give it `ip:` or `sources:`, or use isolation 'mac'",
-				    l->name, node->name, p->ifname);
+				    node->name, p->ifname);
 	return 0;
 }
 
@@ -156,7 +162,7 @@ int vn_topo_check_addresses(const struct vn_topo *t, struct vn_err *err)
 	int r, side;
 
 	for (i = 0; i < t->n_links; i++) {
-		r = vn_link_check_addresses(t, i, err);
+		r = vn_link_check_addresses(t, &t->links[i], err);
 		for (side = 0; side < VN_DIRS && r == 0; side++)
 			r = check_isolation(t, &t->links[i].ports[side], &t->links[i], err);
 		if (r < 0)

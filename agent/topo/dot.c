@@ -4,7 +4,8 @@
 
 #include "topo/internal.h"
 
-#define WIDTH_INCHES 14.0
+#define WIDTH_INCHES  14.0
+#define DOT_NODES_MAX 40 /* dot places labels best, sfdp many nodes */
 
 /* Where the nodes lie on paper. */
 struct chart {
@@ -72,21 +73,65 @@ static double pen_width(const struct vn_link *l)
 	return fmin(fmax(1 + 0.75 * (log10((double)rate) - 6), 1), 4);
 }
 
-static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
+/* True for "a_b" between a and b, which the drawing says anyway. */
+static bool is_plain_name(const struct vn_topo *t, const struct vn_link *l)
+{
+	char plain[2 * VN_NAME_MAX + 2];
+
+	snprintf(plain, sizeof(plain), "%s_%s", t->nodes[l->ports[0].node].name, t->nodes[l->ports[1].node].name);
+	return !strcmp(plain, l->name);
+}
+
+/* A row for each word, so that labels stay narrow: "10ms 1ms", "loss 0.1%", "rate 1gbit". */
+static void emit_rows(FILE *f, const char *prefix, const char *disc)
+{
+	static const char *const starts[] = {" distribution ", " loss ", " rate ", " limit "};
+	const char *end, *found;
+	size_t i;
+
+	if (*prefix)
+		fprintf(f, "<tr><td><i>%s</i></td></tr>", prefix);
+	for (; *disc; disc = *end ? end + 1 : end) {
+		end = disc + strlen(disc);
+		for (i = 0; i < VN_ARRAY_SIZE(starts); i++) {
+			found = strstr(disc, starts[i]);
+			if (found && found < end)
+				end = found;
+		}
+		fprintf(f, "<tr><td>%.*s</td></tr>", (int)(end - disc), disc);
+	}
+}
+
+/* A label on white, so that it can be read where it lies on its line. All words are free of &, < and >. */
+static void emit_label(FILE *f, const struct vn_topo *t, const struct vn_link *l)
 {
 	char bufs[VN_DIRS][256];
 	const char *ab = short_disc(&l->disc[0], bufs[0], sizeof(bufs[0]));
 	const char *ba = short_disc(&l->disc[1], bufs[1], sizeof(bufs[1]));
+	bool named = !is_plain_name(t, l), same = !strcmp(ab, ba);
 
-	fprintf(f, "  \"%s\" -- \"%s\" [penwidth=%.2f%s, tooltip=\"%s\", label=\"%s", t->nodes[l->ports[0].node].name,
-		t->nodes[l->ports[1].node].name, pen_width(l),
-		l->disc[0].loss_ppb || l->disc[1].loss_ppb ? ", style=dashed" : "", l->name, l->name);
-	if (!strcmp(ab, ba))
-		fprintf(f, "%s%s", *ab ? "\\n" : "", ab);
-	else
-		/* To and fro, as seen from the first endpoint: the arrows of the two directions. */
-		fprintf(f, "\\n→ %s\\n← %s", *ab ? ab : "-", *ba ? ba : "-");
-	fputs("\"];\n", f);
+	if (!named && same && !*ab)
+		return;
+	fputs(", label=<<table border=\"0\" cellspacing=\"0\" cellpadding=\"1\" bgcolor=\"white\">", f);
+	if (named)
+		fprintf(f, "<tr><td><font color=\"#1565c0\">%s</font></td></tr>", l->name);
+	if (same && *ab)
+		emit_rows(f, "", ab);
+	if (!same) {
+		emit_rows(f, *ab ? "there:" : "there: nothing", ab);
+		emit_rows(f, *ba ? "back:" : "back: nothing", ba);
+	}
+	fputs("</table>>", f);
+}
+
+static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
+{
+	bool lossy = l->disc[0].loss_ppb || l->disc[1].loss_ppb;
+
+	fprintf(f, "  \"%s\" -- \"%s\" [penwidth=%.2f%s, tooltip=\"%s\"", t->nodes[l->ports[0].node].name,
+		t->nodes[l->ports[1].node].name, pen_width(l), lossy ? ", style=dashed" : "", l->name);
+	emit_label(f, t, l);
+	fputs("];\n", f);
 }
 
 int vn_topo_emit_dot(const struct vn_topo *t, FILE *f)
@@ -95,18 +140,18 @@ int vn_topo_emit_dot(const struct vn_topo *t, FILE *f)
 	size_t i;
 
 	fprintf(f, "graph \"%s\" {\n", t->name);
-	/* -n is no attribute: with all positions pinned, neato draws them as they are. */
 	fprintf(f,
-		"  graph [layout=%s, overlap=%s, splines=true, outputorder=edgesfirst, pad=0.4, bgcolor=white,\n"
+		"  graph [layout=%s, overlap=%s, splines=true, outputorder=edgesfirst, pad=0.4, rankdir=LR, "
+		"bgcolor=white,\n"
 		"         label=\"%s\", labelloc=t, fontname=\"Helvetica\", fontsize=20, fontcolor=\"#243b53\"];\n"
 		"  node [shape=box, style=\"rounded,filled\", fillcolor=\"#e3f2fd\", color=\"#1565c0\", "
 		"fontname=\"Helvetica\",\n"
 		"        fontsize=13, fontcolor=\"#102a43\", margin=\"0.12,0.06\", height=0.3];\n"
 		"  edge [color=\"#7b8794\", fontname=\"Helvetica\", fontsize=9, fontcolor=\"#52606d\"];\n",
-		c.usable           ? "neato"
-		: t->n_nodes > 200 ? "sfdp"
-				   : "neato",
-		c.usable ? "true" : "false", t->name);
+		c.usable                      ? "neato"
+		: t->n_nodes <= DOT_NODES_MAX ? "dot"
+					      : "sfdp",
+		c.usable ? "true" : "prism", t->name);
 	for (i = 0; i < t->n_nodes; i++)
 		emit_node(f, &t->nodes[i], &c);
 	for (i = 0; i < t->n_links; i++)

@@ -472,6 +472,7 @@ static int make_link(struct gml *g, const struct gml_edge *e, struct vn_link *l)
 		l->disc[0].delay_ns = l->disc[1].delay_ns = delay_ns(km);
 	l->mtu = 1500;
 	l->line = (int)e->line;
+	l->column = (int)e->column;
 	name_link(t, l);
 	return 0;
 }
@@ -575,6 +576,7 @@ int vn_gml_import(const char *file, const char *text, size_t len, struct vn_topo
 
 	if (!t)
 		return vn_err_nomem(err);
+	snprintf(t->file, sizeof(t->file), "%s", file);
 	if (len > VN_TOPO_FILE_MAX)
 		return vn_err_usage(err, "%s: larger than %u MiB: split the topology", file, VN_TOPO_FILE_MAX >> 20);
 	if (len && memchr(text, '\0', len))

@@ -69,7 +69,7 @@ static uint32_t entity(const char *s, size_t *ret_len)
 	uint32_t code = 0;
 	char *stop;
 
-	if (!end || end - s < 3 || end - s > 10)
+	if (!end || end - s < 3 || end - s > 12)
 		return 0;
 	if (s[1] != '#')
 		code = named_entity(s + 1, (size_t)(end - s - 1));

@@ -64,8 +64,11 @@ bool vn_mac_valid(const uint8_t mac[6]);
 /* Prefixes of one family in `sources:`: what the port's own address and the loopback leave. */
 #define VN_PORT_SOURCES (VN_PORT_PREFIXES - 2)
 
+/* -EINVAL with "file:line:column: link 'ab': " before the text, as far as the link knows where it stands. */
+__attribute__((format(printf, 4, 5))) int vn_link_fail(const struct vn_topo *t, const struct vn_link *l,
+						       struct vn_err *err, const char *fmt, ...);
 /* Both ends give addresses of the same families, on one subnet, and not the same one. */
-int vn_link_check_addresses(const struct vn_topo *t, size_t link, struct vn_err *err);
+int vn_link_check_addresses(const struct vn_topo *t, const struct vn_link *l, struct vn_err *err);
 /* The checks of addresses, isolation and forwarding that need the whole topology; @t has ids and addresses. */
 int vn_topo_check_addresses(const struct vn_topo *t, struct vn_err *err);
 /* The routes of every node of a topology that has ids and addresses; replaces those it had. */
@@ -81,10 +84,11 @@ struct vn_ortc_prefix {
 struct vn_ortc *vn_ortc_new(unsigned int bits);
 void vn_ortc_free(struct vn_ortc *o);
 /*
- * Fewest prefixes under which a longest-prefix match of id i finds leaf[i]; values are 0 .. n_values-1. In order of
- * (first, longer last). Valid until the next call.
+ * Fewest prefixes under which a longest-prefix match of id i finds leaf[i], or a value whose bit is set in also[i] (the
+ * first 64 values can be there; NULL: none). Values are 0 .. n_values-1. In order of (first, longer last). Valid until
+ * the next call.
  */
-int vn_ortc_compress(struct vn_ortc *o, const uint32_t *leaf, uint32_t n_values,
+int vn_ortc_compress(struct vn_ortc *o, const uint32_t *leaf, const uint64_t *also, uint32_t n_values,
 		     const struct vn_ortc_prefix **ret_prefixes, size_t *ret_n);
 
 #define vn_err_nomem(e) vn_err((e), VN_EXIT_KERNEL, ENOMEM, "out of memory")

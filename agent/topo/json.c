@@ -25,6 +25,18 @@ static int pick_word(const char *const *words, size_t n, const char *text)
 	return -EINVAL;
 }
 
+/* jansson quotes keys as they are: what would break the line, or the terminal, is replaced. */
+static int refuse(struct vn_err *err, const char *what, const json_error_t *why)
+{
+	char text[JSON_ERROR_TEXT_LENGTH];
+	size_t i;
+
+	for (i = 0; why->text[i] && i < sizeof(text) - 1; i++)
+		text[i] = (unsigned char)why->text[i] < 0x20 || why->text[i] == 0x7f ? '?' : why->text[i];
+	text[i] = '\0';
+	return vn_err_usage(err, "%s: %s", what, text);
+}
+
 /* ---- disciplines ---- */
 
 json_t *vn_disc_to_json(const struct vn_disc *d)
@@ -61,7 +73,7 @@ int vn_disc_from_json(const json_t *o, struct vn_disc *ret_disc, struct vn_err *
 			   "delay_ns", &delay, "jitter_ns", &jitter, "distribution", &dist, "loss_ppb", &loss,
 			   "rate_bps", &rate, "limit_packets", &packets, "limit_bytes", &bytes, "limit_auto",
 			   &limit_auto, "seed", &seed, "seed_auto", &seed_auto, "key", &key) < 0)
-		return vn_err_usage(err, "discipline: %s", why.text);
+		return refuse(err, "discipline", &why);
 	kind = pick(dist_words, dist);
 	if (kind < 0)
 		return vn_err_usage(err, "discipline: unknown distribution");
@@ -234,7 +246,7 @@ static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, stru
 			   "node", &node, "ifname", &ifname, "number", &number, "mac", &mac, "mac_given", &mac_given,
 			   "isolation", &isolation, "ip4", &ip4, "ip6", &ip6, "ip_given", &ip_given, "vlans", &vlans,
 			   "sources", &sources) < 0)
-		return vn_err_usage(err, "port: %s", why.text);
+		return refuse(err, "port", &why);
 	kind = pick(isolation_words, isolation);
 	if (kind < 0 || !vn_ifname_valid(ifname) || vn_topo_find_node(t, node, &p->node) < 0)
 		return vn_err_usage(err, "port: unknown node, interface name or isolation");
@@ -269,7 +281,7 @@ static int read_link(struct vn_topo *t, const json_t *o, struct vn_link *l, stru
 	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:s, s:[o, o!], s:[o, o!]}", "name", &name,
 			   "mtu", &mtu, "engine_down", &engine_down, "ports", &ports[0], &ports[1], "disc", &disc[0],
 			   &disc[1]) < 0)
-		return vn_err_usage(err, "link: %s", why.text);
+		return refuse(err, "link", &why);
 	r = read_name(name, "link", l->name, err);
 	if (r < 0)
 		return r;
@@ -311,7 +323,7 @@ static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", &name,
 			   "id", &id, "forward", &forward, "forward_asked", &asked, "lo4", &lo4, "lo6", &lo6, "lat",
 			   &lat, "lon", &lon) < 0)
-		return vn_err_usage(err, "node: %s", why.text);
+		return refuse(err, "node", &why);
 	r = read_name(name, "node", n->name, err);
 	if (r < 0)
 		return r;
@@ -380,7 +392,7 @@ static int read_topo_head(const json_t *o, struct vn_topo *t, json_t **ret_nodes
 	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:b, s:s, s:s, s:o, s:o}", "name", &name, "seed",
 			   &seed, "seed_given", &seed_given, "addressing", &addressing, "routing", &routing, "nodes",
 			   ret_nodes, "links", ret_links) < 0)
-		return vn_err_usage(err, "topology: %s", why.text);
+		return refuse(err, "topology", &why);
 	r = read_name(name, "topology", t->name, err);
 	if (r < 0)
 		return r;

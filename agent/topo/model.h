@@ -57,8 +57,8 @@ struct vn_link {
 	struct vn_port ports[VN_DIRS];
 	struct vn_disc disc[VN_DIRS]; /* [0]: the direction that starts at ports[0] */
 	uint32_t mtu;
-	bool fail_open; /* while the engine is down: pass unheld instead of dropping */
-	int line;       /* in the file, for later errors; 0: unknown */
+	bool fail_open;   /* while the engine is down: pass unheld instead of dropping */
+	int line, column; /* in the file, for later errors; 0: unknown */
 };
 
 /* One route of a node: everything for @dst leaves by the port at @link/@side via @gw, or is unreachable. */
@@ -97,6 +97,7 @@ struct vn_topo {
 	uint64_t seed; /* at most VN_SEED_MAX */
 	bool seed_given;
 	bool resolved;
+	char file[128];                                /* where it was read from, for later errors; may be empty */
 	struct vn_name_index *node_index, *link_index; /* vn_topo_find_*() keep them */
 };
 

@@ -103,7 +103,7 @@ static void emit(struct vn_ortc *o, size_t node, unsigned int level, uint32_t in
 	emit(o, 2 * node + 1, level + 1, inherited);
 }
 
-int vn_ortc_compress(struct vn_ortc *o, const uint32_t *leaf, uint32_t n_values,
+int vn_ortc_compress(struct vn_ortc *o, const uint32_t *leaf, const uint64_t *also, uint32_t n_values,
 		     const struct vn_ortc_prefix **ret_prefixes, size_t *ret_n)
 {
 	size_t leaves = (size_t)1 << o->bits, i;
@@ -113,8 +113,11 @@ int vn_ortc_compress(struct vn_ortc *o, const uint32_t *leaf, uint32_t n_values,
 	if (r < 0)
 		return r;
 	memset(&o->sets[leaves * o->words], 0, leaves * o->words * sizeof(*o->sets));
-	for (i = 0; i < leaves; i++)
+	for (i = 0; i < leaves; i++) {
 		o->sets[(leaves + i) * o->words + leaf[i] / 64] |= 1ULL << (leaf[i] % 64);
+		if (also)
+			o->sets[(leaves + i) * o->words] |= also[i];
+	}
 	for (i = leaves - 1; i; i--)
 		merge(o, i);
 	o->n_prefixes = 0;

@@ -425,6 +425,7 @@ int vn_topo_parse(const char *file, const char *text, size_t len, struct vn_topo
 
 	if (!t)
 		return vn_err_nomem(err);
+	snprintf(t->file, sizeof(t->file), "%s", file);
 	if (len > VN_TOPO_FILE_MAX)
 		return vn_err_usage(err, "%s: larger than %u MiB: split the topology", file, VN_TOPO_FILE_MAX >> 20);
 	r = vn_yaml_parse(file, text, len, VN_TOPO_DEPTH_MAX, limits, &root, err);

@@ -258,6 +258,7 @@ int vn_parse_links(struct vn_parser *p, const struct vn_yaml *y)
 		l = &t->links[t->n_links++];
 		snprintf(l->name, sizeof(l->name), "%s", key->text);
 		l->line = (int)key->line;
+		l->column = (int)key->column;
 		r = parse_link(p, key, &y->items[2 * i + 1], l);
 		if (r == 0)
 			r = parse_endpoints(p, &y->items[2 * i + 1], i);
@@ -408,27 +409,6 @@ static int parse_sources(struct vn_parser *p, const struct vn_yaml *v, void *obj
 	return parse_one_or_list(p, v, obj, parse_one_source);
 }
 
-static int check_link_addresses(struct vn_parser *p, const struct vn_yaml *y)
-{
-	struct vn_topo *t = p->topo;
-	struct vn_err why = {0};
-	char ifname[IF_NAMESIZE];
-	struct port_entry *e;
-	size_t i, node;
-	int r;
-
-	/* Reported where the second of the two ports stands. */
-	for (i = 0; i < y->n; i += 2) {
-		r = parse_endpoint(p, &y->items[i], &node, ifname);
-		if (r < 0)
-			return r;
-		e = port_find(p, node, ifname);
-		if (e && vn_link_check_addresses(t, e->link, &why) < 0)
-			return vn_parse_fail(p, &y->items[i], "%s", why.text);
-	}
-	return 0;
-}
-
 int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y)
 {
 	static const struct vn_key keys[] = {
@@ -457,5 +437,5 @@ int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y)
 		if (r < 0)
 			return r;
 	}
-	return check_link_addresses(p, y);
+	return 0;
 }

@@ -203,11 +203,10 @@ static int give_pair(struct resolver *r, struct vn_link *l)
 			return 0;
 		}
 	}
-	return vn_err_usage(
-		r->err,
-		"link '%s': nodes '%s' and '%s' have used up their address blocks of %d links each: give `ip:` "
-		"to the ports of some, or set `addressing: none`",
-		l->name, r->t->nodes[l->ports[0].node].name, r->t->nodes[l->ports[1].node].name, PAIRS);
+	return vn_link_fail(r->t, l, r->err,
+			    "nodes '%s' and '%s' have used up their address blocks of %d links each: give `ip:` "
+			    "to the ports of some, or set `addressing: none`",
+			    r->t->nodes[l->ports[0].node].name, r->t->nodes[l->ports[1].node].name, PAIRS);
 }
 
 static int give_addresses(struct resolver *r)
@@ -290,8 +289,9 @@ static int take_given_mac(struct resolver *r, size_t link, int side)
 	}
 	e = mac_find(r, p->mac);
 	if (e)
-		return vn_err_usage(r->err, "links '%s' and '%s': two ports have the MAC %s", r->t->links[e->link].name,
-				    r->t->links[link].name, vn_mac_format(text, p->mac));
+		return vn_link_fail(r->t, &r->t->links[link], r->err,
+				    "port '%s:%s' has the MAC %s, as has one of link '%s'", r->t->nodes[p->node].name,
+				    p->ifname, vn_mac_format(text, p->mac), r->t->links[e->link].name);
 	mac_add(r, link, side);
 	return 0;
 }

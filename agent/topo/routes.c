@@ -28,7 +28,8 @@ struct graph {
 struct visit {
 	uint64_t dist;
 	uint32_t hops;
-	uint32_t first; /* first hop from the source */
+	uint32_t first; /* first hop from the source: of equals the lowest */
+	uint64_t also;  /* equally short first hops, a bit each, as far as they are below 64 */
 };
 
 struct heap_item {
@@ -42,6 +43,7 @@ struct exact {
 	struct vn_addr dst;
 	uint32_t ends[2];    /* nodes of the link: they have it connected */
 	uint32_t targets[2]; /* nodes to which it leads, the nearer one wins */
+	uint32_t unless;     /* not needed where this node can be reached; UINT32_MAX: needed everywhere */
 };
 
 struct router {
@@ -55,6 +57,7 @@ struct router {
 	unsigned int id_bits;
 	uint32_t *id_to_node; /* for each id below 2^id_bits, the node that stands for it */
 	uint32_t *leaf;
+	uint64_t *leaf_also;
 	struct vn_ortc *ortc;
 	struct exact *exacts;
 	size_t n_exacts;
@@ -151,7 +154,10 @@ static struct heap_item heap_pop(struct router *r)
 	return top;
 }
 
-/* Distances and first hops from @source; of equal distances the fewest hops, then the first hop of the lowest id. */
+/*
+ * Distances and first hops from @source; of equal distances the fewest hops. All first hops that are left are as good:
+ * each lies on a shortest path, so following any of them at every node comes closer with each step.
+ */
 static void visit_all(struct router *r, uint32_t source)
 {
 	const struct graph *g = &r->graph;
@@ -159,8 +165,8 @@ static void visit_all(struct router *r, uint32_t source)
 	size_t i;
 
 	for (i = 0; i < r->t->n_nodes; i++)
-		seen[i] = (struct visit){UINT64_MAX, UINT32_MAX, UNREACHABLE};
-	seen[source] = (struct visit){0, 0, UNREACHABLE};
+		seen[i] = (struct visit){UINT64_MAX, UINT32_MAX, UNREACHABLE, 0};
+	seen[source] = (struct visit){0, 0, UNREACHABLE, 0};
 	r->n_heap = 0;
 	heap_push(r, (struct heap_item){0, 0, source});
 	while (r->n_heap) {
@@ -175,14 +181,16 @@ static void visit_all(struct router *r, uint32_t source)
 		for (a = g->row[at.node]; a < g->row[at.node + 1]; a++) {
 			const struct arc *arc = &g->arcs[a];
 			uint32_t first = at.node == source ? 1 + a - g->row[source] : seen[at.node].first;
+			uint64_t also = at.node != source ? seen[at.node].also : first < 64 ? 1ULL << first : 0;
 			struct heap_item new = {at.dist + arc->weight, at.hops + 1, arc->to};
 			struct heap_item old = {seen[arc->to].dist, seen[arc->to].hops, arc->to};
 
 			if (item_less(&new, &old)) {
-				seen[arc->to] = (struct visit){new.dist, new.hops, first};
+				seen[arc->to] = (struct visit){new.dist, new.hops, first, also};
 				heap_push(r, new);
-			} else if (!item_less(&old, &new) && first < seen[arc->to].first) {
-				seen[arc->to].first = first;
+			} else if (!item_less(&old, &new)) {
+				seen[arc->to].first = VN_MIN(first, seen[arc->to].first);
+				seen[arc->to].also |= also;
 			}
 		}
 	}
@@ -242,9 +250,11 @@ static int add_block_routes(struct router *r, uint32_t source)
 	int ret;
 
 	/* The source's own first hop is UNREACHABLE: what its block does not use, and all ids it stands for. */
-	for (i = 0; i < (size_t)1 << r->id_bits; i++)
+	for (i = 0; i < (size_t)1 << r->id_bits; i++) {
 		r->leaf[i] = r->visits[r->id_to_node[i]].first;
-	ret = vn_ortc_compress(r->ortc, r->leaf, n_values, &prefixes, &n);
+		r->leaf_also[i] = r->visits[r->id_to_node[i]].also;
+	}
+	ret = vn_ortc_compress(r->ortc, r->leaf, r->leaf_also, n_values, &prefixes, &n);
 	if (ret < 0)
 		return vn_err_nomem(r->err);
 	for (f = 0; f < r->n_families; f++) {
@@ -269,6 +279,8 @@ static int add_exact_routes(struct router *r, uint32_t source)
 	for (i = 0; i < r->n_exacts; i++) {
 		e = &r->exacts[i];
 		if (e->ends[0] == source || e->ends[1] == source)
+			continue;
+		if (e->unless != UINT32_MAX && r->visits[e->unless].first != UNREACHABLE)
 			continue;
 		near = e->targets[r->visits[e->targets[1]].dist < r->visits[e->targets[0]].dist];
 		if (r->visits[near].first == UNREACHABLE)
@@ -309,13 +321,22 @@ static int keep_routes(struct router *r, uint32_t source)
 /* ---- exact destinations ---- */
 
 static void add_exact(struct router *r, const struct vn_link *l, const struct vn_addr *dst, size_t target0,
-		      size_t target1)
+		      size_t target1, uint32_t unless)
 {
 	r->exacts[r->n_exacts++] = (struct exact){
 		.dst = *dst,
 		.ends = {(uint32_t)l->ports[0].node, (uint32_t)l->ports[1].node},
 		.targets = {(uint32_t)target0, (uint32_t)target1},
+		.unless = unless,
 	};
+}
+
+static void add_exact_host(struct router *r, const struct vn_link *l, int side, int family, uint32_t unless)
+{
+	struct vn_addr dst = *port_addr(&l->ports[side], family);
+
+	dst.plen = family == AF_INET ? 32 : 128;
+	add_exact(r, l, &dst, l->ports[side].node, l->ports[side].node, unless);
 }
 
 /* Routes of their own: subnets of the file, and pairs in the block of a node that would not forward to the other end.
@@ -334,36 +355,42 @@ static bool needs_exact(const struct vn_topo *t, const struct vn_link *l)
 	return ends[owner]->n_links > 1 || (!ends[!owner]->forward && ends[!owner]->n_links > 1);
 }
 
+static void find_link_exacts(struct router *r, const struct vn_link *l, int family)
+{
+	const struct vn_topo *t = r->t;
+	size_t n[2] = {l->ports[0].node, l->ports[1].node};
+	bool forwards[2] = {t->nodes[n[0]].forward, t->nodes[n[1]].forward};
+	struct vn_addr dst = vn_addr_network(port_addr(&l->ports[0], family));
+	int side;
+
+	if (forwards[0] || forwards[1]) {
+		/* An end that forwards reaches the other one over the link itself. */
+		if (needs_exact(t, l))
+			add_exact(r, l, &dst, n[!forwards[0]], n[forwards[1]], UINT32_MAX);
+		/* One that does not may be reached by another of its links where the first end is not. */
+		side = forwards[0];
+		if (!forwards[side] && t->nodes[n[side]].n_links > 1)
+			add_exact_host(r, l, side, family, (uint32_t)n[!side]);
+		return;
+	}
+	for (side = 0; side < VN_DIRS && needs_exact(t, l); side++)
+		add_exact_host(r, l, side, family, UINT32_MAX);
+}
+
 static int find_exacts(struct router *r)
 {
 	const struct vn_topo *t = r->t;
 	size_t i, f;
-	int side;
 
 	if (!r->exacts)
 		r->exacts = calloc(t->n_links * 4 + 1, sizeof(*r->exacts));
 	if (!r->exacts)
 		return vn_err_nomem(r->err);
 	r->n_exacts = 0;
-	for (i = 0; i < t->n_links * r->n_families; i++) {
-		const struct vn_link *l = &t->links[i / r->n_families];
-		size_t n0 = l->ports[0].node, n1 = l->ports[1].node;
-		bool f0 = t->nodes[n0].forward, f1 = t->nodes[n1].forward;
-		struct vn_addr dst;
-
-		f = i % r->n_families;
-		if (!usable(l, r->families[f]) || !needs_exact(t, l))
-			continue;
-		if (f0 || f1) {
-			/* An end that forwards reaches the other one over the link itself. */
-			dst = vn_addr_network(port_addr(&l->ports[0], r->families[f]));
-			add_exact(r, l, &dst, f0 ? n0 : n1, f1 ? n1 : n0);
-			continue;
-		}
-		for (side = 0; side < VN_DIRS; side++) {
-			dst = *port_addr(&l->ports[side], r->families[f]);
-			dst.plen = r->families[f] == AF_INET ? 32 : 128;
-			add_exact(r, l, &dst, l->ports[side].node, l->ports[side].node);
+	for (i = 0; i < t->n_links; i++) {
+		for (f = 0; f < r->n_families; f++) {
+			if (usable(&t->links[i], r->families[f]))
+				find_link_exacts(r, &t->links[i], r->families[f]);
 		}
 	}
 	return 0;
@@ -384,8 +411,9 @@ static int map_ids(struct router *r)
 		r->id_bits++;
 	r->id_to_node = malloc(sizeof(*r->id_to_node) << r->id_bits);
 	r->leaf = malloc(sizeof(*r->leaf) << r->id_bits);
+	r->leaf_also = malloc(sizeof(*r->leaf_also) << r->id_bits);
 	r->ortc = vn_ortc_new(r->id_bits);
-	if (!r->id_to_node || !r->leaf || !r->ortc)
+	if (!r->id_to_node || !r->leaf || !r->leaf_also || !r->ortc)
 		return vn_err_nomem(r->err);
 	memset(r->id_to_node, 0xff, sizeof(*r->id_to_node) << r->id_bits);
 	for (i = 0; i < t->n_nodes; i++)
@@ -478,6 +506,7 @@ int vn_topo_routes(struct vn_topo *t, struct vn_err *err)
 	free(r.heap);
 	free(r.id_to_node);
 	free(r.leaf);
+	free(r.leaf_also);
 	vn_ortc_free(r.ortc);
 	free(r.exacts);
 	free(r.routes);

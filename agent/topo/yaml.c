@@ -58,6 +58,8 @@ static int refuse_syntax(struct reader *r)
 	case YAML_READER_ERROR:
 		return refuse_offset(r, p->problem_offset, problem);
 	default:
+		if (p->problem_mark.index < r->len && r->text[p->problem_mark.index] == '\t')
+			return refuse_at(r, p->problem_mark, "syntax error: a tab: indent with spaces");
 		if (p->context)
 			return refuse_at(r, p->problem_mark, "syntax error: %s %s that began at line %zu", problem,
 					 p->context, p->context_mark.line + 1);

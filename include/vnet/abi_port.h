@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * Everything the data path knows about a port, its counters and the reasons for which it drops.
- * A port's number is the index into these arrays, the minor number of its clsact filter's classid, and the slot
+ * A port's number is the index into these arrays, the minor number of its tc filter's classid, and the slot
  * (the 802.1ad tag) of the direction that starts at it. Number 0 is never given out.
  */
 #ifndef VNET_ABI_PORT_H

@@ -77,10 +77,11 @@ need() {
 
 # check NAME CMD...: one case, passed when CMD succeeds; what CMD printed is shown when it does not.
 check() {
-	local name=$1 out rc
+	local name=$1 rc
 
 	shift
-	out=$("$@" 2>&1)
+	# Not in a subshell: start_agent sets a variable.
+	"$@" >"$WORK/.check" 2>&1
 	rc=$?
 	if [ $rc -eq 0 ]; then
 		ktap_ok "$name"
@@ -88,7 +89,7 @@ check() {
 	fi
 	ktap_fail "$name"
 	diag "exit $rc of: $*"
-	[ -z "$out" ] || diag "$out" | head -n 40
+	diag "$(head -n 40 "$WORK/.check")"
 	return 1
 }
 
@@ -246,7 +247,7 @@ stop_agent() {
 
 kill_agent() {
 	[ -n "$AGENT_PID" ] || return 0
-	kill -KILL "$AGENT_PID"
+	kill -KILL "$AGENT_PID" 2>/dev/null
 	wait "$AGENT_PID" 2>/dev/null
 	AGENT_PID=
 }
@@ -256,6 +257,24 @@ gone_or_zombie() {
 
 	state=$(awk '/^State:/ { print $2 }' "/proc/$1/status" 2>/dev/null)
 	[ -z "$state" ] || [ "$state" = Z ]
+}
+
+# ping_lost FILE: how many echo requests of `ping` got no answer
+ping_lost() {
+	awk '/packet loss/ { print $1 - $4 }' "$1"
+}
+
+# All frames dropped so far because the engine did not run. On a busy machine it may be kept off the CPU for longer than
+# its heartbeat allows; such a drop is counted, and no fault of what the test did meanwhile.
+engine_down_drops() {
+	vnet -j -s link show | jq '[.links[].directions[].stats.drops["engine-down"]] | add // 0'
+}
+
+# unexcused LOST BEFORE: of LOST packets, those that engine-down drops since BEFORE do not explain
+unexcused() {
+	local left=$(($1 - ($(engine_down_drops) - $2)))
+
+	echo $((left > 0 ? left : 0))
 }
 
 engine_pid() {
@@ -273,6 +292,12 @@ inn() {
 
 	shift
 	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+# iperf_server NS: running and listening; ended with the test.
+iperf_server() {
+	bg nsenter --net="/run/netns/$1" -- iperf3 -s >/dev/null 2>&1
+	busywait 5000 inn "$1" sh -c "ss -Hltn 'sport = :5201' | grep -q ." >/dev/null
 }
 
 # nstat_get NS COUNTER: a counter of the namespace's own stack since its birth.

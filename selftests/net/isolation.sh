@@ -27,12 +27,10 @@ drops() {
 	vnet -j -s link show "$1" | jq ".links[0].directions[] | select(.dir == \"$2\") | .stats.drops[\"$3\"]"
 }
 
-mac_of() {
-	inn "iso.$1" ip -j link show "$2" | jq -r .[0].address
-}
-
-# arrives NODE DEV N CMD...: run CMD while capturing; how many of its marked frames came, up to N (0: wait it out)
+# arrives NODE DEV N CMD...: run CMD while capturing; GOT: how many of its marked frames came, up to N (0: wait it out).
+# Not in a subshell: each call needs a mark and a ready file of its own.
 MARK=100
+GOT=
 arrives() {
 	local node=$1 dev=$2 expect=$3 ready=$WORK/ready.$MARK
 
@@ -43,7 +41,7 @@ arrives() {
 	"$@" --mark "$MARK" "${SEND[@]}" >/dev/null
 	wait $pid
 	MARK=$((MARK + 1))
-	jq .frames "$WORK/cap"
+	GOT=$(jq .frames "$WORK/cap")
 }
 
 from() {
@@ -52,7 +50,7 @@ from() {
 
 # refused NAME LINK DIR REASON TO-NODE TO-DEV FROM-NODE FROM-DEV ARGS... -- KIND...: counted by reason, and nothing arrives
 refused() {
-	local name=$1 link=$2 dir=$3 reason=$4 to=$5 todev=$6 node=$7 dev=$8 args=() before got
+	local name=$1 link=$2 dir=$3 reason=$4 to=$5 todev=$6 node=$7 dev=$8 args=() before
 
 	shift 8
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
@@ -62,8 +60,8 @@ refused() {
 	shift
 	SEND=("$@")
 	before=$(drops "$link" "$dir" "$reason")
-	got=$(arrives "$to" "$todev" 0 from "$node" "$dev" --count 5 "${args[@]}")
-	is "$name: nothing arrives" "$got" 0
+	arrives "$to" "$todev" 0 from "$node" "$dev" --count 5 "${args[@]}"
+	is "$name: nothing arrives" "$GOT" 0
 	is "$name: counted as $reason" "$(($(drops "$link" "$dir" "$reason") - before))" 5
 }
 
@@ -77,7 +75,12 @@ passed() {
 	done
 	shift
 	SEND=("$@")
-	is "$name: all arrive" "$(arrives "$to" "$todev" 5 from "$node" "$dev" --count 5 "${args[@]}")" 5
+	# Again where the machine kept the engine off its CPU just then: a rule that is wrong is wrong three times.
+	for _ in 1 2 3; do
+		arrives "$to" "$todev" 5 from "$node" "$dev" --count 5 "${args[@]}"
+		[ "$GOT" = 5 ] && break
+	done
+	is "$name: all arrive" "$GOT" 5
 }
 
 start_agent || exit 1

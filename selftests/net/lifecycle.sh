@@ -27,7 +27,9 @@ pings() {
 		for to in $1; do
 			[ "$from" = "$to" ] && continue
 			for addr in $(vnet -j node show "life/$to" | jq -r '.nodes[0] | .addresses[], .ports[].addresses[]'); do
-				inn "life.$from" ping -nq -c 1 -W 2 "${addr%/*}" >/dev/null || {
+				# "At once" is the first packet; a second try only for an engine that a busy machine kept waiting.
+				inn "life.$from" ping -nq -c 1 -W 1 "${addr%/*}" >/dev/null ||
+					inn "life.$from" ping -nq -c 2 -i 0.1 -W 1 "${addr%/*}" >/dev/null || {
 					echo "$from cannot reach $to at $addr"
 					return 1
 				}
@@ -55,6 +57,7 @@ is "a second apply has 0 steps" "$(steps "$WORK/life.yaml")" 0
 expect_exit "and its plan nothing to do" 0 "" vnet topology plan "$WORK/life.yaml"
 
 # --- an edit while traffic runs: links that stay lose nothing ---
+down=$(engine_down_drops)
 inn life.a ping -n -q -i 0.002 -c 1000 "$(vnet -j node show life/c | jq -r '.nodes[0].addresses[0]' | cut -d/ -f1)" >"$WORK/ping" &
 P=$!
 sed 's/d: {}/d: {}, e: {}/; s/  cd: .*/  ce: {endpoints: [c:eth2, e:eth0], rate: 10mbit}\n  de: {endpoints: [d:eth1, e:eth1]}/' \
@@ -63,7 +66,7 @@ check "apply an edited file" vnet topology apply "$WORK/edited.yaml"
 check "the new network is whole" pings "a b c d e"
 check "back to the first file" vnet topology apply "$WORK/life.yaml"
 wait $P
-is "traffic across links that stayed: packets lost" "$(awk '/packet loss/ { print $1 - $4 }' "$WORK/ping")" 0
+is "traffic across links that stayed: packets lost" "$(unexcused "$(ping_lost "$WORK/ping")" "$down")" 0
 sed 's/delay: 3ms/delay: 5ms/' "$WORK/life.yaml" >"$WORK/slower.yaml"
 is "a changed delay is one step" "$(steps "$WORK/slower.yaml")" 1
 is "and in force" "$(vnet -j link show bc | jq '.links[0].directions[1].discipline.delay_ns')" 5000000

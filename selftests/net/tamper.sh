@@ -30,7 +30,9 @@ PEER=$(vnet -j link show target | jq -r '.links[0].endpoints[1].addresses[0]' | 
 PEER_HONEST=$(vnet -j link show honest | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
 MAC=$(inn t.evil ip -j link show eth0 | jq -r .[0].address)
 
-inn t.good ping -nq -i 0.005 -w 20 "$PEER_HONEST" >"$WORK/ping" &
+down=$(engine_down_drops)
+# By count: a deadline would cut off the answer to the last one. About as long as the rest takes.
+inn t.good ping -nq -i 0.005 -c 1500 "$PEER_HONEST" >"$WORK/ping" &
 P=$!
 
 # --- another MAC: nothing leaves until the old one is back ---
@@ -42,12 +44,12 @@ inn t.evil ip link set eth0 address "$MAC"
 check "with its own it does" busywait 3000 inn t.evil ping -nq -c 1 -W 0.3 "$PEER"
 
 # --- offloads off and on: the delay stays, checksums stay right ---
-bg inn t.peer iperf3 -s >/dev/null 2>&1
+iperf_server t.peer
 for state in off on; do
 	inn t.evil ethtool -K eth0 tx $state tso $state gso $state gro $state txvlan $state >/dev/null 2>&1
-	got=$(inn t.evil iperf3 -c "$PEER" -t 1 -J | jq '.end.sum_received.bytes // 0')
-	cmp_num "offloads $state: TCP, bytes in a second" "$got" ">=" 1000000
-	rtt=$(inn t.evil ping -nq -c 20 -i 0.01 "$PEER" | awk -F'[/= ]+' '/^rtt/ { print $6 }')
+	got=$(inn t.evil iperf3 -c "$PEER" -n 20M -J | jq '.end.sum_received.bytes // 0')
+	cmp_num "offloads $state: TCP whole" "$got" ">=" 10000000
+	rtt=$(inn t.evil ping -nq -c 20 -i 0.01 "$PEER" | sed -nE 's,^rtt .* = ([0-9.]+)/.*,\1,p')
 	cmp_num "offloads $state: the delay holds (ms, least)" "$rtt" ">=" 4
 done
 is "peer: no bad checksum" "$(nstat_get t.peer TcpInCsumErrors | cut -d. -f1)" 0
@@ -67,7 +69,7 @@ check "ordinary frames still do" inn t.evil ping -nq -c 2 -i 0.01 -W 1 "$PEER"
 inn t.evil tc qdisc add dev eth0 clsact
 inn t.evil tc filter add dev eth0 egress matchall action pass 2>/dev/null
 inn t.evil tc qdisc del dev eth0 clsact
-rtt=$(inn t.evil ping -nq -c 20 -i 0.01 "$PEER" | awk -F'[/= ]+' '/^rtt/ { print $6 }')
+rtt=$(inn t.evil ping -nq -c 20 -i 0.01 "$PEER" | sed -nE 's,^rtt .* = ([0-9.]+)/.*,\1,p')
 cmp_num "its own clsact: the delay holds (ms, least)" "$rtt" ">=" 4
 
 # --- a full blast into the link ---
@@ -83,6 +85,5 @@ inn t.evil ip link del wan0
 check "its loss is seen" busywait 3000 sh -c "'$AGENT' -j link show target | jq -e '.links[0].state == \"broken\"'"
 check "an apply mends it" vnet topology apply "$WORK/tamper.yaml"
 check "it works again" busywait 3000 inn t.evil ping -nq -c 1 -W 1 "$PEER"
-kill -INT $P
 wait $P
-is "the honest link lost (packets)" "$(awk '/packet loss/ { print $1 - $4 }' "$WORK/ping")" 0
+is "the honest link lost (packets)" "$(unexcused "$(ping_lost "$WORK/ping")" "$down")" 0

@@ -25,6 +25,7 @@ static const char help[] =
 	"  -n PROBES (10000)  -R PROBES a second (10000)  -s PAYLOAD bytes (64)  -p PORT (9001)\n"
 	"  -e NS: expected delay, reports the error (measured - expected) too\n"
 	"  -c kernel|user: clock of arrival (kernel)  -W MS: wait for stragglers (500 after the expected delay)\n"
+	"  -T CPU: pin the sender\n"
 	"Prints one JSON object; times in ns.\n";
 
 struct probe {
@@ -198,9 +199,9 @@ int main(int argc, char **argv)
 	double rate = 10000;
 	pthread_t thread;
 	socklen_t len;
-	int opt, home_fd, tx_fd, rx_fd, on = 1;
+	int opt, home_fd, tx_fd, rx_fd, on = 1, tx_cpu = -1;
 
-	while ((opt = getopt(argc, argv, "t:r:a:n:R:s:p:e:c:W:h")) != -1) {
+	while ((opt = getopt(argc, argv, "t:r:a:n:R:s:p:e:c:W:T:h")) != -1) {
 		switch (opt) {
 		case 't':
 			tx = optarg;
@@ -229,6 +230,9 @@ int main(int argc, char **argv)
 			break;
 		case 'c':
 			user_clock = !strcmp(optarg, "user");
+			break;
+		case 'T':
+			tx_cpu = (int)parse_u64(optarg, "-T");
 			break;
 		case 'W':
 			wait_ms = parse_u64(optarg, "-W");
@@ -263,6 +267,7 @@ int main(int argc, char **argv)
 	real_minus_mono_ns = clock_offset();
 	if (pthread_create(&thread, NULL, receive, &rx_fd))
 		die("pthread_create");
+	cpu_pin(tx_cpu);
 	fifo = sched_fifo(10);
 	refused = send_all(tx_fd, rate, payload);
 	deadline = now_ns() + expect_ns + wait_ms * 1000000;

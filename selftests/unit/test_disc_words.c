@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The words of a discipline: what they set, what they refuse, how they are printed and sent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "topo/internal.h"
+
+#define WORDS_MAX 24
+
+static int apply(struct vn_disc *d, const char *words, struct vn_err *err)
+{
+	cleanup_free char *copy = strdup(words);
+	char *argv[WORDS_MAX], *save = NULL, *arg;
+	int argc = 0;
+
+	for (arg = strtok_r(copy, " ", &save); arg && argc < WORDS_MAX; arg = strtok_r(NULL, " ", &save))
+		argv[argc++] = arg;
+	return vn_disc_parse_args(d, argc, argv, err);
+}
+
+static struct vn_disc must(struct vn_disc d, const char *words)
+{
+	struct vn_err err = {0};
+
+	if (apply(&d, words, &err) < 0)
+		fail_msg("'%s': %s", words, err.text);
+	return d;
+}
+
+static void test_set_one(void **state)
+{
+	struct vn_disc d = must(VN_DISC_NONE, "delay 10ms 1ms loss 0.1% rate 1gbit");
+
+	assert_int_equal(d.delay_ns, 10000000);
+	assert_int_equal(d.jitter_ns, 1000000);
+	assert_int_equal(d.loss_ppb, 1000000);
+	assert_int_equal(d.rate_bps, 1000000000);
+	/* One word changes, the others stay; `delay` with one value keeps the jitter. */
+	d = must(d, "delay 20ms");
+	assert_int_equal(d.delay_ns, 20000000);
+	assert_int_equal(d.jitter_ns, 1000000);
+	assert_int_equal(d.loss_ppb, 1000000);
+	d = must(d, "jitter 0 loss random 1% distribution normal");
+	assert_int_equal(d.jitter_ns, 0);
+	assert_int_equal(d.loss_ppb, 10000000);
+	assert_int_equal(d.dist, VN_DIST_NORMAL);
+	d = must(d, "delay 0 loss 0 rate 0 distribution uniform");
+	assert_false(vn_disc_is_held(&d));
+}
+
+static void test_limit(void **state)
+{
+	struct vn_disc d = must(VN_DISC_NONE, "rate 10mbit");
+
+	assert_true(d.flags & VN_DISC_LIMIT_AUTO);
+	vn_disc_complete(&d, "t", "l", 0, 1, 1500);
+	/* 10 Mbit/s for 50 ms are 62500 bytes: more than 32 frames of 1538. */
+	assert_int_equal(d.limit_bytes, 62500);
+	d = must(d, "delay 100ms");
+	vn_disc_complete(&d, "t", "l", 0, 1, 1500);
+	assert_int_equal(d.limit_bytes, 187500);
+	d = must(d, "rate 1mbit delay 0");
+	vn_disc_complete(&d, "t", "l", 0, 1, 1500);
+	assert_int_equal(d.limit_bytes, 32 * 1538);
+	/* Packets bind: the bytes leave room for them. */
+	d = must(d, "limit 100");
+	vn_disc_complete(&d, "t", "l", 0, 1, 1500);
+	assert_int_equal(d.limit_packets, 100);
+	assert_int_equal(d.limit_bytes, 100 * 1538);
+	d = must(d, "limit 64kb");
+	vn_disc_complete(&d, "t", "l", 0, 1, 1500);
+	assert_int_equal(d.limit_packets, 0);
+	assert_int_equal(d.limit_bytes, 65536);
+	assert_false(d.flags & VN_DISC_LIMIT_AUTO);
+	d = must(d, "limit auto rate 0");
+	vn_disc_complete(&d, "t", "l", 0, 1, 1500);
+	assert_int_equal(d.limit_bytes, 0);
+	/* The largest of everything does not overflow. */
+	d = must(VN_DISC_NONE, "rate 1tbit delay 3600s 3600s");
+	vn_disc_complete(&d, "t", "l", 0, 1, 9000);
+	assert_true(d.limit_bytes == 900006250000000ULL);
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		const char *words, *text;
+	} cases[] = {
+		{"dely 10ms", "unknown word 'dely', did you mean 'delay'?"},
+		{"bandwidth 1mbit",
+		 "unknown word 'bandwidth', known are: delay, jitter, distribution, loss, rate, limit, seed"},
+		{"delay", "'delay' needs a value: delay TIME [JITTER]"},
+		{"delay 10", "delay: '10' needs a unit: 10ms, 1.5s or 100us"},
+		{"delay 10ms 1", "delay: '1' needs a unit: 10ms, 1.5s or 100us"},
+		{"delay 10ms 1ms 25%",
+		 "unknown word '25%', known are: delay, jitter, distribution, loss, rate, limit, seed"},
+		{"delay 2h", "delay: '2h' is not a time: unknown unit 'h', write 10ms, 1.5s or 100us"},
+		{"delay 3601s", "delay: '3601s' is too long: at most 3600s"},
+		{"delay 1ms delay 2ms", "'delay' is given twice"},
+		{"delay rate 1mbit",
+		 "delay: 'rate' is not a time: write a number and a unit, such as 10ms, 1.5s or 100us"},
+		{"distribution pareto", "distribution: unknown distribution 'pareto', write uniform or normal"},
+		{"distribution norml", "distribution: unknown distribution 'norml', did you mean 'normal'?"},
+		{"loss 5", "loss: '5' needs a unit: 1% or 0.1%"},
+		{"loss 1% 25%", "loss: '25%' is one word too many: a correlation is not supported yet"},
+		{"loss gemodel 1%", "loss: 'gemodel' is not supported yet, write a percentage such as 0.1%"},
+		{"loss state 1%", "loss: 'state' is not supported yet, write a percentage such as 0.1%"},
+		{"reorder 25%", "'reorder' is not supported yet"},
+		{"delay 1ms duplicate 1%", "'duplicate' is not supported yet"},
+		{"rate 10", "rate: '10' needs a unit: 10mbit, 1.5gbit or 800kbps (bytes)"},
+		{"rate 1bit", "rate: '1bit' is out of range: write 1kbit to 1tbit, or 0 for no limit"},
+		{"rate 2tbit", "rate: '2tbit' is out of range: write 1kbit to 1tbit, or 0 for no limit"},
+		{"limit 0", "limit: '0' is out of range: write 1 to 4294967295 packets, or auto"},
+		{"limit 4294967296", "limit: '4294967296' is out of range: write 1 to 4294967295 packets, or auto"},
+		{"limit 100b", "limit: '100b' is out of range: write 1538b to 1024gb, packets, or auto"},
+		{"limit many", "limit: 'many' is not a size: write a number and a unit, such as 1500b, 64kb or 1.5mb"},
+		{"seed -1", "seed: '-1' is not a seed: write a number from 0 to 9223372036854775807, or auto"},
+		{"seed 9223372036854775808",
+		 "seed: '9223372036854775808' is not a seed: write a number from 0 to 9223372036854775807, or auto"},
+	};
+	size_t i;
+
+	for (i = 0; i < VN_ARRAY_SIZE(cases); i++) {
+		struct vn_disc d = VN_DISC_NONE, before = d;
+		struct vn_err err = {0};
+
+		if (apply(&d, cases[i].words, &err) != -EINVAL)
+			fail_msg("'%s' was taken", cases[i].words);
+		assert_string_equal(err.text, cases[i].text);
+		assert_memory_equal(&d, &before, sizeof(d));
+	}
+}
+
+static void test_check(void **state)
+{
+	struct vn_disc d = must(VN_DISC_NONE, "limit 64kb delay 1ms");
+	struct vn_err err = {0};
+
+	assert_int_equal(vn_disc_check(&d, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "limit"));
+	d = must(d, "rate 1mbit");
+	assert_int_equal(vn_disc_check(&d, NULL), 0);
+	d = must(VN_DISC_NONE, "limit 10");
+	assert_int_equal(vn_disc_check(&d, NULL), -EINVAL);
+	d = must(VN_DISC_NONE, "jitter 1ms");
+	assert_int_equal(vn_disc_check(&d, NULL), 0);
+	/* A rate taken away with an automatic limit leaves no contradiction. */
+	d = must(VN_DISC_NONE, "rate 1mbit delay 1ms");
+	vn_disc_complete(&d, "t", "l", 0, 1, 1500);
+	d = must(d, "rate 0");
+	assert_int_equal(vn_disc_check(&d, NULL), 0);
+}
+
+static void test_format(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"delay 10ms",
+		"delay 10ms 1ms distribution normal loss 0.1% rate 1gbit limit 64kb seed 5",
+		"jitter 1us",
+		"distribution normal",
+		"loss 0.0000001% limit 4294967295",
+		"rate 1.5mbit limit 1538b",
+		"delay 3600s 3600s seed 0",
+		"seed 9223372036854775807",
+	};
+	size_t i;
+
+	for (i = 0; i < VN_ARRAY_SIZE(texts); i++) {
+		struct vn_disc d = must(VN_DISC_NONE, texts[i]), back;
+		struct vn_err err = {0};
+		char buf[256];
+		json_t *o;
+
+		vn_disc_complete(&d, "topo", "link", 1, 42, 1500);
+		assert_int_equal(vn_disc_format(&d, buf, sizeof(buf)), 0);
+		assert_string_equal(buf, texts[i]);
+		if (*texts[i])
+			assert_int_equal(vn_disc_format(&d, buf, strlen(texts[i])), -ENOSPC);
+		o = vn_disc_to_json(&d);
+		assert_int_equal(vn_disc_from_json(o, &back, &err), 0);
+		assert_memory_equal(&back, &d, sizeof(d));
+		json_decref(o);
+	}
+}
+
+static void test_json_distrust(void **state)
+{
+	static const char *const bad[] = {
+		"[]",
+		"{\"delay_ns\":-1}",
+		"{\"delay_ns\":3600000000001}",
+		"{\"delay_ns\":\"1\"}",
+		"{\"dely_ns\":1}",
+		"{\"del\\nay\\u001b\":1}",
+		"{\"loss_ppb\":1000000001}",
+		"{\"rate_bps\":1}",
+		"{\"limit_packets\":4294967296}",
+		"{\"seed\":-1}",
+		"{\"distribution\":\"pareto\"}",
+		"{\"key\":\"0x12\"}",
+		"{\"limit_packets\":1}",
+		"{\"limit_bytes\":2000,\"limit_auto\":false}",
+	};
+	size_t i;
+
+	for (i = 0; i < VN_ARRAY_SIZE(bad); i++) {
+		json_t *o = json_loads(bad[i], 0, NULL);
+		struct vn_err err = {0};
+		struct vn_disc d;
+
+		assert_non_null(o);
+		if (vn_disc_from_json(o, &d, &err) != -EINVAL)
+			fail_msg("%s was taken", bad[i]);
+		assert_null(strpbrk(err.text, "\n\x1b"));
+		json_decref(o);
+	}
+}
+
+static void test_key(void **state)
+{
+	uint64_t k = vn_disc_key(1, "t", "l", 0);
+	struct vn_disc d = must(VN_DISC_NONE, "loss 1%"), e = must(d, "seed 7");
+
+	assert_true(k == vn_disc_key(1, "t", "l", 0));
+	assert_true(k != vn_disc_key(2, "t", "l", 0));
+	assert_true(k != vn_disc_key(1, "t", "l", 1));
+	assert_true(k != vn_disc_key(1, "t", "m", 0));
+	assert_true(k != vn_disc_key(1, "tl", "", 0));
+	vn_disc_complete(&d, "t", "l", 0, 7, 1500);
+	vn_disc_complete(&e, "t", "l", 0, 9, 1500);
+	assert_true(d.key == e.key);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set_one), cmocka_unit_test(test_limit),  cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_check),   cmocka_unit_test(test_format), cmocka_unit_test(test_json_distrust),
+		cmocka_unit_test(test_key),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
