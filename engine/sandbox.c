@@ -17,13 +17,6 @@
 #define RT_TIME_US 1000000u /* a real-time thread that runs so long without ever sleeping is out of control */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZER 1 /* its run-time makes calls of its own: no filter in such a build */
-
-/* The leak checker needs another process, which confinement forbids. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
 #else
 #define SANITIZER 0
 #endif
