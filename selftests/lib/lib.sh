@@ -294,6 +294,12 @@ inn() {
 	nsenter --net="/run/netns/$ns" -- "$@"
 }
 
+# iperf_server NS: running and listening; ended with the test.
+iperf_server() {
+	bg nsenter --net="/run/netns/$1" -- iperf3 -s >/dev/null 2>&1
+	busywait 5000 inn "$1" sh -c "ss -Hltn 'sport = :5201' | grep -q ." >/dev/null
+}
+
 # nstat_get NS COUNTER: a counter of the namespace's own stack since its birth.
 nstat_get() {
 	inn "$1" nstat -asz "$2" | awk -v n="$2" '$1 == n { print $2 }'

@@ -66,7 +66,7 @@ across "hs: MTU 1280, full" hs '.len == 1294' --len 1294 raw
 # --- the stack's own traffic, every offload of the nodes left at its default ---
 is "transmit checksum offload is on in the node" \
 	"$(inn fr.a ethtool -k h0 | awk '$1 == "tx-checksumming:" { print $2 }')" on
-inn fr.b iperf3 -s -D -I "$WORK/iperf.pid" >/dev/null
+iperf_server fr.b
 for link in plain held plain9k held9k held1280; do
 	i=0
 	[ $link = plain ] || [ $link = held ] && i=1
@@ -85,4 +85,3 @@ done
 "$PERF/vnprobe" -t /run/netns/fr.a -r /run/netns/fr.b -a "$(vnet -j link show held | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)" \
 	-n 20000 -R 18000 -s 1400 >"$WORK/probe"
 is "held: UDP at 200 Mbit/s, none lost" "$(jq .lost "$WORK/probe")" 0
-kill "$(tr -d '\0' <"$WORK/iperf.pid")"

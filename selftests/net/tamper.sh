@@ -44,7 +44,7 @@ inn t.evil ip link set eth0 address "$MAC"
 check "with its own it does" busywait 3000 inn t.evil ping -nq -c 1 -W 0.3 "$PEER"
 
 # --- offloads off and on: the delay stays, checksums stay right ---
-bg inn t.peer iperf3 -s >/dev/null
+iperf_server t.peer
 for state in off on; do
 	inn t.evil ethtool -K eth0 tx $state tso $state gso $state gro $state txvlan $state >/dev/null 2>&1
 	got=$(inn t.evil iperf3 -c "$PEER" -n 20M -J | jq '.end.sum_received.bytes // 0')
