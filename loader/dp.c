@@ -206,6 +206,10 @@ int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, st
 			      "maps under %s are of another version: delete the topologies with that version's agent, "
 			      "or remove %s",
 			      pin_dir, pin_dir);
+	if (r == -EPERM)
+		return vn_err(err, VN_EXIT_DENIED, EPERM,
+			      "BPF programs: not permitted to load them: the daemon needs CAP_BPF and CAP_NET_ADMIN, "
+			      "or plain root");
 	if (r < 0)
 		return vn_err(err, VN_EXIT_NOT_POSSIBLE, -r,
 			      "BPF programs: the kernel refused to load them: %s (see `vnet-agent doctor`)",

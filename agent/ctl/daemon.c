@@ -40,14 +40,18 @@ void vn_log(const char *fmt, ...)
 	fprintf(stderr, "vnet-agent: %s\n", text);
 }
 
-void vn_event(struct vn_daemon *d, json_t *event)
+static void stamp(json_t *event)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
+	json_object_set_new(event, "time_ns", json_integer(ts.tv_sec * (json_int_t)VN_NSEC_PER_SEC + ts.tv_nsec));
+}
+
+void vn_event(struct vn_daemon *d, json_t *event)
+{
 	if (event) {
-		json_object_set_new(event, "time_ns",
-				    json_integer(ts.tv_sec * (json_int_t)VN_NSEC_PER_SEC + ts.tv_nsec));
+		stamp(event);
 		vn_server_event(&d->server, event);
 	}
 	json_decref(event);
@@ -61,7 +65,10 @@ static int op_monitor(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 {
 	c->monitor = true;
 	*ret_reply = json_pack("{s:s}", "event", "start");
-	return *ret_reply ? 0 : -ENOMEM;
+	if (!*ret_reply)
+		return -ENOMEM;
+	stamp(*ret_reply);
+	return 0;
 }
 
 static const struct {

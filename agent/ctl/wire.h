@@ -1,36 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* clang-format off: the table is meant as it stands */
 /*
  * The control socket: JSON objects ended by NUL (Varlink's framing) on a unix stream socket.
  *
- *   request  {"method": "vnet.link.set", "parameters": {...}, "more": true}       "more": several replies are welcome
- *   reply    {"parameters": {...}, "continues": true}                              "continues": others follow
+ *   request  {"method": "vnet.link.set", "parameters": {...}, "more": true}    "more": several replies are welcome
+ *   reply    {"parameters": {...}, "continues": true}                         "continues": others follow
  *   error    {"error": "vnet.error", "parameters": {"exit": 1, "errno": 22, "text": "link ab: ..."}}
  *
  * `control.sock` (0660) takes every method, `observe.sock` (0666) those marked [o]. Durations are in ns, rates in
  * bit/s, probabilities in parts per billion, all integers, the unit in the key.
  *
- * vnet.info [o]               {} -> {version, pid, uptime_ns, max_ports, runtime_dir, topologies, busy,
- *                                    engines: [{trunk, pid, up, fifo, heartbeat_age_ns, restarts, held_packets,
- * held_bytes, slab_bytes, rx_packets, tx_packets, rx_dropped, overload: ["late", ...]}]} vnet.topology.plan {file,
- * text} -> {topology, steps: [{kind, object, text}], cost: {...}} vnet.topology.apply         {file, text} -> progress
- * {done, total} while "more"; at the end {topology, steps, time_ns} vnet.topology.delete        {name} -> progress; at
- * the end {topology, steps, time_ns} vnet.topology.show [o]      {name?} -> {topologies: [{name, nodes, links, ports,
- * addressing, routing, seed, broken_links}]}; with name also "topology": the resolved form (vn_topo_to_json) as it runs
- * vnet.node.show [o]          {name?} -> {nodes: [{topology, name, id, netns, forward, addresses: [..], routes, state,
- *                                         ports: [{ifname, link, mac, addresses: [..]}]}]}
- * vnet.link.show [o]          {name?, stats?} -> {links: [{topology, name, mtu, engine_down, state: "up"|"broken",
- *                                endpoints: [{node, ifname, mac, number, isolation, addresses: [..]}] (two),
- *                                directions: [{dir: "ab", from, to, held, discipline: {...}, text,
- *                                              stats: {in_packets, in_bytes, out_packets, out_bytes, held_packets,
- *                                                      drops: {"loss": n, ...}, lateness: {count, p50_ns, p90_ns,
- * p99_ns, p999_ns, max_ns}}}] (two)}]} vnet.link.set               {name, dir: "ab"|"ba"|"both", words: ["delay",
- * "10ms"], replace: bool}
- *                             -> {link: as in vnet.link.show without stats, changed: bool}
- * vnet.monitor [o]            {} -> one reply per event while the client stays: {time_ns (CLOCK_REALTIME), event, ...};
- *                             the first is {"event": "start"}
+ *   vnet.info [o]
+ *     {} -> {version, pid, uptime_ns, max_ports, runtime_dir, topologies, busy,
+ *            engines: [{trunk, pid, up, fifo, heartbeat_age_ns, restarts, held_packets, held_bytes, slab_bytes,
+ *                       rx_packets, tx_packets, rx_dropped, overload: ["late", ...]}]}
+ *   vnet.topology.plan
+ *     {file, text} -> {topology, steps: [{kind, object, text}], cost: {...}}
+ *   vnet.topology.apply
+ *     {file, text} -> progress {done, total} while "more"; at the end {topology, steps, time_ns}
+ *   vnet.topology.delete
+ *     {name} -> progress; at the end {topology, steps, time_ns}
+ *   vnet.topology.show [o]
+ *     {name?} -> {topologies: [{name, nodes, links, ports, addressing, routing, seed, broken_links}]};
+ *     with name also "topology": the resolved form (vn_topo_to_json) as it runs
+ *   vnet.node.show [o]
+ *     {name?} -> {nodes: [{topology, name, id, netns, forward, addresses: [..], routes, state,
+ *                          ports: [{ifname, link, mac, addresses: [..]}]}]}
+ *   vnet.link.show [o]
+ *     {name?, stats?} -> {links: [{topology, name, mtu, engine_down, state: "up"|"broken",
+ *       endpoints: [{node, ifname, mac, number, isolation, addresses: [..]}] (two),
+ *       directions: [{dir: "ab", from, to, held, discipline: {...}, text,
+ *         stats: {in_packets, in_bytes, out_packets, out_bytes, held_packets, held_bytes, drops: {"loss": n, ...},
+ *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}}}] (two)}]}
+ *   vnet.link.set
+ *     {name, dir: "ab"|"ba"|"both", words: ["delay", "10ms"], replace: bool}
+ *     -> {link: as in vnet.link.show without stats, changed: bool}
+ *   vnet.monitor [o]
+ *     {} -> one reply per event while the client stays: {event, time_ns (CLOCK_REALTIME), ...}; the first is "start"
  *
  * A name is NODE or LINK, or TOPOLOGY/NODE, TOPOLOGY/LINK where several topologies have one of that name.
  */
+/* clang-format on */
 #ifndef VNET_CTL_WIRE_H
 #define VNET_CTL_WIRE_H
 
