@@ -281,6 +281,23 @@ static uint64_t coalesce_ns(struct vn_loop *l)
 	return VN_MIN(VN_MAX(part, COALESCE_MIN_NS), COALESCE_MAX_NS);
 }
 
+/* What the next release will touch, fetched while there is time. */
+static void warm_up(const struct vn_loop *l)
+{
+	const struct vn_frame *f = vn_hold_first(&l->hold);
+	const uint8_t *to;
+
+	if (!f || !l->io.n_free)
+		return;
+	to = vn_xio_data(&l->io, (uint64_t)l->io.free[l->io.n_free - 1] * l->io.chunk_size);
+	for (uint32_t i = 0; i < 2; i++) {
+		__builtin_prefetch((const uint8_t *)f + 64 * i);
+		__builtin_prefetch(to + 64 * i, 1);
+	}
+	__builtin_prefetch(&l->dir[f->slot], 1);
+	__builtin_prefetch(&l->disc[f->slot]);
+}
+
 /* Nothing came and nothing is due: sleep when the next release is far enough away, else come back at once. */
 static int wait_for_work(struct vn_loop *l)
 {
@@ -291,8 +308,10 @@ static int wait_for_work(struct vn_loop *l)
 		doze_until(l, l->now_ns + STALL_NS);
 		return 0;
 	}
-	if (next_ns <= l->now_ns + l->margin_ns)
+	if (next_ns <= l->now_ns + l->margin_ns) {
+		warm_up(l);
 		return 0;
+	}
 	wake_ns = VN_MIN(wake_ns, next_ns - l->margin_ns);
 	if (l->now_ns - l->rx_ns >= ACTIVE_NS)
 		return sleep_until(l, wake_ns);

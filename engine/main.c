@@ -110,6 +110,19 @@ static uint64_t default_slab_bytes(void)
 	return VN_MAX(VN_MIN((uint64_t)pages / 4 * (uint64_t)page, SLAB_BYTES_DEFAULT), SLAB_BYTES_MIN);
 }
 
+/* Where the kernel promises no more memory than there is (vm.overcommit_memory 2), less has to do. */
+static int init_hold(struct vn_loop *l, const struct options *o)
+{
+	uint64_t bytes = o->slab_bytes ? o->slab_bytes : default_slab_bytes();
+	int r;
+
+	do {
+		r = vn_hold_init(&l->hold, o->max_ports, bytes);
+		bytes /= 2;
+	} while (r == -ENOMEM && bytes >= SLAB_BYTES_MIN);
+	return r;
+}
+
 /* An array map of @n elements; the kernel maps whole pages. */
 static int map_array(int fd, size_t element, size_t n, bool writable, void *ret_pp)
 {
@@ -187,7 +200,7 @@ int main(int argc, char **argv)
 	r = map_shared(&loop, &o);
 	if (r < 0)
 		return fail("mapping the maps", r);
-	r = vn_hold_init(&loop.hold, o.max_ports, o.slab_bytes ? o.slab_bytes : default_slab_bytes());
+	r = init_hold(&loop, &o);
 	if (r < 0)
 		return fail("memory for held frames", r);
 	loop.fifo = vn_sandbox_fifo(FIFO_PRIORITY);
