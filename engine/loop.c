@@ -21,9 +21,14 @@
 #define TRIM_KEEP_SPANS 64u /* 4 MiB for the next burst */
 #define TRIM_SPANS      16u
 
-/* How early to wake: what wake-ups took lately, within these. */
-#define MARGIN_MIN_NS (15 * VN_NSEC_PER_USEC)
-#define MARGIN_MAX_NS (100 * VN_NSEC_PER_USEC)
+/*
+ * How early to wake: so that one wake-up in 400 comes too late, learnt from how late they come. It is a few us where
+ * the CPU is busy, and tens where it has to come back from idleness, the more so on a virtual machine.
+ */
+#define MARGIN_MIN_NS  (15 * VN_NSEC_PER_USEC)
+#define MARGIN_MAX_NS  (80 * VN_NSEC_PER_USEC)
+#define MARGIN_UP_NS   (8 * VN_NSEC_PER_USEC)
+#define MARGIN_DOWN_NS (MARGIN_UP_NS / 400)
 
 /*
  * A SCHED_FIFO thread that never sleeps is stopped by the kernel for up to 50 ms in each second, for the sake of the
@@ -229,9 +234,12 @@ static void slept(struct vn_loop *l, uint64_t wake_ns, bool timed_out)
 	/* Oversleeping counts as what it is: time that the CPU was not ours. */
 	l->woke_ns = VN_MIN(l->now_ns, wake_ns);
 	l->wakeups++;
-	if (timed_out && l->now_ns > wake_ns)
-		l->margin_ns = VN_MAX(l->margin_ns - l->margin_ns / 128, (l->now_ns - wake_ns) * 5 / 4);
-	l->margin_ns = VN_MIN(VN_MAX(l->margin_ns, MARGIN_MIN_NS), MARGIN_MAX_NS);
+	if (!timed_out)
+		return;
+	if (l->now_ns > wake_ns + l->margin_ns)
+		l->margin_ns = VN_MIN(l->margin_ns + MARGIN_UP_NS, MARGIN_MAX_NS);
+	else
+		l->margin_ns = VN_MAX(l->margin_ns - MARGIN_DOWN_NS, MARGIN_MIN_NS);
 }
 
 /* Sleep until a frame comes, or until @wake_ns. -ENETDOWN when the trunk is gone. */

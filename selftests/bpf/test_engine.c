@@ -146,9 +146,10 @@ static void test_idle(void **state)
 {
 	uint64_t wakeups = rig_status(&rig)->wakeups, ticks = cpu_ticks(), begin = vn_now_ns();
 
-	assert_true(rig_wait(rig_status(&rig)->wakeups >= wakeups + 50));
-	assert_true(vn_now_ns() - begin >= 40 * 10 * VN_NSEC_PER_MSEC);
-	assert_true(cpu_ticks() - ticks <= 5);
+	assert_true(rig_wait(rig_status(&rig)->wakeups >= wakeups + 100));
+	/* a stray frame of a device coming up costs a few more */
+	assert_true(vn_now_ns() - begin >= 50 * 10 * VN_NSEC_PER_MSEC);
+	assert_true(cpu_ticks() - ticks <= 10);
 }
 
 /* Every frame arrives once, in order, unchanged, and none before its time. */
