@@ -4,6 +4,7 @@
 
 #include "exec/internal.h"
 #include "net/addr.h"
+#include "net/neigh.h"
 #include "net/netns.h"
 #include "net/route.h"
 #include "net/veth.h"
@@ -221,12 +222,24 @@ static void config_lo(struct config *c)
 	c->all6 = !c->a || c->x->mending || !addr_equal(a6, &c->b->lo6);
 }
 
+/* The other end of the link, while nothing but its MAC can come from there. */
+static void config_neighbour(const struct config *c, uint32_t ifindex, const struct vn_port *peer)
+{
+	if (peer->isolation == VN_ISOLATION_OFF)
+		return;
+	if (peer->ip4.family)
+		vn_neigh_set(c->nl, ifindex, &peer->ip4, peer->mac);
+	if (peer->ip6.family)
+		vn_neigh_set(c->nl, ifindex, &peer->ip6, peer->mac);
+}
+
 /* Addresses are added before any is removed: a device without one would lose its routes. */
 static void config_ports(struct config *c)
 {
 	for (size_t i = 0; i < c->b->n_links; i++) {
 		const size_t link = c->b->link_ids[i] / VN_DIRS;
 		const struct vn_port *is = node_port(c->x->new, c->b, i), *was = old_port(c, is, link);
+		const struct vn_port *peer = &c->x->new->links[link].ports[!(c->b->link_ids[i] % VN_DIRS)];
 		const uint32_t ifindex = VN_IFINDEX_NODE + is->number;
 
 		c->nl->tag = c->b->link_ids[i];
@@ -238,6 +251,7 @@ static void config_ports(struct config *c)
 			drop_addr(c, ifindex, &was->ip4, &is->ip4);
 			drop_addr(c, ifindex, &was->ip6, &is->ip6);
 		}
+		config_neighbour(c, ifindex, peer);
 	}
 }
 
