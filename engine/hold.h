@@ -47,10 +47,10 @@ struct vn_lane {
 	uint64_t bytes;
 	uint32_t seq;
 	uint32_t pad;
-	struct vn_disc disc;
 	uint64_t pad1[5];
+	struct vn_disc disc;
 };
-_Static_assert(sizeof(struct vn_lane) == 128, "two cache lines");
+_Static_assert(sizeof(struct vn_lane) == 320, "whole cache lines");
 
 struct vn_hold {
 	struct vn_slab slab;

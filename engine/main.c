@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <signal.h>
 
+#include <vnet/abi_arena.h>
 #include <vnet/engine_args.h>
 #include <vnet/util.h>
 
@@ -142,7 +143,9 @@ static int map_shared(struct vn_loop *l, const struct options *o)
 
 	l->index = o->index;
 	l->max_ports = o->max_ports;
-	r = map_array(VN_ENGINE_FD_DISC, sizeof(*l->disc), o->max_ports, false, &l->disc);
+	r = map_array(VN_ENGINE_FD_ARENA, VN_ARENA_BYTES, 1, false, &l->arena);
+	if (r == 0)
+		r = map_array(VN_ENGINE_FD_DISC, sizeof(*l->disc), o->max_ports, false, &l->disc);
 	if (r == 0)
 		r = map_array(VN_ENGINE_FD_DIR, sizeof(*l->dir), o->max_ports, true, &l->dir);
 	if (r == 0)

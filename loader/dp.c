@@ -144,8 +144,8 @@ static int take_maps(const struct vnet_bpf *skel, uint32_t max_ports, struct vn_
 	} fds[] = {
 		{skel->maps.vn_port, &m->fd_port},      {skel->maps.vn_port_ctr, &m->fd_ctr},
 		{skel->maps.vn_port_drop, &m->fd_drop}, {skel->maps.vn_disc, &m->fd_disc},
-		{skel->maps.vn_dir, &m->fd_dir},        {skel->maps.vn_engine, &m->fd_engine},
-		{skel->maps.vn_xsk, &m->fd_xsk},
+		{skel->maps.vn_police, &m->fd_police},  {skel->maps.vn_dir, &m->fd_dir},
+		{skel->maps.vn_engine, &m->fd_engine},  {skel->maps.vn_xsk, &m->fd_xsk},
 	};
 	int r;
 

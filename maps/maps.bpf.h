@@ -49,6 +49,15 @@ struct {
 	__type(value, struct vn_disc_slot);
 } vn_disc SEC(".maps");
 
+/* Token buckets by slot. Writer: vn_tc_port on all CPUs (compare-and-swap); reader: daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VN_PORTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, struct vn_police);
+} vn_police SEC(".maps");
+
 /* State and statistics by slot. Writer: the engine of the slot's trunk (by mmap); reader: daemon. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -33,6 +33,9 @@ int vn_maps_init(struct vn_maps *m)
 	r = map_array(m->fd_disc, sizeof(*m->disc), m->max_ports, PROT_READ | PROT_WRITE, &m->disc);
 	if (r < 0)
 		return r;
+	r = map_array(m->fd_police, sizeof(*m->police), m->max_ports, PROT_READ | PROT_WRITE, &m->police);
+	if (r < 0)
+		return r;
 	r = map_array(m->fd_dir, sizeof(*m->dir), m->max_ports, PROT_READ, &m->dir);
 	if (r < 0)
 		return r;
@@ -47,16 +50,18 @@ static void unmap_array(void *p, size_t elem, uint32_t n)
 
 void vn_maps_release(struct vn_maps *m)
 {
-	int *fds[] = {&m->fd_port, &m->fd_ctr, &m->fd_drop, &m->fd_disc, &m->fd_dir, &m->fd_engine, &m->fd_xsk};
+	int *fds[] = {&m->fd_port, &m->fd_ctr, &m->fd_drop, &m->fd_disc, &m->fd_police, &m->fd_dir, &m->fd_engine, &m->fd_xsk};
 
 	unmap_array(m->port, sizeof(*m->port), m->max_ports);
 	unmap_array(m->drop, sizeof(*m->drop), m->max_ports);
 	unmap_array(m->disc, sizeof(*m->disc), m->max_ports);
+	unmap_array(m->police, sizeof(*m->police), m->max_ports);
 	unmap_array(m->dir, sizeof(*m->dir), m->max_ports);
 	unmap_array(m->engine, sizeof(*m->engine), VN_ENGINES_MAX);
 	m->port = NULL;
 	m->drop = NULL;
 	m->disc = NULL;
+	m->police = NULL;
 	m->dir = NULL;
 	m->engine = NULL;
 	for (size_t i = 0; i < VN_ARRAY_SIZE(fds); i++) {
@@ -89,6 +94,7 @@ void vn_port_clear(struct vn_maps *m, uint32_t number)
 
 	vn_port_publish(m, number, &(struct vn_port_cfg){0});
 	memset(&m->drop[number], 0, sizeof(m->drop[number]));
+	memset(&m->police[number], 0, sizeof(m->police[number]));
 	zero = calloc(m->n_cpus, sizeof(*zero));
 	if (zero)
 		bpf_map_update_elem(m->fd_ctr, &number, zero, BPF_ANY);

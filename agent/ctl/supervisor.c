@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <vnet/abi_arena.h>
 #include <vnet/engine_args.h>
 #include <vnet/util.h>
 
@@ -48,6 +49,25 @@ static int lock_open(const struct vn_supervisor *s, struct vn_err *err)
 	snprintf(path, sizeof(path), "%s/engine%u.lock", s->runtime_dir, s->trunk);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return fd < 0 ? vn_err_kernel(err, errno, "%s: %s", path, strerror(errno)) : fd;
+}
+
+/* Made when it is missing; what is in it stays. */
+static int arena_open(const struct vn_supervisor *s, struct vn_err *err)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" VN_ARENA_FILE, s->runtime_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
+	if (ftruncate(fd, VN_ARENA_BYTES) < 0) {
+		int r = vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
+
+		close(fd);
+		return r;
+	}
+	return fd;
 }
 
 static void watch_event(void *arg, uint32_t events);
@@ -142,7 +162,8 @@ static void engine_fds_close(struct engine_fds *f)
 }
 
 /* High copies, so that placing them at their numbers in the child cannot step on one another. */
-static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct engine_fds *ret)
+static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, int arena,
+			   struct engine_fds *ret)
 {
 	const struct vn_maps *m = &s->fabric->dp->maps;
 	const int from[VN_ENGINE_N_FDS] = {
@@ -152,6 +173,7 @@ static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *x
 		[VN_ENGINE_FD_DIR - VN_ENGINE_FD_FIRST] = m->fd_dir,
 		[VN_ENGINE_FD_ENGINE - VN_ENGINE_FD_FIRST] = m->fd_engine,
 		[VN_ENGINE_FD_LOCK - VN_ENGINE_FD_FIRST] = lock,
+		[VN_ENGINE_FD_ARENA - VN_ENGINE_FD_FIRST] = arena,
 	};
 
 	for (size_t i = 0; i < VN_ENGINE_N_FDS; i++) {
@@ -164,7 +186,8 @@ static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *x
 
 static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct vn_err *err)
 {
-	__attribute__((cleanup(engine_fds_close))) struct engine_fds fds = {{-1, -1, -1, -1, -1, -1}};
+	__attribute__((cleanup(engine_fds_close))) struct engine_fds fds = {{-1, -1, -1, -1, -1, -1, -1}};
+	cleanup_close int arena = arena_open(s, err);
 	char index[16], ifindex[16], chunks[16], chunk_size[16], max_ports[16];
 	const char *argv[] = {"vnet-engine", "--index",     index,     "--ifindex",
 			      ifindex,       "--chunks",    chunks,    "--chunk-size",
@@ -173,12 +196,14 @@ static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, st
 	pid_t pid;
 	int r;
 
+	if (arena < 0)
+		return arena;
 	snprintf(index, sizeof(index), "%u", s->trunk);
 	snprintf(ifindex, sizeof(ifindex), "%u", s->fabric->tr1_ifindex);
 	snprintf(chunks, sizeof(chunks), "%u", xsk->chunks);
 	snprintf(chunk_size, sizeof(chunk_size), "%u", xsk->chunk_size);
 	snprintf(max_ports, sizeof(max_ports), "%u", s->fabric->dp->maps.max_ports);
-	r = engine_fds_fill(s, xsk, lock, &fds);
+	r = engine_fds_fill(s, xsk, lock, arena, &fds);
 	if (r < 0)
 		return vn_err_kernel(err, -r, "engine: duplicating descriptors: %s", strerror(-r));
 	pid = fork();

@@ -35,26 +35,58 @@ enum vn_edrop {
 		VN_EDROP_MAX,
 };
 
-/* State that a discipline carries from frame to frame of one direction; outlives the engine (replay). */
+/*
+ * State that a discipline carries from frame to frame of one direction; outlives the engine (replay).
+ * The draws' memory is what correlations repeat.
+ */
 struct vn_disc_state {
 	__u64 next_free_ns; /* virtual clock: when the rate server is free again */
 	__u64 index;        /* number of the next frame: counter of the random generator */
 	__u64 held_packets; /* accepted and not yet released */
 	__u64 held_bytes;
+	__u64 last_release_ns; /* of the latest so far: `order keep` */
+	__u64 slot_next_ns;    /* the current slot begins */
+	__u64 trace_next;      /* number of the next delivery opportunity since the trace's start */
+	__u32 trace_left;      /* bytes left of the one before it */
+	__u32 slot_packets_left;
+	__u32 slot_bytes_left;
+	__u32 reorder_count;
+	__u32 loss_state;
+	__u32 flags;   /* bit n: draw n of enum vn_draw has a predecessor in last[] */
+	__u64 last[6]; /* by enum vn_draw */
+	__u64 spare[4];
 };
+_Static_assert(sizeof(struct vn_disc_state) == 160, "vn_disc_state is shared");
 
 #define VN_HIST_BUCKETS 80 /* see include/vnet/hist.h */
 
+/* What verify compares: figures at the moment in which the discipline in force began. */
+struct vn_dir_mark {
+	__u64 since_ns; /* CLOCK_MONOTONIC; 0: no frame since */
+	__u64 in_packets;
+	__u64 in_bytes;
+	__u64 out_packets;
+	__u64 out_bytes;
+	__u64 lost; /* drops by loss, and marks in their place */
+	__u64 limited;
+	__u64 duplicated, corrupted, reordered;
+};
+
 /**
- * struct vn_dir - element of the map vn_dir, index: slot; writer: the engine thread that owns the slot's trunk
+ * struct vn_dir - element of the map vn_dir, index: slot; writer: the engine that owns the slot
  * @state:    the discipline's state
  * @gen:      of the link these figures belong to: the engine zeroes all of it when vn_disc_slot.gen differs
- * @trunk:    whose engine wrote this: after a crash it clears what it held, and only that
+ * @trunk:    whose engine owns this: after a crash it clears what it held, and only that
  * @in_packets, @in_bytes:   frames that arrived from the trunk (bytes without the slot's tag)
  * @out_packets, @out_bytes: frames released
+ * @marked, @duplicated, @corrupted, @reordered: frames to which that happened
  * @drops:    by enum vn_edrop
+ * @overload: bits of enum vn_overload_bit that befell this direction; sticky until the daemon clears them
+ * @overload_ns: when last
+ * @mark:     since when the figures speak of the discipline in force
  * @late_max_ns: worst release lateness
  * @late_hist:   release lateness, actual minus intended, ns
+ * @error_max_ns, @error_hist: one-way delay error of sampled frames, from the port's program to the release, ns
  */
 struct vn_dir {
 	struct vn_disc_state state;
@@ -64,13 +96,20 @@ struct vn_dir {
 	__u64 in_bytes;
 	__u64 out_packets;
 	__u64 out_bytes;
-	__u64 drops[8];
+	__u64 marked, duplicated, corrupted, reordered;
+	__u64 drops[12];
+	__u32 overload;
+	__u32 holder; /* enum vn_holder: who really holds */
+	__u64 overload_ns;
+	struct vn_dir_mark mark;
 	__u64 late_max_ns;
 	__u64 late_hist[VN_HIST_BUCKETS];
-	__u8 pad1[240];
+	__u64 error_max_ns;
+	__u32 error_hist[VN_HIST_BUCKETS];
+	__u64 spare[17];
 };
-_Static_assert(VN_EDROP_MAX <= 8, "vn_dir holds every reason");
-_Static_assert(sizeof(struct vn_dir) == 1024, "vn_dir is shared");
+_Static_assert(VN_EDROP_MAX <= 12, "vn_dir holds every reason");
+_Static_assert(sizeof(struct vn_dir) == 1536, "vn_dir is shared");
 
 /* Why a run is not to be trusted: bits of vn_engine.overload, sticky until the daemon clears them. */
 #define VN_OVERLOAD_LIST(X)                                                                                            \
@@ -118,6 +157,6 @@ struct vn_engine {
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 
-#define VN_ENGINE_ABI 1u
+#define VN_ENGINE_ABI 2u
 
 #endif

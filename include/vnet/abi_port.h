@@ -19,6 +19,8 @@ enum vn_port_flag {
 	VN_PORT_ACTIVE = 1u << 0,    /* the link exists: frames may pass */
 	VN_PORT_HELD = 1u << 1,      /* frames go through the trunk and the engine */
 	VN_PORT_FAIL_OPEN = 1u << 2, /* pass unheld, instead of dropping, while the engine is down */
+	VN_PORT_POLICED = 1u << 4,   /* a token bucket: police_* of the direction's discipline, state in vn_police */
+	VN_PORT_GATED = 1u << 5,     /* `state down` or a flap schedule of the discipline */
 	VN_PORT_VLAN_LIST = 1u << 3, /* tagged frames only with an id from vlans[] (an empty list: none) */
 };
 
@@ -38,7 +40,9 @@ enum vn_isolation {
 	X(ND_SPOOF, "nd-spoof", "neighbour discovery for another's address, or a router's word")                       \
 	X(MALFORMED, "malformed", "frame too short for its headers, or too many VLAN tags")                            \
 	X(ENGINE_DOWN, "engine-down", "held link while the engine is dead or hung")                                    \
-	X(NO_PEER, "no-peer", "released for a port that is gone")
+	X(NO_PEER, "no-peer", "released for a port that is gone")                                                      \
+	X(POLICE, "police", "over the rate that the discipline polices")                                               \
+	X(DOWN, "down", "the link is down, by its state or its flap schedule")
 
 enum vn_drop {
 #define X(id, word, text) VN_DROP_##id,

@@ -7,6 +7,7 @@
  *   --max-ports N   elements of vn_disc and vn_dir
  *   --sg            frames over several chunks are possible (Linux 6.6)
  *   --slab-bytes N  most memory for held frames (default: a quarter of the machine's, at most 1 GiB)
+ *   --bulk          the trunk is a tap with IFF_VNET_HDR, at VN_ENGINE_FD_XSK; no UMEM, --chunks, --chunk-size, --sg
  *   --allow-root    for tests: do not insist on an unprivileged uid
  */
 #ifndef VNET_ENGINE_ARGS_H
@@ -20,7 +21,8 @@ enum vn_engine_fd {
 	VN_ENGINE_FD_DIR = 6,    /* vn_dir (write), */
 	VN_ENGINE_FD_ENGINE = 7, /* vn_engine (write) */
 	VN_ENGINE_FD_LOCK = 8,   /* kept open for life: its flock says that an engine lives */
-	VN_ENGINE_N_FDS = 6,
+	VN_ENGINE_FD_ARENA = 9,  /* the arena (read): include/vnet/abi_arena.h */
+	VN_ENGINE_N_FDS = 7,
 };
 
 #endif

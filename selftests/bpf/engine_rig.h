@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 
 #include <loader/loader.h>
+#include <vnet/abi_arena.h>
 #include <vnet/engine_args.h>
 #include <vnet/util.h>
 
@@ -36,6 +37,7 @@ struct rig {
 	struct vn_err err;
 	char engine_path[512];
 	int lock_fd;
+	int arena_fd;
 	pid_t engine;
 	uint32_t links, tr0, tr1;
 	uint64_t slab_bytes; /* 0: the engine's choice */
@@ -91,7 +93,8 @@ static inline volatile struct vn_dir *rig_dir(const struct rig *g, uint32_t slot
 static inline void rig_exec_engine(const struct rig *g, const struct vn_xsk *x)
 {
 	const struct vn_maps *m = &g->dp.maps;
-	const int fds[VN_ENGINE_N_FDS] = {x->fd, x->umem_fd, m->fd_disc, m->fd_dir, m->fd_engine, g->lock_fd};
+	const int fds[VN_ENGINE_N_FDS] = {x->fd, x->umem_fd, m->fd_disc, m->fd_dir, m->fd_engine, g->lock_fd,
+					 g->arena_fd};
 	char ifindex[16], chunks[16], chunk_size[16], ports[16], slab[24];
 	char *argv[] = {(char *)"vnet-engine",
 			(char *)"--index",
@@ -137,6 +140,9 @@ static inline int rig_engine_start(struct rig *g)
 	if (r < 0)
 		return r;
 	g->lock_fd = open("/run/engine.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	g->arena_fd = open("/run/" VN_ARENA_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (g->arena_fd < 0 || ftruncate(g->arena_fd, VN_ARENA_BYTES) < 0)
+		return -errno;
 	if (g->lock_fd < 0 || flock(g->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return -errno;
 	r = vn_dp_set_xsk(&g->dp, 0, x.fd, &g->err);
@@ -147,6 +153,7 @@ static inline int rig_engine_start(struct rig *g)
 		rig_exec_engine(g, &x);
 	vn_xsk_release(&x);
 	vn_cleanup_close(&g->lock_fd);
+	vn_cleanup_close(&g->arena_fd);
 	return rig_wait(rig_status(g)->pid == (uint32_t)g->engine && rig_status(g)->heartbeat_ns) ? 0 : -ETIMEDOUT;
 }
 
