@@ -14,6 +14,7 @@
 
 #include <maps/maps.bpf.h>
 #include "port_check.h"
+#include "port_gate.h"
 
 static __always_inline int vn_drop(__u32 number, __u32 reason)
 {
@@ -70,6 +71,7 @@ int vn_tc_port(struct __sk_buff *skb)
 {
 	__u32 number = skb->tc_classid & 0xffff, flags;
 	const struct vn_port_cfg *port = bpf_map_lookup_elem(&vn_port, &number);
+	struct vn_l3 l3 = {0};
 	int reason;
 
 	if (!port)
@@ -77,7 +79,9 @@ int vn_tc_port(struct __sk_buff *skb)
 	flags = *(volatile const __u32 *)&port->flags;
 	if (!(flags & VN_PORT_ACTIVE))
 		return vn_drop(number, VN_DROP_INACTIVE);
-	reason = vn_port_check(skb, port);
+	reason = vn_port_check(skb, port, &l3);
+	if (reason == VN_PASS && flags & (VN_PORT_GATED | VN_PORT_POLICED))
+		reason = vn_port_gate(skb, &l3, number, flags);
 	if (reason != VN_PASS)
 		return vn_drop(number, reason);
 	if (flags & VN_PORT_HELD) {
