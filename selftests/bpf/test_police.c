@@ -117,7 +117,7 @@ static void compare(uint64_t rate_bps, uint32_t burst, uint32_t longest, double 
 	assert_true((double)passed <= burst + longest + (double)rate_bps * (double)(now - begin) / 8e9 * 1.0005);
 	if (load > 1.5 && burst > 5 * longest)
 		assert_true((double)passed >= 0.9 * ((double)rate_bps * (double)(now - begin) / 8e9));
-	assert_true(offered > passed || load < 1);
+	assert_true(offered > passed || load < 1 || burst > 1000000);
 	/* where a frame takes little more than the clock can tell apart, the totals above speak alone */
 	assert_true(unsure < n / 100 || rate_bps > 1000000000);
 }
