@@ -66,6 +66,17 @@ void vn_loop_adopt(struct vn_loop *l)
 
 /* --- the way out */
 
+/*
+ * What a sample was on the way longer than its discipline says: from the port's program to the trunk's, and past its
+ * time of release. The discipline counts from the trunk for every frame, samples too, or they would overtake.
+ */
+static void account_error(struct vn_dir *d, uint64_t error_ns)
+{
+	vn_stat_add(&d->error_hist[vn_hist_bucket(error_ns)], 1);
+	if (error_ns > d->error_max_ns)
+		vn_stat_set(&d->error_max_ns, error_ns);
+}
+
 static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused)
 {
 	struct vn_dir *d = &l->dir[n->slot];
@@ -84,7 +95,9 @@ static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent
 	if (late_ns > d->late_max_ns)
 		vn_stat_set(&d->late_max_ns, late_ns);
 	if (late_ns > LATE_NS)
-		vn_loop_overload(l, VN_OVERLOAD_LATE);
+		vn_loop_overload_dir(l, d, VN_OVERLOAD_LATE);
+	if (n->hop_ns)
+		account_error(d, late_ns + n->hop_ns);
 }
 
 /*
@@ -128,7 +141,11 @@ static uint32_t release_due(struct vn_loop *l, uint32_t max)
 		struct vn_frame *f = vn_hold_first(&l->hold);
 		struct vn_dir *d = &l->dir[f->slot];
 		uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
-		struct vn_tx_note note = {.release_ns = f->release_ns, .gen = f->gen, .slot = f->slot, .len = f->len};
+		struct vn_tx_note note = {.release_ns = f->release_ns,
+					  .gen = f->gen,
+					  .slot = f->slot,
+					  .len = f->len,
+					  .hop_ns = f->hop_ns};
 
 		if (gen == f->gen && !vn_xio_send(&l->io, f->data, &note))
 			break; /* stays held until there is room: late, not lost */

@@ -85,6 +85,7 @@ static bool hold_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, 
 	f->release_ns = fate->release_ns;
 	f->depart_ns = fate->depart_ns;
 	f->gen = note->gen;
+	f->hop_ns = note->hop_ns;
 	to = f->data;
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy(to, vn_xio_data(&l->io, d[i].addr), d[i].len);
@@ -124,8 +125,11 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 		return;
 	}
 	l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate[0].release_ns - m->arrival_ns);
-	note = (struct vn_tx_note){
-		.release_ns = fate[0].release_ns, .gen = gen, .slot = m->slot, .len = m->len + TAG_BYTES};
+	note = (struct vn_tx_note){.release_ns = fate[0].release_ns,
+				   .gen = gen,
+				   .slot = m->slot,
+				   .len = m->len + TAG_BYTES,
+				   .hop_ns = m->hop_ns};
 	/* Due already and nothing that is due before it is waiting: no need to copy it. */
 	if (fate[0].release_ns <= l->now_ns && fate[0].release_ns < vn_hold_next_ns(&l->hold) &&
 	    vn_xio_forward(&l->io, d, n, &note))
@@ -134,7 +138,7 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 		vn_disc_held(&dir->state, m->len);
 	} else {
 		vn_stat_add(&dir->drops[VN_EDROP_MEMORY], 1);
-		vn_loop_overload(l, VN_OVERLOAD_MEMORY);
+		vn_loop_overload_dir(l, dir, VN_OVERLOAD_MEMORY);
 	}
 	vn_xio_drop(&l->io, d, n);
 }

@@ -29,7 +29,7 @@ static inline __u64 vn_police_bytes(__u32 len, __u32 head, __u32 gso_size)
  * vn_police_conform() - may a frame pass, and what the bucket is afterwards
  * @tat_ns:     the word: when the bucket is (or was) full again
  * @now_ns:     CLOCK_MONOTONIC; may lag behind what another CPU has seen
- * @bytes:      the frame's (vn_police_bytes()); more than 2^31 count as that
+ * @bytes:      the frame's (vn_police_bytes()); more than 2^31 count as that, as in the burst
  * @rate_bps, @burst_bytes: of the bucket, in bytes on the wire; a rate of 0 is the caller's to handle
  * @ret_tat_ns: the new word; set only when the frame passes
  *
@@ -38,23 +38,24 @@ static inline __u64 vn_police_bytes(__u32 len, __u32 head, __u32 gso_size)
  * Returns 1 when it passes.
  *
  * The word is in whole ns, although 84 bytes take 0.7 ns at 1 Tbit/s: vn_disc_serve_ns() rounds up for just the
- * fraction of the frames that makes the sum right, here chosen by the clock. The largest values, 2^31 bytes at 1
- * kbit/s, are 199 days; nothing overflows.
+ * fraction of the frames that makes the sum right, here chosen by a hash of the clocks. The largest values, 2^31 bytes
+ * at 1 kbit/s, are 199 days; nothing overflows.
  */
 static inline int vn_police_conform(__u64 tat_ns, __u64 now_ns, __u64 bytes, __u64 rate_bps, __u32 burst_bytes,
 				    __u64 *ret_tat_ns)
 {
-	__u64 ahead_ns = tat_ns > now_ns ? tat_ns - now_ns : 0, burst_ns, cost_ns;
+	__u64 ahead_ns = tat_ns > now_ns ? tat_ns - now_ns : 0;
 
 	if (rate_bps > VN_DISC_RATE_MAX)
 		rate_bps = VN_DISC_RATE_MAX;
 	if (bytes > VN_DISC_LIMIT_MAX)
 		bytes = VN_DISC_LIMIT_MAX;
-	burst_ns = vn_disc_limit_ns(burst_bytes, rate_bps);
-	cost_ns = vn_disc_serve_ns((__u32)bytes, rate_bps, now_ns);
-	if (ahead_ns + (cost_ns < burst_ns ? cost_ns : burst_ns) > burst_ns)
+	if (burst_bytes > VN_DISC_LIMIT_MAX)
+		burst_bytes = VN_DISC_LIMIT_MAX;
+	/* Not by the rounded cost: it would let pass those whose cost was rounded down rather than the others. */
+	if (ahead_ns > vn_disc_limit_ns(burst_bytes > bytes ? burst_bytes - bytes : 0, rate_bps))
 		return 0;
-	*ret_tat_ns = now_ns + ahead_ns + cost_ns;
+	*ret_tat_ns = now_ns + ahead_ns + vn_disc_serve_ns((__u32)bytes, rate_bps, vn_mix64(tat_ns + now_ns));
 	return 1;
 }
 
