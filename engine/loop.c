@@ -245,9 +245,17 @@ static int keep_house(struct vn_loop *l)
 
 /* --- time */
 
+/* Off the CPU for long without having asked for it, since @since_ns. */
+static void notice_throttling(struct vn_loop *l, uint64_t since_ns)
+{
+	if (l->now_ns > since_ns + THROTTLED_NS)
+		vn_loop_overload(l, VN_OVERLOAD_THROTTLED);
+}
+
 static void slept(struct vn_loop *l, uint64_t wake_ns, bool timed_out)
 {
 	l->now_ns = vn_now_ns();
+	notice_throttling(l, wake_ns);
 	/* Oversleeping counts as what it is: time that the CPU was not ours. */
 	l->woke_ns = VN_MIN(l->now_ns, wake_ns);
 	l->wakeups++;
@@ -336,14 +344,6 @@ static int wait_for_work(struct vn_loop *l)
 	return 0;
 }
 
-/* Off the CPU for long without having asked for it. */
-static void notice_throttling(struct vn_loop *l)
-{
-	if (l->now_ns > VN_MAX(l->turn_ns, l->woke_ns) + THROTTLED_NS)
-		vn_loop_overload(l, VN_OVERLOAD_THROTTLED);
-	l->turn_ns = l->now_ns;
-}
-
 int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 {
 	int r = 0;
@@ -355,7 +355,8 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 		uint32_t work = 0, n;
 
 		l->now_ns = vn_now_ns();
-		notice_throttling(l);
+		notice_throttling(l, VN_MAX(l->turn_ns, l->woke_ns));
+		l->turn_ns = l->now_ns;
 		do {
 			n = release_due(l, VN_TX_BATCH);
 			flush(l);
