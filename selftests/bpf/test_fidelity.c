@@ -258,13 +258,12 @@ static void test_starved(void **state)
 		skip();
 	}
 	sched_setscheduler(0, SCHED_OTHER, &none);
-	sched_getaffinity(0, sizeof(all), &all);
+	sched_getaffinity(rig.engine, sizeof(all), &all);
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	assert_int_equal(sched_setaffinity(rig.engine, sizeof(one), &one), 0);
 	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
 	late_by(hog_cpu);
-	sched_setaffinity(0, sizeof(all), &all);
 	sched_setaffinity(rig.engine, sizeof(all), &all);
 }
 
