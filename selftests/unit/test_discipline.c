@@ -12,11 +12,11 @@
 
 #define FRAMES 1000000
 
-static struct vn_dist normal;
+static struct vn_dist_set dist;
+static struct vn_disc_env env;
 
 static struct vn_fate apply(const struct vn_disc *d, struct vn_disc_state *s, uint64_t arrival_ns, uint32_t len)
 {
-	const struct vn_disc_env env = {.dist[VN_DIST_NORMAL] = &normal};
 	const struct vn_disc_in in = {.arrival_ns = arrival_ns, .len = len, .segs = 1};
 	struct vn_fate f[2] = {0};
 
@@ -176,13 +176,13 @@ static void test_normal_table(void **state)
 
 	for (unsigned int i = 0; i < VN_DIST_SIZE; i++) {
 		if (i > 0)
-			assert_true(normal.table[i] >= normal.table[i - 1]);
-		assert_int_equal(normal.table[i], -normal.table[VN_DIST_SIZE - 1 - i]);
-		var += (double)normal.table[i] * normal.table[i] / VN_DIST_SIZE;
+			assert_true(dist.normal.table[i] >= dist.normal.table[i - 1]);
+		assert_int_equal(dist.normal.table[i], -dist.normal.table[VN_DIST_SIZE - 1 - i]);
+		var += (double)dist.normal.table[i] * dist.normal.table[i] / VN_DIST_SIZE;
 	}
 	assert_true(fabs(sqrt(var) / VN_DIST_SCALE - 1) < 1e-4);
-	assert_true(fabs(normal.table[(int)(0.8413447 * VN_DIST_SIZE)] - 8192.0) < 12);     /* 1 sigma */
-	assert_true(fabs(normal.table[(int)(0.9772499 * VN_DIST_SIZE)] - 2 * 8192.0) < 40); /* 2 sigma */
+	assert_true(fabs(dist.normal.table[(int)(0.8413447 * VN_DIST_SIZE)] - 8192.0) < 12);     /* 1 sigma */
+	assert_true(fabs(dist.normal.table[(int)(0.9772499 * VN_DIST_SIZE)] - 2 * 8192.0) < 40); /* 2 sigma */
 }
 
 /* Wider than the delay: released at once rather than before it arrived. */
@@ -380,7 +380,8 @@ static void test_replay_across_parameters(void **state)
 
 static int setup(void **state)
 {
-	vn_dist_init_normal(&normal);
+	vn_dist_init_set(&dist);
+	env = vn_disc_env_of(&dist, NULL);
 	return 0;
 }
 
