@@ -355,13 +355,10 @@ VN_DISC_INLINE int vn_disc_serve(const struct vn_disc *d, struct vn_disc_state *
 VN_DISC_INLINE __u64 vn_disc_slot(const struct vn_disc *d, struct vn_disc_state *s, const struct vn_disc_env *env,
 				  const struct vn_disc_in *in, __u64 due_ns, __u64 draw)
 {
-	__u64 begin_ns = s->slot_next_ns;
+	int past = s->slot_next_ns < due_ns;
 
-	if (begin_ns < due_ns)
-		begin_ns = due_ns;
-	else if (s->slot_packets_left && s->slot_bytes_left)
-		begin_ns = 0; /* room in the slot to come */
-	if (begin_ns) {
+	if (past || !s->slot_packets_left || !s->slot_bytes_left) {
+		__u64 begin_ns = past ? due_ns : s->slot_next_ns;
 		__u64 wait_ns = d->slot_min_ns;
 
 		if (d->slot_dist)
