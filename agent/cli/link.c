@@ -269,7 +269,7 @@ static int check_words(const char *link, int n, char *words[], struct vn_err *er
 		if (strcmp(words[i], "dir") == 0)
 			return vn_err_usage(err, "link %s: 'dir' stands right after the link's name: %s dir %s ...",
 					    link, link, i + 1 < n ? words[i + 1] : "ab");
-	if (vn_disc_parse_args(&scratch, n, words, &why) < 0)
+	if (vn_disc_parse_args(&scratch, n, words, NULL, &why) < 0)
 		return vn_err_usage(err, "link %.*s: %.600s", LINK_ARG_MAX, link, why.text);
 	return 0;
 }

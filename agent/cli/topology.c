@@ -23,7 +23,7 @@ static size_t held_directions(const struct vn_topo *t)
 
 	for (size_t l = 0; l < t->n_links; l++)
 		for (int dir = 0; dir < VN_DIRS; dir++)
-			n += vn_disc_is_held(&t->links[l].disc[dir]);
+			n += vn_disc_is_any(&t->links[l].disc[dir]);
 	return n;
 }
 
@@ -270,7 +270,7 @@ static int print_topo_links(const struct vn_topo *t)
 {
 	static const char *const heads[] = {"LINK", "FROM", "", "TO", "DISCIPLINE", NULL};
 	cleanup_table struct vn_table table;
-	char from[96], to[96], disc[VN_DIRS][512];
+	char from[96], to[96], disc[VN_DIRS][VN_DISC_TEXT_BUF];
 
 	vn_table_init(&table, heads);
 	for (size_t i = 0; i < t->n_links; i++) {

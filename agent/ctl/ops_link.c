@@ -5,6 +5,7 @@
 #include <vnet/hist.h>
 #include <vnet/util.h>
 
+#include "ctl/files.h"
 #include "ctl/json.h"
 #include "topo/disc_words.h"
 #include "topo/topo.h"
@@ -79,7 +80,7 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 			 bool with_stats)
 {
 	const struct vn_disc *disc = &l->disc[dir];
-	char text[512] = "";
+	char text[VN_DISC_TEXT_BUF] = "";
 	json_t *o;
 
 	vn_disc_format(disc, text, sizeof(text));
@@ -166,20 +167,35 @@ static int take_dirs(const json_t *params, struct vn_err *err)
 	return vn_err_usage(err, "'%s' is no direction: ab, ba or both", dir);
 }
 
+/* A `link set`: which directions, with which words and files, at which moment. */
+struct change {
+	struct vn_daemon *d;
+	struct words words;
+	struct vn_files files;
+	int dirs;
+	bool replace;
+	uint64_t now_ns;
+};
+
 /* The new discipline of direction @dir, checked and complete; nothing has changed yet. */
-static int make_disc(const struct vn_topo *t, const struct vn_link *l, int dir, const struct words *w, bool replace,
+static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_link *l, int dir,
 		     struct vn_disc *ret_disc, struct vn_err *err)
 {
 	/* What was not asked for is computed anew. */
-	struct vn_disc disc = replace ? VN_DISC_NONE : l->disc[dir];
+	struct vn_disc disc = c->replace ? VN_DISC_NONE : l->disc[dir];
+	vn_disc_given_t given = 0;
 	int r;
 
-	r = vn_disc_parse_args(&disc, w->argc, w->argv, err);
+	r = vn_disc_parse_args(&disc, c->words.argc, c->words.argv, &given, err);
 	if (r == 0)
 		r = vn_disc_check(&disc, err);
 	if (r < 0)
 		return r;
 	vn_disc_complete(&disc, t->name, l->name, dir, t->seed, l->mtu);
+	r = vn_files_fill(c->d, &c->files, &disc, l->mtu, err);
+	if (r < 0)
+		return r;
+	vn_files_start(t, l, c->dirs, &disc, given, c->now_ns);
 	*ret_disc = disc;
 	return 0;
 }
@@ -187,25 +203,28 @@ static int make_disc(const struct vn_topo *t, const struct vn_link *l, int dir, 
 int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
-	bool replace = json_is_true(json_object_get(params, "replace")), changed = false;
+	struct change change = {
+		.d = d, .replace = json_is_true(json_object_get(params, "replace")), .now_ns = vn_now_ns()};
 	struct vn_disc fresh[VN_DIRS];
-	struct words words = {0};
+	bool changed = false;
 	struct vn_running *run;
 	struct vn_link *l;
-	int r, dirs;
 	size_t index;
+	int r;
 
 	if (!name)
 		return vn_err_usage(err, "parameter 'name' is missing: which link");
 	r = vn_running_find_link(d, name, &run, &index, err);
 	if (r == 0)
-		r = take_words(params, &words, err);
+		r = take_words(params, &change.words, err);
+	if (r == 0)
+		r = vn_files_init(&change.files, params, err);
 	if (r < 0)
 		return r;
-	dirs = take_dirs(params, err);
-	if (dirs < 0)
-		return dirs;
-	if (!words.argc && !replace)
+	change.dirs = take_dirs(params, err);
+	if (change.dirs < 0)
+		return change.dirs;
+	if (!change.words.argc && !change.replace)
 		return vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", name);
 	if (run->changing)
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY,
@@ -214,10 +233,13 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 	l = &run->topo->links[index];
 	for (int dir = 0; dir < VN_DIRS; dir++) {
 		fresh[dir] = l->disc[dir];
-		r = dirs >> dir & 1 ? make_disc(run->topo, l, dir, &words, replace, &fresh[dir], err) : 0;
+		r = change.dirs >> dir & 1 ? make_disc(&change, run->topo, l, dir, &fresh[dir], err) : 0;
 		if (r < 0)
 			return r;
 	}
+	r = vn_arena_save_names(&d->arena, err);
+	if (r < 0)
+		return r;
 	/* Both directions are right: now change them. */
 	for (int dir = 0; dir < VN_DIRS; dir++) {
 		if (memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)
