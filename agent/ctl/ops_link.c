@@ -62,6 +62,19 @@ static json_t *lateness(const struct vn_dir *dir)
 			 "max_ns", (json_int_t)dir->late_max_ns);
 }
 
+/* Bucket by bucket, without the empty ones at the end: for differences between two moments (include/vnet/hist.h). */
+static json_t *late_hist(const struct vn_dir *dir)
+{
+	json_t *list = json_array();
+	int n = VN_HIST_BUCKETS;
+
+	while (n > 0 && !dir->late_hist[n - 1])
+		n--;
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, json_integer((json_int_t)dir->late_hist[i]));
+	return list;
+}
+
 static json_t *stats(struct vn_daemon *d, uint32_t number)
 {
 	struct vn_port_ctr ctr = {0};
@@ -69,11 +82,44 @@ static json_t *stats(struct vn_daemon *d, uint32_t number)
 
 	vn_port_ctr_read(&d->dp.maps, number, &ctr);
 	vn_dir_read(&d->dp.maps, number, &dir);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "in_packets", (json_int_t)ctr.in_packets,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "in_packets", (json_int_t)ctr.in_packets,
 			 "in_bytes", (json_int_t)ctr.in_bytes, "out_packets", (json_int_t)ctr.out_packets, "out_bytes",
 			 (json_int_t)ctr.out_bytes, "held_packets", (json_int_t)dir.state.held_packets, "held_bytes",
 			 (json_int_t)dir.state.held_bytes, "drops", drops(&d->dp.maps.drop[number], &dir), "lateness",
-			 lateness(&dir));
+			 lateness(&dir), "late_hist", late_hist(&dir));
+}
+
+/* Where the direction's trace stands, and what it puts in force. */
+static json_t *trace_json(struct vn_daemon *d, const struct vn_disc *disc)
+{
+	const struct vn_arena_block *b = vn_arena_block_at(&d->arena, disc->trace_block);
+	struct vn_trace_position p;
+	json_t *o;
+
+	if (!b)
+		return json_null();
+	vn_trace_at(disc, b, vn_now_ns(), &p);
+	o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "kind",
+		      b->kind == VN_ARENA_OPPS ? "opportunities" : "rows", "index", (json_int_t)p.index, "count",
+		      (json_int_t)b->n, "time_ns", (json_int_t)p.time_ns, "period_ns", (json_int_t)b->period_ns,
+		      "loops", (json_int_t)p.loops, "ended", p.ended);
+	if (o && b->kind == VN_ARENA_TABLE) {
+		const struct {
+			uint32_t column;
+			const char *key;
+			uint64_t value;
+		} columns[] = {{VN_TRACE_DELAY, "delay_ns", p.row.delay_ns},
+			       {VN_TRACE_JITTER, "jitter_ns", p.row.jitter_ns},
+			       {VN_TRACE_RATE, "rate_bps", p.row.rate_bps},
+			       {VN_TRACE_LOSS, "loss_ppb", p.row.loss_ppb},
+			       {VN_TRACE_LIMIT, "limit_bytes", p.row.limit_bytes},
+			       {VN_TRACE_LIMIT, "limit_packets", p.row.limit_packets}};
+
+		for (size_t i = 0; i < VN_ARRAY_SIZE(columns); i++)
+			if (b->columns & columns[i].column)
+				json_object_set_new(o, columns[i].key, json_integer((json_int_t)columns[i].value));
+	}
+	return o;
 }
 
 static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const struct vn_link *l, int dir,
@@ -87,6 +133,8 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 	o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s}", "dir", dir_words[dir], "from",
 		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held",
 		      vn_disc_is_held(disc), "discipline", vn_disc_to_json(disc), "text", text);
+	if (o && disc->trace_name)
+		json_object_set_new(o, "trace", trace_json(d, disc));
 	if (o && with_stats)
 		json_object_set_new(o, "stats", stats(d, l->ports[dir].number));
 	return o;
