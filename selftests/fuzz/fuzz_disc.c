@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(words);
 	for (arg = strtok_r(words, " \n", &save); arg && argc < ARGS_MAX; arg = strtok_r(NULL, " \n", &save))
 		argv[argc++] = arg;
-	if (vn_disc_parse_args(&d, argc, argv, &err) < 0) {
+	if (vn_disc_parse_args(&d, argc, argv, NULL, &err) < 0) {
 		check_refusal(&err);
 		CHECK(!memcmp(&d, &before, sizeof(d)));
 		return 0;
@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	save = NULL;
 	for (arg = strtok_r(text, " ", &save); arg && argc < ARGS_MAX; arg = strtok_r(NULL, " ", &save))
 		argv[argc++] = arg;
-	CHECK(vn_disc_parse_args(&again, argc, argv, &err) == 0);
+	CHECK(vn_disc_parse_args(&again, argc, argv, NULL, &err) == 0);
 	vn_disc_complete(&again, "topo", "link", 1, 42, 1500);
 	CHECK(!memcmp(&d, &again, sizeof(d)));
 

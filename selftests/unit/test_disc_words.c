@@ -18,7 +18,7 @@ static int apply(struct vn_disc *d, const char *words, struct vn_err *err)
 
 	for (arg = strtok_r(copy, " ", &save); arg && argc < WORDS_MAX; arg = strtok_r(NULL, " ", &save))
 		argv[argc++] = arg;
-	return vn_disc_parse_args(d, argc, argv, err);
+	return vn_disc_parse_args(d, argc, argv, NULL, err);
 }
 
 static struct vn_disc must(struct vn_disc d, const char *words)
