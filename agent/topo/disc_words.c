@@ -108,6 +108,7 @@ static int parse_name(const char *s, const char *what, uint32_t *ret_atom, struc
 {
 	char shown[VN_SHOW_BUF];
 	uint32_t atom;
+	json_t *utf8;
 
 	if (!*s || strlen(s) > VN_FILE_NAME_MAX)
 		return vn_err_usage(err, "'%s' is no name of a %s: 1 to %zu bytes", vn_show(shown, s), what,
@@ -117,6 +118,10 @@ static int parse_name(const char *s, const char *what, uint32_t *ret_atom, struc
 			return vn_err_usage(err, "the name of a %s has no blanks or control characters: rename '%s'",
 					    what, vn_show(shown, s));
 	}
+	utf8 = json_string(s);
+	if (!utf8)
+		return vn_err_usage(err, "the name of a %s is not UTF-8: rename '%s'", what, vn_show(shown, s));
+	json_decref(utf8);
 	atom = vn_atom(s);
 	if (!atom)
 		return vn_err_usage(err, "'%s' is one name too many: restart the daemon", vn_show(shown, s));

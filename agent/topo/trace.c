@@ -170,7 +170,7 @@ void vn_trace_at(const struct vn_disc *d, const struct vn_arena_block *b, uint64
 	struct vn_trace_position p = {.time_ns = since};
 	uint32_t n;
 
-	if (since >= b->period_ns && !(d->flags & VN_DISC_TRACE_LOOP)) {
+	if (since >= b->period_ns && (!(d->flags & VN_DISC_TRACE_LOOP) || !b->period_ns)) {
 		p.time_ns = b->period_ns;
 		p.ended = true;
 	} else if (b->period_ns) {
