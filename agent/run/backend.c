@@ -205,6 +205,46 @@ static int read_pid(const struct vn_container_spec *s, pid_t *ret_pid, struct vn
 	return 0;
 }
 
+int vn_process_start(pid_t pid, unsigned long long *ret_ticks)
+{
+	char path[32], line[1024];
+	const char *s;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -ESRCH;
+	s = fgets(line, sizeof(line), f);
+	fclose(f);
+	/* The name, field 2, may contain anything; field 3 follows its last parenthesis. */
+	s = s ? strrchr(line, ')') : NULL;
+	for (int field = 3; s && field <= 22; field++)
+		s = strchr(s + 1, ' ');
+	if (!s || sscanf(s, " %llu", ret_ticks) != 1)
+		return -ESRCH;
+	return 0;
+}
+
+static int note_start(const struct vn_container_spec *s, pid_t pid, struct vn_err *err)
+{
+	unsigned long long start = 0;
+	char path[512], output[OUTPUT_MAX];
+	FILE *f;
+
+	if (vn_process_start(pid, &start) < 0) {
+		file_path(path, s, "log");
+		read_tail(path, output);
+		keep_last_line(output);
+		return vn_err_kernel(err, ESRCH, "its program ended at once: %s", *output ? output : "without a word");
+	}
+	file_path(path, s, VN_CONTAINER_STARTED);
+	f = fopen(path, "we");
+	if (!f || fprintf(f, "%d %llu\n", (int)pid, start) < 0 || fclose(f) < 0)
+		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
 /* Files only: nothing of ours makes directories in it. */
 static void remove_dir(const char *path)
 {
@@ -338,7 +378,7 @@ static void runc(struct command *c, const struct vn_container_spec *s, const cha
 	/* Its own state beside ours, so that the two go together: DIR/../../runc. */
 	add(c, "runc");
 	add(c, "--root");
-	add(c, "%s/../../runc", s->dir);
+	add(c, "%s/../../runc", s->dir); /* VN_RUNNER_RUNC_DIR */
 	add(c, "%s", verb);
 }
 
@@ -384,11 +424,26 @@ static int runc_stop(const struct vn_container_spec *s, struct vn_err *err)
 /* --- podman and docker
  * -------------------------------------------------------------------------------------------------- */
 
+#define CONTAINER_PROCESSES 32768u
+
+/* As much as we have, and at most @max. */
+static void add_ulimit(struct command *c, const char *name, __rlimit_resource_t which, rlim_t max)
+{
+	struct rlimit r;
+
+	if (getrlimit(which, &r) < 0)
+		return;
+	max = VN_MIN(max, r.rlim_max);
+	if (max == RLIM_INFINITY)
+		add(c, "--ulimit=%s=-1:-1", name);
+	else
+		add(c, "--ulimit=%s=%llu:%llu", name, (unsigned long long)max, (unsigned long long)max);
+}
+
 static void add_limits(struct command *c, const struct vn_container_spec *s, bool docker)
 {
 	long long memory = json_integer_value(json_object_get(s->o, "memory_bytes"));
 	const json_t *numa = json_object_get(s->o, "numa");
-	struct rlimit lock;
 
 	if (*s->cpus)
 		add(c, "--cpuset-cpus=%s", s->cpus);
@@ -396,18 +451,12 @@ static void add_limits(struct command *c, const struct vn_container_spec *s, boo
 		add(c, "--cpuset-mems=%lld", (long long)json_integer_value(numa));
 	if (memory)
 		add(c, "--memory=%lld", memory);
-	if (getrlimit(RLIMIT_MEMLOCK, &lock) == 0 && lock.rlim_max != RLIM_INFINITY)
-		add(c, "--ulimit=memlock=%llu:%llu", (unsigned long long)lock.rlim_max,
-		    (unsigned long long)lock.rlim_max);
-	else
-		add(c, "--ulimit=memlock=-1:-1");
-	/* podman would raise these beyond what we may. */
-	if (!docker && getrlimit(RLIMIT_NOFILE, &lock) == 0)
-		add(c, "--ulimit=nofile=%llu:%llu", (unsigned long long)lock.rlim_cur,
-		    (unsigned long long)lock.rlim_max);
-	if (!docker && getrlimit(RLIMIT_NPROC, &lock) == 0 && lock.rlim_max != RLIM_INFINITY)
-		add(c, "--ulimit=nproc=%llu:%llu", (unsigned long long)lock.rlim_cur,
-		    (unsigned long long)lock.rlim_max);
+	add_ulimit(c, "memlock", RLIMIT_MEMLOCK, RLIM_INFINITY);
+	/* podman's own defaults may be more than we have. */
+	if (!docker) {
+		add_ulimit(c, "nofile", RLIMIT_NOFILE, RLIM_INFINITY);
+		add_ulimit(c, "nproc", RLIMIT_NPROC, CONTAINER_PROCESSES);
+	}
 }
 
 static void add_rights(struct command *c, const struct vn_container_spec *s)
@@ -431,7 +480,7 @@ static void add_rights(struct command *c, const struct vn_container_spec *s)
 }
 
 /* The CPU mask as volumes: the same mounts that runc gets. */
-static int add_cpu_mask(struct command *c, const struct vn_container_spec *s, struct vn_err *err)
+static int add_cpu_mask(struct command *c, const struct vn_container_spec *s, bool docker, struct vn_err *err)
 {
 	json_t *list = json_array(), *m;
 	size_t i;
@@ -441,7 +490,8 @@ static int add_cpu_mask(struct command *c, const struct vn_container_spec *s, st
 		const char *to = json_string_value(json_object_get(m, "destination"));
 
 		if (!strcmp(json_string_value(json_object_get(m, "type")), "tmpfs"))
-			add(c, "--mount=type=tmpfs,destination=%s,tmpfs-mode=0755,tmpfs-size=65536", to);
+			add(c, "--mount=type=tmpfs,destination=%s,tmpfs-mode=0755,tmpfs-size=65536%s", to,
+			    docker ? "" : ",notmpcopyup");
 		else
 			add(c, "--mount=type=bind,source=%s,destination=%s,readonly",
 			    json_string_value(json_object_get(m, "source")), to);
@@ -450,7 +500,7 @@ static int add_cpu_mask(struct command *c, const struct vn_container_spec *s, st
 	return r;
 }
 
-static int add_mounts(struct command *c, const struct vn_container_spec *s, struct vn_err *err)
+static int add_mounts(struct command *c, const struct vn_container_spec *s, bool docker, struct vn_err *err)
 {
 	json_t *w;
 	size_t i;
@@ -465,7 +515,7 @@ static int add_mounts(struct command *c, const struct vn_container_spec *s, stru
 
 		add(c, "--volume=%s%s", text, rw ? "" : ":ro");
 	}
-	return add_cpu_mask(c, s, err);
+	return add_cpu_mask(c, s, docker, err);
 }
 
 static int engine_start(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err)
@@ -502,7 +552,7 @@ static int engine_start(enum vn_runtime runtime, const struct vn_container_spec 
 	}
 	add_rights(&c, s);
 	add_limits(&c, s, docker);
-	r = add_mounts(&c, s, err);
+	r = add_mounts(&c, s, docker, err);
 	if (r < 0)
 		return r;
 	json_array_foreach (json_object_get(s->o, "env"), i, w)
@@ -593,6 +643,8 @@ int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s,
 		r = limit_hugepages(s, err);
 	if (r == 0)
 		r = read_pid(s, ret_pid, err);
+	if (r == 0)
+		r = note_start(s, *ret_pid, err);
 	if (r < 0) {
 		struct vn_err ignored = {0};
 

@@ -22,6 +22,11 @@ int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid
 
 /* Start it, detached; *@ret_pid is its first process in the host's numbers. A remnant of that name is removed first. */
 int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s, pid_t *ret_pid, struct vn_err *err);
+/* When process @pid began, in clock ticks since boot: tells it from another that got its number later. -ESRCH. */
+int vn_process_start(pid_t pid, unsigned long long *ret_ticks);
+/* A file in the container's directory: "PID START" of its first process. */
+#define VN_CONTAINER_STARTED "started"
+
 /* Gone afterwards, sandbox included; so too when there was none. */
 int vn_backend_stop(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err);
 

@@ -15,8 +15,6 @@
 #include "run/cpus.h"
 #include "topo/model.h"
 
-#define CONTAINERS "containers"
-
 /* --- the runner's side
  * ---------------------------------------------------------------------------------------------------
  */
@@ -68,10 +66,10 @@ static int perform(const struct server *s, const struct request *q, pid_t *ret_p
 
 	snprintf(id, sizeof(id), "vnet-%s.%s", q->topo, q->node);
 	snprintf(netns, sizeof(netns), "/run/netns/%s.%s", q->topo, q->node);
-	snprintf(dir, sizeof(dir), "%s/" CONTAINERS, s->runtime_dir);
+	snprintf(dir, sizeof(dir), "%s/" VN_RUNNER_DIR, s->runtime_dir);
 	if (mkdir(dir, 0711) < 0 && errno != EEXIST)
 		return vn_err_kernel(err, errno, "%s: %s", dir, strerror(errno));
-	snprintf(dir, sizeof(dir), "%s/" CONTAINERS "/%s.%s", s->runtime_dir, q->topo, q->node);
+	snprintf(dir, sizeof(dir), "%s/" VN_RUNNER_DIR "/%s.%s", s->runtime_dir, q->topo, q->node);
 	snprintf(ports, sizeof(ports), "%s/ports/%s/%s", s->runtime_dir, q->topo, q->node);
 	if (access(ports, F_OK) == 0)
 		spec.ports_dir = ports;
@@ -297,19 +295,18 @@ int vn_runner_receive(struct vn_runner *r, int timeout_ms, uint64_t *ret_id, pid
 
 int vn_container_pid(const char *runtime_dir, const char *topo, const char *node, pid_t *ret_pid)
 {
+	unsigned long long start = 0, now;
 	char path[512];
-	int pid = 0;
+	int pid = 0, n;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/" CONTAINERS "/%s.%s/pid", runtime_dir, topo, node);
+	snprintf(path, sizeof(path), "%s/" VN_RUNNER_DIR "/%s.%s/" VN_CONTAINER_STARTED, runtime_dir, topo, node);
 	f = fopen(path, "re");
 	if (!f)
 		return -ESRCH;
-	if (fscanf(f, "%d", &pid) != 1)
-		pid = 0;
+	n = fscanf(f, "%d %llu", &pid, &start);
 	fclose(f);
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
-	if (pid <= 0 || access(path, F_OK) < 0)
+	if (n != 2 || vn_process_start(pid, &now) < 0 || now != start)
 		return -ESRCH;
 	*ret_pid = pid;
 	return 0;

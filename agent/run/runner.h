@@ -13,6 +13,9 @@
 
 #include "run/backend.h"
 
+/* In the runtime directory: a directory for each container, and the state of runc. */
+#define VN_RUNNER_DIR         "containers"
+#define VN_RUNNER_RUNC_DIR    "runc"
 #define VN_RUNNER_MESSAGE_MAX 131072u /* a container's description with all that belongs to it */
 
 enum vn_runner_op { VN_RUNNER_CHECK, VN_RUNNER_SANDBOX, VN_RUNNER_START, VN_RUNNER_STOP };
