@@ -32,8 +32,8 @@ struct vn_step {
  */
 struct vn_observed {
 	bool *node_ok; /* per node of @old: its namespace exists */
-	bool *run_ok;  /* per node of @old: its container runs */
 	bool *link_ok; /* per link of @old: both veth pairs exist and belong to it */
+	bool *run_ok;  /* per node of @old: its container runs */
 };
 
 struct vn_plan {

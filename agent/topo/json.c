@@ -158,10 +158,11 @@ static json_t *link_to_json(const struct vn_topo *t, const struct vn_link *l)
 
 static json_t *node_to_json(const struct vn_node *n)
 {
-	return json_pack("{s:s, s:s, s:O?, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", n->name, "runtime",
-			 vn_runtime_words[n->runtime], "container", n->container, "id", (json_int_t)n->id, "forward",
-			 n->forward, "forward_asked", forward_words[n->forward_opt + 1], "lo4", addr_to_json(&n->lo4),
-			 "lo6", addr_to_json(&n->lo6), "lat", isnan(n->lat) ? json_null() : json_real(n->lat), "lon",
+	return json_pack("{s:s, s:s*, s:O*, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", n->name, "runtime",
+			 n->runtime ? vn_runtime_words[n->runtime] : NULL, "container", n->container, "id",
+			 (json_int_t)n->id, "forward", n->forward, "forward_asked", forward_words[n->forward_opt + 1],
+			 "lo4", addr_to_json(&n->lo4), "lo6", addr_to_json(&n->lo6), "lat",
+			 isnan(n->lat) ? json_null() : json_real(n->lat), "lon",
 			 isnan(n->lon) ? json_null() : json_real(n->lon));
 }
 
