@@ -24,7 +24,8 @@
  *     {name?} -> {topologies: [{name, nodes, links, ports, addressing, routing, seed, broken_links}]};
  *     with name also "topology": the resolved form (vn_topo_to_json) as it runs
  *   vnet.node.show [o]
- *     {name?} -> {nodes: [{topology, name, id, netns, forward, addresses: [..], routes, state,
+ *     {name?} -> {nodes: [{topology, name, runtime, container?, pid (0: none), id, netns, forward, addresses: [..],
+ *                          routes, state: "up"|"stopped"|"broken",
  *                          ports: [{ifname, link, mac, addresses: [..]}]}]}
  *   vnet.port.show [o]
  *     {name?: "NODE:INTERFACE"} -> {ports: [{topology, name, node, ifname, link, kind: "kernel"|"afxdp", ... for afxdp:

@@ -308,10 +308,11 @@ hugepages() {
 	add_hugepages "$1" && defer add_hugepages "-$1"
 }
 add_hugepages() {
+	# shellcheck disable=SC2094 # the file has but one number, and is locked meanwhile
 	{
 		flock 9
-		echo $(($(cat $HUGEPAGES) + $1)) >$HUGEPAGES
-	} 9<$HUGEPAGES
+		echo $(($(cat "$HUGEPAGES") + $1)) >"$HUGEPAGES"
+	} 9<"$HUGEPAGES"
 }
 
 # nstat_get NS COUNTER: a counter of the namespace's own stack since its birth.
