@@ -46,8 +46,9 @@
  *   vnet.monitor [o]
  *     {} -> one reply per event while the client stays: {event, time_ns (CLOCK_REALTIME), ...}; the first is "start"
  *
- * files: the content of every .dist and trace file that the topology or the words name, by the name as it is written there:
- * at most 256, each of VN_FILE_MAX (agent/topo/disc_words.h), together of VN_WIRE_FILES_MAX. The daemon opens none itself.
+ * files: the content of every .dist and trace file that the topology or the words name, by the name as it is written
+ * there: at most 256, each of VN_FILE_MAX (agent/topo/disc_words.h), together of VN_WIRE_FILES_MAX. The daemon opens
+ * none itself.
  *
  * A name is NODE or LINK, or TOPOLOGY/NODE, TOPOLOGY/LINK where several topologies have one of that name.
  */

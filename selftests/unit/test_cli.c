@@ -121,7 +121,7 @@ static void test_words_of_later_versions(void **state)
 		n++;
 	}
 	assert_true(n >= 3);
-	assert_refused("port", "not there yet");
+	assert_refused("vf", "not there yet");
 }
 
 static void test_global_options(void **state)
