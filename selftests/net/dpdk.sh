@@ -13,7 +13,7 @@ hugepages 40 2>/dev/null || {
 	echo "1..0 # SKIP no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
 	exit $KSFT_SKIP
 }
-plan 23
+plan 22
 
 FRAME=$TOOLS/frame
 
