@@ -308,14 +308,13 @@ hugepages() {
 	add_hugepages "$1" && defer add_hugepages "-$1"
 }
 add_hugepages() {
-	local now
+	local now r=1
 
 	exec 9<$HUGEPAGES && flock 9 || return 1
 	now=$(cat $HUGEPAGES)
-	echo $((now + $1)) >$HUGEPAGES
-	now=$?
+	echo $((now + $1)) >$HUGEPAGES && r=0
 	exec 9<&-
-	return $now
+	return $r
 }
 
 # nstat_get NS COUNTER: a counter of the namespace's own stack since its birth.
