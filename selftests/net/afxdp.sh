@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ethtool iperf3
-plan 59
+plan 60
 
 FRAME=$TOOLS/frame
 XSK=$TOOLS/xsk
@@ -176,6 +176,11 @@ is "a word too many" "$(say /connect,x,y)" "/host_nak"
 is "a message too long" "$(say /connect,x "$(printf '%065d' 0)")" "/host_ok /nak"
 is "busy polling without a socket" "$(say /connect,x /config_busy_poll,20,64)" "/host_ok /config_busy_poll_nak"
 is "busy polling on what is none" "$(say /connect,x +1:/config_busy_poll,20,64)" "/host_ok /config_busy_poll_nak"
+app busy --sock "$SOCK" --busy --count 10 --wait 5000
+send --count 10 raw
+wait $APP
+cmp_num "busy polling on its socket, and frames" "$(jq .received "$WORK/busy")" ">=" 10
+busywait 3000 same null port application >/dev/null
 fds=$(agent_fds)
 is "descriptors nobody asked for end it" "$(say /connect,x +16:/version)" "/host_ok closed"
 is "before the first word, too" "$(say +8:/connect,x)" "closed"

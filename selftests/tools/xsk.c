@@ -2,11 +2,11 @@
 /*
  * A small AF_XDP application for the tests, well- and ill-behaved, in the namespace it is run in.
  *
- *   xsk run DEV (--sock PATH | --map PIN) [--count N] [--ids N] [--wait MS] [--ready FILE] [--echo] [--keep]
- * [--garbage] takes its port's XSKMAP by the hand-over protocol or by its pin, binds a socket to queue 0 and receives
- * until N frames, or N different numbers of marked frames, have come or MS passed. --echo: sends each back, MACs
- * swapped. --keep: never gives a buffer back.
- *       --garbage: fills the transmit and the fill ring with descriptors that point nowhere. Prints
+ *   xsk run DEV (--sock PATH | --map PIN) [--count N] [--ids N] [--wait MS] [--ready FILE] [OPTION...]
+ *       takes its port's XSKMAP by the hand-over protocol or by its pin, binds a socket to queue 0 and receives until N
+ *       frames, or N different numbers of marked frames, have come or MS passed.
+ *       --echo: sends each back, MACs swapped. --keep: never gives a buffer back. --garbage: fills the transmit and the
+ *       fill ring with descriptors that point nowhere. --busy: asks for busy polling, and fails without. Prints
  *       {"received", "echoed", "bytes", "longest", "tagged", "bad_checksum", "ids": distinct numbers of marked frames}
  *   xsk say PATH MESSAGE...
  *       speaks the hand-over protocol word by word: each MESSAGE is sent and the reply printed, "+fd" behind it where a
@@ -35,7 +35,7 @@
 struct app {
 	const char *dev, *sock, *map, *ready;
 	unsigned int count, n_ids, wait_ms;
-	bool echo, keep, garbage;
+	bool echo, keep, garbage, busy;
 	int fd;
 	uint8_t *umem;
 	struct vn_xsk_rings rings;
@@ -131,6 +131,9 @@ static int handshake(const struct app *a)
 	snprintf(msg, sizeof(msg), "/xsk_map_fd,%s", a->dev);
 	if (!ask(sock, "/version", 8, 0, -1, reply, &none) || !ask(sock, msg, strlen(msg), 0, -1, reply, &fd) || fd < 0)
 		die("no map");
+	if (a->busy && (!ask(sock, "/config_busy_poll,20,64", 23, 1, a->fd, reply, &none) ||
+			strcmp(reply, "/config_busy_poll_ack") != 0))
+		die("no busy polling");
 	ask(sock, "/fin", 4, 0, -1, reply, &none);
 	close(sock);
 	return fd;
@@ -374,11 +377,17 @@ static int cmd_run(struct app *a)
 int main(int argc, char *argv[])
 {
 	static const struct option options[] = {
-		{"sock", required_argument, NULL, 's'}, {"map", required_argument, NULL, 'm'},
-		{"ids", required_argument, NULL, 'i'},  {"count", required_argument, NULL, 'c'},
-		{"wait", required_argument, NULL, 'w'}, {"ready", required_argument, NULL, 'r'},
-		{"echo", no_argument, NULL, 'e'},       {"keep", no_argument, NULL, 'k'},
-		{"garbage", no_argument, NULL, 'g'},    {NULL, 0, NULL, 0},
+		{"sock", required_argument, NULL, 's'},
+		{"map", required_argument, NULL, 'm'},
+		{"ids", required_argument, NULL, 'i'},
+		{"count", required_argument, NULL, 'c'},
+		{"wait", required_argument, NULL, 'w'},
+		{"ready", required_argument, NULL, 'r'},
+		{"echo", no_argument, NULL, 'e'},
+		{"busy", no_argument, NULL, 'b'},
+		{"keep", no_argument, NULL, 'k'},
+		{"garbage", no_argument, NULL, 'g'},
+		{NULL, 0, NULL, 0},
 	};
 	static struct app a = {.wait_ms = 5000};
 	int c;
@@ -403,6 +412,9 @@ int main(int argc, char *argv[])
 			break;
 		case 'c':
 			a.count = number(optarg);
+			break;
+		case 'b':
+			a.busy = true;
 			break;
 		case 'i':
 			a.n_ids = number(optarg);
