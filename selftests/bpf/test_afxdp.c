@@ -10,6 +10,10 @@
 #include <bpf/libbpf.h>
 #include <cmocka.h>
 #include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <loader/afxdp.h>
+#include <net/if.h>
+#include <sys/stat.h>
 #include <vnet/abi_afxdp.h>
 #include <vnet/util.h>
 
@@ -175,11 +179,109 @@ static void test_unbound(void **state)
 			 2 * p.len);
 }
 
+/* --- attaching: in the sandbox, on a veth of the test's own --------------------------------------------------------
+ */
+
+#define PINS "/sys/fs/bpf/t"
+
+static int veth_up(void **state)
+{
+	mkdir(PINS, 0700);
+	return system("ip link add v0 type veth peer name v1") == 0 ? 0 : -1;
+}
+
+static int veth_down(void **state)
+{
+	(void)!system("ip link del v0 2>/dev/null");
+	vn_afxdp_detach(PINS, 7);
+	return rmdir(PINS);
+}
+
+/* A program that is none of ours. */
+static int other_program(void)
+{
+	const struct bpf_insn pass[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS},
+					{.code = BPF_JMP | BPF_EXIT}};
+
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_XDP);
+
+	return bpf_prog_load(BPF_PROG_TYPE_XDP, "other", "GPL", pass, VN_ARRAY_SIZE(pass), &opts);
+}
+
+static uint32_t program_on(const char *ifname)
+{
+	uint32_t id = 0;
+
+	assert_int_equal(bpf_xdp_query_id((int)if_nametoindex(ifname), XDP_FLAGS_DRV_MODE, &id), 0);
+	return id;
+}
+
+/* Twice is once; another build's program is swapped on the link that is there, and the map stays the same. */
+static void test_attach(void **state)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	const struct vn_afxdp_cfg cfg = {.kernel = 1};
+	uint32_t ifindex = if_nametoindex("v0"), first;
+	int prog = other_program(), link;
+	struct vn_err err = {0};
+	struct vn_afxdp_ctr ctr;
+
+	link = bpf_link_create(prog, (int)ifindex, BPF_XDP, &opts);
+	assert_true(link >= 0);
+	assert_int_equal(bpf_obj_pin(link, PINS "/link_afxdp7"), 0);
+	close(link);
+	first = program_on("v0");
+	assert_int_equal(vn_afxdp_attach(PINS, 7, ifindex, &cfg, &err), 0);
+	assert_int_not_equal(program_on("v0"), first);
+	first = program_on("v0");
+	assert_int_equal(vn_afxdp_attach(PINS, 7, ifindex, &cfg, &err), 0);
+	assert_int_equal(program_on("v0"), first);
+	assert_true(vn_afxdp_attached(PINS, 7));
+	assert_int_equal(vn_afxdp_read(PINS, 7, &ctr), 0);
+	vn_afxdp_detach(PINS, 7);
+	assert_int_equal(program_on("v0"), 0);
+	assert_int_equal(vn_afxdp_open_map(PINS, 7), -ENOENT);
+	close(prog);
+}
+
+/* What the node's root attached first is told, not replaced. */
+static void test_attach_foreign(void **state)
+{
+	const struct vn_afxdp_cfg cfg = {0};
+	uint32_t ifindex = if_nametoindex("v0");
+	int prog = other_program();
+	struct vn_err err = {0};
+
+	assert_int_equal(bpf_xdp_attach((int)ifindex, prog, XDP_FLAGS_DRV_MODE, NULL), 0);
+	assert_int_equal(vn_afxdp_attach(PINS, 7, ifindex, &cfg, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "another XDP program"));
+	close(prog);
+}
+
+/* A device that went leaves an empty shell; the next one of that number gets a link of its own. */
+static void test_attach_again(void **state)
+{
+	const struct vn_afxdp_cfg cfg = {0};
+	struct vn_err err = {0};
+
+	assert_int_equal(vn_afxdp_attach(PINS, 7, if_nametoindex("v0"), &cfg, &err), 0);
+	assert_int_equal(system("ip link del v0 && ip link add v0 type veth peer name v1"), 0);
+	assert_false(vn_afxdp_attached(PINS, 7));
+	assert_int_equal(vn_afxdp_attach(PINS, 7, if_nametoindex("v0"), &cfg, &err), 0);
+	assert_true(vn_afxdp_attached(PINS, 7));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_classes), cmocka_unit_test(test_fragments), cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_runts),   cmocka_unit_test(test_unbound),
+		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_runts),
+		cmocka_unit_test(test_unbound),
+		cmocka_unit_test_setup_teardown(test_attach, veth_up, veth_down),
+		cmocka_unit_test_setup_teardown(test_attach_foreign, veth_up, veth_down),
+		cmocka_unit_test_setup_teardown(test_attach_again, veth_up, veth_down),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
