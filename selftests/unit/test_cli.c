@@ -95,6 +95,7 @@ static void test_verb_show_is_the_default(void **state)
 	assert_command(parse("link"), "link", "show");
 	assert_command(parse("-s link -j"), "link", "show");
 	assert_command(parse("node"), "node", "show");
+	assert_command(parse("port"), "port", "show");
 }
 
 static void test_suggestions(void **state)
