@@ -49,6 +49,8 @@ struct vn_xsk {
  */
 int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err);
 void vn_xsk_release(struct vn_xsk *x);
+/* Bytes of a chunk of every UMEM that vn_xsk_create() makes on this kernel. */
+uint32_t vn_xsk_chunk_size(void);
 /* Frames that vn_xdp_trunk sees on trunk @index go to @xsk from now on. */
 int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *err);
 

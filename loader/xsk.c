@@ -25,6 +25,11 @@ static bool have_sg(void)
 	return major > 6 || (major == 6 && minor >= 6);
 }
 
+uint32_t vn_xsk_chunk_size(void)
+{
+	return have_sg() ? 2048 : 4096;
+}
+
 /* Sealed: who gets it cannot take pages from under the kernel's or the other's mapping. */
 static int make_umem(off_t size)
 {
@@ -55,7 +60,7 @@ int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, stru
 {
 	cleanup_close int fd = -EBADF, umem = -EBADF;
 	bool sg = have_sg();
-	uint32_t chunk_size = sg ? 2048 : 4096;
+	uint32_t chunk_size = vn_xsk_chunk_size();
 	int r;
 
 	fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
