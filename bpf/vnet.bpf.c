@@ -58,7 +58,7 @@ static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_c
 {
 	if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID), number))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	return bpf_redirect(port->trunk_ifindex, 0);
+	return bpf_redirect(*(volatile const __u32 *)&port->trunk_ifindex, 0);
 }
 
 /*
@@ -111,20 +111,18 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	peer = port->peer_ifindex;
 	if (bpf_skb_vlan_pop(skb))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	c->out_packets += 1;
+	c->out_packets += vn_segments(skb);
 	c->out_bytes += skb->len;
 	return bpf_redirect(peer, 0);
 }
 
-/* tr1: frames on their way to the engine, each with its time of arrival and its slot in front. */
+/* Second device of each trunk: frames on their way to the engine, each with its time of arrival and its slot in front. */
 SEC("xdp.frags")
 int vn_xdp_trunk(struct xdp_md *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
-	const struct vn_port_cfg *port;
 	struct vn_trunk_meta *meta;
 	__u8 *data;
-	__u32 slot;
 
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
 		return XDP_DROP;
@@ -134,12 +132,11 @@ int vn_xdp_trunk(struct xdp_md *ctx)
 		return XDP_DROP;
 	if (*(__be16 *)(data + 12) != bpf_htons(VN_SLOT_TPID))
 		return XDP_DROP;
-	slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->arrival_ns = now;
-	meta->slot = slot;
+	meta->slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->len = bpf_xdp_get_buff_len(ctx) - 4;
-	port = bpf_map_lookup_elem(&vn_port, &slot);
-	return port ? bpf_redirect_map(&vn_xsk, port->trunk, XDP_DROP) : XDP_DROP;
+	/* This trunk's, whatever the port says by now: frames on their way stay on it. */
+	return bpf_redirect_map(&vn_xsk, (ctx->ingress_ifindex - VN_TRUNK_IFINDEX) / 2, XDP_DROP);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -49,21 +49,6 @@
 #define COALESCE_PART   4
 #define SLACK_EPOCH_NS  VN_NSEC_PER_SEC
 
-void vn_loop_adopt(struct vn_loop *l)
-{
-	for (uint32_t i = 1; i < l->max_ports; i++) {
-		struct vn_dir *d = &l->dir[i];
-
-		if (!d->state.held_packets || d->trunk != l->index)
-			continue;
-		vn_stat_add(&d->drops[VN_EDROP_LOST], d->state.held_packets);
-		vn_stat_set(&d->state.held_packets, 0);
-		vn_stat_set(&d->state.held_bytes, 0);
-		/* What waited for the rate server is gone: it is free. The index goes on. */
-		vn_stat_set(&d->state.next_free_ns, 0);
-	}
-}
-
 /* --- the way out */
 
 static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused)
@@ -74,13 +59,15 @@ static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent
 	l->tx_packets += !refused;
 	if (d->gen != n->gen)
 		return;
+	if (n->away)
+		vn_own_released_away(&l->own, n->slot, n->len - 4u);
 	if (refused) {
-		vn_stat_add(&d->drops[VN_EDROP_TX], 1);
+		vn_stat_join(&d->drops[VN_EDROP_TX], 1);
 		return;
 	}
-	vn_stat_add(&d->out_packets, 1);
-	vn_stat_add(&d->out_bytes, n->len - 4);
-	vn_stat_add(&d->late_hist[vn_hist_bucket(late_ns)], 1);
+	vn_stat_join(&d->out_packets, 1);
+	vn_stat_join(&d->out_bytes, n->len - 4u);
+	vn_stat_join(&d->late_hist[vn_hist_bucket(late_ns)], 1);
 	if (late_ns > d->late_max_ns)
 		vn_stat_set(&d->late_max_ns, late_ns);
 	if (late_ns > LATE_NS)
@@ -119,24 +106,43 @@ static int flush(struct vn_loop *l)
 	return r;
 }
 
+bool vn_loop_send(struct vn_loop *l, struct vn_frame *f)
+{
+	struct vn_dir *d = &l->dir[f->slot];
+	uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
+	struct vn_tx_note note = {.release_ns = f->release_ns,
+				  .gen = f->gen,
+				  .slot = f->slot,
+				  .len = f->len,
+				  .away = !l->own.mine[f->slot]};
+
+	if (gen == f->gen && !vn_xio_send(&l->io, f->data, &note))
+		return false; /* stays held until there is room: late, not lost */
+	if (d->gen == f->gen) {
+		if (!note.away)
+			vn_disc_released(&d->state, f->len - 4u);
+		if (gen != f->gen)
+			vn_stat_join(&d->drops[VN_EDROP_GONE], 1);
+	}
+	return true;
+}
+
 /* At most @max frames whose time has come. */
 static uint32_t release_due(struct vn_loop *l, uint32_t max)
 {
 	uint32_t n = 0;
 
+	if (l->seam_head && !vn_loop_seam_release(l))
+		return 0;
 	while (n < max && vn_hold_next_ns(&l->hold) <= l->now_ns) {
 		struct vn_frame *f = vn_hold_first(&l->hold);
-		struct vn_dir *d = &l->dir[f->slot];
-		uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
-		struct vn_tx_note note = {.release_ns = f->release_ns, .gen = f->gen, .slot = f->slot, .len = f->len};
 
-		if (gen == f->gen && !vn_xio_send(&l->io, f->data, &note))
-			break; /* stays held until there is room: late, not lost */
-		if (d->gen == f->gen) {
-			vn_disc_released(&d->state, f->len - 4u);
-			if (gen != f->gen)
-				vn_stat_add(&d->drops[VN_EDROP_GONE], 1);
+		if (vn_loop_seam_shut(l, f)) {
+			vn_loop_seam(l, vn_hold_pop(&l->hold));
+			continue;
 		}
+		if (!vn_loop_send(l, f))
+			break;
 		vn_hold_pop(&l->hold);
 		vn_hold_free(&l->hold, f);
 		n++;
@@ -308,6 +314,11 @@ static int wait_for_work(struct vn_loop *l)
 		doze_until(l, l->now_ns + STALL_NS);
 		return 0;
 	}
+	/* Other engines hand over, or let out what stands in the way, within moments. */
+	if (l->parked_n || l->seam_head) {
+		doze_until(l, l->now_ns + REST_NS);
+		return 0;
+	}
 	if (next_ns <= l->now_ns + l->margin_ns) {
 		warm_up(l);
 		return 0;
@@ -345,6 +356,7 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 			work += n;
 		} while (n == VN_TX_BATCH && work < RELEASE_MAX);
 		vn_xio_recycle(&l->io);
+		vn_loop_unpark(l);
 		n = vn_loop_receive(l, RX_PER_TURN);
 		if (n)
 			l->rx_ns = l->now_ns;

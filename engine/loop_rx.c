@@ -43,23 +43,17 @@ const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 		return &lane->disc;
 	if (lane->seq && d.rate_bps != lane->disc.rate_bps && state->next_free_ns > l->now_ns) {
 		vn_hold_retime(&l->hold, slot, l->now_ns, lane->disc.rate_bps, d.rate_bps);
-		state->next_free_ns =
-			vn_hold_new_depart(state->next_free_ns, l->now_ns, lane->disc.rate_bps, d.rate_bps);
+		/* Another engine may see the change at the same time, for frames that it holds. */
+		if (l->own.mine[slot])
+			state->next_free_ns =
+				vn_hold_new_depart(state->next_free_ns, l->now_ns, lane->disc.rate_bps, d.rate_bps);
 	}
 	lane->disc = d;
 	lane->seq = seq + 1;
 	return &lane->disc;
 }
 
-/* The slot was given to another link: its figures begin anew. */
-static void dir_renew(const struct vn_loop *l, struct vn_dir *dir, uint32_t gen)
-{
-	memset(dir, 0, sizeof(*dir));
-	dir->trunk = l->index;
-	__atomic_store_n(&dir->gen, gen, __ATOMIC_RELEASE);
-}
-
-/* The frame's metadata when it is sane, else NULL. */
+/* The frame's metadata when it is sane, else NULL. Slot 0 is that of markers. */
 static const struct vn_trunk_meta *meta_of(const struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 {
 	const struct vn_trunk_meta *m = (const void *)(vn_xio_data(&l->io, d->addr) - sizeof(*m));
@@ -69,7 +63,7 @@ static const struct vn_trunk_meta *meta_of(const struct vn_loop *l, const struct
 		return NULL;
 	for (uint32_t i = 0; i < n; i++)
 		len += d[i].len;
-	if (m->slot == 0 || m->slot >= l->max_ports || (uint64_t)m->len + TAG_BYTES != len || m->len < TAG_BYTES)
+	if (m->slot >= l->max_ports || (uint64_t)m->len + TAG_BYTES != len || m->len < TAG_BYTES)
 		return NULL;
 	return len <= VN_FRAME_MAX ? m : NULL;
 }
@@ -94,30 +88,25 @@ static bool hold_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, 
 	return true;
 }
 
-void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
+void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m)
 {
-	const struct vn_trunk_meta *m = meta_of(l, d, n);
+	struct vn_dir *dir = &l->dir[m->slot];
+	uint32_t gen = dir->gen, away = 0;
 	const struct vn_disc *disc;
-	struct vn_tx_note note;
-	struct vn_disc_in in;
 	struct vn_fate fate[2];
-	struct vn_dir *dir;
-	uint32_t gen;
+	struct vn_disc_in in;
+	struct vn_tx_note note;
 
-	if (!m) {
-		l->bad_meta++;
-		vn_xio_drop(&l->io, d, n);
-		return;
-	}
-	dir = &l->dir[m->slot];
-	gen = __atomic_load_n(&l->disc[m->slot].gen, __ATOMIC_RELAXED);
-	if (dir->gen != gen)
-		dir_renew(l, dir, gen);
 	disc = vn_loop_disc(l, m->slot);
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);
 	in = (struct vn_disc_in){.arrival_ns = m->arrival_ns, .len = m->len, .segs = 1};
+	/* The limit counts what other engines hold as well. */
+	if (disc->limit_packets && l->own.seam[m->slot])
+		away = vn_own_away(&l->own, m->slot);
+	dir->state.held_packets += away;
 	vn_disc_apply(disc, &dir->state, &l->env, &in, fate);
+	dir->state.held_packets -= away;
 	if (fate[0].verdict == VN_VERDICT_DROP) {
 		vn_stat_add(&dir->drops[fate[0].cause], 1);
 		vn_xio_drop(&l->io, d, n);
@@ -128,7 +117,7 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 		.release_ns = fate[0].release_ns, .gen = gen, .slot = m->slot, .len = m->len + TAG_BYTES};
 	/* Due already and nothing that is due before it is waiting: no need to copy it. */
 	if (fate[0].release_ns <= l->now_ns && fate[0].release_ns < vn_hold_next_ns(&l->hold) &&
-	    vn_xio_forward(&l->io, d, n, &note))
+	    !l->own.seam[m->slot] && vn_xio_forward(&l->io, d, n, &note))
 		return;
 	if (hold_frame(l, d, n, &note, &fate[0])) {
 		vn_disc_held(&dir->state, m->len);
@@ -137,6 +126,36 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 		vn_loop_overload(l, VN_OVERLOAD_MEMORY);
 	}
 	vn_xio_drop(&l->io, d, n);
+}
+
+void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
+{
+	const struct vn_trunk_meta *m = meta_of(l, d, n);
+
+	if (!m) {
+		l->bad_meta++;
+		vn_xio_drop(&l->io, d, n);
+		return;
+	}
+	if (m->slot == 0) {
+		vn_loop_marker(l, d, n);
+		return;
+	}
+	switch (vn_loop_claim(l, m->slot)) {
+	case VN_OWN_MINE:
+		/* Earlier ones of it may wait for having been handed over since. */
+		if (l->parked_n)
+			vn_loop_unpark(l);
+		vn_loop_take(l, d, n, m);
+		return;
+	case VN_OWN_WAIT:
+		vn_loop_park(l, d, n, m);
+		return;
+	case VN_OWN_STRAY:
+		l->bad_meta++;
+		vn_xio_drop(&l->io, d, n);
+		return;
+	}
 }
 
 /*

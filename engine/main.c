@@ -210,7 +210,12 @@ int main(int argc, char **argv)
 		return fail("memory for held frames", r);
 	loop.fifo = vn_sandbox_fifo(FIFO_PRIORITY);
 	init_status(&loop);
-	vn_loop_adopt(&loop);
+	r = vn_own_init(&loop.own, loop.disc, loop.dir, loop.index, loop.max_ports);
+	if (r == 0)
+		r = vn_loop_move_init(&loop);
+	if (r < 0)
+		return fail("memory", r);
+	vn_own_adopt(&loop.own);
 	r = vn_xio_open(&loop.io, &o.xio);
 	if (r < 0)
 		return fail("binding to the trunk", r);
