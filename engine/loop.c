@@ -70,8 +70,10 @@ static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent
 	vn_stat_join(&d->late_hist[vn_hist_bucket(late_ns)], 1);
 	if (late_ns > d->late_max_ns)
 		vn_stat_set(&d->late_max_ns, late_ns);
-	if (late_ns > LATE_NS)
+	if (late_ns > LATE_NS) {
+		l->late_packets++;
 		vn_loop_overload(l, VN_OVERLOAD_LATE);
+	}
 }
 
 /*
@@ -168,6 +170,7 @@ static void beat(struct vn_loop *l)
 	vn_stat_set(&e->tx_errors, l->tx_errors);
 	vn_stat_set(&e->bad_meta, l->bad_meta);
 	vn_stat_set(&e->wakeups, l->wakeups);
+	vn_stat_set(&e->late_packets, l->late_packets);
 	__atomic_store_n(&e->heartbeat_ns, l->now_ns, __ATOMIC_RELEASE);
 }
 

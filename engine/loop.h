@@ -37,7 +37,7 @@ struct vn_loop {
 	bool fifo;
 	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
 	uint64_t rx_ns, slack_ns[2], slack_until_ns;
-	uint64_t rx_packets, tx_packets, tx_errors, bad_meta, wakeups;
+	uint64_t rx_packets, tx_packets, tx_errors, bad_meta, wakeups, late_packets;
 	uint64_t rx_lost[3]; /* as XDP_STATISTICS last said */
 	uint32_t scan;       /* where in the heap the housekeeping goes on */
 	struct vn_own own;

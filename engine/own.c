@@ -60,6 +60,7 @@ static enum vn_own_verdict take(struct vn_own *o, uint32_t slot)
 	d->state.held_packets += d->away[o->index];
 	d->state.held_bytes += d->away_bytes[o->index];
 	d->away[o->index] = d->away_bytes[o->index] = 0;
+	d->holder = o->index == VN_TRUNK_BULK ? VN_HOLDER_BULK : VN_HOLDER_PRECISE;
 	o->mine[slot] = 1;
 	o->seam[slot] = vn_own_away(o, slot) > 0;
 	return VN_OWN_MINE;

@@ -160,6 +160,7 @@ enum vn_overload_bit {
  * @slab_bytes:   memory taken for held frames
  * @overload:     bits of enum vn_overload_bit
  * @fifo:         1: runs under SCHED_FIFO
+ * @late_packets: released so late that it is an overload
  */
 struct vn_engine {
 	__u64 heartbeat_ns;
@@ -177,7 +178,8 @@ struct vn_engine {
 	__u64 wakeups;
 	__u32 overload;
 	__u32 fifo;
-	__u64 spare[16];
+	__u64 late_packets;
+	__u64 spare[15];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 
