@@ -151,7 +151,8 @@ int vn_trunk_refresh(struct vn_fabric *f, struct vn_nl *nl, uint32_t index, stru
 {
 	int r = index == VN_TRUNK_BULK ? 0 : vn_dp_attach_trunk(f->dp, index, vn_trunk_ifindex(index, 1), err);
 
-	if (r == 0)
-		deliver_filter(f, nl, index);
-	return r;
+	if (r < 0)
+		return r;
+	deliver_filter(f, nl, index);
+	return vn_nl_flush(nl);
 }
