@@ -35,6 +35,7 @@ struct vn_fabric {
 	uint32_t *moves;    /* numbers of the directions that move */
 	size_t n_moves, moves_room;
 	uint64_t moved_ns; /* when the last one began */
+	bool hurries;      /* the thread has a priority above the engines', from then until their frames flow again */
 	struct vn_dp *dp;  /* borrowed */
 };
 

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -16,6 +17,7 @@
  * that trunk within a microsecond, unless an interrupt or a hypervisor stops it in between.
  */
 #define FENCE_NS       (100 * VN_NSEC_PER_USEC)
+#define HURRY_PRIORITY 12 /* above the engines' */
 #define SETTLE_NS      (5 * VN_NSEC_PER_MSEC)
 #define SETTLE_STEP_NS (50 * VN_NSEC_PER_USEC)
 
@@ -122,6 +124,22 @@ void vn_shard_leave(struct vn_fabric *f, uint32_t number)
 /* --- moving
  * -------------------------------------------------------------------------------------------------------------- */
 
+/*
+ * From the switch to the marker frames wait for us, and the engines run under SCHED_FIFO: on a busy machine an ordinary
+ * thread would be kept off the CPU for tens of ms just then. Where it is not permitted, they wait longer.
+ */
+static void hurry(struct vn_fabric *f, bool on)
+{
+	const struct sched_param fifo = {.sched_priority = HURRY_PRIORITY}, none = {0};
+
+	if (on == f->hurries)
+		return;
+	if (on)
+		f->hurries = sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_FIFO, &fifo) == 0;
+	else
+		f->hurries = sched_setscheduler(0, SCHED_OTHER, &none) < 0;
+}
+
 int vn_shard_begin(struct vn_fabric *f, uint32_t number, uint32_t to)
 {
 	uint32_t from = vn_shard_trunk(f, number);
@@ -137,6 +155,7 @@ int vn_shard_begin(struct vn_fabric *f, uint32_t number, uint32_t to)
 	if (f->trunk[from].ports)
 		f->trunk[from].ports--;
 	f->trunk[to].ports++;
+	hurry(f, true);
 	/* The engine's word first: the new one must know the frames for its own when they come. */
 	vn_disc_place(maps(f), number, to, from);
 	vn_port_to_trunk(maps(f), number, to);
@@ -193,6 +212,7 @@ void vn_shard_turn(struct vn_fabric *f)
 	if (vn_now_ns() - f->moved_ns < FENCE_NS)
 		pause_ns(FENCE_NS);
 	check_moves(f, true);
+	hurry(f, false);
 }
 
 void vn_shard_settle(struct vn_fabric *f)
