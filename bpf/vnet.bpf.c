@@ -116,7 +116,8 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	return bpf_redirect(peer, 0);
 }
 
-/* Second device of each trunk: frames on their way to the engine, each with its time of arrival and its slot in front. */
+/* Second device of each trunk: frames on their way to the engine, each with its time of arrival and its slot in front.
+ */
 SEC("xdp.frags")
 int vn_xdp_trunk(struct xdp_md *ctx)
 {

@@ -43,12 +43,20 @@ static volatile struct vn_engine *status(const struct vn_supervisor *s)
 	return &s->fabric->dp->maps.engine[s->trunk];
 }
 
+#define LOCK_PATH_MAX 256
+
+static const char *lock_path(const struct vn_supervisor *s, char buf[LOCK_PATH_MAX])
+{
+	snprintf(buf, LOCK_PATH_MAX, "%s/engine%u.lock", s->runtime_dir, s->trunk);
+	return buf;
+}
+
 static int lock_open(const struct vn_supervisor *s, struct vn_err *err)
 {
-	char path[256];
+	char path[LOCK_PATH_MAX];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/engine%u.lock", s->runtime_dir, s->trunk);
+	lock_path(s, path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return fd < 0 ? vn_err_kernel(err, errno, "%s: %s", path, strerror(errno)) : fd;
 }
@@ -449,7 +457,11 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
 
 void vn_supervisor_close(struct vn_supervisor *s)
 {
+	char path[LOCK_PATH_MAX];
+
 	unwatch(s);
+	if (s->stopping)
+		unlink(lock_path(s, path));
 	vn_cleanup_close(&s->umem_fd);
 	s->umem_fd = -EBADF;
 }

@@ -37,7 +37,7 @@ struct vn_supervisor {
 int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err);
 /* Every 100 ms or so: silence, and starts that had to wait. */
 void vn_supervisor_tick(struct vn_supervisor *s);
-/* Forget the engine; it goes on. */
+/* Forget the engine; it goes on. One that was told to end leaves no file. */
 void vn_supervisor_close(struct vn_supervisor *s);
 /* Tell it to end; it is not started again. */
 void vn_supervisor_end(struct vn_supervisor *s);
