@@ -25,6 +25,7 @@
  * @own:        which directions are this engine's
  * @parked:     descriptors of frames, whole ones, whose direction is not yet this engine's (loop_move.c)
  * @seam:       due frames that wait for earlier ones which another engine holds, in order; slab references + 1, 0 ends
+ * @env:        tables that the disciplines draw from, and the arena
  * @chain:      descriptors of a frame of which not all have been seen
  */
 struct vn_loop {
@@ -47,7 +48,7 @@ struct vn_loop {
 	uint8_t seam_pass;
 	uint32_t chain_n;
 	struct xdp_desc chain[VN_CHAIN_MAX];
-	struct vn_dist normal;
+	struct vn_dist_set dist;
 	struct vn_disc_env env;
 };
 
@@ -65,6 +66,10 @@ static inline enum vn_own_verdict vn_loop_claim(struct vn_loop *l, uint32_t slot
 		vn_loop_disc(l, slot);
 	return vn_own_claim(&l->own, slot);
 }
+/* The same for a frame that came: the direction's figures begin anew with another link, its mark with another
+ * discipline. @ret_gen: of the slot.
+ */
+const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen);
 /* Receive at most @max frames. */
 uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
 

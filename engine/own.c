@@ -16,13 +16,16 @@ int vn_own_init(struct vn_own *o, const struct vn_disc_slot *disc, struct vn_dir
 	return 0;
 }
 
-/* What waited for the rate server is gone with what was held: it is free. The index goes on. */
+/* What waited for server, slot or predecessor is gone: they are free. The index goes on. */
 static void held_is_lost(struct vn_dir *d)
 {
 	__atomic_fetch_add(&d->drops[VN_EDROP_LOST], d->state.held_packets, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->state.held_packets, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->state.held_bytes, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->state.next_free_ns, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->state.last_release_ns, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->state.slot_next_ns, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->state.trace_next, 0, __ATOMIC_RELAXED);
 }
 
 void vn_own_adopt(struct vn_own *o)
