@@ -66,21 +66,21 @@ void vn_loop_adopt(struct vn_loop *l)
 
 /* --- the way out */
 
-static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused)
+void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused)
 {
 	struct vn_dir *d = &l->dir[n->slot];
 	uint64_t late_ns = sent_ns > n->release_ns ? sent_ns - n->release_ns : 0;
 
-	l->tx_packets += !refused;
+	l->tx_packets += refused ? 0 : n->segs;
 	if (d->gen != n->gen)
 		return;
 	if (refused) {
-		vn_stat_add(&d->drops[VN_EDROP_TX], 1);
+		vn_stat_add(&d->drops[VN_EDROP_TX], n->segs);
 		return;
 	}
-	vn_stat_add(&d->out_packets, 1);
+	vn_stat_add(&d->out_packets, n->segs);
 	vn_stat_add(&d->out_bytes, n->len - 4);
-	vn_stat_add(&d->late_hist[vn_hist_bucket(late_ns)], 1);
+	vn_stat_add(&d->late_hist[vn_hist_bucket(late_ns)], n->segs);
 	if (late_ns > d->late_max_ns)
 		vn_stat_set(&d->late_max_ns, late_ns);
 	if (late_ns > LATE_NS)
@@ -110,7 +110,7 @@ static int flush(struct vn_loop *l)
 		uint32_t place = l->io.note_head - first;
 
 		/* Which of the batch the device refused is not told; the last ones are as likely as any. */
-		account(l, &note, begin + took * place / n, place + refused > n);
+		vn_loop_account(l, &note, begin + took * place / n, place + refused > n);
 	}
 	if (r == -EAGAIN)
 		l->stalled_ns = l->now_ns;
@@ -128,7 +128,8 @@ static uint32_t release_due(struct vn_loop *l, uint32_t max)
 		struct vn_frame *f = vn_hold_first(&l->hold);
 		struct vn_dir *d = &l->dir[f->slot];
 		uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
-		struct vn_tx_note note = {.release_ns = f->release_ns, .gen = f->gen, .slot = f->slot, .len = f->len};
+		struct vn_tx_note note = {
+			.release_ns = f->release_ns, .gen = f->gen, .slot = f->slot, .len = f->len, .segs = 1};
 
 		if (gen == f->gen && !vn_xio_send(&l->io, f->data, &note))
 			break; /* stays held until there is room: late, not lost */
@@ -215,15 +216,40 @@ static int trunk_error(const struct vn_loop *l)
 	return getsockopt(l->io.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? -errno : -err;
 }
 
+static uint32_t xsk_release(struct vn_loop *l)
+{
+	uint32_t n = release_due(l, VN_TX_BATCH);
+
+	flush(l);
+	return n;
+}
+
+static uint32_t xsk_receive(struct vn_loop *l)
+{
+	uint32_t n;
+
+	vn_xio_recycle(&l->io);
+	n = vn_loop_receive(l, RX_PER_TURN);
+	flush(l);
+	return n;
+}
+
+static int xsk_check(struct vn_loop *l)
+{
+	read_losses(l);
+	return trunk_error(l);
+}
+
+const struct vn_trunk_ops vn_xsk_ops = {.release = xsk_release, .receive = xsk_receive, .check = xsk_check};
+
 static int keep_house(struct vn_loop *l)
 {
 	if (l->now_ns - l->house_ns < HOUSE_NS)
 		return 0;
 	l->house_ns = l->now_ns;
-	read_losses(l);
 	look_around(l);
 	vn_slab_trim(&l->hold.slab, TRIM_KEEP_SPANS, TRIM_SPANS);
-	return trunk_error(l);
+	return l->ops->check(l);
 }
 
 /* --- time */
@@ -340,16 +366,13 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 		l->now_ns = vn_now_ns();
 		notice_throttling(l);
 		do {
-			n = release_due(l, VN_TX_BATCH);
-			flush(l);
+			n = l->ops->release(l);
 			work += n;
 		} while (n == VN_TX_BATCH && work < RELEASE_MAX);
-		vn_xio_recycle(&l->io);
-		n = vn_loop_receive(l, RX_PER_TURN);
+		n = l->ops->receive(l);
 		if (n)
 			l->rx_ns = l->now_ns;
 		work += n;
-		flush(l);
 		beat(l);
 		r = keep_house(l);
 		if (r == 0 && !work)

@@ -12,8 +12,25 @@
 #include "engine/hold.h"
 #include "engine/xsk.h"
 
+struct vn_loop;
+struct vn_bulk;
+
+/* What depends on the kind of the trunk. */
+struct vn_trunk_ops {
+	/* Send frames whose time has come, at most VN_TX_BATCH; how many. */
+	uint32_t (*release)(struct vn_loop *l);
+	/* Take in frames, a moderate number; how many. */
+	uint32_t (*receive)(struct vn_loop *l);
+	/* Now and then: what the trunk lost goes into the status; an error when it is gone. */
+	int (*check)(struct vn_loop *l);
+};
+
+extern const struct vn_trunk_ops vn_xsk_ops;
+
 /**
  * struct vn_loop
+ * @io:         of a precise trunk; of a tap the descriptor alone
+ * @bulk:       of a tap
  * @disc, @dir, @status: mapped elements of the maps vn_disc, vn_dir (arrays of @max_ports) and vn_engine (ours)
  * @index:      of the trunk
  * @now_ns:     of this turn
@@ -24,7 +41,9 @@
  * @chain:      descriptors of a frame of which not all have been seen
  */
 struct vn_loop {
+	const struct vn_trunk_ops *ops;
 	struct vn_xio io;
+	struct vn_bulk *bulk;
 	struct vn_hold hold;
 	const struct vn_disc_slot *disc;
 	struct vn_dir *dir;
@@ -51,6 +70,10 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop);
 void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
 /* The discipline of @slot as it is now; a change of rate moves frames that wait. */
 const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot);
+/* The figures of @slot, begun anew when it belongs to another link than before. @ret_gen: of the link. */
+struct vn_dir *vn_loop_dir(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen);
+/* What became of a frame at its release: sent at @sent_ns, or refused by the trunk. */
+void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused);
 /* Receive at most @max frames. */
 uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
 

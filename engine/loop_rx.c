@@ -51,12 +51,19 @@ const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 	return &lane->disc;
 }
 
-/* The slot was given to another link: its figures begin anew. */
-static void dir_renew(const struct vn_loop *l, struct vn_dir *dir, uint32_t gen)
+struct vn_dir *vn_loop_dir(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen)
 {
-	memset(dir, 0, sizeof(*dir));
-	dir->trunk = l->index;
-	__atomic_store_n(&dir->gen, gen, __ATOMIC_RELEASE);
+	uint32_t gen = __atomic_load_n(&l->disc[slot].gen, __ATOMIC_RELAXED);
+	struct vn_dir *dir = &l->dir[slot];
+
+	if (dir->gen != gen) {
+		memset(dir, 0, sizeof(*dir));
+		dir->trunk = l->index;
+		dir->holder = l->bulk ? VN_HOLDER_BULK : VN_HOLDER_PRECISE;
+		__atomic_store_n(&dir->gen, gen, __ATOMIC_RELEASE);
+	}
+	*ret_gen = gen;
+	return dir;
 }
 
 /* The frame's metadata when it is sane, else NULL. */
@@ -109,10 +116,7 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 		vn_xio_drop(&l->io, d, n);
 		return;
 	}
-	dir = &l->dir[m->slot];
-	gen = __atomic_load_n(&l->disc[m->slot].gen, __ATOMIC_RELAXED);
-	if (dir->gen != gen)
-		dir_renew(l, dir, gen);
+	dir = vn_loop_dir(l, m->slot, &gen);
 	disc = vn_loop_disc(l, m->slot);
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);
@@ -125,7 +129,7 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 	}
 	l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate[0].release_ns - m->arrival_ns);
 	note = (struct vn_tx_note){
-		.release_ns = fate[0].release_ns, .gen = gen, .slot = m->slot, .len = m->len + TAG_BYTES};
+		.release_ns = fate[0].release_ns, .gen = gen, .slot = m->slot, .len = m->len + TAG_BYTES, .segs = 1};
 	/* Due already and nothing that is due before it is waiting: no need to copy it. */
 	if (fate[0].release_ns <= l->now_ns && fate[0].release_ns < vn_hold_next_ns(&l->hold) &&
 	    vn_xio_forward(&l->io, d, n, &note))

@@ -33,6 +33,12 @@ static uint32_t get32(const uint8_t *p)
 	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v);
+}
+
 static uint16_t fold(uint32_t sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -112,7 +118,7 @@ static int parse_gso(const struct virtio_net_hdr *vh, const uint8_t *head, uint3
 	s->ect = (s->ip6 ? head[l3 + 1] >> 4 & 3 : head[l3 + 1] & 3) != 0;
 	s->gso_size = vh->gso_size;
 	payload = s->len - s->hdr_len;
-	s->segs = (uint16_t)((payload + s->gso_size - 1) / s->gso_size);
+	s->segs = (payload + s->gso_size - 1) / s->gso_size;
 	return 0;
 }
 
@@ -174,7 +180,7 @@ static void cut_l4(const struct vn_super *s, uint32_t first, uint32_t segs, uint
 		put16(l4 + 4, l4_bytes);
 		return;
 	}
-	*(uint32_t *)(void *)(l4 + 4) = htonl(get32(l4 + 4) + first * s->gso_size);
+	put32(l4 + 4, get32(l4 + 4) + first * s->gso_size);
 	if (first + segs < s->segs)
 		l4[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	if (first)

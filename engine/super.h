@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Super-frames: what a virtio_net_hdr says about a frame, how many segments it stands for, and how some of these are cut
- * out as a frame of its own, as the kernel's own segmentation would (net/ipv4/tcp_offload.c, udp_offload.c): sequence
- * number, flags, identification, lengths; the checksum stays partial. Pure.
+ * Super-frames: what a virtio_net_hdr says about a frame, how many segments it stands for, and how some of these are
+ * cut out as a frame of its own, as the kernel's own segmentation would (net/ipv4/tcp_offload.c, udp_offload.c):
+ * sequence number, flags, identification, lengths; the checksum stays partial. Pure.
  */
 #ifndef VNET_ENGINE_SUPER_H
 #define VNET_ENGINE_SUPER_H
@@ -11,6 +11,10 @@
 #include <stdint.h>
 
 #include <linux/virtio_net.h>
+
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* uapi of Linux 6.2 */
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 
 #define VN_SUPER_HDR_MAX 512u /* Ethernet, tags, IPv6 with extensions, TCP with options */
 
@@ -25,8 +29,8 @@
  * @ect:      the IP header says that the transport understands ECN marks (only looked at in super-frames)
  */
 struct vn_super {
-	uint32_t len;
-	uint16_t segs, hdr_len, gso_size;
+	uint32_t len, segs;
+	uint16_t hdr_len, gso_size;
 	uint16_t l3, l4;
 	bool tcp, ip6, ect;
 };
@@ -43,8 +47,8 @@ uint32_t vn_super_bytes(const struct vn_super *s, uint32_t first, uint32_t segs)
 uint32_t vn_super_payload(const struct vn_super *s, uint32_t first, uint32_t segs);
 
 /*
- * The headers of the frame that consists of @segs segments from number @first on: @vh, and s->hdr_len bytes at @head, hold
- * those of the whole on entry.
+ * The headers of the frame that consists of @segs segments from number @first on: @vh, and s->hdr_len bytes at @head,
+ * hold those of the whole on entry.
  */
 void vn_super_cut(const struct vn_super *s, uint32_t first, uint32_t segs, struct virtio_net_hdr *vh, uint8_t *head);
 

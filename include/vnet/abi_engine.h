@@ -132,6 +132,7 @@ enum vn_overload_bit {
  * @start_ns:     when this engine process began
  * @pid:          of the engine
  * @abi:          VN_ENGINE_ABI
+ * @stamp_ifindex: frames redirected to this device carry their time of arrival as a second tag (see below); 0: none
  * @held_packets, @held_bytes: now, over all directions
  * @slab_bytes:   memory taken for held frames
  * @overload:     bits of enum vn_overload_bit
@@ -142,6 +143,8 @@ struct vn_engine {
 	__u64 start_ns;
 	__u32 pid;
 	__u32 abi;
+	__u32 stamp_ifindex;
+	__u32 pad;
 	__u64 held_packets;
 	__u64 held_bytes;
 	__u64 slab_bytes;
@@ -153,10 +156,16 @@ struct vn_engine {
 	__u64 wakeups;
 	__u32 overload;
 	__u32 fifo;
-	__u64 spare[16];
+	__u64 spare[15];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 
 #define VN_ENGINE_ABI 2u
+
+/*
+ * A tap has no room for metadata: there the time of arrival is a second 802.1ad tag, below the slot's, of 16 bits of
+ * CLOCK_MONOTONIC in units of 2^VN_STAMP_SHIFT ns. It wraps after 134 ms, more than VN_ENGINE_STALE_NS.
+ */
+#define VN_STAMP_SHIFT 11
 
 #endif
