@@ -200,6 +200,18 @@ static void same(const struct capture *a, const struct capture *b)
 	}
 }
 
+/* Frames that the tap took in: super-frames count once. */
+static uint64_t tap_frames(void)
+{
+	unsigned long long n = 0;
+	FILE *f = fopen("/sys/class/net/tr0/statistics/tx_packets", "re");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%llu", &n), 1);
+	fclose(f);
+	return n;
+}
+
 static void test_super_frames(void **state)
 {
 	static const struct shape shapes[] = {
@@ -243,12 +255,13 @@ static void test_super_frames(void **state)
 					    .rate_bps = rates[k],
 					    .limit_bytes = rates[k] ? 1 << 20 : 0};
 			uint64_t begin = vn_now_ns(), bits = 8 * (f.len + (segs - 1) * f.vh.hdr_len + segs * 24);
-			uint64_t busy_ns = rates[k] ? bits * 1000000000u / rates[k] : 0;
+			uint64_t whole = tap_frames(), busy_ns = rates[k] ? bits * 1000000000u / rates[k] : 0;
 
 			hc_link(&d);
 			send_super(fd, &f);
 			collect(&held, segs);
 			same(&plain, &held);
+			assert_int_equal(tap_frames() - whole, 1); /* not cut before it was held */
 			assert_true(vn_now_ns() - begin >= d.delay_ns + busy_ns);
 			assert_true(hc_settled(segs));
 			assert_int_equal(rig_dir(&rig, 1)->out_packets, segs);
