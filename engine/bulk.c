@@ -358,8 +358,8 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns)
 	struct vn_frame *body = landing(l);
 	const struct vn_super s = vn_body_of(body)->super;
 	uint32_t gen, all_bytes = vn_super_bytes(&s, 0, s.segs) - s.segs * TAG_BYTES;
-	struct vn_dir *dir = vn_loop_dir(l, slot, &gen);
-	const struct vn_disc *disc = vn_loop_disc(l, slot);
+	const struct vn_disc *disc = vn_loop_enter(l, slot, &gen);
+	struct vn_dir *dir = &l->dir[slot];
 	struct vn_chunk c = {0};
 	bool kept = false;
 
@@ -468,12 +468,10 @@ static void drain(struct vn_loop *l)
 	ssize_t n;
 
 	while ((n = readv(l->bulk->fd, l->bulk->iov, VN_PIECES_MAX)) > 0) {
-		struct vn_dir *dir;
-
 		if (!understand(l, (uint32_t)n, &slot, &arrival_ns))
 			continue;
-		dir = vn_loop_dir(l, slot, &gen);
-		vn_stat_add(&dir->drops[VN_EDROP_LOST], vn_body_of(landing(l))->super.segs);
+		vn_loop_enter(l, slot, &gen);
+		vn_stat_add(&l->dir[slot].drops[VN_EDROP_LOST], vn_body_of(landing(l))->super.segs);
 	}
 }
 
