@@ -281,15 +281,20 @@ static bool understand(struct vn_loop *l, uint32_t n, uint32_t *ret_slot, uint64
 	struct vn_body *b = vn_body_of(f);
 	struct virtio_net_hdr *vh = (void *)b->raw;
 	uint8_t *frame = b->raw + VN_VH_BYTES;
-	uint16_t slot, stamp;
+	uint16_t slot, stamp, tpid;
 
-	if (n < VN_VH_BYTES + ETH_HLEN + 2 * TAG_BYTES || tag_at(frame, SLOT_AT, &slot) != VN_SLOT_TPID || !slot ||
-	    slot >= l->max_ports)
+	if (n < VN_VH_BYTES + ETH_HLEN + 2 * TAG_BYTES)
+		return false;
+	tpid = tag_at(frame, SLOT_AT, &slot);
+	if ((tpid != VN_SLOT_TPID && tpid != VN_SAMPLE_TPID) || !slot || slot >= l->max_ports)
 		return false;
 	b->shift = 0;
 	b->n_pieces = (uint16_t)(n > VN_HEAD_RAW ? (n - VN_HEAD_RAW + VN_PIECE_BYTES - 1) / VN_PIECE_BYTES : 0);
 	*ret_arrival_ns = vn_now_ns();
-	if (tag_at(frame, SLOT_AT + TAG_BYTES, &stamp) == VN_SLOT_TPID) {
+	if (tpid == VN_SAMPLE_TPID) {
+		tag_at(frame, SLOT_AT + TAG_BYTES, &stamp);
+		frame[SLOT_AT] = VN_SLOT_TPID >> 8;
+		frame[SLOT_AT + 1] = VN_SLOT_TPID & 0xff;
 		*ret_arrival_ns = stamp_ns(stamp, *ret_arrival_ns);
 		memmove(b->raw + TAG_BYTES, b->raw, VN_VH_BYTES + SLOT_AT + TAG_BYTES);
 		b->shift = TAG_BYTES;
