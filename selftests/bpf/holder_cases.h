@@ -105,6 +105,22 @@ static bool hc_settled(uint64_t sent)
 				sent);
 }
 
+/* @n frames have come to the engine; says what it knows when not. */
+static bool hc_arrived(uint64_t n)
+{
+	volatile struct vn_engine *e = rig_status(&rig);
+	volatile struct vn_dir *d = rig_dir(&rig, 1);
+
+	if (rig_wait(d->gen == rig.dp.maps.disc[1].gen && d->in_packets == n))
+		return true;
+	printf("# %llu of %llu frames came; engine-down %llu, bad %llu, overload %x; tr0 has:\n",
+	       (unsigned long long)d->in_packets, (unsigned long long)n,
+	       (unsigned long long)rig.dp.maps.drop[1].count[VN_DROP_ENGINE_DOWN], (unsigned long long)e->bad_meta,
+	       e->overload);
+	rig_sh("ip -s link show tr0");
+	return false;
+}
+
 static void hc_confined(void **state)
 {
 	char path[64], line[256];
@@ -146,7 +162,7 @@ static void hc_delay_of(uint64_t delay_ns, uint32_t len, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		hc_send(i, len);
 		if (i % 64 == 63)
-			assert_true(rig_wait(rig_dir(&rig, 1)->in_packets == i + 1));
+			assert_true(hc_arrived(i + 1));
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		assert_true(hc_recv(vn_now_ns() + RIG_WAIT, &p, &got_len, &now));
@@ -205,7 +221,7 @@ static void hc_limits(void **state)
 	hc_link(&d);
 	for (uint32_t i = 0; i < 100; i++)
 		hc_send(i, 1514);
-	assert_true(rig_wait(rig_dir(&rig, 1)->in_packets == 100));
+	assert_true(hc_arrived(100));
 	assert_in_range(rig_dir(&rig, 1)->drops[VN_EDROP_LIMIT], 80, 90);
 	assert_true(rig_dir(&rig, 1)->state.held_packets <= 10);
 	d = (struct vn_disc){.delay_ns = 50 * VN_NSEC_PER_MSEC, .limit_packets = 7};
@@ -228,7 +244,7 @@ static void hc_live_change(void **state)
 
 	hc_link(&d);
 	hc_send(0, 60);
-	assert_true(rig_wait(rig_dir(&rig, 1)->in_packets == 1));
+	assert_true(hc_arrived(1));
 	d.delay_ns = VN_NSEC_PER_MSEC;
 	vn_disc_write(&rig.dp.maps, 1, &d);
 	hc_send(1, 60);
@@ -300,9 +316,9 @@ static void hc_memory(void **state)
 	for (uint32_t i = 0; i < 1000; i++) {
 		hc_send(i, 1514);
 		if (i % 64 == 63)
-			assert_true(rig_wait(rig_dir(&rig, 1)->in_packets == i + 1));
+			assert_true(hc_arrived(i + 1));
 	}
-	assert_true(rig_wait(rig_dir(&rig, 1)->in_packets == 1000));
+	assert_true(hc_arrived(1000));
 	assert_int_equal(rig_dir(&rig, 1)->state.held_packets, (1 << 20) / 1664);
 	assert_int_equal(rig_dir(&rig, 1)->drops[VN_EDROP_MEMORY], 1000 - (1 << 20) / 1664);
 	assert_true(rig_status(&rig)->overload & 1u << VN_OVERLOAD_MEMORY);
