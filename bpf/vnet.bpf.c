@@ -7,6 +7,7 @@
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/in.h>
 #include <linux/pkt_cls.h>
 #include <stdbool.h>
 #include <bpf/bpf_endian.h>
@@ -14,6 +15,7 @@
 
 #include <maps/maps.bpf.h>
 #include "port_check.h"
+#include "port_gate.h"
 
 static __always_inline int vn_drop(__u32 number, __u32 reason)
 {
@@ -29,36 +31,64 @@ static __always_inline __u64 vn_segments(const struct __sk_buff *skb)
 	return skb->gso_segs ?: 1;
 }
 
-static __always_inline void vn_count_in(__u32 number, const struct __sk_buff *skb, bool delivered)
+/* Returns how many frames this CPU had seen of the port before. */
+static __always_inline __u64 vn_count_in(__u32 number, const struct __sk_buff *skb, bool delivered)
 {
 	struct vn_port_ctr *c = bpf_map_lookup_elem(&vn_port_ctr, &number);
-	__u64 n = vn_segments(skb), len = skb->len;
+	__u64 n = vn_segments(skb), len = skb->len, before;
 
 	if (!c)
-		return;
+		return 1;
+	before = c->in_packets;
 	c->in_packets += n;
 	c->in_bytes += len;
 	if (delivered) {
 		c->out_packets += n;
 		c->out_bytes += len;
 	}
+	return before;
 }
 
 /* An engine that has not turned its loop for this long is dead or hung. The coarse clock may lag: signed comparison. */
-static __always_inline bool vn_engine_up(__u32 trunk)
+static __always_inline bool vn_engine_up(const struct vn_engine *e)
 {
-	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
-
-	return e &&
-	       (__s64)(bpf_ktime_get_coarse_ns() - *(volatile __u64 *)&e->heartbeat_ns) < (__s64)VN_ENGINE_STALE_NS;
+	return e && (__s64)(bpf_ktime_get_coarse_ns() - *(const volatile __u64 *)&e->heartbeat_ns) <
+			    (__s64)VN_ENGINE_STALE_NS;
 }
 
-/* Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. */
-static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 number)
+/*
+ * Whether the frames @before + 1 .. @before + @n of the port contain one whose turn it is. A second tag must not make a
+ * frame need a second page on the trunk (kernels before 6.6 cannot hold those): frames near that size are never
+ * samples.
+ */
+static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 before)
 {
-	if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID), number))
+	__u32 len = skb->gso_size ?: skb->len;
+
+	return (before - 1) / VN_SAMPLE_EVERY != (before - 1 + vn_segments(skb)) / VN_SAMPLE_EVERY &&
+	       (len < 3072 || len > 4096);
+}
+
+/*
+ * Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. A second tag
+ * carries the port's clock: that of every frame into a tap, of samples elsewhere.
+ */
+static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, const struct vn_engine *e,
+				   __u32 number, __u64 before)
+{
+	__u32 ifindex = *(const volatile __u32 *)&port->trunk_ifindex;
+	bool tap = e->stamp_ifindex == ifindex;
+	__u16 tpid = VN_SLOT_TPID;
+
+	if (tap || vn_is_sample(skb, before)) {
+		tpid = VN_SAMPLE_TPID;
+		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID),
+				      (__u16)(bpf_ktime_get_ns() >> (tap ? VN_STAMP_SHIFT : VN_SAMPLE_SHIFT))))
+			return vn_drop(number, VN_DROP_MALFORMED);
+	}
+	if (bpf_skb_vlan_push(skb, bpf_htons(tpid), number))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	return bpf_redirect(*(volatile const __u32 *)&port->trunk_ifindex, 0);
+	return bpf_redirect(ifindex, 0);
 }
 
 /*
@@ -70,6 +100,8 @@ int vn_tc_port(struct __sk_buff *skb)
 {
 	__u32 number = skb->tc_classid & 0xffff, flags;
 	const struct vn_port_cfg *port = bpf_map_lookup_elem(&vn_port, &number);
+	struct vn_l3 l3 = {0};
+	__u64 before;
 	int reason;
 
 	if (!port)
@@ -77,19 +109,49 @@ int vn_tc_port(struct __sk_buff *skb)
 	flags = *(volatile const __u32 *)&port->flags;
 	if (!(flags & VN_PORT_ACTIVE))
 		return vn_drop(number, VN_DROP_INACTIVE);
-	reason = vn_port_check(skb, port);
+	reason = vn_port_check(skb, port, &l3);
+	if (reason == VN_PASS && flags & (VN_PORT_GATED | VN_PORT_POLICED))
+		reason = vn_port_gate(skb, &l3, number, flags);
 	if (reason != VN_PASS)
 		return vn_drop(number, reason);
 	if (flags & VN_PORT_HELD) {
-		if (vn_engine_up(port->trunk)) {
-			vn_count_in(number, skb, false);
-			return vn_hold(skb, port, number);
+		__u32 trunk = port->trunk;
+		const struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+
+		if (vn_engine_up(e)) {
+			before = vn_count_in(number, skb, false);
+			return vn_hold(skb, port, e, number, before);
 		}
 		if (!(flags & VN_PORT_FAIL_OPEN))
 			return vn_drop(number, VN_DROP_ENGINE_DOWN);
 	}
 	vn_count_in(number, skb, true);
 	return bpf_redirect(port->peer_ifindex, 0);
+}
+
+/* Length of the headers that each segment repeats; of the usual ones: IPv6 without extensions, at most one user tag. */
+static __always_inline __u32 vn_segment_headers(struct __sk_buff *skb)
+{
+	__u8 ip[10], doff;
+	__u32 at;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, ip, sizeof(ip)))
+		return ETH_HLEN;
+	at = ETH_HLEN + (ip[0] >> 4 == 4 ? (ip[0] & 0xf) * 4 : 40);
+	if ((ip[0] >> 4 == 4 ? ip[9] : ip[6]) != IPPROTO_TCP || bpf_skb_load_bytes(skb, at + 12, &doff, 1))
+		return at + 8;
+	return at + (doff >> 4) * 4;
+}
+
+/* What user space wrote into a tap has not had its segments counted yet: the kernel does that on the way out. */
+static __always_inline __u64 vn_segments_written(struct __sk_buff *skb)
+{
+	__u32 size = skb->gso_size, hdr;
+
+	if (skb->gso_segs || !size)
+		return vn_segments(skb);
+	hdr = vn_segment_headers(skb);
+	return skb->len > hdr ? (skb->len - hdr + size - 1) / size : 1;
 }
 
 /* tc ingress of tr0: what the engine released. The slot is the outermost tag, which the kernel has untagged. */
@@ -111,9 +173,36 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	peer = port->peer_ifindex;
 	if (bpf_skb_vlan_pop(skb))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	c->out_packets += vn_segments(skb);
+	c->out_packets += vn_segments_written(skb);
 	c->out_bytes += skb->len;
 	return bpf_redirect(peer, 0);
+}
+
+/*
+ * A sample becomes an ordinary frame again: the tag with the port's clock is taken out. Returns how long ago that clock
+ * was read; 0 when the frame is no sample, or none of ours.
+ */
+static __always_inline __u32 vn_unsample(struct xdp_md *ctx, __u64 now)
+{
+	__u8 *data = (void *)(long)ctx->data;
+	__u32 *words, units;
+
+	if (data + ETH_HLEN + 8 > (__u8 *)(long)ctx->data_end || *(__be16 *)(data + 12) != bpf_htons(VN_SAMPLE_TPID) ||
+	    *(__be16 *)(data + 16) != bpf_htons(VN_SLOT_TPID))
+		return 0;
+	units = ((__u32)(now >> VN_SAMPLE_SHIFT) - bpf_ntohs(*(__be16 *)(data + 18))) & ((1u << VN_SAMPLE_BITS) - 1);
+	*(__be16 *)(data + 12) = bpf_htons(VN_SLOT_TPID);
+	/* addresses, TPID and slot, 16 bytes, move up by a tag's 4 */
+	words = (__u32 *)data;
+	words[4] = words[3];
+	words[3] = words[2];
+	words[2] = words[1];
+	words[1] = words[0];
+	if (bpf_xdp_adjust_head(ctx, 4))
+		return 0;
+	/* the clock was cut to its units: half of one is what it lost on average */
+	now -= ((now >> VN_SAMPLE_SHIFT) - units) << VN_SAMPLE_SHIFT;
+	return now > (1u << VN_SAMPLE_SHIFT) / 2 ? now - (1u << VN_SAMPLE_SHIFT) / 2 : 1;
 }
 
 /* Second device of each trunk: frames on their way to the engine, each with its time of arrival and its slot in front.
@@ -122,6 +211,7 @@ SEC("xdp.frags")
 int vn_xdp_trunk(struct xdp_md *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
+	__u32 hop_ns = vn_unsample(ctx, now);
 	struct vn_trunk_meta *meta;
 	__u8 *data;
 
@@ -134,6 +224,7 @@ int vn_xdp_trunk(struct xdp_md *ctx)
 	if (*(__be16 *)(data + 12) != bpf_htons(VN_SLOT_TPID))
 		return XDP_DROP;
 	meta->arrival_ns = now;
+	meta->hop_ns = hop_ns;
 	meta->slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->len = bpf_xdp_get_buff_len(ctx) - 4;
 	/* This trunk's, whatever the port says by now: frames on their way stay on it. */

@@ -51,29 +51,42 @@
 
 /* --- the way out */
 
-static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused)
+/*
+ * What a sample was on the way longer than its discipline says: from the port's program to the trunk's, and past its
+ * time of release. The discipline counts from the trunk for every frame, samples too, or they would overtake.
+ */
+static void account_error(struct vn_dir *d, uint64_t error_ns)
+{
+	vn_stat_join(&d->error_hist[vn_hist_bucket(error_ns)], 1);
+	if (error_ns > d->error_max_ns)
+		vn_stat_set(&d->error_max_ns, error_ns);
+}
+
+void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused)
 {
 	struct vn_dir *d = &l->dir[n->slot];
 	uint64_t late_ns = sent_ns > n->release_ns ? sent_ns - n->release_ns : 0;
 
-	l->tx_packets += !refused;
+	l->tx_packets += refused ? 0 : n->segs;
 	if (d->gen != n->gen)
 		return;
 	if (n->away)
-		vn_own_released_away(&l->own, n->slot, n->len - 4u);
+		vn_own_released_away(&l->own, n->slot, n->segs, n->len - 4u);
 	if (refused) {
-		vn_stat_join(&d->drops[VN_EDROP_TX], 1);
+		vn_stat_join(&d->drops[VN_EDROP_TX], n->segs);
 		return;
 	}
-	vn_stat_join(&d->out_packets, 1);
+	vn_stat_join(&d->out_packets, n->segs);
 	vn_stat_join(&d->out_bytes, n->len - 4u);
-	vn_stat_join(&d->late_hist[vn_hist_bucket(late_ns)], 1);
+	vn_stat_join(&d->late_hist[vn_hist_bucket(late_ns)], n->segs);
 	if (late_ns > d->late_max_ns)
 		vn_stat_set(&d->late_max_ns, late_ns);
 	if (late_ns > LATE_NS) {
-		l->late_packets++;
-		vn_loop_overload(l, VN_OVERLOAD_LATE);
+		l->late_packets += n->segs;
+		vn_loop_overload_dir(l, d, VN_OVERLOAD_LATE);
 	}
+	if (n->hop_ns)
+		account_error(d, late_ns + n->hop_ns);
 }
 
 /*
@@ -99,7 +112,7 @@ static int flush(struct vn_loop *l)
 		uint32_t place = l->io.note_head - first;
 
 		/* Which of the batch the device refused is not told; the last ones are as likely as any. */
-		account(l, &note, begin + took * place / n, place + refused > n);
+		vn_loop_account(l, &note, begin + took * place / n, place + refused > n);
 	}
 	if (r == -EAGAIN)
 		l->stalled_ns = l->now_ns;
@@ -116,6 +129,8 @@ bool vn_loop_send(struct vn_loop *l, struct vn_frame *f)
 				  .gen = f->gen,
 				  .slot = f->slot,
 				  .len = f->len,
+				  .segs = 1,
+				  .hop_ns = f->hop_ns,
 				  .away = !l->own.mine[f->slot]};
 
 	if (gen == f->gen && !vn_xio_send(&l->io, f->data, &note))
@@ -224,22 +239,56 @@ static int trunk_error(const struct vn_loop *l)
 	return getsockopt(l->io.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? -errno : -err;
 }
 
+static uint32_t xsk_release(struct vn_loop *l)
+{
+	uint32_t n = release_due(l, VN_TX_BATCH);
+
+	flush(l);
+	return n;
+}
+
+static uint32_t xsk_receive(struct vn_loop *l)
+{
+	uint32_t n;
+
+	vn_xio_recycle(&l->io);
+	vn_loop_unpark(l);
+	n = vn_loop_receive(l, RX_PER_TURN);
+	flush(l);
+	return n;
+}
+
+static int xsk_check(struct vn_loop *l)
+{
+	read_losses(l);
+	return trunk_error(l);
+}
+
+const struct vn_trunk_ops vn_xsk_ops = {.release = xsk_release, .receive = xsk_receive, .check = xsk_check};
+
 static int keep_house(struct vn_loop *l)
 {
 	if (l->now_ns - l->house_ns < HOUSE_NS)
 		return 0;
 	l->house_ns = l->now_ns;
-	read_losses(l);
 	look_around(l);
 	vn_slab_trim(&l->hold.slab, TRIM_KEEP_SPANS, TRIM_SPANS);
-	return trunk_error(l);
+	return l->ops->check(l);
 }
 
 /* --- time */
 
+/* Off the CPU for long without having asked for it, since @since_ns. */
+static void notice_throttling(struct vn_loop *l, uint64_t since_ns)
+{
+	if (l->now_ns > since_ns + THROTTLED_NS)
+		vn_loop_overload(l, VN_OVERLOAD_THROTTLED);
+}
+
 static void slept(struct vn_loop *l, uint64_t wake_ns, bool timed_out)
 {
 	l->now_ns = vn_now_ns();
+	notice_throttling(l, wake_ns);
 	/* Oversleeping counts as what it is: time that the CPU was not ours. */
 	l->woke_ns = VN_MIN(l->now_ns, wake_ns);
 	l->wakeups++;
@@ -333,14 +382,6 @@ static int wait_for_work(struct vn_loop *l)
 	return 0;
 }
 
-/* Off the CPU for long without having asked for it. */
-static void notice_throttling(struct vn_loop *l)
-{
-	if (l->now_ns > VN_MAX(l->turn_ns, l->woke_ns) + THROTTLED_NS)
-		vn_loop_overload(l, VN_OVERLOAD_THROTTLED);
-	l->turn_ns = l->now_ns;
-}
-
 int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 {
 	int r = 0;
@@ -352,19 +393,16 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 		uint32_t work = 0, n;
 
 		l->now_ns = vn_now_ns();
-		notice_throttling(l);
+		notice_throttling(l, VN_MAX(l->turn_ns, l->woke_ns));
+		l->turn_ns = l->now_ns;
 		do {
-			n = release_due(l, VN_TX_BATCH);
-			flush(l);
+			n = l->ops->release(l);
 			work += n;
 		} while (n == VN_TX_BATCH && work < RELEASE_MAX);
-		vn_xio_recycle(&l->io);
-		vn_loop_unpark(l);
-		n = vn_loop_receive(l, RX_PER_TURN);
+		n = l->ops->receive(l);
 		if (n)
 			l->rx_ns = l->now_ns;
 		work += n;
-		flush(l);
 		beat(l);
 		r = keep_house(l);
 		if (r == 0 && !work)

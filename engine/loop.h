@@ -13,8 +13,25 @@
 #include "engine/own.h"
 #include "engine/xsk.h"
 
+struct vn_loop;
+struct vn_bulk;
+
+/* What depends on the kind of the trunk. */
+struct vn_trunk_ops {
+	/* Send frames whose time has come, at most VN_TX_BATCH; how many. */
+	uint32_t (*release)(struct vn_loop *l);
+	/* Take in frames, a moderate number; how many. */
+	uint32_t (*receive)(struct vn_loop *l);
+	/* Now and then: what the trunk lost goes into the status; an error when it is gone. */
+	int (*check)(struct vn_loop *l);
+};
+
+extern const struct vn_trunk_ops vn_xsk_ops;
+
 /**
  * struct vn_loop
+ * @io:         of a precise trunk; of a tap the descriptor alone
+ * @bulk:       of a tap
  * @disc, @dir, @status: mapped elements of the maps vn_disc, vn_dir (arrays of @max_ports) and vn_engine (ours)
  * @index:      of the trunk
  * @now_ns:     of this turn
@@ -29,7 +46,9 @@
  * @chain:      descriptors of a frame of which not all have been seen
  */
 struct vn_loop {
+	const struct vn_trunk_ops *ops;
 	struct vn_xio io;
+	struct vn_bulk *bulk;
 	struct vn_hold hold;
 	const struct vn_disc_slot *disc;
 	struct vn_dir *dir;
@@ -70,6 +89,8 @@ static inline enum vn_own_verdict vn_loop_claim(struct vn_loop *l, uint32_t slot
  * discipline. @ret_gen: of the slot.
  */
 const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen);
+/* What became of a frame at its release: sent at @sent_ns, or refused by the trunk. */
+void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused);
 /* Receive at most @max frames. */
 uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
 
@@ -82,6 +103,8 @@ int vn_loop_move_init(struct vn_loop *l);
 void vn_loop_park(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m);
 void vn_loop_unpark(struct vn_loop *l);
 void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
+/* When the last of what is held of @slot leaves; 0: nothing is held. */
+uint64_t vn_loop_held_until_ns(const struct vn_loop *l, uint32_t slot);
 /* Must a due frame wait for others? Then it goes into the seam. Let out those that need no longer; false: no room. */
 bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f);
 void vn_loop_seam(struct vn_loop *l, struct vn_frame *f);
@@ -95,10 +118,26 @@ bool vn_loop_send(struct vn_loop *l, struct vn_frame *f);
 #define vn_stat_join(p, n) __atomic_fetch_add((p), (n), __ATOMIC_RELAXED)
 #define vn_stat_set(p, v)  __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 
+/* The daemon clears these words (vn_dir_trust()): set with an atomic or, and only when there is need. */
+static inline void vn_overload_set(uint32_t *word, enum vn_overload_bit bit)
+{
+	if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & 1u << bit))
+		__atomic_fetch_or(word, 1u << bit, __ATOMIC_RELAXED);
+}
+
+/* Something befell the engine that any of its directions may have suffered from. */
 static inline void vn_loop_overload(struct vn_loop *l, enum vn_overload_bit bit)
 {
-	if (!(__atomic_load_n(&l->status->overload, __ATOMIC_RELAXED) & 1u << bit))
-		__atomic_fetch_or(&l->status->overload, 1u << bit, __ATOMIC_RELAXED);
+	vn_overload_set(&l->status->overload, bit);
+	vn_stat_set(&l->status->overload_ns, l->now_ns);
+}
+
+/* It befell this direction; the engine as a whole says so too. */
+static inline void vn_loop_overload_dir(struct vn_loop *l, struct vn_dir *d, enum vn_overload_bit bit)
+{
+	vn_overload_set(&d->overload, bit);
+	vn_stat_set(&d->overload_ns, l->now_ns);
+	vn_loop_overload(l, bit);
 }
 
 #endif

@@ -70,7 +70,7 @@ static struct vn_frame *frame_at(const struct vn_loop *l, uint32_t ref)
 }
 
 /* When the last of what is held of @slot leaves. Looks at the whole heap: moves are rare. */
-static uint64_t held_until_ns(const struct vn_loop *l, uint32_t slot)
+uint64_t vn_loop_held_until_ns(const struct vn_loop *l, uint32_t slot)
 {
 	const struct vn_lane *lane = &l->hold.lane[slot];
 	uint64_t until = lane->tail ? frame_at(l, lane->tail - 1)->release_ns : 0;
@@ -95,7 +95,7 @@ void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 
 	vn_loop_unpark(l);
 	if (slot && slot < l->max_ports)
-		vn_own_hand_over(&l->own, slot, held_until_ns(l, slot));
+		vn_own_hand_over(&l->own, slot, vn_loop_held_until_ns(l, slot));
 	else
 		l->bad_meta++;
 	vn_xio_drop(&l->io, d, n);

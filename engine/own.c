@@ -112,13 +112,13 @@ bool vn_own_hand_over(struct vn_own *o, uint32_t slot, uint64_t until_ns)
 	return true;
 }
 
-void vn_own_released_away(struct vn_own *o, uint32_t slot, uint32_t len)
+void vn_own_released_away(struct vn_own *o, uint32_t slot, uint32_t packets, uint32_t len)
 {
 	struct vn_dir *d = &o->dir[slot];
 
 	__atomic_store_n(&d->away_bytes[o->index], d->away_bytes[o->index] - len, __ATOMIC_RELAXED);
 	/* Last: who sees it may let the next frame out. */
-	__atomic_store_n(&d->away[o->index], d->away[o->index] - 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->away[o->index], d->away[o->index] - packets, __ATOMIC_RELEASE);
 }
 
 uint32_t vn_own_away(const struct vn_own *o, uint32_t slot)

@@ -20,8 +20,10 @@ struct vn_tx_note {
 	uint32_t end; /* of its descriptors in the ring */
 	uint32_t gen;
 	uint32_t slot;
-	uint16_t len; /* with the slot's tag */
-	bool away;    /* held since before its direction went to another engine */
+	uint32_t len;    /* with the slot's tag */
+	uint32_t segs;   /* that it stands for */
+	uint32_t hop_ns; /* struct vn_trunk_meta */
+	bool away;       /* held since before its direction went to another engine */
 };
 
 struct vn_xio {
