@@ -13,10 +13,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <vnet/abi_arena.h>
 #include <vnet/engine_args.h>
 #include <vnet/util.h>
 
+#include "ctl/arena.h"
 #include "ctl/daemon.h"
 #include "exec/trunk.h"
 
@@ -59,25 +59,6 @@ static int lock_open(const struct vn_supervisor *s, struct vn_err *err)
 	lock_path(s, path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return fd < 0 ? vn_err_kernel(err, errno, "%s: %s", path, strerror(errno)) : fd;
-}
-
-/* Made when it is missing; what is in it stays. */
-static int arena_open(const struct vn_supervisor *s, struct vn_err *err)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/" VN_ARENA_FILE, s->runtime_dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
-	if (ftruncate(fd, VN_ARENA_BYTES) < 0) {
-		int r = vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
-
-		close(fd);
-		return r;
-	}
-	return fd;
 }
 
 static void watch_event(void *arg, uint32_t events);
@@ -230,7 +211,7 @@ static void make_args(const struct vn_supervisor *s, const struct vn_xsk *xsk, s
 static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct vn_err *err)
 {
 	__attribute__((cleanup(engine_fds_close))) struct engine_fds fds = {{-1, -1, -1, -1, -1, -1, -1}};
-	cleanup_close int arena = arena_open(s, err);
+	cleanup_close int arena = vn_arena_open_read(s->runtime_dir, err);
 	struct engine_args args;
 	pid_t pid;
 	int r;
