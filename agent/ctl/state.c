@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <vnet/abi_arena.h>
 #include <vnet/util.h>
 
 #include "ctl/files.h"
@@ -257,7 +258,7 @@ int vn_state_adopt(struct vn_daemon *d, struct vn_err *err)
 
 void vn_state_wipe(struct vn_daemon *d)
 {
-	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, "engine0.lock", PENDING,
+	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, PENDING,
 					    VN_ARENA_FILE,   VN_NAMES_FILE,   "daemon.lock"};
 	static const char *const dirs[] = {TOPOS, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR};
 	char path[512];
