@@ -214,7 +214,13 @@ int main(int argc, char **argv)
 		return fail("memory for held frames", r);
 	loop.fifo = vn_sandbox_fifo(FIFO_PRIORITY);
 	init_status(&loop);
-	vn_loop_adopt(&loop);
+	r = vn_own_init(&loop.own, loop.disc, loop.dir, loop.index, loop.max_ports);
+	if (r == 0)
+		r = vn_loop_move_init(&loop);
+	if (r < 0)
+		return fail("memory", r);
+	loop.own.holder = o.bulk ? VN_HOLDER_BULK : VN_HOLDER_PRECISE;
+	vn_own_adopt(&loop.own);
 	r = o.bulk ? vn_bulk_open(&loop, VN_ENGINE_FD_XSK) : vn_xio_open(&loop.io, &o.xio);
 	if (r < 0)
 		return fail("binding to the trunk", r);

@@ -36,6 +36,9 @@ int vn_dp_unpin(const char *pin_dir, struct vn_err *err);
  */
 int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struct vn_err *err);
 
+/* Its device is gone or going: forget the attachment. */
+void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index);
+
 /* An AF_XDP socket made in the namespace of the calling thread, its UMEM registered on a memfd. Not yet bound. */
 struct vn_xsk {
 	int fd;      /* the socket */

@@ -225,8 +225,13 @@ static void print_link_details(const json_t *l, bool stats)
 	for (size_t dir = 0; dir < DIRS; dir++) {
 		const json_t *d = dir_of(l, dir);
 
-		printf("    %s %s -> %s %s: %s\n", vn_json_str(d, "dir"), end_text(from, sizeof(from), l, dir),
-		       end_text(to, sizeof(to), l, !dir), vn_json_bool(d, "held") ? "held" : "direct", disc_text(d));
+		printf("    %s %s -> %s ", vn_json_str(d, "dir"), end_text(from, sizeof(from), l, dir),
+		       end_text(to, sizeof(to), l, !dir));
+		if (vn_json_bool(d, "held"))
+			printf("held by engine %" PRIu64 " (%s)", vn_json_u64(d, "engine"), vn_json_str(d, "holder"));
+		else
+			printf("direct");
+		printf(": %s\n", disc_text(d));
 		print_discipline(json_object_get(d, "discipline"));
 		if (stats)
 			print_dir_stats(json_object_get(d, "stats"));
@@ -274,7 +279,7 @@ static int check_words(const char *link, int n, char *words[], struct vn_err *er
 	return 0;
 }
 
-static int take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err)
+int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err)
 {
 	static const char *const dirs[] = {"ab", "ba", "both", NULL};
 	const char *word, *near;
@@ -304,7 +309,7 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 	const char *dir;
 	int first, r;
 
-	r = take_dir(call, &dir, &first, err);
+	r = vn_cli_take_dir(call, &dir, &first, err);
 	if (r == 0 && !replace && first >= call->n_args)
 		r = vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", call->args[0]);
 	if (r == 0)

@@ -46,6 +46,11 @@ const struct vn_command vn_commands[] = {
 	{"link", "verify", "NAME", "measure a link against its discipline", 0, -1, .raw_after = 0, .later = true},
 	{"link", "watch", "NAME", "follow a link's counters", 0, -1, .raw_after = 0, .later = true},
 
+	{"engine", "show", "", "the processes that hold frames, what each holds and how well", 0, 0, .raw_after = -1,
+	 .run = vn_cmd_engine_show},
+	{"engine", "move", "LINK [dir ab|ba|both] N", "give a link's frames to engine N, losing none", 2, 4, .raw_after = -1,
+	 .run = vn_cmd_engine_move, .kinds = {VN_ARG_LINK}},
+
 	{"port", "show", "[NODE:IF]", "AF_XDP ports: who has them, what they get, how to hand them over", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_port_show, .kinds = {VN_ARG_PORT}},
 	{"port", "handover", "NAME", "hand an AF_XDP port to an application", 0, -1, .raw_after = 0, .later = true},
@@ -61,7 +66,8 @@ const struct vn_command vn_commands[] = {
 };
 
 const struct vn_alias vn_object_aliases[] = {
-	{"topo", "topology"}, {"topologies", "topology"}, {"nodes", "node"}, {"links", "link"}, {"ports", "port"}, {0},
+	{"topo", "topology"}, {"topologies", "topology"}, {"nodes", "node"}, {"links", "link"}, {"engines", "engine"},
+	{"ports", "port"}, {0},
 };
 
 const struct vn_alias vn_verb_aliases[] = {

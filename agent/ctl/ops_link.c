@@ -6,6 +6,7 @@
 #include <vnet/util.h>
 
 #include "ctl/json.h"
+#include "exec/shard.h"
 #include "topo/disc_words.h"
 #include "topo/topo.h"
 
@@ -86,6 +87,12 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 	o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s}", "dir", dir_words[dir], "from",
 		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held",
 		      vn_disc_is_held(disc), "discipline", vn_disc_to_json(disc), "text", text);
+	if (o && vn_disc_is_held(disc)) {
+		uint32_t trunk = vn_shard_trunk(&d->fabric, l->ports[dir].number);
+
+		json_object_set_new(o, "engine", json_integer(trunk));
+		json_object_set_new(o, "holder", json_string(vn_holder_word(trunk)));
+	}
 	if (o && with_stats)
 		json_object_set_new(o, "stats", stats(d, l->ports[dir].number));
 	return o;
@@ -153,8 +160,7 @@ static int take_words(const json_t *params, struct words *ret, struct vn_err *er
 	return 0;
 }
 
-/* Bit 0: ab, bit 1: ba. */
-static int take_dirs(const json_t *params, struct vn_err *err)
+int vn_take_dirs(const json_t *params, struct vn_err *err)
 {
 	const char *dir = json_string_value(json_object_get(params, "dir"));
 
@@ -202,7 +208,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		r = take_words(params, &words, err);
 	if (r < 0)
 		return r;
-	dirs = take_dirs(params, err);
+	dirs = vn_take_dirs(params, err);
 	if (dirs < 0)
 		return dirs;
 	if (!words.argc && !replace)

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <vnet/abi_arena.h>
 #include <vnet/util.h>
 
 #include "topo/topo.h"
@@ -228,7 +229,7 @@ int vn_state_adopt(struct vn_daemon *d, struct vn_err *err)
 
 void vn_state_wipe(struct vn_daemon *d)
 {
-	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, "engine0.lock", PENDING, "daemon.lock"};
+	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, VN_ARENA_FILE, PENDING, "daemon.lock"};
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/" TOPOS, d->opts.runtime_dir);

@@ -72,6 +72,13 @@ static inline bool vn_disc_is_gated(const struct vn_disc *d)
 	return d->flags & VN_DISC_DOWN || d->flap_up_ns;
 }
 
+/* True when a holder that looks at no single packet can apply it: delay, rate and limit, nothing that is drawn. */
+static inline bool vn_disc_bulk_can(const struct vn_disc *d)
+{
+	return !d->jitter_ns && !d->loss_ppb && d->loss_model == VN_LOSS_RANDOM && !d->dup_ppb && !d->corrupt_ppb &&
+	       !d->reorder_ppb && !d->trace_block && !(d->flags & (VN_DISC_SLOT | VN_DISC_ECN));
+}
+
 /* "delay 10ms 1ms distribution normal loss 0.1% rate 1gbit"; "" without discipline. Parses back to the same. */
 int vn_disc_format(const struct vn_disc *d, char *buf, size_t size);
 /* Object with integers and units in the names: {"delay_ns":..,"jitter_ns":..,...}; and back. */

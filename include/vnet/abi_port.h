@@ -26,6 +26,13 @@
 #define VN_SAMPLE_SHIFT 9
 #define VN_SAMPLE_BITS  16
 
+/*
+ * Trunks: the first device of trunk i, into which the ports' frames go, has the interface index VN_TRUNK_IFINDEX + 2 *
+ * i, the second (a veth pair's other end) the next one. So every program knows the trunk it stands at.
+ */
+#define VN_TRUNK_IFINDEX 3000000u
+#define VN_TRUNK_BULK    15u /* the one that is a tap; the others are veth pairs */
+
 enum vn_port_flag {
 	VN_PORT_ACTIVE = 1u << 0,    /* the link exists: frames may pass */
 	VN_PORT_HELD = 1u << 1,      /* frames go through the trunk and the engine */
@@ -77,11 +84,11 @@ struct vn_prefix6 {
  * struct vn_port_cfg - element of the map vn_port, index: port number
  * @flags:         enum vn_port_flag; written alone, with one atomic store, while traffic runs
  * @peer_ifindex:  host end of the other port of the link, in the fabric
- * @trunk_ifindex: tr0 of the trunk that holds this port's frames
+ * @trunk_ifindex: first device of the trunk that holds this port's frames; written alone while traffic runs
  * @ifindex:       host end of this port
  * @mac:           the only source MAC allowed (isolation mac and ip)
  * @isolation:     enum vn_isolation
- * @trunk:         index of the trunk and its engine thread
+ * @trunk:         its index: whose heartbeat counts. It may lag behind @trunk_ifindex while a direction moves
  * @vlans:         allowed VLAN ids when VN_PORT_VLAN_LIST, @n_vlans of them
  * @src4, @src6:   allowed sources (isolation ip); the first @n_own4/@n_own6 are the node's own full addresses,
  *                 which alone may stand in ARP and ND, the rest are prefixes it may forward for
