@@ -483,7 +483,6 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 		{"engine-user", required_argument, NULL, 'u'},
 		{"engines", required_argument, NULL, 'n'},
 		{"engine-cpus", required_argument, NULL, 'c'},
-		{"engine-cpu", required_argument, NULL, 'c'},
 		{"rebalance", required_argument, NULL, 'b'},
 		{"socket-group", required_argument, NULL, 'g'},
 		{"help", no_argument, NULL, 'h'},
