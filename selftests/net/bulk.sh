@@ -51,6 +51,6 @@ for c in TcpInCsumErrors UdpInCsumErrors; do
 	is "$c in b" "$(nstat_get bk.b $c | cut -d. -f1)" 0
 done
 all_out() {
-	[ "$(vnet -j -s link show l | jq '[.links[0].directions[].held_packets // 0] | add')" = 0 ]
+	[ "$(vnet -j -s link show l | jq '[.links[0].directions[].stats.held_packets] | add')" = 0 ]
 }
 check "nothing stays held" busywait 3000 all_out
