@@ -29,9 +29,9 @@ ip4=$(vnet -j link show l | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d
 is "an idle link is held precisely" "$(dir_of_l holder)" precise
 
 iperf_server bk.b
-inn bk.a iperf3 -c "$ip4" -t 12 -J >"$WORK/tcp" &
+inn bk.a iperf3 -c "$ip4" -t 25 -J >"$WORK/tcp" &
 PID=$!
-check "under load the bulk holder takes it" busywait 6000 held_by bulk
+check "under load the bulk holder takes it" busywait 15000 held_by bulk
 down=$(engine_down_drops)
 # A prober at the same time: UDP of its own, through every move.
 "$PERF/vnprobe" -t /run/netns/bk.a -r /run/netns/bk.b -a "$ip4" -p 9100 -n 8000 -R 2000 >"$WORK/probe" &
