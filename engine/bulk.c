@@ -36,13 +36,13 @@ static const unsigned int offloads[] = {
  * @error: the tap is gone
  * @land:  objects of the slab that the next frame is read into: a head and its pieces
  * @iov:   of these
+ * @parked_head, @parked_tail: bodies of directions that are not yet this engine's, in order (references + 1, 0 ends)
  */
 struct vn_bulk {
-	uint32_t wait_slot; /* of the frame in the landing that waits for its direction; 0: none */
-	uint64_t wait_arrival_ns;
 	int fd, error;
 	uint32_t land[VN_PIECES_MAX];
 	struct iovec iov[VN_PIECES_MAX];
+	uint32_t parked_head, parked_tail;
 };
 
 static struct vn_frame *landing(const struct vn_loop *l)
@@ -225,40 +225,48 @@ static void chunk_send(struct vn_loop *l, struct vn_frame *body, const struct vn
 	vn_loop_account(l, note, l->now_ns, !sent);
 }
 
+/* Also what is held since before its direction went to another engine. Always true: a tap never says "later". */
+static bool bulk_send(struct vn_loop *l, struct vn_frame *f)
+{
+	const struct vn_chunk *c = (const void *)f->data;
+	struct vn_dir *d = &l->dir[f->slot];
+	uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
+	const struct vn_tx_note note = {.release_ns = f->release_ns,
+					.gen = f->gen,
+					.slot = f->slot,
+					.len = c->bytes + TAG_BYTES,
+					.segs = c->segs,
+					.away = !l->own.mine[f->slot]};
+
+	if (d->gen == f->gen) {
+		if (!note.away) {
+			d->state.held_packets -= c->segs;
+			d->state.held_bytes -= c->bytes;
+		}
+		if (gen != f->gen)
+			vn_stat_join(&d->drops[VN_EDROP_GONE], c->segs);
+	}
+	if (gen == f->gen)
+		chunk_send(l, vn_slab_ptr(&l->hold.slab, c->body), c, &note);
+	l->hold.packets -= c->segs;
+	l->hold.bytes -= c->bytes;
+	chunk_free(l, f);
+	return true;
+}
+
 static uint32_t bulk_release(struct vn_loop *l)
 {
 	uint32_t n;
 
+	if (l->seam_head)
+		vn_loop_seam_release(l);
 	for (n = 0; n < TX_PER_TURN && vn_hold_next_ns(&l->hold) <= l->now_ns; n++) {
-		struct vn_frame *f = vn_hold_first(&l->hold);
+		struct vn_frame *f = vn_hold_pop(&l->hold);
 
-		/* Another engine is about to let out what came before it: all others wait with it, for that moment. */
-		if (vn_own_must_wait(&l->own, f->slot, f->release_ns))
-			break;
-		vn_hold_pop(&l->hold);
-		const struct vn_chunk *c = (const void *)f->data;
-		struct vn_dir *d = &l->dir[f->slot];
-		uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
-		const struct vn_tx_note note = {.release_ns = f->release_ns,
-						.gen = f->gen,
-						.slot = f->slot,
-						.len = c->bytes + TAG_BYTES,
-						.segs = c->segs,
-						.away = !l->own.mine[f->slot]};
-
-		if (d->gen == f->gen) {
-			if (!note.away) {
-				d->state.held_packets -= c->segs;
-				d->state.held_bytes -= c->bytes;
-			}
-			if (gen != f->gen)
-				vn_stat_join(&d->drops[VN_EDROP_GONE], c->segs);
-		}
-		if (gen == f->gen)
-			chunk_send(l, vn_slab_ptr(&l->hold.slab, c->body), c, &note);
-		l->hold.packets -= c->segs;
-		l->hold.bytes -= c->bytes;
-		chunk_free(l, f);
+		if (vn_loop_seam_shut(l, f))
+			vn_loop_seam(l, f);
+		else
+			bulk_send(l, f);
 	}
 	return n;
 }
@@ -296,7 +304,7 @@ static bool understand(struct vn_loop *l, uint32_t n, uint32_t *ret_slot, uint64
 	if (n < VN_VH_BYTES + ETH_HLEN + 2 * TAG_BYTES)
 		return false;
 	tpid = tag_at(frame, SLOT_AT, &slot);
-	if ((tpid != VN_SLOT_TPID && tpid != VN_SAMPLE_TPID) || !slot || slot >= l->max_ports)
+	if ((tpid != VN_SLOT_TPID && tpid != VN_SAMPLE_TPID) || slot >= l->max_ports)
 		return false;
 	b->shift = 0;
 	b->n_pieces = (uint16_t)(n > VN_HEAD_RAW ? (n - VN_HEAD_RAW + VN_PIECE_BYTES - 1) / VN_PIECE_BYTES : 0);
@@ -341,6 +349,12 @@ static uint32_t chunk_segs(const struct vn_disc *d, const struct vn_disc_state *
 	return segs;
 }
 
+static void no_memory(struct vn_loop *l, struct vn_dir *dir, uint32_t segs)
+{
+	vn_stat_join(&dir->drops[VN_EDROP_MEMORY], segs);
+	vn_loop_overload_dir(l, dir, VN_OVERLOAD_MEMORY);
+}
+
 /* @c of the frame that @body holds waits until its time; false: no memory. */
 static bool chunk_hold(struct vn_loop *l, struct vn_frame *body, const struct vn_chunk *c,
 		       const struct vn_tx_note *note, const struct vn_fate *fate)
@@ -367,35 +381,33 @@ static bool chunk_hold(struct vn_loop *l, struct vn_frame *body, const struct vn
 	return true;
 }
 
-/* The frame in the landing, chunk by chunk. */
-static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns)
+/* The frame in @body, which is the landing unless @kept, chunk by chunk. */
+static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struct vn_frame *body, bool kept)
 {
-	struct vn_frame *body = landing(l);
 	const struct vn_super s = vn_body_of(body)->super;
-	uint32_t gen, all_bytes = vn_super_bytes(&s, 0, s.segs) - s.segs * TAG_BYTES;
-	const struct vn_disc *disc = vn_loop_enter(l, slot, &gen);
 	struct vn_dir *dir = &l->dir[slot];
+	struct vn_disc_in in = {
+		.arrival_ns = arrival_ns, .ect = s.ect, .hdr_len = s.hdr_len ? s.hdr_len - TAG_BYTES : 0};
+	struct vn_tx_note note = {.slot = slot};
+	const struct vn_disc *disc = vn_loop_enter(l, slot, &note.gen);
+	/* The limit counts what other engines hold as well. */
+	uint32_t away = disc->limit_packets && l->own.seam[slot] ? vn_own_away(&l->own, slot) : 0;
 	struct vn_chunk c = {0};
-	uint32_t away = l->own.seam[slot] ? vn_own_away(&l->own, slot) : 0;
-	bool kept = false;
 
 	vn_stat_add(&dir->in_packets, s.segs);
-	vn_stat_add(&dir->in_bytes, all_bytes);
-	/* The limit counts what other engines hold as well. */
-	dir->state.held_packets += away;
+	vn_stat_add(&dir->in_bytes, vn_super_bytes(&s, 0, s.segs) - s.segs * TAG_BYTES);
 	for (uint32_t first = 0; first < s.segs; first += c.segs) {
-		struct vn_tx_note note = {.gen = gen, .slot = slot};
-		struct vn_disc_in in = {.arrival_ns = arrival_ns, .ect = s.ect};
 		struct vn_fate fate[2];
 
+		dir->state.held_packets += away;
 		c.first = first;
 		c.segs = in.segs = chunk_segs(disc, &dir->state, &s, s.segs - first);
 		c.bytes = vn_super_bytes(&s, first, c.segs) - c.segs * TAG_BYTES;
-		in.hdr_len = s.hdr_len ? s.hdr_len - TAG_BYTES : 0;
 		in.len = c.bytes - (c.segs - 1) * in.hdr_len;
 		vn_disc_apply(disc, &dir->state, &l->env, &in, fate);
+		dir->state.held_packets -= away;
 		if (fate[0].verdict == VN_VERDICT_DROP) {
-			vn_stat_add(&dir->drops[fate[0].cause], c.segs);
+			vn_stat_join(&dir->drops[fate[0].cause], c.segs);
 			continue;
 		}
 		l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate[0].release_ns - arrival_ns);
@@ -413,61 +425,114 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns)
 			kept = f;
 			body = f ?: body;
 		}
-		if (!kept || !chunk_hold(l, body, &c, &note, &fate[0])) {
-			vn_stat_add(&dir->drops[VN_EDROP_MEMORY], c.segs);
-			vn_loop_overload(l, VN_OVERLOAD_MEMORY);
-		}
+		if (!kept || !chunk_hold(l, body, &c, &note, &fate[0]))
+			no_memory(l, dir, c.segs);
 	}
-	dir->state.held_packets -= away;
+	/* Parked, and then dropped whole. */
+	if (kept && !vn_body_of(body)->refs)
+		body_free(l, slot, vn_body_of(body)->chunk.body);
 }
 
-/*
- * False: its direction is not yet this engine's. The frame stays in the landing and everything behind it in the tap,
- * for the moment that takes.
- */
-static bool try_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns)
+/* --- directions on their way here (engine/own.h) */
+
+static void park(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns)
 {
+	struct vn_bulk *bulk = l->bulk;
+	uint32_t segs = vn_body_of(landing(l))->super.segs;
+	struct vn_frame *f = body_keep(l, slot);
+
+	if (!f) {
+		no_memory(l, &l->dir[slot], segs);
+		return;
+	}
+	f->slot = (uint16_t)slot;
+	f->release_ns = arrival_ns;
+	f->next = 0;
+	if (bulk->parked_head)
+		((struct vn_frame *)vn_slab_ptr(&l->hold.slab, bulk->parked_tail - 1))->next =
+			vn_hold_ref(&l->hold, f) + 1;
+	else
+		bulk->parked_head = vn_hold_ref(&l->hold, f) + 1;
+	bulk->parked_tail = vn_hold_ref(&l->hold, f) + 1;
+	l->parked_n++;
+}
+
+static void unpark(struct vn_loop *l)
+{
+	struct vn_bulk *bulk = l->bulk;
+	uint32_t link = bulk->parked_head, *end = &bulk->parked_head;
+
+	bulk->parked_tail = 0;
+	while (link) {
+		struct vn_frame *f = vn_slab_ptr(&l->hold.slab, link - 1);
+		enum vn_own_verdict v = vn_loop_claim(l, f->slot);
+		uint32_t next = f->next;
+
+		if (v == VN_OWN_WAIT) {
+			*end = bulk->parked_tail = link;
+			end = &f->next;
+		} else {
+			l->parked_n--;
+			if (v == VN_OWN_MINE) {
+				take_in(l, f->slot, f->release_ns, f, true);
+			} else {
+				l->bad_meta++;
+				body_free(l, f->slot, link - 1);
+			}
+		}
+		link = next;
+	}
+	*end = 0;
+}
+
+/* One of the daemon's own: all that came before it has been read. */
+static void marker(struct vn_loop *l)
+{
+	struct vn_body *b = vn_body_of(landing(l));
+	uint32_t slot = vn_own_marker_slot(vn_body_frame(b), VN_MIN(b->super.len, VN_MARKER_BYTES));
+
+	unpark(l);
+	vn_loop_hand_over(l, slot);
+}
+
+static void received(struct vn_loop *l, uint32_t bytes)
+{
+	uint64_t arrival_ns;
+	uint32_t slot;
+
+	if (!understand(l, bytes, &slot, &arrival_ns)) {
+		l->bad_meta++;
+		return;
+	}
+	if (slot == 0) {
+		marker(l);
+		return;
+	}
+	l->rx_packets += vn_body_of(landing(l))->super.segs;
 	switch (vn_loop_claim(l, slot)) {
 	case VN_OWN_MINE:
-		l->rx_packets += vn_body_of(landing(l))->super.segs;
-		take_in(l, slot, arrival_ns);
-		break;
+		/* Earlier ones of it may wait for having been handed over since. */
+		if (l->parked_n)
+			unpark(l);
+		take_in(l, slot, arrival_ns, landing(l), false);
+		return;
 	case VN_OWN_WAIT:
-		l->bulk->wait_slot = slot;
-		l->bulk->wait_arrival_ns = arrival_ns;
-		return false;
+		park(l, slot, arrival_ns);
+		return;
 	case VN_OWN_STRAY:
 		l->bad_meta++;
-		break;
+		return;
 	}
-	l->bulk->wait_slot = 0;
-	return true;
-}
-
-static bool is_marker(struct vn_loop *l, uint32_t n)
-{
-	uint32_t slot =
-		n > VN_VH_BYTES ? vn_own_marker_slot(vn_body_of(landing(l))->raw + VN_VH_BYTES, n - VN_VH_BYTES) : 0;
-
-	if (!slot || slot >= l->max_ports)
-		return false;
-	vn_own_hand_over(&l->own, slot, vn_loop_held_until_ns(l, slot));
-	return true;
 }
 
 static uint32_t bulk_receive(struct vn_loop *l)
 {
 	uint32_t n = 0;
 
-	l->parked_n = 0;
-	if (l->bulk->wait_slot && !try_in(l, l->bulk->wait_slot, l->bulk->wait_arrival_ns)) {
-		l->parked_n = 1;
-		return 0;
-	}
+	if (l->parked_n)
+		unpark(l);
 	while (n < RX_PER_TURN) {
 		ssize_t got = readv(l->bulk->fd, l->bulk->iov, VN_PIECES_MAX);
-		uint64_t arrival_ns;
-		uint32_t slot;
 
 		if (got < 0) {
 			/* EBADFD: the device was deleted */
@@ -476,12 +541,7 @@ static uint32_t bulk_receive(struct vn_loop *l)
 			break;
 		}
 		n++;
-		if (is_marker(l, (uint32_t)got))
-			continue;
-		if (!understand(l, (uint32_t)got, &slot, &arrival_ns))
-			l->bad_meta++;
-		else if (!try_in(l, slot, arrival_ns))
-			break;
+		received(l, (uint32_t)got);
 	}
 	if (n)
 		l->now_ns = vn_now_ns();
@@ -495,7 +555,8 @@ static int bulk_check(struct vn_loop *l)
 	return l->bulk->error;
 }
 
-const struct vn_trunk_ops vn_bulk_ops = {.release = bulk_release, .receive = bulk_receive, .check = bulk_check};
+const struct vn_trunk_ops vn_bulk_ops = {
+	.release = bulk_release, .receive = bulk_receive, .send = bulk_send, .check = bulk_check};
 
 /* --- at the start */
 
@@ -523,16 +584,16 @@ static int set_up(int fd)
 static void drain(struct vn_loop *l)
 {
 	uint64_t arrival_ns;
-	uint32_t slot, gen;
+	uint32_t slot;
 	ssize_t n;
 
 	while ((n = readv(l->bulk->fd, l->bulk->iov, VN_PIECES_MAX)) > 0) {
 		if (!understand(l, (uint32_t)n, &slot, &arrival_ns))
 			continue;
-		if (vn_loop_claim(l, slot) != VN_OWN_MINE)
-			continue;
-		vn_loop_enter(l, slot, &gen);
-		vn_stat_join(&l->dir[slot].drops[VN_EDROP_LOST], vn_body_of(landing(l))->super.segs);
+		if (slot == 0)
+			marker(l);
+		else if (vn_loop_claim(l, slot) == VN_OWN_MINE)
+			vn_stat_join(&l->dir[slot].drops[VN_EDROP_LOST], vn_body_of(landing(l))->super.segs);
 	}
 }
 

@@ -121,7 +121,7 @@ static int flush(struct vn_loop *l)
 	return r;
 }
 
-bool vn_loop_send(struct vn_loop *l, struct vn_frame *f)
+static bool send_held(struct vn_loop *l, struct vn_frame *f)
 {
 	struct vn_dir *d = &l->dir[f->slot];
 	uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
@@ -158,7 +158,7 @@ static uint32_t release_due(struct vn_loop *l, uint32_t max)
 			vn_loop_seam(l, vn_hold_pop(&l->hold));
 			continue;
 		}
-		if (!vn_loop_send(l, f))
+		if (!send_held(l, f))
 			break;
 		vn_hold_pop(&l->hold);
 		vn_hold_free(&l->hold, f);
@@ -239,6 +239,14 @@ static int trunk_error(const struct vn_loop *l)
 	return getsockopt(l->io.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? -errno : -err;
 }
 
+static bool xsk_send(struct vn_loop *l, struct vn_frame *f)
+{
+	if (!send_held(l, f))
+		return false;
+	vn_hold_free(&l->hold, f);
+	return true;
+}
+
 static uint32_t xsk_release(struct vn_loop *l)
 {
 	uint32_t n = release_due(l, VN_TX_BATCH);
@@ -264,7 +272,8 @@ static int xsk_check(struct vn_loop *l)
 	return trunk_error(l);
 }
 
-const struct vn_trunk_ops vn_xsk_ops = {.release = xsk_release, .receive = xsk_receive, .check = xsk_check};
+const struct vn_trunk_ops vn_xsk_ops = {
+	.release = xsk_release, .receive = xsk_receive, .send = xsk_send, .check = xsk_check};
 
 static int keep_house(struct vn_loop *l)
 {

@@ -22,6 +22,8 @@ struct vn_trunk_ops {
 	uint32_t (*release)(struct vn_loop *l);
 	/* Take in frames, a moderate number; how many. */
 	uint32_t (*receive)(struct vn_loop *l);
+	/* Send one frame and forget it; false: no room, nothing done. */
+	bool (*send)(struct vn_loop *l, struct vn_frame *f);
 	/* Now and then: what the trunk lost goes into the status; an error when it is gone. */
 	int (*check)(struct vn_loop *l);
 };
@@ -109,8 +111,8 @@ uint64_t vn_loop_held_until_ns(const struct vn_loop *l, uint32_t slot);
 bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f);
 void vn_loop_seam(struct vn_loop *l, struct vn_frame *f);
 bool vn_loop_seam_release(struct vn_loop *l);
-/* Send @f and forget it; false: no room, nothing done (loop.c). */
-bool vn_loop_send(struct vn_loop *l, struct vn_frame *f);
+/* The marker of @slot was read: hand the direction over, if it is to go. */
+void vn_loop_hand_over(struct vn_loop *l, uint32_t slot);
 
 /* Statistics have one writer, and readers that map the same page: a plain store of a whole word. */
 #define vn_stat_add(p, n) __atomic_store_n((p), *(p) + (n), __ATOMIC_RELAXED)

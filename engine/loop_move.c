@@ -70,7 +70,7 @@ static struct vn_frame *frame_at(const struct vn_loop *l, uint32_t ref)
 }
 
 /* When the last of what is held of @slot leaves. Looks at the whole heap: moves are rare. */
-uint64_t vn_loop_held_until_ns(const struct vn_loop *l, uint32_t slot)
+static uint64_t held_until_ns(const struct vn_loop *l, uint32_t slot)
 {
 	const struct vn_lane *lane = &l->hold.lane[slot];
 	uint64_t until = lane->tail ? frame_at(l, lane->tail - 1)->release_ns : 0;
@@ -89,15 +89,20 @@ uint64_t vn_loop_held_until_ns(const struct vn_loop *l, uint32_t slot)
 	return until;
 }
 
+void vn_loop_hand_over(struct vn_loop *l, uint32_t slot)
+{
+	if (slot && slot < l->max_ports)
+		vn_own_hand_over(&l->own, slot, held_until_ns(l, slot));
+	else
+		l->bad_meta++;
+}
+
 void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 {
 	uint32_t slot = n == 1 ? vn_own_marker_slot(vn_xio_data(&l->io, d->addr), d->len) : 0;
 
 	vn_loop_unpark(l);
-	if (slot && slot < l->max_ports)
-		vn_own_hand_over(&l->own, slot, vn_loop_held_until_ns(l, slot));
-	else
-		l->bad_meta++;
+	vn_loop_hand_over(l, slot);
 	vn_xio_drop(&l->io, d, n);
 }
 
@@ -142,11 +147,9 @@ bool vn_loop_seam_release(struct vn_loop *l)
 
 		link = f->next;
 		if (room && !vn_loop_seam_shut(l, f)) {
-			room = vn_loop_send(l, f);
-			if (room) {
-				vn_hold_free(&l->hold, f);
+			room = l->ops->send(l, f);
+			if (room)
 				continue;
-			}
 		}
 		vn_loop_seam(l, f);
 	}

@@ -219,6 +219,7 @@ int main(int argc, char **argv)
 		r = vn_loop_move_init(&loop);
 	if (r < 0)
 		return fail("memory", r);
+	loop.own.holder = o.bulk ? VN_HOLDER_BULK : VN_HOLDER_PRECISE;
 	vn_own_adopt(&loop.own);
 	r = o.bulk ? vn_bulk_open(&loop, VN_ENGINE_FD_XSK) : vn_xio_open(&loop.io, &o.xio);
 	if (r < 0)

@@ -9,7 +9,8 @@
 
 int vn_own_init(struct vn_own *o, const struct vn_disc_slot *disc, struct vn_dir *dir, uint32_t index, uint32_t n)
 {
-	*o = (struct vn_own){.disc = disc, .dir = dir, .index = index, .n = n, .mine = calloc(2, n)};
+	*o = (struct vn_own){
+		.disc = disc, .dir = dir, .index = index, .holder = VN_HOLDER_PRECISE, .n = n, .mine = calloc(2, n)};
 	if (!o->mine)
 		return -ENOMEM;
 	o->seam = o->mine + n;
@@ -63,7 +64,7 @@ static enum vn_own_verdict take(struct vn_own *o, uint32_t slot)
 	d->state.held_packets += d->away[o->index];
 	d->state.held_bytes += d->away_bytes[o->index];
 	d->away[o->index] = d->away_bytes[o->index] = 0;
-	d->holder = o->index == VN_TRUNK_BULK ? VN_HOLDER_BULK : VN_HOLDER_PRECISE;
+	d->holder = o->holder;
 	o->mine[slot] = 1;
 	o->seam[slot] = vn_own_away(o, slot) > 0;
 	return VN_OWN_MINE;
@@ -112,13 +113,13 @@ bool vn_own_hand_over(struct vn_own *o, uint32_t slot, uint64_t until_ns)
 	return true;
 }
 
-void vn_own_released_away(struct vn_own *o, uint32_t slot, uint32_t packets, uint32_t len)
+void vn_own_released_away(struct vn_own *o, uint32_t slot, uint32_t frames, uint32_t bytes)
 {
 	struct vn_dir *d = &o->dir[slot];
 
-	__atomic_store_n(&d->away_bytes[o->index], d->away_bytes[o->index] - len, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->away_bytes[o->index], d->away_bytes[o->index] - bytes, __ATOMIC_RELAXED);
 	/* Last: who sees it may let the next frame out. */
-	__atomic_store_n(&d->away[o->index], d->away[o->index] - packets, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->away[o->index], d->away[o->index] - frames, __ATOMIC_RELEASE);
 }
 
 uint32_t vn_own_away(const struct vn_own *o, uint32_t slot)

@@ -25,6 +25,7 @@
  * struct vn_own
  * @disc, @dir: mapped elements of the maps, @n of each
  * @index:      of this engine's trunk
+ * @holder:     enum vn_holder: what it is (precise, unless set otherwise)
  * @mine:       by slot: this engine is its owner
  * @seam:       by slot: set to 1 with a direction of which others still hold frames: until vn_own_away() is 0, no frame
  *              due at or after vn_dir.away_until_ns may leave. The holder clears it
@@ -32,7 +33,7 @@
 struct vn_own {
 	const struct vn_disc_slot *disc;
 	struct vn_dir *dir;
-	uint32_t index, n;
+	uint32_t index, holder, n;
 	uint8_t *mine, *seam;
 };
 
@@ -63,22 +64,11 @@ static inline enum vn_own_verdict vn_own_claim(struct vn_own *o, uint32_t slot)
  * true when it went: from now on vn_own_released_away() for each of those frames.
  */
 bool vn_own_hand_over(struct vn_own *o, uint32_t slot, uint64_t until_ns);
-/* What was held since before the hand-over has left: @packets of @len bytes together, without the slot's tag. */
-void vn_own_released_away(struct vn_own *o, uint32_t slot, uint32_t packets, uint32_t len);
+/* @frames of @bytes (without the slot's tag), held since before the hand-over, have left. */
+void vn_own_released_away(struct vn_own *o, uint32_t slot, uint32_t frames, uint32_t bytes);
 
 /* Frames of @slot that other engines still hold. */
 uint32_t vn_own_away(const struct vn_own *o, uint32_t slot);
-/* Must a frame due at @release_ns wait for those? For a holder that lets nothing pass it by meanwhile. */
-static inline bool vn_own_must_wait(struct vn_own *o, uint32_t slot, uint64_t release_ns)
-{
-	if (!o->seam[slot] || release_ns < o->dir[slot].away_until_ns)
-		return false;
-	if (vn_own_away(o, slot))
-		return true;
-	o->seam[slot] = 0;
-	return false;
-}
-
 /* Of the direction that a marker speaks of; 0: no marker. */
 uint32_t vn_own_marker_slot(const void *frame, uint32_t len);
 
