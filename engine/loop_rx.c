@@ -29,14 +29,32 @@ static bool disc_read(const struct vn_disc_slot *s, struct vn_disc *ret_disc, ui
 	return false;
 }
 
+/*
+ * `link reset`: the figures begin anew, the discipline's state stays as it is (replay). The lane remembers the number
+ * where every frame looks; that of vn_dir, a cold line, tells a request from a restart of the engine.
+ */
+static void figures_reset(struct vn_dir *dir, uint32_t reset, uint64_t now_ns)
+{
+	if (dir->reset == reset)
+		return;
+	memset(&dir->in_packets, 0, offsetof(struct vn_dir, holder) - offsetof(struct vn_dir, in_packets));
+	memset(&dir->overload_ns, 0, offsetof(struct vn_dir, reset) - offsetof(struct vn_dir, overload_ns));
+	dir->mark.since_ns = now_ns;
+	__atomic_store_n(&dir->reset, reset, __ATOMIC_RELEASE);
+}
+
 const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 {
 	const struct vn_disc_slot *s = &l->disc[slot];
 	struct vn_lane *lane = &l->hold.lane[slot];
 	struct vn_disc_state *state = &l->dir[slot].state;
 	struct vn_disc d;
-	uint32_t seq;
+	uint32_t seq, reset = __atomic_load_n(&s->reset, __ATOMIC_RELAXED);
 
+	if (reset != lane->reset) {
+		figures_reset(&l->dir[slot], reset, l->now_ns);
+		lane->reset = reset;
+	}
 	/* The cached number is one ahead of the lock's: a lane never touched holds 0, which no even number plus one is.
 	 */
 	if (__atomic_load_n(&s->seq, __ATOMIC_ACQUIRE) + 1 == lane->seq || !disc_read(s, &d, &seq))
@@ -52,10 +70,11 @@ const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 }
 
 /* The slot was given to another link: its figures begin anew. */
-static void dir_renew(const struct vn_loop *l, struct vn_dir *dir, uint32_t gen)
+static void dir_renew(const struct vn_loop *l, struct vn_dir *dir, uint32_t slot, uint32_t gen)
 {
 	memset(dir, 0, sizeof(*dir));
 	dir->trunk = l->index;
+	dir->reset = __atomic_load_n(&l->disc[slot].reset, __ATOMIC_RELAXED);
 	__atomic_store_n(&dir->gen, gen, __ATOMIC_RELEASE);
 }
 
@@ -111,7 +130,7 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 	dir = &l->dir[m->slot];
 	gen = __atomic_load_n(&l->disc[m->slot].gen, __ATOMIC_RELAXED);
 	if (dir->gen != gen)
-		dir_renew(l, dir, gen);
+		dir_renew(l, dir, m->slot, gen);
 	disc = vn_loop_disc(l, m->slot);
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);

@@ -163,6 +163,8 @@ static void init_status(struct vn_loop *l)
 	e->pid = (uint32_t)getpid();
 	e->abi = VN_ENGINE_ABI;
 	e->fifo = l->fifo;
+	e->slab_max_bytes = (uint64_t)l->hold.slab.n_spans * VN_SLAB_SPAN_BYTES;
+	e->lane_max_bytes = l->hold.lane_bytes_max;
 	e->start_ns = vn_now_ns();
 }
 

@@ -50,7 +50,8 @@ static void unmap_array(void *p, size_t elem, uint32_t n)
 
 void vn_maps_release(struct vn_maps *m)
 {
-	int *fds[] = {&m->fd_port, &m->fd_ctr, &m->fd_drop, &m->fd_disc, &m->fd_police, &m->fd_dir, &m->fd_engine, &m->fd_xsk};
+	int *fds[] = {&m->fd_port,   &m->fd_ctr, &m->fd_drop,   &m->fd_disc,
+		      &m->fd_police, &m->fd_dir, &m->fd_engine, &m->fd_xsk};
 
 	unmap_array(m->port, sizeof(*m->port), m->max_ports);
 	unmap_array(m->drop, sizeof(*m->drop), m->max_ports);
@@ -146,8 +147,21 @@ void vn_disc_renew(struct vn_maps *m, uint32_t slot)
 
 void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir)
 {
-	if (__atomic_load_n(&m->dir[slot].gen, __ATOMIC_ACQUIRE) == m->disc[slot].gen)
-		*ret_dir = m->dir[slot];
-	else
+	const struct vn_dir *dir = &m->dir[slot];
+
+	if (__atomic_load_n(&dir->gen, __ATOMIC_ACQUIRE) != m->disc[slot].gen)
 		*ret_dir = (struct vn_dir){.gen = m->disc[slot].gen};
+	else if (__atomic_load_n(&dir->reset, __ATOMIC_ACQUIRE) != m->disc[slot].reset)
+		*ret_dir = (struct vn_dir){
+			.state = dir->state, .gen = dir->gen, .trunk = dir->trunk, .holder = dir->holder};
+	else
+		*ret_dir = *dir;
+}
+
+void vn_dir_reset(struct vn_maps *m, uint32_t slot)
+{
+	__atomic_fetch_add(&m->disc[slot].reset, 1, __ATOMIC_RELEASE);
+	/* Programs add atomically: exchanging loses none of what comes meanwhile. */
+	for (size_t i = 0; i < VN_ARRAY_SIZE(m->drop[slot].count); i++)
+		__atomic_exchange_n(&m->drop[slot].count[i], 0, __ATOMIC_RELAXED);
 }

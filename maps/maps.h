@@ -32,7 +32,8 @@ struct vn_maps {
 
 #define VN_MAPS_INIT                                                                                                   \
 	{                                                                                                              \
-		.fd_port = -1, .fd_ctr = -1, .fd_drop = -1, .fd_disc = -1, .fd_police = -1, .fd_dir = -1, .fd_engine = -1, .fd_xsk = -1 \
+		.fd_port = -1, .fd_ctr = -1, .fd_drop = -1, .fd_disc = -1, .fd_police = -1, .fd_dir = -1,              \
+		.fd_engine = -1, .fd_xsk = -1                                                                          \
 	}
 
 /* Map the arrays whose fds are set in @m (ownership of the fds goes to @m). */
@@ -54,7 +55,12 @@ void vn_disc_read(const struct vn_maps *m, uint32_t slot, struct vn_disc *ret_di
 /* The slot belongs to another link from now on: frames still held for the old one will be dropped. */
 void vn_disc_renew(struct vn_maps *m, uint32_t slot);
 
-/* A snapshot of the engine's figures for @slot; all zero when they belong to an earlier link of that slot. */
+/*
+ * A snapshot of the engine's figures for @slot; all zero when they belong to an earlier link of that slot, zero but for
+ * the discipline's state when they are of before the last vn_dir_reset().
+ */
 void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir);
+/* The figures of @slot, the drops of its port among them, begin anew; the engine follows with the next frame. */
+void vn_dir_reset(struct vn_maps *m, uint32_t slot);
 
 #endif

@@ -141,13 +141,14 @@ _Static_assert(__builtin_offsetof(struct vn_disc, delay_corr_ppb) == 64, "hot pa
  * @seq:  sequence lock: odd while the daemon writes @disc
  * @gen:  changes whenever the slot is given to another link; frames held under an older one are dropped
  * @trunk: whose engine applies the discipline from now on (the port's frames follow vn_port_cfg.trunk)
+ * @reset: counts the requests to begin the figures anew; the engine follows (struct vn_dir.reset)
  * @disc: the discipline
  */
 struct vn_disc_slot {
 	__u32 seq;
 	__u32 gen;
 	__u32 trunk;
-	__u32 pad0;
+	__u32 reset;
 	__u64 pad1[6];
 	struct vn_disc disc;
 };

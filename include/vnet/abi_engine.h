@@ -87,6 +87,7 @@ struct vn_dir_mark {
  * @late_max_ns: worst release lateness
  * @late_hist:   release lateness, actual minus intended, ns
  * @error_max_ns, @error_hist: one-way delay error of sampled frames, from the port's program to the release, ns
+ * @reset: the vn_disc_slot.reset that these figures follow; while the two differ, they are of before the request
  */
 struct vn_dir {
 	struct vn_disc_state state;
@@ -106,7 +107,9 @@ struct vn_dir {
 	__u64 late_hist[VN_HIST_BUCKETS];
 	__u64 error_max_ns;
 	__u32 error_hist[VN_HIST_BUCKETS];
-	__u64 spare[17];
+	__u32 reset;
+	__u32 pad;
+	__u64 spare[16];
 };
 _Static_assert(VN_EDROP_MAX <= 12, "vn_dir holds every reason");
 _Static_assert(sizeof(struct vn_dir) == 1536, "vn_dir is shared");
@@ -136,6 +139,7 @@ enum vn_overload_bit {
  * @slab_bytes:   memory taken for held frames
  * @overload:     bits of enum vn_overload_bit
  * @fifo:         1: runs under SCHED_FIFO
+ * @slab_max_bytes, @lane_max_bytes: what it may hold at most, over all directions and in one
  */
 struct vn_engine {
 	__u64 heartbeat_ns;
@@ -153,7 +157,9 @@ struct vn_engine {
 	__u64 wakeups;
 	__u32 overload;
 	__u32 fifo;
-	__u64 spare[16];
+	__u64 slab_max_bytes;
+	__u64 lane_max_bytes;
+	__u64 spare[14];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 
