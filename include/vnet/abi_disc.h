@@ -148,8 +148,10 @@ struct vn_disc_slot {
 	__u32 seq;
 	__u32 gen;
 	__u32 trunk;
+	__u32 pad0;
 	__u32 reset;
-	__u64 pad1[6];
+	__u32 pad1;
+	__u64 pad2[5];
 	struct vn_disc disc;
 };
 _Static_assert(sizeof(struct vn_disc_slot) == 320, "vn_disc_slot is shared with BPF");

@@ -103,16 +103,16 @@ struct vn_dir {
 	__u32 holder; /* enum vn_holder: who really holds */
 	__u64 overload_ns;
 	struct vn_dir_mark mark;
+	__u32 reset;
+	__u32 pad[15];
 	__u64 late_max_ns;
 	__u64 late_hist[VN_HIST_BUCKETS];
 	__u64 error_max_ns;
 	__u32 error_hist[VN_HIST_BUCKETS];
-	__u32 reset;
-	__u32 pad;
-	__u64 spare[16];
+	__u64 spare[17];
 };
 _Static_assert(VN_EDROP_MAX <= 12, "vn_dir holds every reason");
-_Static_assert(sizeof(struct vn_dir) == 1536, "vn_dir is shared");
+_Static_assert(sizeof(struct vn_dir) == 1600, "vn_dir is shared");
 
 /* Why a run is not to be trusted: bits of vn_engine.overload, sticky until the daemon clears them. */
 #define VN_OVERLOAD_LIST(X)                                                                                            \
