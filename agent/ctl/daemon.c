@@ -85,6 +85,8 @@ static const struct {
 	{"vnet.node.show", vn_op_node_show, true, false},
 	{"vnet.link.show", vn_op_link_show, true, false},
 	{"vnet.link.set", vn_op_link_set, false, false},
+	{"vnet.link.verify", vn_op_link_verify, false, true},
+	{"vnet.link.reset", vn_op_link_reset, false, false},
 	{"vnet.monitor", op_monitor, true, false},
 };
 

@@ -91,10 +91,18 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 			  struct vn_err *err);
 int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			struct vn_err *err);
+/* Run the steps of @plan under the mark of pending.json, telling @c (may be NULL) of the progress. */
+int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err);
 int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
 int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
+int vn_op_link_verify(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err);
+int vn_op_link_reset(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		     struct vn_err *err);
+/* Parameter "dir": bit 0 is ab, bit 1 is ba; both when it is missing. */
+int vn_link_dirs(const json_t *params, struct vn_err *err);
 int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		   struct vn_err *err);
 

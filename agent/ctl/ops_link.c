@@ -153,8 +153,7 @@ static int take_words(const json_t *params, struct words *ret, struct vn_err *er
 	return 0;
 }
 
-/* Bit 0: ab, bit 1: ba. */
-static int take_dirs(const json_t *params, struct vn_err *err)
+int vn_link_dirs(const json_t *params, struct vn_err *err)
 {
 	const char *dir = json_string_value(json_object_get(params, "dir"));
 
@@ -202,7 +201,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		r = take_words(params, &words, err);
 	if (r < 0)
 		return r;
-	dirs = take_dirs(params, err);
+	dirs = vn_link_dirs(params, err);
 	if (dirs < 0)
 		return dirs;
 	if (!words.argc && !replace)

@@ -44,7 +44,7 @@ static void on_progress(void *arg, size_t done, size_t total)
 		;
 }
 
-static int execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
+int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
 {
 	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
 	struct vn_exec_ops ops = {.progress = on_progress, .arg = &p};
@@ -151,7 +151,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 		*ret_reply = summary(name, 0, start_ns);
 		return 0;
 	}
-	r = execute(d, c, plan, err);
+	r = vn_plan_execute(d, c, plan, err);
 	if (r < 0) {
 		vn_ports_rebuild(d);
 		return r;
@@ -189,7 +189,7 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 	if (r == 0)
 		r = vn_plan_make(run->topo, &seen, NULL, &plan, err);
 	if (r == 0)
-		r = execute(d, c, plan, err);
+		r = vn_plan_execute(d, c, plan, err);
 	if (r == 0)
 		r = vn_state_commit(d, name, NULL, err);
 	if (r < 0)
