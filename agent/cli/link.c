@@ -274,13 +274,13 @@ static int check_words(const char *link, int n, char *words[], struct vn_err *er
 	return 0;
 }
 
-static int take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err)
+int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err)
 {
 	static const char *const dirs[] = {"ab", "ba", "both", NULL};
 	const char *word, *near;
 
 	*ret_dir = "both";
-	*ret_first = 1;
+	*ret_first = VN_MIN(call->n_args, 1);
 	if (call->n_args < 2 || strcmp(call->args[1], "dir") != 0)
 		return 0;
 	if (call->n_args < 3)
@@ -300,11 +300,12 @@ static int take_dir(const struct vn_call *call, const char **ret_dir, int *ret_f
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
 	bool replace = strcmp(call->cmd->verb, "replace") == 0;
-	json_t *words, *params, *reply = NULL, *link;
+	json_t *words, *params, *reply = NULL, *link, *warning;
 	const char *dir;
+	size_t i;
 	int first, r;
 
-	r = take_dir(call, &dir, &first, err);
+	r = vn_cli_take_dir(call, &dir, &first, err);
 	if (r == 0 && !replace && first >= call->n_args)
 		r = vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", call->args[0]);
 	if (r == 0)
@@ -312,8 +313,8 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 	if (r < 0)
 		return r;
 	words = json_array();
-	for (int i = first; i < call->n_args; i++)
-		json_array_append_new(words, json_string(call->args[i]));
+	for (int w = first; w < call->n_args; w++)
+		json_array_append_new(words, json_string(call->args[w]));
 	params = json_pack("{s:s, s:s, s:o, s:b}", "name", call->args[0], "dir", dir, "words", words, "replace",
 			   replace);
 	if (!params)
@@ -322,6 +323,8 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 	if (r < 0)
 		return r;
 	link = json_object_get(reply, "link");
+	json_array_foreach (json_object_get(reply, "warnings"), i, warning)
+		fprintf(stderr, "vnet-agent: %s\n", json_string_value(warning));
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else if (cli->details) {

@@ -22,6 +22,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/calibrate.h"
 #include "ctl/daemon_main.h"
 
 #define TICK_MS 100
@@ -87,6 +88,7 @@ static const struct {
 	{"vnet.link.set", vn_op_link_set, false, false},
 	{"vnet.link.verify", vn_op_link_verify, false, true},
 	{"vnet.link.reset", vn_op_link_reset, false, false},
+	{"vnet.calibrate", vn_op_calibrate, false, true},
 	{"vnet.monitor", op_monitor, true, false},
 };
 
@@ -244,6 +246,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (r == 0)
 		r = vn_state_adopt(d, err);
 	if (r == 0)
+		vn_calibration_load(d);
+	if (r == 0)
 		r = vn_running_watch(d, err);
 	/* Clients last: who is answered sees everything in order. */
 	if (r == 0)
@@ -275,6 +279,7 @@ static void daemon_release(struct vn_daemon *d)
 	vn_cleanup_close(&d->links.fd);
 	vn_fabric_release(&d->fabric);
 	vn_dp_release(&d->dp);
+	json_decref(d->calibration);
 	vn_loop_release(&d->loop);
 	vn_cleanup_close(&d->lock_fd);
 }
@@ -421,7 +426,8 @@ static const char *default_engine(char *buf, size_t size)
 
 static const char usage[] =
 	"usage: vnet-agent daemon [--runtime-dir DIR] [--pin-dir DIR] [--max-ports N] [--engine PATH]\n"
-	"                         [--engine-user NAME] [--engine-cpu N] [--socket-group NAME]\n";
+	"                         [--engine-user NAME] [--engine-cpu N] [--socket-group NAME]\n"
+	"                         [--no-calibration-check]\n";
 
 static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_err *err)
 {
@@ -433,6 +439,7 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 		{"engine-user", required_argument, NULL, 'u'},
 		{"engine-cpu", required_argument, NULL, 'c'},
 		{"socket-group", required_argument, NULL, 'g'},
+		{"no-calibration-check", no_argument, NULL, 'C'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -468,6 +475,9 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 			break;
 		case 'g':
 			d->opts.socket_group = optarg;
+			break;
+		case 'C':
+			d->opts.no_calibration_check = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);

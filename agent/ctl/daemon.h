@@ -26,6 +26,7 @@ struct vn_daemon_opts {
 	const char *runtime_dir, *pin_dir, *engine_path, *engine_user, *socket_group;
 	uint32_t max_ports;
 	int engine_cpu; /* -1: any */
+	bool no_calibration_check;
 };
 
 struct vn_daemon {
@@ -43,6 +44,7 @@ struct vn_daemon {
 	bool stop;
 	uint64_t start_ns;
 	int lock_fd;
+	json_t *calibration;    /* of this host (calibrate.h), or NULL */
 	struct vn_source links; /* rtnetlink: devices of the fabric that go */
 };
 
@@ -101,6 +103,8 @@ int vn_op_link_verify(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 		      struct vn_err *err);
 int vn_op_link_reset(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		     struct vn_err *err);
+int vn_op_calibrate(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		    struct vn_err *err);
 /* Parameter "dir": bit 0 is ab, bit 1 is ba; both when it is missing. */
 int vn_link_dirs(const json_t *params, struct vn_err *err);
 int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,

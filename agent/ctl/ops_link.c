@@ -5,6 +5,7 @@
 #include <vnet/hist.h>
 #include <vnet/util.h>
 
+#include "ctl/calibrate.h"
 #include "ctl/json.h"
 #include "topo/disc_words.h"
 #include "topo/topo.h"
@@ -183,6 +184,20 @@ static int make_disc(const struct vn_topo *t, const struct vn_link *l, int dir, 
 	return 0;
 }
 
+static int check_limits(struct vn_daemon *d, const struct vn_link *l, int dirs, const struct vn_disc fresh[VN_DIRS],
+			json_t *warnings, struct vn_err *err)
+{
+	char what[VN_NAME_MAX + 16];
+	int r = 0;
+
+	for (int dir = 0; dir < VN_DIRS && r == 0; dir++) {
+		snprintf(what, sizeof(what), "link %s dir %s", l->name, dir_words[dir]);
+		if (dirs >> dir & 1)
+			r = vn_limits_check(d, what, &fresh[dir], warnings, err);
+	}
+	return r;
+}
+
 int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
@@ -190,6 +205,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 	struct vn_disc fresh[VN_DIRS];
 	struct words words = {0};
 	struct vn_running *run;
+	json_t *warnings;
 	struct vn_link *l;
 	int r, dirs;
 	size_t index;
@@ -217,6 +233,12 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		if (r < 0)
 			return r;
 	}
+	warnings = json_array();
+	r = check_limits(d, l, dirs, fresh, warnings, err);
+	if (r < 0) {
+		json_decref(warnings);
+		return r;
+	}
 	/* Both directions are right: now change them. */
 	for (int dir = 0; dir < VN_DIRS; dir++) {
 		if (memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)
@@ -229,6 +251,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		vn_event(d, json_pack("{s:s, s:s, s:s, s:[o, o]}", "event", "link-set", "topology", run->topo->name,
 				      "link", l->name, "directions", direction(d, run->topo, l, 0, false),
 				      direction(d, run->topo, l, 1, false)));
-	*ret_reply = json_pack("{s:o, s:b}", "link", link_json(d, run, index, false), "changed", changed);
+	*ret_reply = json_pack("{s:o, s:b, s:o}", "link", link_json(d, run, index, false), "changed", changed,
+			       "warnings", warnings);
 	return *ret_reply ? 0 : -ENOMEM;
 }

@@ -4,6 +4,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/calibrate.h"
 #include "topo/topo.h"
 
 #define PROGRESS_NS (50 * VN_NSEC_PER_MSEC)
@@ -95,6 +96,8 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 			return r;
 	}
 	r = vn_topo_resolve(topo, old, vn_ports_alloc, d, err);
+	if (r == 0)
+		r = vn_limits_check_topo(d, topo, err);
 	if (r == 0)
 		r = vn_plan_make(old, &seen, topo, ret_plan, err);
 	if (r < 0) {

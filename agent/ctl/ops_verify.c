@@ -351,7 +351,7 @@ static void judge_probes(struct vn_daemon *d, struct target *t, const struct vn_
 	struct vn_dir dir;
 
 	vn_dir_read(&d->dp.maps, slot, &dir);
-	p.overload = dir.overload;
+	p.dir = &dir;
 	qsort(r->delay_ns, r->n_delays, sizeof(*r->delay_ns), cmp_u64);
 	burst_rate(&t->asked, j, r, busy, &p);
 	vn_verify_probing(&t->asked, &p, &t->verify);

@@ -81,6 +81,8 @@ static int lane_open(struct lane *l)
 	if (l->tx < 0)
 		return l->tx;
 	setsockopt(l->tx, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on));
+	if (l->job->blind)
+		return 0;
 	l->rx = packet_socket(l->job->rx_ns, l->job->rx_ifindex, ETH_P_ALL);
 	if (l->rx < 0)
 		return l->rx;
@@ -273,11 +275,10 @@ static void bursts(struct lane *lanes)
 		longest = VN_MAX(longest, lanes[i].job->burst_ns);
 	for (uint64_t elapsed = 0; elapsed < longest; elapsed = vn_now_ns() - begin) {
 		for (size_t i = 0; i < VN_PROBE_DIRS; i++) {
-			if (lanes[i].rx < 0)
-				continue;
 			if (elapsed < lanes[i].job->burst_ns)
 				send_burst(&lanes[i], elapsed);
-			drain(&lanes[i]);
+			if (lanes[i].rx >= 0)
+				drain(&lanes[i]);
 		}
 		/* Faster than the tick it sends without a rest; its processor is shared. */
 		if (lanes[0].job->burst_gap_ns > 1 || lanes[1].job->burst_gap_ns > 1)

@@ -34,6 +34,7 @@ struct vn_probe_job {
 	uint32_t len;
 	uint64_t burst_ns, burst_gap_ns;
 	uint32_t burst_len;
+	bool blind;       /* nobody receives: the sender is to be as fast as it can */
 	uint64_t wait_ns; /* for stragglers, after the last was sent */
 };
 

@@ -16,6 +16,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/calibrate.h"
 #include "topo/topo.h"
 
 #define PENDING "pending.json"
@@ -228,7 +229,8 @@ int vn_state_adopt(struct vn_daemon *d, struct vn_err *err)
 
 void vn_state_wipe(struct vn_daemon *d)
 {
-	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, "engine0.lock", PENDING, "daemon.lock"};
+	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, "engine0.lock",
+					    PENDING,         "daemon.lock",   VN_CALIBRATION_FILE};
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/" TOPOS, d->opts.runtime_dir);

@@ -26,12 +26,22 @@ static struct vn_verify_row *row_add(struct vn_verify *v, const char *check, boo
 	return row;
 }
 
+/* What one source could not say, the other may have: probes of loss for the users' loss ... */
+static bool said_elsewhere(const struct vn_verify *v, const struct vn_verify_row *row)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->rows[i].verdict == VN_PASSED && strcmp(v->rows[i].check, row->check) == 0)
+			return true;
+	return false;
+}
+
 enum vn_judgement vn_verify_verdict(const struct vn_verify *v)
 {
 	enum vn_judgement worst = v->n ? VN_PASSED : VN_UNKNOWN;
 
 	for (size_t i = 0; i < v->n; i++)
-		worst = VN_MAX(worst, v->rows[i].verdict);
+		if (v->rows[i].verdict == VN_FAILED || !said_elsewhere(v, &v->rows[i]))
+			worst = VN_MAX(worst, v->rows[i].verdict);
 	return worst;
 }
 
@@ -185,7 +195,7 @@ static void judge_times(struct vn_verify *v, const char *check, bool probe, uint
 		PRINT(row->note, "the engine gets too little of its processor, or too many packets");
 }
 
-static void judge_hist(struct vn_verify *v, const char *check, const __u64 *hist, uint64_t max_ns)
+static void judge_hist(struct vn_verify *v, const char *check, bool probe, const __u64 *hist, uint64_t max_ns)
 {
 	uint64_t n = 0;
 	struct times t;
@@ -196,7 +206,7 @@ static void judge_hist(struct vn_verify *v, const char *check, const __u64 *hist
 	t = (struct times){(int64_t)VN_MIN(vn_hist_percentile(hist, 500000), max_ns),
 			   (int64_t)VN_MIN(vn_hist_percentile(hist, 900000), max_ns),
 			   (int64_t)VN_MIN(vn_hist_percentile(hist, 990000), max_ns), (int64_t)max_ns};
-	judge_times(v, check, false, n, &t, VN_VERIFY_LATE_P50_NS, VN_VERIFY_LATE_P99_NS, VN_VERIFY_LATE_MAX_NS);
+	judge_times(v, check, probe, n, &t, VN_VERIFY_LATE_P50_NS, VN_VERIFY_LATE_P99_NS, VN_VERIFY_LATE_MAX_NS);
 }
 
 /* --- rate --------------------------------------------------------------------------------------------------------- */
@@ -321,6 +331,18 @@ static void judge_event(struct vn_verify *v, const char *check, bool probe, uint
 		judge_share(v, check, probe, k, n, (double)ppb / VN_PPB_ONE, vn_stat_corr_worth(corr_ppb));
 }
 
+/* What the engine measured itself: lateness of every release, and, where frames were sampled, of their whole way. */
+static void judge_engine(struct vn_verify *v, bool probe, const struct vn_dir *dir)
+{
+	uint64_t error[VN_HIST_BUCKETS], errors = 0;
+
+	judge_hist(v, "lateness", probe, (const __u64 *)dir->late_hist, dir->late_max_ns);
+	for (size_t i = 0; i < VN_HIST_BUCKETS; i++)
+		errors += error[i] = dir->error_hist[i];
+	if (errors)
+		judge_hist(v, "delay-error", probe, (const __u64 *)error, dir->error_max_ns);
+}
+
 void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v)
 {
 	const struct vn_disc *d = f->asked;
@@ -329,18 +351,13 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v)
 	uint64_t n = vn_verify_since(dir->in_packets, m->in_packets);
 	uint64_t lost = vn_verify_since(dir->drops[VN_EDROP_LOSS] + dir->marked, m->lost);
 	uint64_t kept = d->flags & VN_DISC_ECN ? n : vn_verify_since(n, lost);
-	uint64_t error[VN_HIST_BUCKETS], errors = 0;
 
 	judge_config(v, f);
 	if (!f->held)
 		return;
 	judge_overload(v, false, dir->overload | f->engine_overload);
 	judge_drops(v, f);
-	judge_hist(v, "lateness", (const __u64 *)dir->late_hist, dir->late_max_ns);
-	for (size_t i = 0; i < VN_HIST_BUCKETS; i++)
-		errors += error[i] = dir->error_hist[i];
-	if (errors)
-		judge_hist(v, "delay-error", (const __u64 *)error, dir->error_max_ns);
+	judge_engine(v, false, dir);
 	judge_loss(v, false, d, lost, n);
 	judge_event(v, "duplicate", false, d->dup_ppb, d->dup_corr_ppb, vn_verify_since(dir->duplicated, m->duplicated),
 		    kept);
@@ -433,7 +450,8 @@ void vn_verify_probing(const struct vn_disc *d, const struct vn_verify_probes *p
 	uint64_t kept = p->sent > p->lost ? p->sent - p->lost : 0;
 	struct vn_verify_row *row;
 
-	judge_overload(v, true, p->overload);
+	judge_overload(v, true, p->dir->overload);
+	judge_engine(v, true, p->dir);
 	if (p->missed) {
 		row = row_add(v, "loss", true, VN_UNKNOWN);
 		PRINT(row->found, "-");
@@ -447,8 +465,11 @@ void vn_verify_probing(const struct vn_disc *d, const struct vn_verify_probes *p
 		judge_probe_delay(v, d, p);
 	else if (!d->reorder_ppb && !(d->flags & VN_DISC_SLOT) && !d->trace_block)
 		judge_probe_jitter(v, d, p);
-	/* Who overtakes whom depends on the jitter of both; without any, order is kept. */
-	if (fixed_delay(d) && p->reordered)
+	/* Who overtakes whom depends on the delays of both; without jitter and the like, order is kept. */
+	if (d->reorder_ppb)
+		judge_reorder(v, true, d, p->dir->reordered,
+			      vn_verify_since(p->dir->in_packets, p->dir->drops[VN_EDROP_LOSS]));
+	else if (fixed_delay(d) && p->reordered)
 		judge_share(v, "reorder", true, p->reordered, kept, 0, 1);
 	if (d->rate_bps && !d->trace_block)
 		judge_rate(v, true, d->rate_bps, p->burst_bits, p->burst_ns);

@@ -58,7 +58,9 @@ struct vn_verify {
 	size_t n;
 };
 
-/* The worst of all rows; a direction without rows is unknown. */
+/*
+ * The worst of all rows, but what is unknown by one source may be known by the other. Without rows: unknown.
+ */
 enum vn_judgement vn_verify_verdict(const struct vn_verify *v);
 
 /**
@@ -89,6 +91,7 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v);
  * @serve_ns:  time of one probe in the server of the rate
  * @burst_ns, @burst_bits: between first and last frame of a burst that kept the queue full
  * @missed:    frames that the receiver itself lost: nothing can be said about loss
+ * @dir:       the engine's figures of them
  */
 struct vn_verify_probes {
 	const uint64_t *delay_ns;
@@ -96,7 +99,7 @@ struct vn_verify_probes {
 	uint64_t sent, lost, duplicated, corrupted, reordered, missed;
 	uint64_t serve_ns;
 	uint64_t burst_ns, burst_bits;
-	uint32_t overload; /* of the engine, meanwhile */
+	const struct vn_dir *dir;
 };
 void vn_verify_probing(const struct vn_disc *asked, const struct vn_verify_probes *p, struct vn_verify *v);
 

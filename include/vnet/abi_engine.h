@@ -140,6 +140,7 @@ enum vn_overload_bit {
  * @overload:     bits of enum vn_overload_bit
  * @fifo:         1: runs under SCHED_FIFO
  * @slab_max_bytes, @lane_max_bytes: what it may hold at most, over all directions and in one
+ * @frame_bytes:  of that, what a frame of MTU 1500 takes
  */
 struct vn_engine {
 	__u64 heartbeat_ns;
@@ -159,7 +160,9 @@ struct vn_engine {
 	__u32 fifo;
 	__u64 slab_max_bytes;
 	__u64 lane_max_bytes;
-	__u64 spare[14];
+	__u32 frame_bytes;
+	__u32 pad;
+	__u64 spare[13];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 
