@@ -143,9 +143,12 @@ static bool solve(const struct vn_stat_chain *c, const double pi[4], const doubl
 	double m[4][5];
 
 	for (size_t i = 0; i < n; i++) {
+		/* What is never visited in the long run, and so never led to, stays out of it. */
+		bool visited = pi[i] > 1e-12;
+
 		for (size_t j = 0; j < n; j++)
-			m[i][j] = (i == j) - c->p[i][j] + pi[j];
-		m[i][n] = b[i];
+			m[i][j] = visited ? (i == j) - c->p[i][j] + pi[j] : (i == j);
+		m[i][n] = visited ? b[i] : 0;
 	}
 	for (size_t col = 0; col < n; col++) {
 		size_t best = col;
