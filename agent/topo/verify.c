@@ -64,11 +64,11 @@ static const char *micros(char *buf, size_t size, int64_t ns)
 	double v = fabs((double)ns);
 
 	if (v < 1e6)
-		snprintf(buf, size, "%.4g us", (double)ns / 1e3);
+		snprintf(buf, size, "%.3gus", (double)ns / 1e3);
 	else if (v < 1e9)
-		snprintf(buf, size, "%.4g ms", (double)ns / 1e6);
+		snprintf(buf, size, "%.4gms", (double)ns / 1e6);
 	else
-		snprintf(buf, size, "%.4g s", (double)ns / 1e9);
+		snprintf(buf, size, "%.4gs", (double)ns / 1e9);
 	return buf;
 }
 
@@ -166,17 +166,17 @@ static void judge_times(struct vn_verify *v, const char *check, bool probe, uint
 	row->p50_bound_ns = p50_bound;
 	row->p99_bound_ns = p99_bound;
 	row->max_bound_ns = max_bound;
-	PRINT(row->bound, "p50 %s, p99 %s", micros(a, sizeof(a), (int64_t)p50_bound),
+	PRINT(row->bound, "p50 %s p99 %s", micros(a, sizeof(a), (int64_t)p50_bound),
 	      micros(b, sizeof(b), (int64_t)p99_bound));
 	if (max_bound)
-		snprintf(row->bound + strlen(row->bound), sizeof(row->bound) - strlen(row->bound), ", max %s",
+		snprintf(row->bound + strlen(row->bound), sizeof(row->bound) - strlen(row->bound), " max %s",
 			 micros(c, sizeof(c), (int64_t)max_bound));
 	if (n) {
 		row->p50_ns = t->p50;
 		row->p90_ns = t->p90;
 		row->p99_ns = t->p99;
 		row->max_ns = t->max;
-		PRINT(row->found, "p50 %s, p99 %s, max %s", micros(a, sizeof(a), t->p50), micros(b, sizeof(b), t->p99),
+		PRINT(row->found, "p50 %s p99 %s max %s", micros(a, sizeof(a), t->p50), micros(b, sizeof(b), t->p99),
 		      micros(c, sizeof(c), t->max));
 	} else {
 		PRINT(row->found, "-");
@@ -426,9 +426,9 @@ static void judge_probe_jitter(struct vn_verify *v, const struct vn_disc *d, con
 	for (size_t i = 0; i < p->n_delays; i++)
 		var += ((double)p->delay_ns[i] - mean) * ((double)p->delay_ns[i] - mean) / (double)p->n_delays;
 	slack = VN_STAT_Z * sigma / sqrt(n);
-	PRINT(row->found, "mean %s, deviation %s", micros(a, sizeof(a), (int64_t)mean),
+	PRINT(row->found, "mean %s, sd %s", micros(a, sizeof(a), (int64_t)mean),
 	      micros(b, sizeof(b), (int64_t)sqrt(var)));
-	PRINT(row->bound, "mean %s +- %s, deviation %s", micros(a, sizeof(a), (int64_t)want),
+	PRINT(row->bound, "mean %s +- %s, sd %s", micros(a, sizeof(a), (int64_t)want),
 	      micros(b, sizeof(b), (int64_t)(slack + VN_VERIFY_PROBE_P50_NS)), micros(c, sizeof(c), (int64_t)sigma));
 	row->has_times = true;
 	row->p50_ns = (int64_t)at(p, 500000);
