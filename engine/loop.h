@@ -7,7 +7,7 @@
 
 #include <vnet/abi_disc.h>
 #include <vnet/abi_engine.h>
-#include <vnet/dist.h>
+#include <vnet/discipline.h>
 
 #include "engine/hold.h"
 #include "engine/xsk.h"
@@ -15,13 +15,13 @@
 /**
  * struct vn_loop
  * @disc, @dir, @status: mapped elements of the maps vn_disc, vn_dir (arrays of @max_ports) and vn_engine (ours)
- * @arena:      mapped, read only: tables and traces
  * @index:      of the trunk
  * @now_ns:     of this turn
  * @woke_ns:    when the process last came back from sleeping of its own will
  * @rx_ns:      when frames last came
  * @slack_ns:   shortest time that a frame was to be held in this and the last second (a sliding minimum)
  * @margin_ns:  how long before a release it must be awake: what the kernel's wake-ups took lately
+ * @env:        tables that the disciplines draw from, and the arena
  * @chain:      descriptors of a frame of which not all have been seen
  */
 struct vn_loop {
@@ -30,7 +30,6 @@ struct vn_loop {
 	const struct vn_disc_slot *disc;
 	struct vn_dir *dir;
 	struct vn_engine *status;
-	const uint8_t *arena;
 	uint32_t index, max_ports;
 	bool fifo;
 	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
@@ -40,7 +39,8 @@ struct vn_loop {
 	uint32_t scan;       /* where in the heap the housekeeping goes on */
 	uint32_t chain_n;
 	struct xdp_desc chain[VN_CHAIN_MAX];
-	struct vn_dist normal;
+	struct vn_dist_set dist;
+	struct vn_disc_env env;
 };
 
 /* Adopt what an earlier engine left in the shared maps: frames it held are lost. */
@@ -52,6 +52,10 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop);
 void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
 /* The discipline of @slot as it is now; a change of rate moves frames that wait. */
 const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot);
+/* The same for a frame that came: the direction's figures begin anew with another link, its mark with another
+ * discipline. @ret_gen: of the slot.
+ */
+const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen);
 /* Receive at most @max frames. */
 uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
 

@@ -135,12 +135,9 @@ void vn_busy_look(struct vn_busy *b, uint64_t now_ns, uint64_t next_free_ns)
 
 uint64_t vn_rate_bits(const struct vn_disc *d, uint32_t len)
 {
-	int64_t bytes = (int64_t)vn_wire_bytes(len) + d->overhead, cell = (int64_t)d->cell_bytes + d->cell_overhead;
+	const struct vn_disc_in in = {.len = len, .segs = 1};
 
-	bytes = VN_MAX(bytes, 0);
-	if (d->cell_bytes)
-		bytes = (bytes + d->cell_bytes - 1) / d->cell_bytes * VN_MAX(cell, 0);
-	return (uint64_t)bytes * 8;
+	return vn_disc_rate_bytes(d, &in) * 8;
 }
 
 /* --- running ------------------------------------------------------------------------------------------------------ */
