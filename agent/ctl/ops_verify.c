@@ -22,8 +22,8 @@
 #define PROBE_PPS_MAX   10000u
 #define PROBE_EVENTS    20.0 /* of loss to aim for */
 #define TWIN_MTU        1500u
-/* Of the engine as a whole: frames that no direction has seen. */
-#define TRUNK_OVERLOAD (1u << VN_OVERLOAD_RX_FULL | 1u << VN_OVERLOAD_UMEM)
+/* Of the engine as a whole: what any of its directions may have suffered from. */
+#define ENGINE_OVERLOAD (1u << VN_OVERLOAD_RX_FULL | 1u << VN_OVERLOAD_UMEM | 1u << VN_OVERLOAD_THROTTLED)
 
 static const char *const dir_words[] = {"ab", "ba"};
 
@@ -235,6 +235,16 @@ static bool path_ok(struct vn_daemon *d, const struct target *t)
 	       p->peer_ifindex == want.peer_ifindex && p->ifindex == want.ifindex && p->isolation == want.isolation;
 }
 
+/* Only what was since the figures began; a direction that no frame has used has suffered nothing. */
+static uint32_t engine_overload(const struct vn_engine *e, const struct vn_dir *dir)
+{
+	uint64_t since = dir->mark.since_ns;
+
+	return since && __atomic_load_n(&e->overload_ns, __ATOMIC_RELAXED) >= since
+		       ? __atomic_load_n(&e->overload, __ATOMIC_RELAXED) & ENGINE_OVERLOAD
+		       : 0;
+}
+
 static void judge_traffic(struct vn_daemon *d, struct target *t)
 {
 	const struct vn_port_cfg *p = &d->dp.maps.port[t->slot];
@@ -252,7 +262,7 @@ static void judge_traffic(struct vn_daemon *d, struct target *t)
 		.up = vn_supervisor_is_up(&d->engine),
 		.port_engine_down = drop->count[VN_DROP_ENGINE_DOWN],
 		.port_no_peer = drop->count[VN_DROP_NO_PEER],
-		.engine_overload = d->dp.maps.engine[p->trunk].overload & TRUNK_OVERLOAD,
+		.engine_overload = engine_overload(&d->dp.maps.engine[p->trunk], &dir),
 	};
 	rate_seen(t, &f.rate_bits, &f.rate_ns);
 	vn_verify_traffic(&f, &t->verify);
@@ -529,8 +539,8 @@ int vn_op_link_reset(struct vn_daemon *d, struct vn_conn *c, const json_t *param
 		vn_dir_reset(&d->dp.maps, q.targets[i].slot);
 	/* What befell an engine as a whole is everybody's: it goes when all begin anew. */
 	if (strcmp(name, "all") == 0)
-		for (size_t i = 0; i < VN_ENGINES_MAX; i++)
-			__atomic_store_n(&d->dp.maps.engine[i].overload, 0, __ATOMIC_RELAXED);
+		for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
+			vn_engine_trust(&d->dp.maps, i);
 	*ret_reply = json_pack("{s:I}", "links", (json_int_t)(q.n / VN_DIRS));
 	return *ret_reply ? 0 : -ENOMEM;
 }

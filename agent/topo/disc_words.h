@@ -62,6 +62,16 @@ static inline bool vn_disc_is_held(const struct vn_disc *d)
 	return d->delay_ns || d->jitter_ns || d->rate_bps || d->loss_ppb || d->limit_packets;
 }
 
+static inline bool vn_disc_is_policed(const struct vn_disc *d)
+{
+	return d->police_bps != 0;
+}
+
+static inline bool vn_disc_is_gated(const struct vn_disc *d)
+{
+	return d->flags & VN_DISC_DOWN || d->flap_up_ns;
+}
+
 /* "delay 10ms 1ms distribution normal loss 0.1% rate 1gbit"; "" without discipline. Parses back to the same. */
 int vn_disc_format(const struct vn_disc *d, char *buf, size_t size);
 /* Object with integers and units in the names: {"delay_ns":..,"jitter_ns":..,...}; and back. */
