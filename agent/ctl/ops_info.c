@@ -13,7 +13,7 @@
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *overload_words(uint32_t bits)
+json_t *vn_overload_json(uint32_t bits)
 {
 	json_t *list = json_array();
 
@@ -36,7 +36,7 @@ static json_t *engine_json(struct vn_daemon *d)
 			 "restarts", (json_int_t)d->engine.restarts, "held_packets", (json_int_t)e.held_packets,
 			 "held_bytes", (json_int_t)e.held_bytes, "slab_bytes", (json_int_t)e.slab_bytes, "rx_packets",
 			 (json_int_t)e.rx_packets, "tx_packets", (json_int_t)e.tx_packets, "rx_dropped",
-			 (json_int_t)e.rx_dropped, "overload", overload_words(e.overload));
+			 (json_int_t)e.rx_dropped, "overload", vn_overload_json(e.overload));
 }
 
 int vn_op_info(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)

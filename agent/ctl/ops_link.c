@@ -8,7 +8,9 @@
 #include "ctl/calibrate.h"
 #include "ctl/json.h"
 #include "topo/disc_words.h"
+#include "topo/stat.h"
 #include "topo/topo.h"
+#include "topo/verify.h"
 
 #define WORDS_MAX 64
 
@@ -46,34 +48,60 @@ static json_t *drops(const struct vn_port_drop *port, const struct vn_dir *dir)
 }
 
 /* A bucket's end may lie beyond the worst that was seen. */
-static json_int_t late_ns(const struct vn_dir *dir, uint32_t ppm)
+static json_int_t below_ns(const __u64 *hist, uint64_t max_ns, uint32_t ppm)
 {
-	return (json_int_t)VN_MIN(vn_hist_percentile(dir->late_hist, ppm), dir->late_max_ns);
+	return (json_int_t)VN_MIN(vn_hist_percentile(hist, ppm), max_ns);
 }
 
-static json_t *lateness(const struct vn_dir *dir)
+static json_t *histogram(const __u64 *hist, uint64_t max_ns)
 {
 	json_int_t count = 0;
 
 	for (int i = 0; i < VN_HIST_BUCKETS; i++)
-		count += (json_int_t)dir->late_hist[i];
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "count", count, "p50_ns", late_ns(dir, 500000), "p90_ns",
-			 late_ns(dir, 900000), "p99_ns", late_ns(dir, 990000), "p999_ns", late_ns(dir, 999000),
-			 "max_ns", (json_int_t)dir->late_max_ns);
+		count += (json_int_t)hist[i];
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "count", count, "p50_ns", below_ns(hist, max_ns, 500000),
+			 "p90_ns", below_ns(hist, max_ns, 900000), "p99_ns", below_ns(hist, max_ns, 990000), "p999_ns",
+			 below_ns(hist, max_ns, 999000), "max_ns", (json_int_t)max_ns);
 }
 
-static json_t *stats(struct vn_daemon *d, uint32_t number)
+static json_t *delay_error(const struct vn_dir *dir)
+{
+	__u64 hist[VN_HIST_BUCKETS];
+
+	for (int i = 0; i < VN_HIST_BUCKETS; i++)
+		hist[i] = dir->error_hist[i];
+	return histogram(hist, dir->error_max_ns);
+}
+
+/* Since the discipline in force began: what was lost, and between which bounds its probability lies. */
+static json_t *realised_loss(const struct vn_dir *dir, const struct vn_disc *disc)
+{
+	uint64_t n = vn_verify_since(dir->in_packets, dir->mark.in_packets);
+	uint64_t lost = vn_verify_since(dir->drops[VN_EDROP_LOSS] + dir->marked, dir->mark.lost);
+	double p = n ? (double)lost / (double)n : 0, want = 0, worth = 1;
+	struct vn_interval in;
+
+	vn_stat_disc_loss(disc, &want, &worth);
+	in = vn_stat_proportion(p * (double)n * worth, (double)n * worth);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)n, "lost", (json_int_t)lost,
+			 "measured_ppb", (json_int_t)(p * VN_PPB_ONE), "low_ppb", (json_int_t)(in.low * VN_PPB_ONE),
+			 "high_ppb", (json_int_t)(in.high * VN_PPB_ONE));
+}
+
+static json_t *stats(struct vn_daemon *d, uint32_t number, const struct vn_disc *disc)
 {
 	struct vn_port_ctr ctr = {0};
 	struct vn_dir dir;
 
 	vn_port_ctr_read(&d->dp.maps, number, &ctr);
 	vn_dir_read(&d->dp.maps, number, &dir);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "in_packets", (json_int_t)ctr.in_packets,
-			 "in_bytes", (json_int_t)ctr.in_bytes, "out_packets", (json_int_t)ctr.out_packets, "out_bytes",
-			 (json_int_t)ctr.out_bytes, "held_packets", (json_int_t)dir.state.held_packets, "held_bytes",
-			 (json_int_t)dir.state.held_bytes, "drops", drops(&d->dp.maps.drop[number], &dir), "lateness",
-			 lateness(&dir));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "in_packets",
+			 (json_int_t)ctr.in_packets, "in_bytes", (json_int_t)ctr.in_bytes, "out_packets",
+			 (json_int_t)ctr.out_packets, "out_bytes", (json_int_t)ctr.out_bytes, "held_packets",
+			 (json_int_t)dir.state.held_packets, "held_bytes", (json_int_t)dir.state.held_bytes, "drops",
+			 drops(&d->dp.maps.drop[number], &dir), "lateness",
+			 histogram((const __u64 *)dir.late_hist, dir.late_max_ns), "delay_error", delay_error(&dir),
+			 "loss", realised_loss(&dir, disc), "overload", vn_overload_json(dir.overload));
 }
 
 static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const struct vn_link *l, int dir,
@@ -88,7 +116,7 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held",
 		      vn_disc_is_held(disc), "discipline", vn_disc_to_json(disc), "text", text);
 	if (o && with_stats)
-		json_object_set_new(o, "stats", stats(d, l->ports[dir].number));
+		json_object_set_new(o, "stats", stats(d, l->ports[dir].number, disc));
 	return o;
 }
 

@@ -36,7 +36,8 @@
  *       endpoints: [{node, ifname, mac, number, isolation, addresses: [..]}] (two),
  *       directions: [{dir: "ab", from, to, held, discipline: {...}, text,
  *         stats: {in_packets, in_bytes, out_packets, out_bytes, held_packets, held_bytes, drops: {"loss": n, ...},
- *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}}}] (two)}]}
+ *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}, delay_error: the same of samples,
+ *                 loss: {packets, lost, measured_ppb, low_ppb, high_ppb}, overload: ["late", ...]}}] (two)}]}
  *   vnet.link.set
  *     {name, dir: "ab"|"ba"|"both", words: ["delay", "10ms"], replace: bool}
  *     -> {link: as in vnet.link.show without stats, changed: bool, warnings: [text, ...]}
