@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq bpftool
-plan 42
+plan 43
 
 cat >"$WORK/v.yaml" <<YAML
 name: v
@@ -85,12 +85,21 @@ check "text is made from the same tree" grep -qF "$(vnet -j link verify ok dir a
 	jq -r '.links[0].directions[0].checks[] | select(.check == "loss") | .found')" "$WORK/text"
 
 # --- figures since the discipline in force began, or since a reset ---
+# number of the next frame in the replay sequence: bytes 8 to 15 of the direction's element
+next_index() {
+	bpftool -j map lookup pinned /sys/fs/bpf/vnet/map_vn_dir key hex \
+		"$(printf %02x $((SLOT & 255)))" "$(printf %02x $((SLOT >> 8)))" 00 00 |
+		jq -r '[.value[15,14,13,12,11,10,9,8]] | map(ltrimstr("0x")) | join("")' | sed 's/^/16#/'
+}
+SLOT=$(vnet -j link show ok | jq '.links[0].endpoints[0].number')
+index=$(($(next_index)))
 check "reset" vnet link reset ok
 verify ok dir ab --no-probe
 is "after a reset there is nothing to say" "$RC" 11
 traffic ok 3000
 is "and the figures begin anew" "$(vnet -j link verify ok dir ab --no-probe |
 	jq '.links[0].directions[0].checks[] | select(.check == "loss") | .packets')" 3000
+is "while the draws go on" "$(($(next_index) - index))" 3000
 
 # --- a link that is not what it says: another loss in the data path than the daemon configured ---
 lie() {
@@ -105,7 +114,6 @@ lie() {
 	bpftool map update pinned $map key hex "$(printf %02x $((slot & 255)))" "$(printf %02x $((slot >> 8)))" 00 00 \
 		value hex "${bytes[@]}"
 }
-SLOT=$(vnet -j link show ok | jq '.links[0].endpoints[0].number')
 vnet link reset ok
 check "5 % loss behind the daemon's back" lie "$SLOT"
 traffic ok 20000
