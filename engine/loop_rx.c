@@ -32,6 +32,22 @@ static bool disc_read(const struct vn_disc_slot *s, struct vn_disc *ret_disc, ui
 }
 
 /*
+ * `link reset`: the figures begin anew, the discipline's state stays as it is (replay). The lane remembers the number
+ * where every frame looks; that of vn_dir, a cold line, tells a request from a restart of the engine.
+ */
+static void figures_reset(struct vn_dir *dir, uint32_t reset, uint64_t now_ns)
+{
+	if (dir->reset == reset)
+		return;
+	memset(&dir->in_packets, 0, offsetof(struct vn_dir, holder) - offsetof(struct vn_dir, in_packets));
+	memset(&dir->overload_ns, 0, offsetof(struct vn_dir, reset) - offsetof(struct vn_dir, overload_ns));
+	memset(&dir->late_max_ns, 0, sizeof(dir->late_max_ns) + sizeof(dir->late_hist));
+	memset(&dir->error_max_ns, 0, sizeof(dir->error_max_ns) + sizeof(dir->error_hist));
+	dir->mark.since_ns = now_ns;
+	__atomic_store_n(&dir->reset, reset, __ATOMIC_RELEASE);
+}
+
+/*
  * What waits at the old rate is sent at the new one. A trace is known in advance: what waits for it has its times, and
  * keeps them when the trace is taken away.
  */
@@ -52,8 +68,12 @@ const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 	const struct vn_disc_slot *s = &l->disc[slot];
 	struct vn_lane *lane = &l->hold.lane[slot];
 	struct vn_disc d;
-	uint32_t seq;
+	uint32_t seq, reset = __atomic_load_n(&s->reset, __ATOMIC_RELAXED);
 
+	if (reset != lane->reset) {
+		figures_reset(&l->dir[slot], reset, l->now_ns);
+		lane->reset = reset;
+	}
 	/* The cached number is one ahead of the lock's: a lane never touched holds 0, which no even number plus one is.
 	 */
 	if (__atomic_load_n(&s->seq, __ATOMIC_ACQUIRE) + 1 == lane->seq || !disc_read(s, &d, &seq))

@@ -19,6 +19,7 @@
 
 #define SLAB_BYTES_DEFAULT (1ULL << 30)
 #define SLAB_BYTES_MIN     (1ULL << 20)
+#define FULL_FRAME_BYTES   (1514u + 4u) /* MTU 1500, with the slot's tag */
 #define FIFO_PRIORITY      10
 
 struct options {
@@ -168,6 +169,9 @@ static void init_status(struct vn_loop *l)
 	e->pid = (uint32_t)getpid();
 	e->abi = VN_ENGINE_ABI;
 	e->fifo = l->fifo;
+	e->slab_max_bytes = (uint64_t)l->hold.slab.n_spans * VN_SLAB_SPAN_BYTES;
+	e->lane_max_bytes = l->hold.lane_bytes_max;
+	e->frame_bytes = vn_slab_class_bytes((unsigned int)vn_slab_class(sizeof(struct vn_frame) + FULL_FRAME_BYTES));
 	e->start_ns = vn_now_ns();
 }
 

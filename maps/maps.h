@@ -62,8 +62,13 @@ uint32_t vn_dir_owner(const struct vn_maps *m, uint32_t slot);
 /* The port's frames go to @trunk from now on. */
 void vn_port_to_trunk(struct vn_maps *m, uint32_t number, uint32_t trunk);
 
-/* A snapshot of the engine's figures for @slot; all zero when they belong to an earlier link of that slot. */
+/*
+ * A snapshot of the engine's figures for @slot; all zero when they belong to an earlier link of that slot, zero but for
+ * the discipline's state when they are of before the last vn_dir_reset().
+ */
 void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir);
+/* The figures of @slot, the drops of its port among them, begin anew; the engine follows with the next frame. */
+void vn_dir_reset(struct vn_maps *m, uint32_t slot);
 
 /*
  * Trust begins anew: the sticky overload bits of the direction, or of the engine, are cleared; returns what they were.

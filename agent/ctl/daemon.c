@@ -23,6 +23,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/calibrate.h"
 #include "ctl/daemon_main.h"
 
 #define TICK_MS 100
@@ -89,6 +90,9 @@ static const struct {
 	{"vnet.link.set", vn_op_link_set, false, false},
 	{"vnet.engine.show", vn_op_engine_show, true, false},
 	{"vnet.engine.move", vn_op_engine_move, false, false},
+	{"vnet.link.verify", vn_op_link_verify, false, true},
+	{"vnet.link.reset", vn_op_link_reset, false, false},
+	{"vnet.calibrate", vn_op_calibrate, false, true},
 	{"vnet.monitor", op_monitor, true, false},
 };
 
@@ -274,6 +278,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (r == 0)
 		vn_ports_adopt(d);
 	if (r == 0)
+		vn_calibration_load(d);
+	if (r == 0)
 		r = vn_running_watch(d, err);
 	/* Clients last: who is answered sees everything in order. */
 	if (r == 0)
@@ -307,6 +313,7 @@ static void daemon_release(struct vn_daemon *d)
 	vn_runner_close(&d->runner);
 	vn_fabric_release(&d->fabric);
 	vn_dp_release(&d->dp);
+	json_decref(d->calibration);
 	vn_loop_release(&d->loop);
 	vn_cleanup_close(&d->lock_fd);
 }
@@ -482,7 +489,7 @@ static const char *helper_path(const char *name, char *buf, size_t size)
 static const char usage[] =
 	"usage: vnet-agent daemon [--runtime-dir DIR] [--pin-dir DIR] [--max-ports N] [--engine PATH]\n"
 	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST]\n"
-	"                         [--rebalance on|off] [--socket-group NAME]\n";
+	"                         [--rebalance on|off] [--socket-group NAME] [--no-calibration-check]\n";
 
 static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_err *err)
 {
@@ -496,6 +503,7 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 		{"engine-cpus", required_argument, NULL, 'c'},
 		{"rebalance", required_argument, NULL, 'b'},
 		{"socket-group", required_argument, NULL, 'g'},
+		{"no-calibration-check", no_argument, NULL, 'C'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -544,6 +552,9 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 			break;
 		case 'g':
 			d->opts.socket_group = optarg;
+			break;
+		case 'C':
+			d->opts.no_calibration_check = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);

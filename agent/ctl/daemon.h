@@ -29,6 +29,7 @@ struct vn_running {
 struct vn_daemon_opts {
 	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;
 	uint32_t max_ports;
+	bool no_calibration_check;
 	uint32_t n_engines;             /* precise ones */
 	int engine_cpu[VN_ENGINES_MAX]; /* -1: any */
 	bool rebalance;                 /* move directions away from an engine that cannot keep up */
@@ -64,6 +65,7 @@ struct vn_daemon {
 	bool stop;
 	uint64_t start_ns;
 	int lock_fd;
+	json_t *calibration;    /* of this host (calibrate.h), or NULL */
 	struct vn_arena arena;  /* tables and traces */
 	uint64_t collected_ns;  /* when unused blocks were last looked for */
 	struct vn_source links; /* rtnetlink: devices of the fabric that go */
@@ -120,12 +122,22 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 			  struct vn_err *err);
 int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			struct vn_err *err);
+/* Run the steps of @plan under the mark of pending.json, telling @c (may be NULL) of the progress. */
+int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err);
 int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
 int vn_op_port_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
 int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
+int vn_op_link_verify(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err);
+int vn_op_link_reset(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		     struct vn_err *err);
+int vn_op_calibrate(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		    struct vn_err *err);
+/* Parameter "dir": bit 0 is ab, bit 1 is ba; both when it is missing. */
+int vn_link_dirs(const json_t *params, struct vn_err *err);
 int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		   struct vn_err *err);
 

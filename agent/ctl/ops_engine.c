@@ -4,10 +4,11 @@
 
 #include <vnet/util.h>
 
+#include "ctl/json.h"
 #include "exec/shard.h"
 #include "topo/disc_words.h"
 
-static json_t *overload_words(uint32_t bits)
+json_t *vn_overload_json(uint32_t bits)
 {
 	json_t *list = json_array();
 
@@ -35,7 +36,7 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
 		(json_int_t)e.held_packets, "held_bytes", (json_int_t)e.held_bytes, "slab_bytes",
 		(json_int_t)e.slab_bytes, "rx_packets", (json_int_t)e.rx_packets, "tx_packets",
 		(json_int_t)e.tx_packets, "rx_dropped", (json_int_t)e.rx_dropped, "late_packets",
-		(json_int_t)e.late_packets, "overload", overload_words(e.overload));
+		(json_int_t)e.late_packets, "overload", vn_overload_json(e.overload));
 }
 
 int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,

@@ -115,6 +115,7 @@ struct vn_dir_mark {
  *              by that engine alone; figures that it changes then (out_*, drops, late_hist) are added to atomically
  * @away_until_ns: when the last of those leaves
  * @error_max_ns, @error_hist: one-way delay error of sampled frames, from the port's program to the release, ns
+ * @reset: the vn_disc_slot.reset that these figures follow; while the two differ, they are of before the request
  */
 struct vn_dir {
 	struct vn_disc_state state;
@@ -130,6 +131,8 @@ struct vn_dir {
 	__u32 holder; /* enum vn_holder: who really holds */
 	__u64 overload_ns;
 	struct vn_dir_mark mark;
+	__u32 reset;
+	__u32 pad[15];
 	__u64 late_max_ns;
 	__u64 late_hist[VN_HIST_BUCKETS];
 	__u64 error_max_ns;
@@ -139,7 +142,7 @@ struct vn_dir {
 	__u32 away_bytes[VN_ENGINES_MAX];
 };
 _Static_assert(VN_EDROP_MAX <= 12, "vn_dir holds every reason");
-_Static_assert(sizeof(struct vn_dir) == 1536, "vn_dir is shared");
+_Static_assert(sizeof(struct vn_dir) == 1600, "vn_dir is shared");
 
 /*
  * Why a run is not to be trusted: bits of vn_engine.overload, and of vn_dir.overload where it is known which direction
@@ -171,6 +174,8 @@ enum vn_overload_bit {
  * @overload:     bits of enum vn_overload_bit
  * @fifo:         1: runs under SCHED_FIFO
  * @late_packets: released so late that it is an overload
+ * @slab_max_bytes, @lane_max_bytes: what it may hold at most, over all directions and in one
+ * @frame_bytes:  of that, what a frame of MTU 1500 takes
  * @overload_ns:  when it was last overloaded
  */
 struct vn_engine {
@@ -193,7 +198,11 @@ struct vn_engine {
 	__u32 fifo;
 	__u64 overload_ns;
 	__u64 late_packets;
-	__u64 spare[13];
+	__u64 slab_max_bytes;
+	__u64 lane_max_bytes;
+	__u32 frame_bytes;
+	__u32 pad2;
+	__u64 spare[10];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 
