@@ -7,7 +7,7 @@
 
 #include <vnet/abi_disc.h>
 #include <vnet/abi_engine.h>
-#include <vnet/dist.h>
+#include <vnet/discipline.h>
 
 #include "engine/hold.h"
 #include "engine/xsk.h"
@@ -15,7 +15,6 @@
 /**
  * struct vn_loop
  * @disc, @dir, @status: mapped elements of the maps vn_disc, vn_dir (arrays of @max_ports) and vn_engine (ours)
- * @arena:      mapped, read only: tables and traces
  * @index:      of the trunk
  * @now_ns:     of this turn
  * @woke_ns:    when the process last came back from sleeping of its own will
@@ -30,7 +29,6 @@ struct vn_loop {
 	const struct vn_disc_slot *disc;
 	struct vn_dir *dir;
 	struct vn_engine *status;
-	const uint8_t *arena;
 	uint32_t index, max_ports;
 	bool fifo;
 	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
@@ -41,6 +39,7 @@ struct vn_loop {
 	uint32_t chain_n;
 	struct xdp_desc chain[VN_CHAIN_MAX];
 	struct vn_dist normal;
+	struct vn_disc_env env;
 };
 
 /* Adopt what an earlier engine left in the shared maps: frames it held are lost. */

@@ -99,7 +99,8 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 	const struct vn_trunk_meta *m = meta_of(l, d, n);
 	const struct vn_disc *disc;
 	struct vn_tx_note note;
-	struct vn_fate fate;
+	struct vn_disc_in in;
+	struct vn_fate fate[2];
 	struct vn_dir *dir;
 	uint32_t gen;
 
@@ -115,20 +116,21 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 	disc = vn_loop_disc(l, m->slot);
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);
-	vn_disc_apply(disc, &dir->state, &l->normal, m->arrival_ns, m->len, &fate);
-	if (fate.verdict == VN_VERDICT_DROP) {
-		vn_stat_add(&dir->drops[fate.cause], 1);
+	in = (struct vn_disc_in){.arrival_ns = m->arrival_ns, .len = m->len, .segs = 1};
+	vn_disc_apply(disc, &dir->state, &l->env, &in, fate);
+	if (fate[0].verdict == VN_VERDICT_DROP) {
+		vn_stat_add(&dir->drops[fate[0].cause], 1);
 		vn_xio_drop(&l->io, d, n);
 		return;
 	}
-	l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate.release_ns - m->arrival_ns);
+	l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate[0].release_ns - m->arrival_ns);
 	note = (struct vn_tx_note){
-		.release_ns = fate.release_ns, .gen = gen, .slot = m->slot, .len = m->len + TAG_BYTES};
+		.release_ns = fate[0].release_ns, .gen = gen, .slot = m->slot, .len = m->len + TAG_BYTES};
 	/* Due already and nothing that is due before it is waiting: no need to copy it. */
-	if (fate.release_ns <= l->now_ns && fate.release_ns < vn_hold_next_ns(&l->hold) &&
+	if (fate[0].release_ns <= l->now_ns && fate[0].release_ns < vn_hold_next_ns(&l->hold) &&
 	    vn_xio_forward(&l->io, d, n, &note))
 		return;
-	if (hold_frame(l, d, n, &note, &fate)) {
+	if (hold_frame(l, d, n, &note, &fate[0])) {
 		vn_disc_held(&dir->state, m->len);
 	} else {
 		vn_stat_add(&dir->drops[VN_EDROP_MEMORY], 1);

@@ -143,15 +143,16 @@ static int map_shared(struct vn_loop *l, const struct options *o)
 
 	l->index = o->index;
 	l->max_ports = o->max_ports;
-	r = map_array(VN_ENGINE_FD_ARENA, VN_ARENA_BYTES, 1, false, &l->arena);
+	r = map_array(VN_ENGINE_FD_ARENA, VN_ARENA_BYTES, 1, false, &l->env.arena);
 	if (r == 0)
 		r = map_array(VN_ENGINE_FD_DISC, sizeof(*l->disc), o->max_ports, false, &l->disc);
 	if (r == 0)
 		r = map_array(VN_ENGINE_FD_DIR, sizeof(*l->dir), o->max_ports, true, &l->dir);
 	if (r == 0)
 		r = map_array(VN_ENGINE_FD_ENGINE, sizeof(*engines), VN_ENGINES_MAX, true, &engines);
-	if (r == 0)
-		l->status = &engines[o->index];
+	if (r < 0)
+		return r;
+	l->status = &engines[o->index];
 	return r;
 }
 
@@ -200,6 +201,7 @@ int main(int argc, char **argv)
 	set_signals();
 	vn_sandbox_prepare();
 	vn_dist_init_normal(&loop.normal);
+	loop.env.dist[VN_DIST_NORMAL] = &loop.normal;
 	r = map_shared(&loop, &o);
 	if (r < 0)
 		return fail("mapping the maps", r);

@@ -32,7 +32,8 @@ struct vn_maps {
 
 #define VN_MAPS_INIT                                                                                                   \
 	{                                                                                                              \
-		.fd_port = -1, .fd_ctr = -1, .fd_drop = -1, .fd_disc = -1, .fd_police = -1, .fd_dir = -1, .fd_engine = -1, .fd_xsk = -1 \
+		.fd_port = -1, .fd_ctr = -1, .fd_drop = -1, .fd_disc = -1, .fd_police = -1, .fd_dir = -1,              \
+		.fd_engine = -1, .fd_xsk = -1                                                                          \
 	}
 
 /* Map the arrays whose fds are set in @m (ownership of the fds goes to @m). */

@@ -24,18 +24,55 @@ enum vn_verdict {
 	VN_VERDICT_DROP = 2, /* for the reason in .cause */
 };
 
+enum vn_fate_flag {
+	VN_FATE_MARK = 1u << 0,      /* set Congestion Experienced: what would have been lost */
+	VN_FATE_CORRUPT = 1u << 1,   /* flip bit corrupt_bit */
+	VN_FATE_REORDERED = 1u << 2, /* chosen to skip the delay */
+	VN_FATE_COPY = 1u << 3,      /* of the duplicate */
+};
+
+/**
+ * struct vn_disc_in - what the discipline knows of a frame
+ * @arrival_ns: CLOCK_MONOTONIC when it reached the link; not before the previous one's, or a little
+ * @len:        bytes of the frame, or super-frame, from its Ethernet header on, without FCS
+ * @segs:       frames it stands for; 1 but for super-frames
+ * @hdr_len:    of a super-frame: header bytes that each of its frames repeats
+ * @ect:        it can be marked: IP with ECT(0), ECT(1) or CE
+ */
+struct vn_disc_in {
+	__u64 arrival_ns;
+	__u32 len;
+	__u32 segs;
+	__u32 hdr_len;
+	__u32 ect;
+};
+
+/**
+ * struct vn_disc_env - tables that disciplines draw from
+ * @dist:  of the built-in distributions; where it is NULL the draw is uniform
+ * @arena: as mapped (include/vnet/abi_arena.h), or NULL
+ */
+struct vn_disc_env {
+	const struct vn_dist *dist[VN_DIST_KINDS];
+	const __u8 *arena;
+};
+
 /**
  * struct vn_fate - what the discipline decides about one frame
- * @depart_ns:  when its last bit has left the rate server; the arrival when there is no rate
- * @release_ns: when it reaches the other end; never before @depart_ns
- * @verdict:    enum vn_verdict
- * @cause:      enum vn_edrop, when dropped: VN_EDROP_LOSS or VN_EDROP_LIMIT
+ * @depart_ns:   when its last bit has left the rate server; the arrival when there is no rate
+ * @release_ns:  when it reaches the other end; never before @depart_ns
+ * @verdict:     enum vn_verdict
+ * @cause:       enum vn_edrop, when dropped: VN_EDROP_LOSS or VN_EDROP_LIMIT
+ * @flags:       enum vn_fate_flag
+ * @corrupt_bit: of the frame, bit 0 being the lowest of its first byte
  */
 struct vn_fate {
 	__u64 depart_ns;
 	__u64 release_ns;
 	__u32 verdict;
 	__u32 cause;
+	__u32 flags;
+	__u32 corrupt_bit;
 };
 
 /* Bytes that a frame of @len (Ethernet header to payload, no FCS) occupies on the wire, padding included. */
@@ -45,6 +82,14 @@ static inline __u32 vn_wire_bytes(__u32 len)
 	__u32 frame = len + fcs < shortest ? shortest : len + fcs;
 
 	return frame + VN_WIRE_OVERHEAD - fcs;
+}
+
+/* The same of all frames that @in stands for; their padding is not looked at when there are several. */
+static inline __u32 vn_disc_wire_bytes(const struct vn_disc_in *in)
+{
+	if (in->segs <= 1)
+		return vn_wire_bytes(in->len);
+	return in->len + (in->segs - 1) * in->hdr_len + in->segs * VN_WIRE_OVERHEAD;
 }
 
 /**
@@ -110,10 +155,10 @@ static inline __u64 vn_disc_delay_ns(const struct vn_disc *d, const struct vn_di
  * @d:          the direction's discipline; a consistent copy
  * @s:          its state. The index and the virtual clock advance here; held_packets and held_bytes are the caller's
  *              (vn_disc_held(), vn_disc_released())
- * @normal:     table of the normal distribution, or NULL
- * @arrival_ns: CLOCK_MONOTONIC when the frame reached the link; not before the previous one's, or a little
- * @len:        of the frame in bytes, from its Ethernet header on, without FCS
- * @f:          receives the verdict
+ * @env:        tables
+ * @in:         the frame
+ * @f:          receives the verdict, or the two of a frame that is duplicated
+ * Return:      number of fates, 1 or 2
  *
  * In this order:
  *  1. The frame takes a number, whatever becomes of it: the same key and the same sequence of frames meet the same
@@ -127,32 +172,33 @@ static inline __u64 vn_disc_delay_ns(const struct vn_disc *d, const struct vn_di
  *  5. Rate: depart = max(arrival, next_free) + wire bytes * 8 / rate. A virtual clock: no timer, exact over any run.
  *  6. Delay and jitter after departure. Jitter may reorder frames, as in netem.
  */
-static inline void vn_disc_apply(const struct vn_disc *d, struct vn_disc_state *s, const struct vn_dist *normal,
-				 __u64 arrival_ns, __u32 len, struct vn_fate *f)
+static inline __u32 vn_disc_apply(const struct vn_disc *d, struct vn_disc_state *s, const struct vn_disc_env *env,
+				  const struct vn_disc_in *in, struct vn_fate f[2])
 {
-	__u64 index = s->index;
+	__u64 index = s->index, arrival_ns = in->arrival_ns;
 
-	s->index = index + 1;
+	s->index = index + in->segs;
+	f->flags = 0;
 	f->depart_ns = arrival_ns;
 	f->release_ns = arrival_ns;
 	f->verdict = VN_VERDICT_DROP;
 
 	f->cause = VN_EDROP_LOSS;
 	if (d->loss_ppb && vn_rng_chance(vn_rng_draw(d->key, index, VN_DRAW_LOSS), d->loss_ppb))
-		return;
+		return 1;
 
 	f->cause = VN_EDROP_LIMIT;
 	if (d->limit_packets && s->held_packets >= d->limit_packets)
-		return;
+		return 1;
 	if (d->rate_bps) {
 		__u64 rate_bps = d->rate_bps < VN_DISC_RATE_MAX ? d->rate_bps : VN_DISC_RATE_MAX;
-		__u64 serve_ns = vn_disc_serve_ns(vn_wire_bytes(len), rate_bps, index);
+		__u64 serve_ns = vn_disc_serve_ns(vn_disc_wire_bytes(in), rate_bps, index);
 
 		if (s->next_free_ns > arrival_ns) {
 			f->depart_ns = s->next_free_ns;
 			if (d->limit_bytes &&
 			    f->depart_ns - arrival_ns + serve_ns > vn_disc_limit_ns(d->limit_bytes, rate_bps))
-				return;
+				return 1;
 		}
 		f->depart_ns += serve_ns;
 		s->next_free_ns = f->depart_ns;
@@ -161,8 +207,10 @@ static inline void vn_disc_apply(const struct vn_disc *d, struct vn_disc_state *
 	f->cause = 0;
 	f->release_ns = f->depart_ns + d->delay_ns;
 	if (d->jitter_ns)
-		f->release_ns = f->depart_ns + vn_disc_delay_ns(d, normal, vn_rng_draw(d->key, index, VN_DRAW_JITTER));
+		f->release_ns = f->depart_ns + vn_disc_delay_ns(d, env->dist[VN_DIST_NORMAL],
+								vn_rng_draw(d->key, index, VN_DRAW_JITTER));
 	f->verdict = f->release_ns > arrival_ns ? VN_VERDICT_HOLD : VN_VERDICT_PASS;
+	return 1;
 }
 
 /* The caller keeps a frame of @len bytes; and lets it go again. */

@@ -93,8 +93,8 @@ static inline volatile struct vn_dir *rig_dir(const struct rig *g, uint32_t slot
 static inline void rig_exec_engine(const struct rig *g, const struct vn_xsk *x)
 {
 	const struct vn_maps *m = &g->dp.maps;
-	const int fds[VN_ENGINE_N_FDS] = {x->fd, x->umem_fd, m->fd_disc, m->fd_dir, m->fd_engine, g->lock_fd,
-					 g->arena_fd};
+	const int fds[VN_ENGINE_N_FDS] = {x->fd,        x->umem_fd, m->fd_disc, m->fd_dir,
+					  m->fd_engine, g->lock_fd, g->arena_fd};
 	char ifindex[16], chunks[16], chunk_size[16], ports[16], slab[24];
 	char *argv[] = {(char *)"vnet-engine",
 			(char *)"--index",

@@ -218,10 +218,12 @@ static void test_loss_replays(void **state)
 	}
 	assert_true(settled(count));
 	for (uint32_t i = 0; i < count; i++) {
-		struct vn_fate f;
+		const struct vn_disc_in in = {.len = 60, .segs = 1};
+		const struct vn_disc_env env = {0};
+		struct vn_fate f[2];
 
-		vn_disc_apply(&d, &s, NULL, 0, 60, &f);
-		if (f.verdict == VN_VERDICT_DROP) {
+		vn_disc_apply(&d, &s, &env, &in, f);
+		if (f[0].verdict == VN_VERDICT_DROP) {
 			lost++;
 			continue;
 		}

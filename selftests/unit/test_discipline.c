@@ -16,10 +16,12 @@ static struct vn_dist normal;
 
 static struct vn_fate apply(const struct vn_disc *d, struct vn_disc_state *s, uint64_t arrival_ns, uint32_t len)
 {
-	struct vn_fate f;
+	const struct vn_disc_env env = {.dist[VN_DIST_NORMAL] = &normal};
+	const struct vn_disc_in in = {.arrival_ns = arrival_ns, .len = len, .segs = 1};
+	struct vn_fate f[2] = {0};
 
-	vn_disc_apply(d, s, &normal, arrival_ns, len, &f);
-	return f;
+	vn_disc_apply(d, s, &env, &in, f);
+	return f[0];
 }
 
 static void test_nothing(void **state)
