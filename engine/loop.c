@@ -59,8 +59,11 @@ void vn_loop_adopt(struct vn_loop *l)
 		vn_stat_add(&d->drops[VN_EDROP_LOST], d->state.held_packets);
 		vn_stat_set(&d->state.held_packets, 0);
 		vn_stat_set(&d->state.held_bytes, 0);
-		/* What waited for the rate server is gone: it is free. The index goes on. */
+		/* What waited for server, slot or predecessor is gone: they are free. The index goes on. */
 		vn_stat_set(&d->state.next_free_ns, 0);
+		vn_stat_set(&d->state.last_release_ns, 0);
+		vn_stat_set(&d->state.slot_next_ns, 0);
+		vn_stat_set(&d->state.trace_next, 0);
 	}
 }
 

@@ -21,6 +21,7 @@
  * @rx_ns:      when frames last came
  * @slack_ns:   shortest time that a frame was to be held in this and the last second (a sliding minimum)
  * @margin_ns:  how long before a release it must be awake: what the kernel's wake-ups took lately
+ * @env:        tables that the disciplines draw from, and the arena
  * @chain:      descriptors of a frame of which not all have been seen
  */
 struct vn_loop {
@@ -38,7 +39,7 @@ struct vn_loop {
 	uint32_t scan;       /* where in the heap the housekeeping goes on */
 	uint32_t chain_n;
 	struct xdp_desc chain[VN_CHAIN_MAX];
-	struct vn_dist normal;
+	struct vn_dist_set dist;
 	struct vn_disc_env env;
 };
 
@@ -51,6 +52,10 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop);
 void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
 /* The discipline of @slot as it is now; a change of rate moves frames that wait. */
 const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot);
+/* The same for a frame that came: the direction's figures begin anew with another link, its mark with another
+ * discipline. @ret_gen: of the slot.
+ */
+const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen);
 /* Receive at most @max frames. */
 uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
 

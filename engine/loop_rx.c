@@ -5,9 +5,11 @@
 #include <vnet/discipline.h>
 #include <vnet/util.h>
 
-#define SEQ_TRIES 64  /* the daemon may have died, or have lost the CPU, inside its critical section */
-#define TAG_BYTES 4u  /* the slot's tag, which the discipline does not count */
-#define PEEK      64u /* frames whose memory is fetched ahead */
+#include "engine/edit.h"
+
+#define SEQ_TRIES 64                /* the daemon may have died, or have lost the CPU, inside its critical section */
+#define TAG_BYTES VN_EDIT_TAG_BYTES /* which the discipline does not count */
+#define PEEK      64u               /* frames whose memory is fetched ahead */
 
 /* A consistent copy under the slot's sequence lock; false: the writer is in it, keep the old one. */
 static bool disc_read(const struct vn_disc_slot *s, struct vn_disc *ret_disc, uint32_t *ret_seq)
@@ -29,11 +31,24 @@ static bool disc_read(const struct vn_disc_slot *s, struct vn_disc *ret_disc, ui
 	return false;
 }
 
+/*
+ * What waits at the old rate is sent at the new one. A trace is known in advance: what waits for it has its times, and
+ * keeps them when the trace is taken away.
+ */
+static void retime(struct vn_loop *l, uint32_t slot, const struct vn_disc *was, const struct vn_disc *now)
+{
+	struct vn_disc_state *state = &l->dir[slot].state;
+
+	if (was->rate_bps == now->rate_bps || was->trace_block || now->trace_block || state->next_free_ns <= l->now_ns)
+		return;
+	vn_hold_retime(&l->hold, slot, l->now_ns, was->rate_bps, now->rate_bps);
+	state->next_free_ns = vn_hold_new_depart(state->next_free_ns, l->now_ns, was->rate_bps, now->rate_bps);
+}
+
 const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 {
 	const struct vn_disc_slot *s = &l->disc[slot];
 	struct vn_lane *lane = &l->hold.lane[slot];
-	struct vn_disc_state *state = &l->dir[slot].state;
 	struct vn_disc d;
 	uint32_t seq;
 
@@ -41,11 +56,9 @@ const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 	 */
 	if (__atomic_load_n(&s->seq, __ATOMIC_ACQUIRE) + 1 == lane->seq || !disc_read(s, &d, &seq))
 		return &lane->disc;
-	if (lane->seq && d.rate_bps != lane->disc.rate_bps && state->next_free_ns > l->now_ns) {
-		vn_hold_retime(&l->hold, slot, l->now_ns, lane->disc.rate_bps, d.rate_bps);
-		state->next_free_ns =
-			vn_hold_new_depart(state->next_free_ns, l->now_ns, lane->disc.rate_bps, d.rate_bps);
-	}
+	vn_disc_prepare(&d);
+	if (lane->seq)
+		retime(l, slot, &lane->disc, &d);
 	lane->disc = d;
 	lane->seq = seq + 1;
 	return &lane->disc;
@@ -57,6 +70,41 @@ static void dir_renew(const struct vn_loop *l, struct vn_dir *dir, uint32_t gen)
 	memset(dir, 0, sizeof(*dir));
 	dir->trunk = l->index;
 	__atomic_store_n(&dir->gen, gen, __ATOMIC_RELEASE);
+}
+
+/* From here on the figures speak of the discipline in force. Readers see since_ns change last. */
+static void dir_mark(struct vn_dir *dir, uint32_t disc_seq, uint64_t now_ns)
+{
+	struct vn_dir_mark *m = &dir->mark;
+
+	dir->state.disc_seq = disc_seq;
+	__atomic_store_n(&m->since_ns, 0, __ATOMIC_RELEASE);
+	m->in_packets = dir->in_packets;
+	m->in_bytes = dir->in_bytes;
+	m->out_packets = dir->out_packets;
+	m->out_bytes = dir->out_bytes;
+	m->lost = dir->drops[VN_EDROP_LOSS] + dir->marked;
+	m->limited = dir->drops[VN_EDROP_LIMIT];
+	m->duplicated = dir->duplicated;
+	m->corrupted = dir->corrupted;
+	m->reordered = dir->reordered;
+	__atomic_store_n(&m->since_ns, now_ns, __ATOMIC_RELEASE);
+}
+
+const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen)
+{
+	uint32_t gen = __atomic_load_n(&l->disc[slot].gen, __ATOMIC_RELAXED);
+	struct vn_dir *dir = &l->dir[slot];
+	const struct vn_disc *disc;
+
+	if (dir->gen != gen)
+		dir_renew(l, dir, gen);
+	disc = vn_loop_disc(l, slot);
+	/* The number outlives the engine: a restart is no change. */
+	if (dir->state.disc_seq != l->hold.lane[slot].seq)
+		dir_mark(dir, l->hold.lane[slot].seq, l->now_ns);
+	*ret_gen = gen;
+	return disc;
 }
 
 /* The frame's metadata when it is sane, else NULL. */
@@ -94,47 +142,112 @@ static bool hold_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, 
 	return true;
 }
 
+static void flip_bit(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, uint32_t bit)
+{
+	uint32_t at = vn_edit_at(bit / 8);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (at < d[i].len) {
+			vn_xio_data(&l->io, d[i].addr)[at] ^= (uint8_t)(1u << bit % 8);
+			return;
+		}
+		at -= d[i].len;
+	}
+}
+
+static void count_fate(struct vn_dir *dir, const struct vn_fate *fate)
+{
+	/* Marked is a frame, with or without a copy; what befell a frame that found no room then befell it, too: the
+	 * figures are those of the draws. */
+	if (fate->flags & VN_FATE_COPY)
+		vn_stat_add(&dir->duplicated, 1);
+	else if (fate->flags & VN_FATE_MARK)
+		vn_stat_add(&dir->marked, 1);
+	if (fate->flags & VN_FATE_CORRUPT)
+		vn_stat_add(&dir->corrupted, 1);
+	if (fate->flags & VN_FATE_REORDERED)
+		vn_stat_add(&dir->reordered, 1);
+}
+
+/*
+ * Do with the frame as decided. True: its chunks went out with it, so nobody may touch them any more; that is not done
+ * unless @last.
+ */
+static bool carry_out(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, struct vn_tx_note *note,
+		      const struct vn_fate *fate, bool last)
+{
+	struct vn_dir *dir = &l->dir[note->slot];
+
+	if (fate->flags)
+		count_fate(dir, fate);
+	if (fate->verdict == VN_VERDICT_DROP) {
+		vn_stat_add(&dir->drops[fate->cause], 1);
+		return false;
+	}
+	note->release_ns = fate->release_ns;
+	/* Due already and nothing that is due before it is waiting: no need to copy it. */
+	if (last && fate->release_ns <= l->now_ns && fate->release_ns < vn_hold_next_ns(&l->hold) &&
+	    vn_xio_forward(&l->io, d, n, note))
+		return true;
+	if (hold_frame(l, d, n, note, fate)) {
+		vn_disc_held(&dir->state, note->len - TAG_BYTES);
+	} else {
+		vn_stat_add(&dir->drops[VN_EDROP_MEMORY], 1);
+		vn_loop_overload(l, VN_OVERLOAD_MEMORY);
+	}
+	return false;
+}
+
+/* Both fates of a frame, or its only one with all that can happen to the bytes. */
+static bool carry_out_all(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, struct vn_tx_note *note,
+			  const struct vn_fate *fate, uint32_t n_fates)
+{
+	bool corrupt = fate->flags & VN_FATE_CORRUPT;
+
+	if (fate->flags & VN_FATE_MARK)
+		vn_edit_mark(vn_xio_data(&l->io, d->addr), d->len);
+	if (corrupt)
+		flip_bit(l, d, n, fate->corrupt_bit);
+	if (carry_out(l, d, n, note, fate, n_fates == 1))
+		return true;
+	if (n_fates == 1)
+		return false;
+	if (corrupt) /* not the copy */
+		flip_bit(l, d, n, fate->corrupt_bit);
+	return carry_out(l, d, n, note, &fate[1], true);
+}
+
 void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 {
 	const struct vn_trunk_meta *m = meta_of(l, d, n);
 	const struct vn_disc *disc;
 	struct vn_tx_note note;
-	struct vn_disc_in in;
 	struct vn_fate fate[2];
+	struct vn_disc_in in;
 	struct vn_dir *dir;
-	uint32_t gen;
+	uint32_t n_fates;
 
 	if (!m) {
 		l->bad_meta++;
 		vn_xio_drop(&l->io, d, n);
 		return;
 	}
+	in = (struct vn_disc_in){.arrival_ns = m->arrival_ns, .len = m->len, .segs = 1};
+	note = (struct vn_tx_note){.slot = m->slot, .len = m->len + TAG_BYTES};
+	disc = vn_loop_enter(l, m->slot, &note.gen);
 	dir = &l->dir[m->slot];
-	gen = __atomic_load_n(&l->disc[m->slot].gen, __ATOMIC_RELAXED);
-	if (dir->gen != gen)
-		dir_renew(l, dir, gen);
-	disc = vn_loop_disc(l, m->slot);
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);
-	in = (struct vn_disc_in){.arrival_ns = m->arrival_ns, .len = m->len, .segs = 1};
-	vn_disc_apply(disc, &dir->state, &l->env, &in, fate);
-	if (fate[0].verdict == VN_VERDICT_DROP) {
-		vn_stat_add(&dir->drops[fate[0].cause], 1);
-		vn_xio_drop(&l->io, d, n);
+	if (disc->flags & VN_DISC_ECN)
+		in.ect = vn_edit_is_ect(vn_xio_data(&l->io, d->addr), d->len);
+	n_fates = vn_disc_apply(disc, &dir->state, &l->env, &in, fate);
+	if (fate->verdict != VN_VERDICT_DROP)
+		l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate->release_ns - in.arrival_ns);
+	if (n_fates == 1 && !fate->flags) {
+		if (carry_out(l, d, n, &note, fate, true))
+			return;
+	} else if (carry_out_all(l, d, n, &note, fate, n_fates)) {
 		return;
-	}
-	l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate[0].release_ns - m->arrival_ns);
-	note = (struct vn_tx_note){
-		.release_ns = fate[0].release_ns, .gen = gen, .slot = m->slot, .len = m->len + TAG_BYTES};
-	/* Due already and nothing that is due before it is waiting: no need to copy it. */
-	if (fate[0].release_ns <= l->now_ns && fate[0].release_ns < vn_hold_next_ns(&l->hold) &&
-	    vn_xio_forward(&l->io, d, n, &note))
-		return;
-	if (hold_frame(l, d, n, &note, &fate[0])) {
-		vn_disc_held(&dir->state, m->len);
-	} else {
-		vn_stat_add(&dir->drops[VN_EDROP_MEMORY], 1);
-		vn_loop_overload(l, VN_OVERLOAD_MEMORY);
 	}
 	vn_xio_drop(&l->io, d, n);
 }

@@ -200,8 +200,8 @@ int main(int argc, char **argv)
 	}
 	set_signals();
 	vn_sandbox_prepare();
-	vn_dist_init_normal(&loop.normal);
-	loop.env.dist[VN_DIST_NORMAL] = &loop.normal;
+	vn_dist_init_set(&loop.dist);
+	loop.env = vn_disc_env_of(&loop.dist, NULL);
 	r = map_shared(&loop, &o);
 	if (r < 0)
 		return fail("mapping the maps", r);

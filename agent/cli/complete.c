@@ -137,6 +137,9 @@ static void print_argument(const struct vn_cli *cli, const struct vn_call *call)
 	case VN_ARG_TOPOLOGY:
 		print_names(cli, "vnet.topology.show", "topologies");
 		break;
+	case VN_ARG_PORT:
+		print_names(cli, "vnet.port.show", "ports");
+		break;
 	case VN_ARG_NODE:
 		print_names(cli, "vnet.node.show", "nodes");
 		break;

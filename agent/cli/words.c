@@ -46,7 +46,8 @@ const struct vn_command vn_commands[] = {
 	{"link", "verify", "NAME", "measure a link against its discipline", 0, -1, .raw_after = 0, .later = true},
 	{"link", "watch", "NAME", "follow a link's counters", 0, -1, .raw_after = 0, .later = true},
 
-	{"port", "show", "[NAME]", "AF_XDP ports", 0, -1, .raw_after = 0, .later = true},
+	{"port", "show", "[NODE:IF]", "AF_XDP ports: who has them, what they get, how to hand them over", 0, 1,
+	 .raw_after = -1, .run = vn_cmd_port_show, .kinds = {VN_ARG_PORT}},
 	{"port", "handover", "NAME", "hand an AF_XDP port to an application", 0, -1, .raw_after = 0, .later = true},
 	{"vf", "show", "[NAME]", "virtual functions of SR-IOV devices", 0, -1, .raw_after = 0, .later = true},
 
@@ -60,7 +61,7 @@ const struct vn_command vn_commands[] = {
 };
 
 const struct vn_alias vn_object_aliases[] = {
-	{"topo", "topology"}, {"topologies", "topology"}, {"nodes", "node"}, {"links", "link"}, {0},
+	{"topo", "topology"}, {"topologies", "topology"}, {"nodes", "node"}, {"links", "link"}, {"ports", "port"}, {0},
 };
 
 const struct vn_alias vn_verb_aliases[] = {

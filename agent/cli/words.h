@@ -19,6 +19,7 @@ enum vn_arg_kind {
 	VN_ARG_TOPOLOGY_OR_FILE,
 	VN_ARG_NODE,
 	VN_ARG_LINK,
+	VN_ARG_PORT,
 	VN_ARG_COMMAND, /* of the system, to the end of the line */
 	VN_ARG_DISC,    /* [dir ...] and the words of a discipline, to the end of the line */
 };
@@ -101,6 +102,7 @@ int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struc
 int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_port_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_monitor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 

@@ -83,6 +83,7 @@ static const struct {
 	{"vnet.topology.delete", vn_op_topology_delete, false, true},
 	{"vnet.topology.show", vn_op_topology_show, true, false},
 	{"vnet.node.show", vn_op_node_show, true, false},
+	{"vnet.port.show", vn_op_port_show, true, false},
 	{"vnet.link.show", vn_op_link_show, true, false},
 	{"vnet.link.set", vn_op_link_set, false, false},
 	{"vnet.monitor", op_monitor, true, false},
@@ -242,6 +243,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (r == 0)
 		r = vn_state_adopt(d, err);
 	if (r == 0)
+		vn_ports_adopt(d);
+	if (r == 0)
 		r = vn_running_watch(d, err);
 	/* Clients last: who is answered sees everything in order. */
 	if (r == 0)
@@ -254,6 +257,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 static void daemon_release(struct vn_daemon *d)
 {
 	vn_server_close(&d->server);
+	vn_handover_release(d);
 	/* With nothing running there is nothing to hold for: leave no trace. Otherwise the network goes on without us.
 	 */
 	if (d->n_running == 0 && d->stop)
@@ -264,6 +268,7 @@ static void daemon_release(struct vn_daemon *d)
 
 		if (vn_fabric_destroy(&err) < 0 || vn_dp_unpin(d->opts.pin_dir, &err) < 0)
 			vn_log("%s", err.text);
+		vn_handover_wipe(d);
 		vn_state_wipe(d);
 	}
 	while (d->n_running)
@@ -286,6 +291,7 @@ static void on_tick(void *arg, uint32_t events)
 	struct vn_daemon *d = arg;
 
 	vn_supervisor_tick(&d->engine);
+	vn_handover_tick(d);
 }
 
 struct tick_source {

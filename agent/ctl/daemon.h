@@ -9,6 +9,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/handover.h"
 #include "ctl/loop.h"
 #include "ctl/server.h"
 #include "ctl/supervisor.h"
@@ -35,6 +36,7 @@ struct vn_daemon {
 	struct vn_fabric fabric;
 	struct vn_server server;
 	struct vn_supervisor engine;
+	struct vn_handover handover;
 	struct vn_running *running;
 	size_t n_running;
 	uint64_t *ports_used; /* bitmap by number */
@@ -78,6 +80,12 @@ void vn_ports_rebuild(struct vn_daemon *d);
 /* Follow the fabric's devices: a port that disappears breaks its link, and is reported. */
 int vn_running_watch(struct vn_daemon *d, struct vn_err *err);
 
+/* --- ops_port.c: AF_XDP ports ---------------------------------------------------------------------------------------
+ */
+
+/* After a start: programs on every AF_XDP port are ours, sockets listen, owners are known again. Failures are told. */
+void vn_ports_adopt(struct vn_daemon *d);
+
 /* --- ops_*.c: the methods -------------------------------------------------------------------------------------------
  */
 
@@ -92,6 +100,8 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			struct vn_err *err);
 int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		    struct vn_err *err);
+int vn_op_port_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
 int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);

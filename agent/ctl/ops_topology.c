@@ -166,6 +166,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	if (r == 0)
 		topo = NULL;
 	vn_ports_rebuild(d);
+	vn_handover_sync(d);
 	return r;
 }
 
@@ -198,6 +199,7 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 	vn_event(d, json_pack("{s:s, s:s}", "event", "topology-deleted", "topology", name));
 	vn_running_replace(d, run->topo->name, NULL);
 	vn_ports_rebuild(d);
+	vn_handover_sync(d);
 	return 0;
 }
 

@@ -26,6 +26,11 @@
  *   vnet.node.show [o]
  *     {name?} -> {nodes: [{topology, name, id, netns, forward, addresses: [..], routes, state,
  *                          ports: [{ifname, link, mac, addresses: [..]}]}]}
+ *   vnet.port.show [o]
+ *     {name?: "NODE:INTERFACE"} -> {ports: [{topology, name, node, ifname, link, kind: "kernel"|"afxdp", ... for afxdp:
+ *       queues, kernel, unbound, handover, state: "up"|"broken", mode: "copy"|null, socket|null, map|null, vdev|null,
+ *       application: {pid, uid, gid, comm, host, since_ns}|null, handovers: {given, refused},
+ *       counters: {"app": {packets, bytes}, ...}, undelivered|null}]}; without a name all AF_XDP ports
  *   vnet.link.show [o]
  *     {name?, stats?} -> {links: [{topology, name, mtu, engine_down, state: "up"|"broken",
  *       endpoints: [{node, ifname, mac, number, isolation, addresses: [..]}] (two),

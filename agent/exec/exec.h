@@ -34,6 +34,18 @@ int vn_fabric_destroy(struct vn_err *err);
 /* Attach the tc programs of @f->dp anew to tr0 and all ports (after an upgrade of the programs). */
 int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err);
 
+/*
+ * After a start: the program of AF_XDP port @side of link @link is ours and of this build, its filter as @t says; who
+ * is bound stays bound, and no frame is lost.
+ */
+int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t link, int side, struct vn_err *err);
+/*
+ * Frames that were given to the application's socket and found no room in its rings; counted by the driver of the
+ * node's end, over that device's life.
+ */
+int vn_fabric_afxdp_undelivered(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port,
+				uint64_t *ret_n);
+
 struct vn_exec_ops {
 	/* After each batch, at least every 50 ms: @done of @total steps. The daemon serves its other duties here. */
 	void (*progress)(void *arg, size_t done, size_t total);

@@ -61,6 +61,11 @@ int vn_exec_links_delete(struct vn_exec *x, struct vn_step *steps, size_t n);
 int vn_exec_discs(struct vn_exec *x, struct vn_step *steps, size_t n);
 int vn_exec_configs(struct vn_exec *x, struct vn_step *steps, size_t n);
 
+/* AF_XDP ports, afxdp.c: on a device of a link being made, on one that stays, on one that goes. */
+int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fresh);
+int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const struct vn_link *l, int side);
+void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port);
+
 /* The host ends in the fabric that are as we made them: the MTU by port number, 0 where there is none. */
 int vn_exec_seen_ports(struct vn_fabric *f, uint16_t **ret_mtu, struct vn_err *err);
 

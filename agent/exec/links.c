@@ -149,6 +149,8 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 		vn_disc_renew(maps, l->ports[side].number);
 		vn_disc_write(maps, l->ports[side].number, &l->disc[side]);
 		r = publish_port(x, l, side);
+		if (r == 0)
+			r = vn_exec_afxdp(x, l, side, x->new_link_made[new_port(steps, i) / VN_DIRS]);
 		if (r < 0)
 			return r;
 	}
@@ -219,6 +221,7 @@ static int delete_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 
 		if (!number || number >= maps->max_ports)
 			continue;
+		vn_exec_afxdp_delete(x, &x->old->links[id / VN_DIRS].ports[id % VN_DIRS]);
 		/* Closed before its device goes; what the engine still holds for it is dropped there. */
 		vn_port_clear(maps, number);
 		vn_disc_renew(maps, number);
@@ -273,8 +276,11 @@ int vn_exec_discs(struct vn_exec *x, struct vn_step *steps, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		steps[i].done = true;
 		for (int side = 0; side < VN_DIRS; side++) {
-			int r = change_port(x, &x->old->links[steps[i].old], &x->new->links[steps[i].new], side);
+			const struct vn_link *was = &x->old->links[steps[i].old], *is = &x->new->links[steps[i].new];
+			int r = change_port(x, was, is, side);
 
+			if (r == 0)
+				r = vn_exec_afxdp_change(x, &was->ports[side], is, side);
 			if (r < 0)
 				return r;
 		}

@@ -110,15 +110,22 @@ static bool same_devices(const struct planner *p, const struct vn_link *a, const
 	return true;
 }
 
-/* What the data path is told about the link: disciplines, isolation, VLANs, own addresses. */
+static bool same_kind(const struct vn_port *a, const struct vn_port *b)
+{
+	return a->kind == b->kind &&
+	       (a->kind != VN_PORT_AFXDP ||
+		(a->handover == b->handover && memcmp(&a->afxdp, &b->afxdp, sizeof(a->afxdp)) == 0));
+}
+
+/* What the data path is told about the link: disciplines, isolation, VLANs, own addresses, kinds of ports. */
 static bool same_rules(const struct planner *p, const struct vn_link *a, const struct vn_link *b)
 {
 	for (int side = 0; side < VN_DIRS; side++) {
 		struct vn_port_cfg x, y;
 
 		if (memcmp(&a->disc[side], &b->disc[side], sizeof(a->disc[side])) != 0 ||
-		    vn_port_cfg_make(p->old, a, side, &x) < 0 || vn_port_cfg_make(p->new, b, side, &y) < 0 ||
-		    memcmp(&x, &y, sizeof(x)) != 0)
+		    !same_kind(&a->ports[side], &b->ports[side]) || vn_port_cfg_make(p->old, a, side, &x) < 0 ||
+		    vn_port_cfg_make(p->new, b, side, &y) < 0 || memcmp(&x, &y, sizeof(x)) != 0)
 			return false;
 	}
 	return true;

@@ -75,7 +75,8 @@ static int describe_disc(const struct vn_plan *p, const struct vn_step *s, char 
 		differs[dir] = strcmp(from[dir], to[dir]) != 0;
 	}
 	if (!differs[0] && !differs[1])
-		return snprintf(buf, size, "change link %s: isolation, VLANs or addresses of its ports", is->name);
+		return snprintf(buf, size, "change link %s: kind, isolation, VLANs or addresses of its ports",
+				is->name);
 	if (strcmp(from[0], from[1]) == 0 && strcmp(to[0], to[1]) == 0)
 		return snprintf(buf, size, "change link %s: %s -> %s", is->name, from[0], to[0]);
 	n = snprintf(buf, size, "change link %s: ", is->name);

@@ -44,7 +44,8 @@ static int count_features(int fd, const char *ifname, uint32_t *ret_n)
 	return 0;
 }
 
-static int features_off(int fd, const char *ifname)
+/* @on: those that concern sending alone; GRO stays as it is. */
+static int features_set(int fd, const char *ifname, bool on)
 {
 	cleanup_free struct ethtool_gstrings *names = NULL;
 	cleanup_free struct ethtool_gfeatures *have = NULL;
@@ -69,11 +70,15 @@ static int features_off(int fd, const char *ifname)
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t bit = 1u << (i % 32), word = i / 32;
+		const uint32_t bit = 1u << (i % 32), word = i / 32;
+		const char *name = (const char *)names->data + (size_t)i * ETH_GSTRING_LEN;
 
-		if (have->features[word].available & ~have->features[word].never_changed & bit &&
-		    is_unwanted((const char *)names->data + (size_t)i * ETH_GSTRING_LEN))
-			set->features[word].valid |= bit;
+		if (!(have->features[word].available & ~have->features[word].never_changed & bit) || !is_unwanted(name))
+			continue;
+		if (on && strncmp(name, "tx-", 3) != 0)
+			continue;
+		set->features[word].valid |= bit;
+		set->features[word].requested |= on ? bit : 0;
 	}
 	return ethtool(fd, ifname, set);
 }
@@ -81,7 +86,15 @@ static int features_off(int fd, const char *ifname)
 int vn_offload_all_off(const char *ifname, struct vn_err *err)
 {
 	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int r = fd < 0 ? -errno : features_off(fd, ifname);
+	int r = fd < 0 ? -errno : features_set(fd, ifname, false);
 
 	return r < 0 ? vn_err_kernel(err, -r, "%s: switching its offloads off: %s", ifname, strerror(-r)) : 0;
+}
+
+int vn_offload_tx_on(const char *ifname, struct vn_err *err)
+{
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int r = fd < 0 ? -errno : features_set(fd, ifname, true);
+
+	return r < 0 ? vn_err_kernel(err, -r, "%s: switching its offloads on: %s", ifname, strerror(-r)) : 0;
 }

@@ -10,5 +10,7 @@
  * segmentation, VLAN tags; and the merging of received frames. In the namespace of the calling thread.
  */
 int vn_offload_all_off(const char *ifname, struct vn_err *err);
+/* Sending with them again, as a new veth does. */
+int vn_offload_tx_on(const char *ifname, struct vn_err *err);
 
 #endif

@@ -101,7 +101,7 @@ static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
 
 static bool port_is_plain(const struct vn_link *l, const struct vn_port *p)
 {
-	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources &&
+	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources && p->kind == VN_PORT_KERNEL &&
 	       (l->ports[0].isolation == l->ports[1].isolation || p->isolation == VN_ISOLATION_MAC);
 }
 
@@ -147,6 +147,14 @@ static void emit_port(FILE *f, const struct vn_topo *t, const struct vn_link *l,
 		for (i = 0; i < p->n_sources; i++)
 			addrs[i] = &p->sources[i];
 		emit_addrs(&o, "sources", addrs, p->n_sources);
+	}
+	if (p->kind == VN_PORT_AFXDP) {
+		char kernel[VN_CLASSES_BUF];
+
+		entry(&o, "kind: %s", vn_port_kind_words[p->kind]);
+		entry(&o, "kernel: %s", vn_classes_format(kernel, p->afxdp.kernel));
+		entry(&o, "unbound: %s", vn_unbound_words[p->afxdp.unbound]);
+		entry(&o, "handover: %s", vn_handover_words[p->handover]);
 	}
 	fputs("}\n", f);
 }

@@ -19,7 +19,7 @@ static int pick_word(const char *const *words, size_t n, const char *text)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (!strcmp(words[i], text))
+		if (words[i] && !strcmp(words[i], text))
 			return (int)i;
 	}
 	return -EINVAL;
@@ -119,19 +119,33 @@ static json_t *vlans_to_json(const struct vn_port *p)
 	return list;
 }
 
+/* Nothing for a port that the kernel has. */
+static void add_afxdp(json_t *o, const struct vn_port *p)
+{
+	char kernel[VN_CLASSES_BUF];
+
+	if (o && p->kind == VN_PORT_AFXDP)
+		json_object_set_new(o, "afxdp",
+				    json_pack("{s:s, s:s, s:s}", "kernel", vn_classes_format(kernel, p->afxdp.kernel),
+					      "unbound", vn_unbound_words[p->afxdp.unbound], "handover",
+					      vn_handover_words[p->handover]));
+}
+
 static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
 {
-	json_t *sources = json_array();
+	json_t *sources = json_array(), *o;
 	char mac[VN_MAC_BUF];
 	int i;
 
 	for (i = 0; i < p->n_sources; i++)
 		json_array_append_new(sources, addr_to_json(&p->sources[i]));
-	return json_pack("{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o}", "node", t->nodes[p->node].name,
-			 "ifname", p->ifname, "number", (json_int_t)p->number, "mac", vn_mac_format(mac, p->mac),
-			 "mac_given", p->mac_given, "isolation", isolation_words[p->isolation], "ip4",
-			 addr_to_json(&p->ip4), "ip6", addr_to_json(&p->ip6), "ip_given", p->ip_given, "vlans",
-			 vlans_to_json(p), "sources", sources);
+	o = json_pack("{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o}", "node", t->nodes[p->node].name,
+		      "ifname", p->ifname, "number", (json_int_t)p->number, "mac", vn_mac_format(mac, p->mac),
+		      "mac_given", p->mac_given, "isolation", isolation_words[p->isolation], "ip4",
+		      addr_to_json(&p->ip4), "ip6", addr_to_json(&p->ip6), "ip_given", p->ip_given, "vlans",
+		      vlans_to_json(p), "sources", sources);
+	add_afxdp(o, p);
+	return o;
 }
 
 static json_t *link_to_json(const struct vn_topo *t, const struct vn_link *l)
@@ -234,18 +248,39 @@ static int read_sources(const json_t *o, struct vn_port *p)
 	return 0;
 }
 
+static int read_afxdp(const json_t *o, struct vn_port *p)
+{
+	const char *kernel, *unbound, *handover, *wrong;
+	int u, h;
+
+	if (!o)
+		return 0;
+	if (json_unpack_ex((json_t *)o, NULL, JSON_STRICT, "{s:s, s:s, s:s}", "kernel", &kernel, "unbound", &unbound,
+			   "handover", &handover) < 0)
+		return -EINVAL;
+	u = pick(vn_unbound_words, unbound);
+	h = pick(vn_handover_words, handover);
+	if (u < 0 || h < 0 || vn_classes_parse(kernel, &p->afxdp.kernel, &wrong) < 0)
+		return -EINVAL;
+	p->kind = VN_PORT_AFXDP;
+	p->afxdp.unbound = (uint32_t)u;
+	p->handover = (uint8_t)h;
+	return 0;
+}
+
 static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, struct vn_err *err)
 {
 	const char *node, *ifname, *mac, *isolation;
-	json_t *ip4, *ip6, *vlans, *sources;
+	json_t *ip4, *ip6, *vlans, *sources, *afxdp = NULL;
 	int mac_given, ip_given, kind;
 	json_int_t number;
 	json_error_t why;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o}",
-			   "node", &node, "ifname", &ifname, "number", &number, "mac", &mac, "mac_given", &mac_given,
-			   "isolation", &isolation, "ip4", &ip4, "ip6", &ip6, "ip_given", &ip_given, "vlans", &vlans,
-			   "sources", &sources) < 0)
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT,
+			   "{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o, s?o}", "node", &node, "ifname",
+			   &ifname, "number", &number, "mac", &mac, "mac_given", &mac_given, "isolation", &isolation,
+			   "ip4", &ip4, "ip6", &ip6, "ip_given", &ip_given, "vlans", &vlans, "sources", &sources,
+			   "afxdp", &afxdp) < 0)
 		return refuse(err, "port", &why);
 	kind = pick(isolation_words, isolation);
 	if (kind < 0 || !vn_ifname_valid(ifname) || vn_topo_find_node(t, node, &p->node) < 0)
@@ -267,6 +302,8 @@ static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, stru
 		return vn_err_usage(err, "port: bad address");
 	if (read_vlans(vlans, p) < 0 || read_sources(sources, p) < 0)
 		return vn_err_usage(err, "port: bad list of VLANs or sources");
+	if (read_afxdp(afxdp, p) < 0)
+		return vn_err_usage(err, "port: not an AF_XDP port's filter, policy or hand-over");
 	return 0;
 }
 

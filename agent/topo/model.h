@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vnet/abi_afxdp.h>
 #include <vnet/abi_disc.h>
 #include <vnet/abi_port.h>
 #include <vnet/err.h>
@@ -35,6 +36,17 @@ struct vn_addr {
 	uint8_t plen;
 };
 
+enum vn_port_kind {
+	VN_PORT_KERNEL, /* the node's kernel has it */
+	VN_PORT_AFXDP,  /* an application binds AF_XDP sockets to it */
+};
+
+/* How an application gets at the XSKMAP of its port: bits. */
+enum vn_handover_mode {
+	VN_HANDOVER_CNI = 1u << 0,    /* a socket that speaks the protocol of DPDK's use_cni */
+	VN_HANDOVER_PINNED = 1u << 1, /* the map's pin, for use_pinned_map */
+};
+
 /* A port: endpoint @side of link @link, interface @ifname of node @node. */
 struct vn_port {
 	size_t node; /* index into vn_topo.nodes */
@@ -49,7 +61,10 @@ struct vn_port {
 	struct vn_addr ip4, ip6; /* the port's own addresses with the link's prefix length */
 	uint8_t n_sources;       /* prefixes it may forward for (isolation ip) beside the node's own addresses */
 	struct vn_addr sources[2 * VN_PORT_PREFIXES];
-	uint32_t number; /* slot; 0 until resolved */
+	uint32_t number;  /* slot; 0 until resolved */
+	uint8_t kind;     /* enum vn_port_kind; what follows is for VN_PORT_AFXDP */
+	uint8_t handover; /* enum vn_handover_mode */
+	struct vn_afxdp_cfg afxdp;
 };
 
 struct vn_link {

@@ -57,6 +57,19 @@ static inline const struct vn_yaml *vn_parse_key_of(const struct vn_yaml *value)
 /* Keys that `defaults: {link: }` and a link have in common, for @obj = struct vn_link_defaults. */
 extern const struct vn_key vn_link_default_keys[];
 
+/* Keys of an AF_XDP port, in a port's table; `kind` first, since the others ask for it. See parse_ports.c. */
+int vn_parse_port_kind(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+int vn_parse_port_queues(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+int vn_parse_port_kernel(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+int vn_parse_port_unbound(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+int vn_parse_port_handover(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+#define VN_AFXDP_KEYS                                                                                                  \
+	{"kind", vn_parse_port_kind}, {"queues", vn_parse_port_queues}, {"kernel", vn_parse_port_kernel},              \
+		{"unbound", vn_parse_port_unbound},                                                                    \
+	{                                                                                                              \
+		"handover", vn_parse_port_handover                                                                     \
+	}
+
 int vn_parse_links(struct vn_parser *p, const struct vn_yaml *y);
 int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y);
 void vn_parse_release_ports(struct vn_parser *p);

@@ -413,7 +413,8 @@ int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y)
 {
 	static const struct vn_key keys[] = {
 		{"mac", parse_mac},     {"ip", parse_ip},           {"isolation", parse_port_isolation},
-		{"vlans", parse_vlans}, {"sources", parse_sources}, {NULL, NULL},
+		{"vlans", parse_vlans}, {"sources", parse_sources}, VN_AFXDP_KEYS,
+		{NULL, NULL},
 	};
 	char shown[VN_SHOW_BUF], ifname[IF_NAMESIZE];
 	struct port_entry *e;

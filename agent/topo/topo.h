@@ -44,4 +44,13 @@ const char *vn_addr_format(char *buf, const struct vn_addr *a, bool bare);
 #define VN_MAC_BUF 18
 const char *vn_mac_format(char *buf, const uint8_t mac[6]);
 
+/*
+ * AF_XDP ports: `kernel:` as bits of enum vn_afxdp_class, "none", "arp+icmp", "all-but udp+tcp"; and the words of the
+ * other keys, by number, NULL at the end. @buf of VN_CLASSES_BUF bytes; returns @buf.
+ */
+#define VN_CLASSES_BUF 64
+int vn_classes_parse(const char *s, uint32_t *ret_mask, const char **ret_wrong);
+const char *vn_classes_format(char *buf, uint32_t mask);
+extern const char *const vn_port_kind_words[3], *const vn_unbound_words[3], *const vn_handover_words[5];
+
 #endif

@@ -46,15 +46,20 @@ struct vn_disc_state {
 	__u64 held_bytes;
 	__u64 last_release_ns; /* of the latest so far: `order keep` */
 	__u64 slot_next_ns;    /* the current slot begins */
-	__u64 trace_next;      /* number of the next delivery opportunity since the trace's start */
-	__u32 trace_left;      /* bytes left of the one before it */
+	__u64 trace_next;      /* number of the next delivery opportunity since the trace's start; */
+			       /* with a table: when trace_bits was true */
+	__u32 trace_left;      /* bytes left of the opportunity before trace_next */
 	__u32 slot_packets_left;
 	__u32 slot_bytes_left;
 	__u32 reorder_count;
 	__u32 loss_state;
-	__u32 flags;   /* bit n: draw n of enum vn_draw has a predecessor in last[] */
-	__u64 last[6]; /* by enum vn_draw */
-	__u64 spare[4];
+	__u32 flags;      /* bit n: draw n of enum vn_draw has a predecessor in last[] */
+	__u64 last[6];    /* by enum vn_draw */
+	__u64 trace_id;   /* of the trace that the trace_* fields speak of */
+	__u64 trace_bits; /* queue in front of a rate that comes from a table */
+	__u32 disc_seq;   /* of vn_disc_slot when vn_dir.mark was set, plus one */
+	__u32 pad;
+	__u64 spare;
 };
 _Static_assert(sizeof(struct vn_disc_state) == 160, "vn_disc_state is shared");
 

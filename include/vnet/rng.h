@@ -17,6 +17,13 @@ enum vn_draw {
 	VN_DRAW_DUPLICATE = 2,
 	VN_DRAW_CORRUPT = 3,
 	VN_DRAW_REORDER = 4,
+	VN_DRAW_SLOT = 5,
+	VN_DRAW_REPEAT = 6, /* + one of the first five: whether it repeats its predecessor (6 to 10) */
+	VN_DRAW_LOSS_STATE = 11,
+	VN_DRAW_CORRUPT_BIT = 12,
+	VN_DRAW_COPY_JITTER = 13, /* of a duplicate, */
+	VN_DRAW_COPY_REPEAT = 14, /* and whether it repeats that of the original */
+	VN_DRAW_COPY_SLOT = 15,
 };
 
 #define VN_DRAW_BITS    4

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The discipline: exact where it is arithmetic, within stated confidence where it is chance. All draws are fixed. */
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <vnet/discipline.h>
-#include <vnet/util.h>
+#include "selftests/unit/disc_lab.h"
 
-#define FRAMES 1000000
-
-static struct vn_dist normal;
+#define FRAMES LAB_FRAMES
 
 static struct vn_fate apply(const struct vn_disc *d, struct vn_disc_state *s, uint64_t arrival_ns, uint32_t len)
 {
-	const struct vn_disc_env env = {.dist[VN_DIST_NORMAL] = &normal};
-	const struct vn_disc_in in = {.arrival_ns = arrival_ns, .len = len, .segs = 1};
 	struct vn_fate f[2] = {0};
 
-	vn_disc_apply(d, s, &env, &in, f);
+	assert_int_equal(lab_apply(d, s, arrival_ns, len, f), 1);
 	return f[0];
 }
 
@@ -137,13 +131,6 @@ static void test_jitter_ends(void **state)
 		assert_true(fabs(seen[i] - 20000.0) < 4 * sqrt(100000 * 0.2 * 0.8));
 }
 
-static int compare_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void test_jitter_normal(void **state)
 {
 	struct vn_disc d = {.delay_ns = 100000000, .jitter_ns = 5000000, .dist = VN_DIST_NORMAL, .key = 4711};
@@ -158,7 +145,7 @@ static void test_jitter_normal(void **state)
 		m3 += x[n] * x[n] * x[n] / FRAMES;
 		m4 += x[n] * x[n] * x[n] * x[n] / FRAMES;
 	}
-	qsort(x, FRAMES, sizeof(*x), compare_double);
+	qsort(x, FRAMES, sizeof(*x), lab_compare_double);
 	for (int n = 0; n < FRAMES; n++)
 		ks = fmax(ks, fabs(0.5 * erfc(-x[n] / sqrt(2)) - (n + 0.5) / FRAMES));
 	assert_true(fabs(m1) < 3 / sqrt(FRAMES));
@@ -176,13 +163,13 @@ static void test_normal_table(void **state)
 
 	for (unsigned int i = 0; i < VN_DIST_SIZE; i++) {
 		if (i > 0)
-			assert_true(normal.table[i] >= normal.table[i - 1]);
-		assert_int_equal(normal.table[i], -normal.table[VN_DIST_SIZE - 1 - i]);
-		var += (double)normal.table[i] * normal.table[i] / VN_DIST_SIZE;
+			assert_true(lab.dist.normal.table[i] >= lab.dist.normal.table[i - 1]);
+		assert_int_equal(lab.dist.normal.table[i], -lab.dist.normal.table[VN_DIST_SIZE - 1 - i]);
+		var += (double)lab.dist.normal.table[i] * lab.dist.normal.table[i] / VN_DIST_SIZE;
 	}
 	assert_true(fabs(sqrt(var) / VN_DIST_SCALE - 1) < 1e-4);
-	assert_true(fabs(normal.table[(int)(0.8413447 * VN_DIST_SIZE)] - 8192.0) < 12);     /* 1 sigma */
-	assert_true(fabs(normal.table[(int)(0.9772499 * VN_DIST_SIZE)] - 2 * 8192.0) < 40); /* 2 sigma */
+	assert_true(fabs(lab.dist.normal.table[(int)(0.8413447 * VN_DIST_SIZE)] - 8192.0) < 12);     /* 1 sigma */
+	assert_true(fabs(lab.dist.normal.table[(int)(0.9772499 * VN_DIST_SIZE)] - 2 * 8192.0) < 40); /* 2 sigma */
 }
 
 /* Wider than the delay: released at once rather than before it arrived. */
@@ -378,12 +365,6 @@ static void test_replay_across_parameters(void **state)
 				 apply(&e, &u, n, 60).verdict == VN_VERDICT_DROP);
 }
 
-static int setup(void **state)
-{
-	vn_dist_init_normal(&normal);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,5 +389,5 @@ int main(void)
 		cmocka_unit_test(test_replay_across_parameters),
 	};
 
-	return cmocka_run_group_tests(tests, setup, NULL);
+	return cmocka_run_group_tests(tests, lab_setup, lab_teardown);
 }

@@ -114,7 +114,7 @@ static void test_isolation_alone(void **state)
 	cleanup_topo struct vn_topo *t = topo_text(line, NULL, NULL), *t_off = topo_text(off, t, NULL);
 	cleanup_plan struct vn_plan *p = plan(t, NULL, t_off);
 
-	expect(p, "change link ab: isolation, VLANs or addresses of its ports\n");
+	expect(p, "change link ab: kind, isolation, VLANs or addresses of its ports\n");
 }
 
 /* Another MTU is another device: its ends are configured again, the third node is left alone. */

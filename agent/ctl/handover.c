@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "ctl/handover.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <loader/afxdp.h>
+#include <uthash.h>
+#include <vnet/util.h>
+
+#include "ctl/daemon.h"
+#include "ctl/handover_owner.h"
+#include "ctl/handover_proto.h"
+
+#ifndef AF_XDP
+#define AF_XDP 44
+#endif
+
+/*
+ * A hostile application may connect as often as it likes and say nothing: what it gets is so many connections at a
+ * time, so many a second, and so long; the rest waits in the kernel's short queue, at no cost to us.
+ */
+#define CONNS_MAX       4u
+#define BACKLOG         8
+#define TOKENS_MAX      32u
+#define TOKENS_PER_TICK 5u
+#define CONN_NS         (3 * VN_NSEC_PER_SEC)
+#define FDS_MAX         253 /* SCM_MAX_FD: what one message can carry */
+#define KEY_SIZE        (2 * VN_NAME_MAX + IF_NAMESIZE + 3)
+#define OWNERS          "owners"
+
+struct conn {
+	struct vn_handover_sock *sock;
+	struct vn_source source; /* fd -EBADF: free */
+	struct vn_handover_session session;
+	struct vn_owner peer;
+	uint64_t until_ns;
+};
+
+struct vn_handover_sock {
+	char key[KEY_SIZE]; /* "TOPOLOGY/NODE/INTERFACE": its directory below RUNTIME/ports */
+	const char *ifname; /* in key */
+	struct vn_daemon *d;
+	uint32_t number;
+	struct vn_source listener;
+	bool listening; /* the loop is told of connections */
+	unsigned int tokens;
+	struct conn conns[CONNS_MAX];
+	struct vn_owner owner;
+	struct vn_source death; /* the owner's pidfd */
+	uint64_t given, refused;
+	bool seen; /* by the sync at work */
+	UT_hash_handle hh;
+};
+
+/* --- paths ----------------------------------------------------------------------------------------------------------
+ */
+
+static int runtime_path(const struct vn_daemon *d, char *buf, size_t size, const char *fmt, ...) VN_PRINTF(4, 5);
+static int runtime_path(const struct vn_daemon *d, char *buf, size_t size, const char *fmt, ...)
+{
+	int n = snprintf(buf, size, "%s/", d->opts.runtime_dir);
+	va_list ap;
+
+	if (n < 0 || (size_t)n >= size)
+		return -ENAMETOOLONG;
+	va_start(ap, fmt);
+	n += vsnprintf(buf + n, size - (size_t)n, fmt, ap);
+	va_end(ap);
+	return (size_t)n < size ? 0 : -ENAMETOOLONG;
+}
+
+static int make_dir(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+/* RUNTIME/ports is closed to everybody, the rest open to whom it is mounted for. */
+static int make_dirs(const struct vn_daemon *d, const char *key, char *path, size_t size)
+{
+	int r = runtime_path(d, path, size, VN_HANDOVER_PORTS "/%s", key);
+	char *at = path + strlen(d->opts.runtime_dir) + strlen("/" VN_HANDOVER_PORTS);
+	mode_t mode = 0700;
+
+	while (r == 0 && at) {
+		*at = '\0';
+		r = make_dir(path, mode);
+		*at = '/';
+		mode = 0755;
+		at = strchr(at + 1, '/');
+	}
+	return r == 0 ? make_dir(path, mode) : r;
+}
+
+static void remove_dirs(const struct vn_daemon *d, const char *key)
+{
+	char path[512], file[sizeof(path) + sizeof(VN_HANDOVER_SOCK) + 1];
+	const size_t root = strlen(d->opts.runtime_dir) + strlen("/" VN_HANDOVER_PORTS);
+
+	if (runtime_path(d, path, sizeof(path), VN_HANDOVER_PORTS "/%s", key) < 0)
+		return;
+	snprintf(file, sizeof(file), "%s/" VN_HANDOVER_SOCK, path);
+	unlink(file);
+	for (;;) {
+		if (rmdir(path) < 0 || strlen(path) <= root)
+			return;
+		*strrchr(path, '/') = '\0';
+	}
+}
+
+static int owner_path(const struct vn_handover_sock *s, char *buf, size_t size)
+{
+	return runtime_path(s->d, buf, size, OWNERS "/%u", s->number);
+}
+
+/* --- the owner ------------------------------------------------------------------------------------------------------
+ */
+
+static void tell(const struct vn_handover_sock *s, const char *event, const struct vn_owner *o)
+{
+	vn_event(s->d, json_pack("{s:s, s:s, s:I, s:I, s:s}", "event", event, "port", s->key, "pid", (json_int_t)o->pid,
+				 "uid", (json_int_t)o->uid, "comm", o->comm));
+}
+
+static void owner_forget(struct vn_handover_sock *s)
+{
+	char path[512];
+
+	vn_loop_remove(&s->d->loop, &s->death);
+	s->death.fd = -EBADF;
+	vn_owner_release(&s->owner);
+	if (owner_path(s, path, sizeof(path)) == 0)
+		unlink(path);
+}
+
+static void on_death(void *arg, uint32_t events)
+{
+	struct vn_handover_sock *s = arg;
+
+	vn_log("port %s: pid %d (%s) ended: the port is free", s->key, (int)s->owner.pid, s->owner.comm);
+	tell(s, "port-free", &s->owner);
+	owner_forget(s);
+}
+
+static void owner_watch(struct vn_handover_sock *s)
+{
+	s->death = (struct vn_source){.fd = s->owner.pidfd, .handle = on_death, .arg = s};
+	if (vn_loop_add(&s->d->loop, &s->death, EPOLLIN) < 0)
+		vn_log("port %s: pid %d cannot be watched: the port is freed when it asks again", s->key,
+		       (int)s->owner.pid);
+}
+
+/* @c's process has the port from now on. */
+static void owner_set(struct conn *c)
+{
+	struct vn_handover_sock *s = c->sock;
+	char path[512];
+	int r;
+
+	if (s->owner.pidfd >= 0 && s->owner.pid == c->peer.pid)
+		return; /* once more, for its next queue */
+	if (s->owner.pidfd >= 0)
+		owner_forget(s);
+	s->owner = c->peer;
+	s->owner.pidfd = fcntl(c->peer.pidfd, F_DUPFD_CLOEXEC, 3);
+	snprintf(s->owner.host, sizeof(s->owner.host), "%s", c->session.host);
+	owner_watch(s);
+	r = owner_path(s, path, sizeof(path));
+	if (r == 0)
+		r = vn_owner_save(&s->owner, path);
+	if (r < 0)
+		vn_log("port %s: its owner cannot be written down: %s: a restart of the agent forgets it", s->key,
+		       strerror(-r));
+	vn_log("port %s: given to pid %d (%s), uid %u, calling itself '%s'", s->key, (int)s->owner.pid, s->owner.comm,
+	       s->owner.uid, s->owner.host);
+	tell(s, "port-given", &s->owner);
+}
+
+/* Another living process has the port, or is being given it. */
+static bool taken_for(const struct conn *c)
+{
+	const struct vn_handover_sock *s = c->sock;
+
+	if (s->owner.pid != c->peer.pid && vn_owner_alive(&s->owner))
+		return true;
+	for (size_t i = 0; i < CONNS_MAX; i++) {
+		const struct conn *other = &s->conns[i];
+
+		if (other != c && other->source.fd >= 0 && other->session.connected && other->peer.pid != c->peer.pid)
+			return true;
+	}
+	return false;
+}
+
+/* --- connections ----------------------------------------------------------------------------------------------------
+ */
+
+static void listener_arm(struct vn_handover_sock *s)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < CONNS_MAX; i++)
+		used += s->conns[i].source.fd >= 0;
+	if (!s->listening && s->tokens && used < CONNS_MAX)
+		s->listening = vn_loop_add(&s->d->loop, &s->listener, EPOLLIN) == 0;
+	else if (s->listening && (!s->tokens || used == CONNS_MAX)) {
+		vn_loop_remove(&s->d->loop, &s->listener);
+		s->listening = false;
+	}
+}
+
+static void conn_close(struct conn *c)
+{
+	vn_loop_remove(&c->sock->d->loop, &c->source);
+	vn_cleanup_close(&c->source.fd);
+	c->source.fd = -EBADF;
+	vn_owner_release(&c->peer);
+	c->session = (struct vn_handover_session){0};
+}
+
+static int answer(const struct conn *c, const char *text, int fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)text, .iov_len = strlen(text)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		struct cmsghdr *cmsg;
+
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		*cmsg = (struct cmsghdr){
+			.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	}
+	return sendmsg(c->source.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int give_map(struct conn *c, const char *text)
+{
+	struct vn_handover_sock *s = c->sock;
+	cleanup_close int fd = vn_afxdp_open_map(s->d->opts.pin_dir, s->number);
+	int r;
+
+	if (fd < 0)
+		return answer(c, VN_HANDOVER_FD_NAK, -1);
+	r = answer(c, text, fd);
+	if (r == 0) {
+		s->given++;
+		owner_set(c);
+	}
+	return r;
+}
+
+/* As afxdp-plugins-for-kubernetes does it; on nothing but an AF_XDP socket. */
+static bool set_busy_poll(int fd, uint32_t usec, uint32_t budget)
+{
+	int domain = 0, prefer = 1, us = (int)usec, packets = (int)budget;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_XDP &&
+	       setsockopt(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &prefer, sizeof(prefer)) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &us, sizeof(us)) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &packets, sizeof(packets)) == 0;
+}
+
+static void handle(struct conn *c, const char *msg, size_t len, const int *fds, size_t n_fds)
+{
+	struct vn_handover_sock *s = c->sock;
+	const struct vn_handover_port port = {.ifname = s->ifname, .taken = taken_for(c)};
+	const bool was_connected = c->session.connected;
+	struct vn_handover_step step = vn_handover_message(&c->session, &port, msg, len, n_fds);
+	int r = 0;
+
+	switch (step.action) {
+	case VN_HANDOVER_REPLY:
+		r = answer(c, step.reply, -1);
+		break;
+	case VN_HANDOVER_GIVE:
+		r = give_map(c, step.reply);
+		break;
+	case VN_HANDOVER_BUSY_POLL:
+		r = answer(c, set_busy_poll(fds[0], step.usec, step.budget) ? step.reply : VN_HANDOVER_BUSY_POLL_NAK,
+			   -1);
+		break;
+	case VN_HANDOVER_CLOSE:
+		break;
+	}
+	if (step.close && !was_connected) {
+		s->refused++;
+		if (port.taken && s->tokens > TOKENS_MAX / 2)
+			vn_log("port %s: pid %d (%s), uid %u, refused: pid %d has it", s->key, (int)c->peer.pid,
+			       c->peer.comm, c->peer.uid, (int)s->owner.pid);
+	}
+	if (step.close || r < 0)
+		conn_close(c);
+}
+
+static size_t take_fds(struct msghdr *msg, int *fds)
+{
+	size_t n = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+	}
+	return n;
+}
+
+static void on_message(void *arg, uint32_t events)
+{
+	union {
+		char buf[CMSG_SPACE(FDS_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	char text[VN_HANDOVER_MSG_MAX + 1];
+	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text)};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
+	int fds[FDS_MAX];
+	struct conn *c = arg;
+	ssize_t n = recvmsg(c->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	size_t n_fds;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		conn_close(c);
+	} else {
+		n_fds = take_fds(&msg, fds);
+		handle(c, text, (size_t)n, fds, n_fds);
+		for (size_t i = 0; i < n_fds; i++)
+			close(fds[i]);
+	}
+	listener_arm(((struct conn *)arg)->sock);
+}
+
+static void on_connection(void *arg, uint32_t events)
+{
+	struct vn_handover_sock *s = arg;
+	cleanup_close int fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct conn *c = NULL;
+
+	if (fd < 0)
+		return;
+	s->tokens--;
+	for (size_t i = 0; i < CONNS_MAX && !c; i++)
+		if (s->conns[i].source.fd < 0)
+			c = &s->conns[i];
+	if (c && vn_owner_of_peer(fd, &c->peer) == 0) {
+		c->source = (struct vn_source){.fd = take_fd(&fd), .handle = on_message, .arg = c};
+		c->until_ns = vn_now_ns() + CONN_NS;
+		if (vn_loop_add(&s->d->loop, &c->source, EPOLLIN) < 0)
+			conn_close(c);
+	}
+	listener_arm(s);
+}
+
+/* --- sockets --------------------------------------------------------------------------------------------------------
+ */
+
+/* Relative to its directory, since a socket's path is short and names are long; with its mode from the first moment. */
+static int bind_in(const char *dir, int *ret_fd)
+{
+	cleanup_close int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	mode_t mask;
+	int r;
+
+	if (dir_fd < 0 || fd < 0)
+		return -errno;
+	unlinkat(dir_fd, VN_HANDOVER_SOCK, 0);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" VN_HANDOVER_SOCK, dir_fd);
+	fchmod(fd, 0666);
+	mask = umask(0);
+	r = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
+	r = r < 0 ? -errno : 0;
+	umask(mask);
+	if (r < 0)
+		return r;
+	if (listen(fd, BACKLOG) < 0)
+		return -errno;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static void sock_close(struct vn_handover_sock *s)
+{
+	for (size_t i = 0; i < CONNS_MAX; i++)
+		if (s->conns[i].source.fd >= 0)
+			conn_close(&s->conns[i]);
+	if (s->listening)
+		vn_loop_remove(&s->d->loop, &s->listener);
+	vn_cleanup_close(&s->listener.fd);
+	vn_loop_remove(&s->d->loop, &s->death);
+	vn_owner_release(&s->owner);
+	HASH_DEL(s->d->handover.socks, s);
+	free(s);
+}
+
+/* The port is gone for good. */
+static void sock_remove(struct vn_handover_sock *s)
+{
+	char key[KEY_SIZE];
+	struct vn_daemon *d = s->d;
+
+	memcpy(key, s->key, sizeof(key));
+	owner_forget(s);
+	sock_close(s);
+	remove_dirs(d, key);
+}
+
+static void adopt_owner(struct vn_handover_sock *s)
+{
+	char path[512];
+
+	if (owner_path(s, path, sizeof(path)) < 0)
+		return;
+	if (vn_owner_load(path, &s->owner) < 0) {
+		unlink(path);
+		return;
+	}
+	owner_watch(s);
+	vn_log("port %s: pid %d (%s) still has it", s->key, (int)s->owner.pid, s->owner.comm);
+}
+
+static int sock_open(struct vn_daemon *d, const char *key, uint32_t number)
+{
+	struct vn_handover_sock *s = calloc(1, sizeof(*s));
+	char path[512];
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	snprintf(s->key, sizeof(s->key), "%s", key);
+	s->ifname = strrchr(s->key, '/') + 1;
+	s->d = d;
+	s->number = number;
+	s->tokens = TOKENS_MAX;
+	s->death.fd = -EBADF;
+	s->owner = (struct vn_owner)VN_OWNER_NONE;
+	s->listener = (struct vn_source){.fd = -EBADF, .handle = on_connection, .arg = s};
+	for (size_t i = 0; i < CONNS_MAX; i++)
+		s->conns[i] = (struct conn){.sock = s, .source.fd = -EBADF, .peer = VN_OWNER_NONE};
+	HASH_ADD_STR(d->handover.socks, key, s);
+	r = make_dirs(d, key, path, sizeof(path));
+	if (r == 0)
+		r = bind_in(path, &s->listener.fd);
+	if (r < 0) {
+		sock_close(s);
+		return r;
+	}
+	adopt_owner(s);
+	s->seen = true;
+	listener_arm(s);
+	return 0;
+}
+
+static const char *make_key(char *buf, const char *topo, const char *node, const char *ifname)
+{
+	snprintf(buf, KEY_SIZE, "%s/%s/%s", topo, node, ifname);
+	return buf;
+}
+
+static void sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port)
+{
+	struct vn_handover_sock *s;
+	char key[KEY_SIZE];
+	int r;
+
+	if (port->kind != VN_PORT_AFXDP || !(port->handover & VN_HANDOVER_CNI))
+		return;
+	make_key(key, t->name, t->nodes[port->node].name, port->ifname);
+	HASH_FIND_STR(d->handover.socks, key, s);
+	if (s && s->number == port->number) {
+		s->seen = true;
+		return;
+	}
+	if (s)
+		sock_remove(s);
+	r = sock_open(d, key, port->number);
+	if (r < 0)
+		vn_log("port %s: no socket for its application: %s", key, strerror(-r));
+}
+
+void vn_handover_sync(struct vn_daemon *d)
+{
+	struct vn_handover_sock *s, *next;
+	char path[512];
+
+	for (s = d->handover.socks; s; s = s->hh.next)
+		s->seen = false;
+	if (d->n_running && runtime_path(d, path, sizeof(path), OWNERS) == 0)
+		make_dir(path, 0700);
+	for (size_t i = 0; i < d->n_running; i++) {
+		const struct vn_topo *t = d->running[i].topo;
+
+		for (size_t p = 0; p < t->n_links * VN_DIRS; p++)
+			sync_port(d, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS]);
+	}
+	HASH_ITER (hh, d->handover.socks, s, next)
+		if (!s->seen)
+			sock_remove(s);
+}
+
+void vn_handover_tick(struct vn_daemon *d)
+{
+	const uint64_t now = vn_now_ns();
+
+	for (struct vn_handover_sock *s = d->handover.socks; s; s = s->hh.next) {
+		s->tokens = VN_MIN(s->tokens + TOKENS_PER_TICK, TOKENS_MAX);
+		for (size_t i = 0; i < CONNS_MAX; i++)
+			if (s->conns[i].source.fd >= 0 && now > s->conns[i].until_ns)
+				conn_close(&s->conns[i]);
+		listener_arm(s);
+	}
+}
+
+void vn_handover_release(struct vn_daemon *d)
+{
+	struct vn_handover_sock *s, *next;
+
+	HASH_ITER (hh, d->handover.socks, s, next)
+		sock_close(s);
+}
+
+void vn_handover_wipe(struct vn_daemon *d)
+{
+	static const char *const dirs[] = {OWNERS, VN_HANDOVER_PORTS};
+	char path[512];
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(dirs); i++)
+		if (runtime_path(d, path, sizeof(path), "%s", dirs[i]) == 0)
+			rmdir(path);
+}
+
+json_t *vn_handover_owner(struct vn_daemon *d, const char *topo, const char *node, const char *ifname,
+			  json_t **ret_stats)
+{
+	const struct vn_handover_sock *s;
+	char key[KEY_SIZE];
+
+	make_key(key, topo, node, ifname);
+	HASH_FIND_STR(d->handover.socks, key, s);
+	*ret_stats = json_pack("{s:I, s:I}", "given", s ? (json_int_t)s->given : 0, "refused",
+			       s ? (json_int_t)s->refused : 0);
+	if (!s || !vn_owner_alive(&s->owner))
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:I}", "pid", (json_int_t)s->owner.pid, "uid",
+			 (json_int_t)s->owner.uid, "gid", (json_int_t)s->owner.gid, "comm", s->owner.comm, "host",
+			 s->owner.host, "since_ns", (json_int_t)s->owner.since_ns);
+}

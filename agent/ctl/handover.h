@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * AF_XDP ports of running topologies: a socket each, in a directory that can be mounted into a container, where an
+ * application is given its port's XSKMAP (handover_proto.h).
+ *
+ *   RUNTIME/ports/TOPOLOGY/NODE/INTERFACE/afxdp.sock    RUNTIME/ports is root's alone: who reaches a socket had its
+ *                                                       directory mounted, and that is its identity
+ *   RUNTIME/owners/NUMBER                               who has port NUMBER, so that the next daemon knows it
+ *
+ * A port has one application: the process that was given the map, until it ends, however it ends. Its pidfd tells.
+ */
+#ifndef VNET_CTL_HANDOVER_H
+#define VNET_CTL_HANDOVER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include <vnet/err.h>
+
+struct vn_daemon;
+struct vn_handover_sock;
+
+#define VN_HANDOVER_SOCK  "afxdp.sock"
+#define VN_HANDOVER_PORTS "ports"
+
+struct vn_handover {
+	struct vn_handover_sock *socks; /* uthash, by topology, node and interface */
+};
+
+/* Sockets as the running topologies have AF_XDP ports: new ones made, others kept with their owners, the rest removed.
+ */
+void vn_handover_sync(struct vn_daemon *d);
+/* Every 100 ms: connections that take too long, listeners that were silenced. */
+void vn_handover_tick(struct vn_daemon *d);
+/* Close everything; paths and owners stay for the next daemon. */
+void vn_handover_release(struct vn_daemon *d);
+/* Nothing runs: the directories go too. */
+void vn_handover_wipe(struct vn_daemon *d);
+
+/* {pid, uid, gid, comm, host, since_ns} of who has the port, or null; and {given, refused} so far in *@ret_stats. */
+json_t *vn_handover_owner(struct vn_daemon *d, const char *topo, const char *node, const char *ifname,
+			  json_t **ret_stats);
+
+#endif

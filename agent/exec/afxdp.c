@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * AF_XDP ports: the program on the node's end, and what the host's end must do for it.
+ *
+ * A veth hands a frame to its peer as it is: unsegmented, its checksum still to be computed, its VLAN tag beside it. A
+ * kernel can read that; an application cannot, and XDP loses the tag. So the offloads of the *host's* end are switched
+ * off, where the node's root cannot switch them on again: the kernel then completes each frame before it crosses.
+ */
+#include <net/if.h>
+
+#include <loader/afxdp.h>
+#include <vnet/util.h>
+
+#include "exec/internal.h"
+#include "net/netns.h"
+#include "net/offload.h"
+#include "net/stats.h"
+#include "net/veth.h"
+
+static int offloads(struct vn_exec *x, uint32_t number, bool on)
+{
+	char host[IF_NAMESIZE];
+	int r = vn_netns_enter(x->f->netns_fd);
+
+	if (r < 0)
+		return vn_err_kernel(x->err, -r, "entering %s: %s", VN_FABRIC_NAME, strerror(-r));
+	snprintf(host, sizeof(host), VN_PORT_IFNAME, number);
+	r = on ? vn_offload_tx_on(host, x->err) : vn_offload_all_off(host, x->err);
+	vn_netns_leave(x->f->host_netns_fd);
+	return r;
+}
+
+static int attach(struct vn_exec *x, const struct vn_port *port, int node_fd)
+{
+	int r = vn_netns_enter(node_fd);
+
+	if (r < 0)
+		return vn_err_kernel(x->err, -r, "entering a node: %s", strerror(-r));
+	r = vn_afxdp_attach(x->f->dp->pin_dir, port->number, VN_IFINDEX_NODE + port->number, &port->afxdp, x->err);
+	vn_netns_leave(x->f->host_netns_fd);
+	if (r == 0)
+		r = vn_afxdp_share_map(x->f->dp->pin_dir, port->number, !!(port->handover & VN_HANDOVER_PINNED));
+	return r;
+}
+
+/* Make port @side of link @l of @new be of its kind; @fresh: the device is new, and whatever has its number's pins old.
+ */
+int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fresh)
+{
+	const struct vn_port *port = &l->ports[side];
+	int node_fd = -EBADF, r;
+
+	if (fresh)
+		vn_afxdp_detach(x->f->dp->pin_dir, port->number);
+	if (port->kind != VN_PORT_AFXDP)
+		return 0;
+	r = vn_exec_node_fd(x, port->node, &node_fd);
+	if (r == 0)
+		r = offloads(x, port->number, false);
+	return r == 0 ? attach(x, port, node_fd) : r;
+}
+
+/* The same device, another kind or other rules: a bound application goes on receiving where the kind stays. */
+int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const struct vn_link *l, int side)
+{
+	const struct vn_port *is = &l->ports[side];
+
+	if (is->kind == VN_PORT_AFXDP)
+		return vn_exec_afxdp(x, l, side, was->kind != VN_PORT_AFXDP);
+	if (was->kind != VN_PORT_AFXDP)
+		return 0;
+	vn_afxdp_detach(x->f->dp->pin_dir, is->number);
+	return offloads(x, is->number, true);
+}
+
+void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port)
+{
+	if (port->kind == VN_PORT_AFXDP)
+		vn_afxdp_detach(x->f->dp->pin_dir, port->number);
+}
+
+int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t link, int side, struct vn_err *err)
+{
+	const struct vn_port *port = &t->links[link].ports[side];
+	char name[VN_NETNS_NAME_MAX];
+	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, t->nodes[port->node].name));
+	struct vn_exec x = {.f = f, .new = t, .err = err};
+
+	if (fd < 0)
+		return vn_err_kernel(err, -fd, "node %s: %s", t->nodes[port->node].name, strerror(-fd));
+	return attach(&x, port, fd);
+}
+
+/* What the program gave to a socket and its driver could not: the application's ring was full, or it had no buffer. */
+int vn_fabric_afxdp_undelivered(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port,
+				uint64_t *ret_n)
+{
+	char name[VN_NETNS_NAME_MAX], ifname[IF_NAMESIZE];
+	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, t->nodes[port->node].name));
+	int r = fd < 0 ? fd : vn_netns_enter(fd);
+
+	if (r < 0)
+		return r;
+	/* By index: the node's root may have given it another name. */
+	r = if_indextoname(VN_IFINDEX_NODE + port->number, ifname) ? vn_ethtool_stat(ifname, "rx_queue_0_drops", ret_n)
+								   : -errno;
+	vn_netns_leave(f->host_netns_fd);
+	return r;
+}

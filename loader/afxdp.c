@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "loader/afxdp.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+#include <sys/stat.h>
+
+#include <vnet/util.h>
+
+#include "afxdp.skel.h"
+
+#define PATH_SIZE 192
+
+static void skel_freep(struct afxdp_bpf **s)
+{
+	afxdp_bpf__destroy(*s);
+}
+
+static int pin_path(const char *dir, const char *name, uint32_t number, char *buf, size_t size)
+{
+	return snprintf(buf, size, "%s/%s%u", dir, name, number) < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+/* vn_dp_unpin() knows all pins by these beginnings. */
+#define PIN_XSK  "map_axp_xsk"
+#define PIN_CFG  "map_axp_cfg"
+#define PIN_CTR  "map_axp_ctr"
+#define PIN_LINK "link_afxdp"
+
+static int open_pin(const char *dir, const char *name, uint32_t number)
+{
+	char path[PATH_SIZE];
+	int r = pin_path(dir, name, number, path, sizeof(path));
+
+	if (r < 0)
+		return r;
+	r = bpf_obj_get(path);
+	return r < 0 ? -errno : r;
+}
+
+int vn_afxdp_map_path(const char *pin_dir, uint32_t number, char *buf, size_t size)
+{
+	return pin_path(pin_dir, PIN_XSK, number, buf, size);
+}
+
+int vn_afxdp_open_map(const char *pin_dir, uint32_t number)
+{
+	return open_pin(pin_dir, PIN_XSK, number);
+}
+
+int vn_afxdp_share_map(const char *pin_dir, uint32_t number, int shared)
+{
+	char path[PATH_SIZE];
+	int r = vn_afxdp_map_path(pin_dir, number, path, sizeof(path));
+
+	if (r < 0)
+		return r;
+	return chmod(path, shared ? 0666 : 0600) < 0 ? -errno : 0;
+}
+
+int vn_afxdp_read(const char *pin_dir, uint32_t number, struct vn_afxdp_ctr *ret_sum)
+{
+	cleanup_close int fd = open_pin(pin_dir, PIN_CTR, number);
+	cleanup_free struct vn_afxdp_ctr *cpus = NULL;
+	struct vn_afxdp_ctr sum = {0};
+	int n = libbpf_num_possible_cpus();
+	const uint32_t zero = 0;
+
+	if (fd < 0 || n < 0)
+		return fd < 0 ? fd : n;
+	cpus = calloc((size_t)n, sizeof(*cpus));
+	if (!cpus)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(fd, &zero, cpus) < 0)
+		return -errno;
+	for (int i = 0; i < n; i++)
+		for (int f = 0; f < VN_AFXDP_FATE_MAX; f++) {
+			sum.fate[f].packets += cpus[i].fate[f].packets;
+			sum.fate[f].bytes += cpus[i].fate[f].bytes;
+		}
+	*ret_sum = sum;
+	return 0;
+}
+
+static int write_cfg(int fd, const struct vn_afxdp_cfg *cfg)
+{
+	const uint32_t zero = 0;
+
+	return bpf_map_update_elem(fd, &zero, cfg, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int vn_afxdp_configure(const char *pin_dir, uint32_t number, const struct vn_afxdp_cfg *cfg, struct vn_err *err)
+{
+	cleanup_close int fd = open_pin(pin_dir, PIN_CFG, number);
+	int r = fd < 0 ? fd : write_cfg(fd, cfg);
+
+	return r < 0 ? vn_err_kernel(err, -r, "AF_XDP port %u: its filter: %s", number, strerror(-r)) : 0;
+}
+
+/* --- attaching ------------------------------------------------------------------------------------------------------
+ */
+
+/* The device a link is on, 0 when it went; the tag of its program. */
+static int link_state(int fd, uint32_t *ret_ifindex, __u8 ret_tag[BPF_TAG_SIZE])
+{
+	struct bpf_link_info info = {0};
+	struct bpf_prog_info prog = {0};
+	__u32 len = sizeof(info), prog_len = sizeof(prog);
+	cleanup_close int prog_fd = -EBADF;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return -errno;
+	if (info.type != BPF_LINK_TYPE_XDP)
+		return -EINVAL;
+	prog_fd = bpf_prog_get_fd_by_id(info.prog_id);
+	if (prog_fd >= 0 && bpf_obj_get_info_by_fd(prog_fd, &prog, &prog_len) == 0)
+		memcpy(ret_tag, prog.tag, BPF_TAG_SIZE);
+	*ret_ifindex = info.xdp.ifindex;
+	return 0;
+}
+
+int vn_afxdp_attached(const char *pin_dir, uint32_t number)
+{
+	cleanup_close int fd = open_pin(pin_dir, PIN_LINK, number);
+	__u8 tag[BPF_TAG_SIZE] = {0};
+	uint32_t ifindex = 0;
+
+	return fd >= 0 && link_state(fd, &ifindex, tag) == 0 && ifindex;
+}
+
+/* Load, with the maps that are pinned; those that are not are created and pinned. */
+static int load(const char *pin_dir, uint32_t number, struct afxdp_bpf **ret_skel)
+{
+	__attribute__((cleanup(skel_freep))) struct afxdp_bpf *skel = afxdp_bpf__open();
+	char path[PATH_SIZE];
+	int r = 0;
+
+	if (!skel)
+		return -errno;
+	const struct {
+		struct bpf_map *map;
+		const char *pin;
+	} maps[] = {
+		{skel->maps.axp_xsk, PIN_XSK},
+		{skel->maps.axp_cfg, PIN_CFG},
+		{skel->maps.axp_ctr, PIN_CTR},
+	};
+	for (size_t i = 0; i < VN_ARRAY_SIZE(maps) && r == 0; i++) {
+		r = pin_path(pin_dir, maps[i].pin, number, path, sizeof(path));
+		if (r == 0)
+			r = bpf_map__set_pin_path(maps[i].map, path);
+	}
+	if (r == 0)
+		r = afxdp_bpf__load(skel);
+	if (r == 0)
+		*ret_skel = take_ptr(skel);
+	return r;
+}
+
+static int attach_anew(int prog_fd, const char *path, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	cleanup_close int fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
+
+	if (fd < 0)
+		return -errno;
+	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+}
+
+static int attach(const char *pin_dir, uint32_t number, uint32_t ifindex, int prog_fd)
+{
+	cleanup_close int fd = open_pin(pin_dir, PIN_LINK, number);
+	__u8 theirs[BPF_TAG_SIZE] = {0};
+	struct bpf_prog_info prog = {0};
+	__u32 len = sizeof(prog);
+	char path[PATH_SIZE];
+	uint32_t on = 0;
+	int r = pin_path(pin_dir, PIN_LINK, number, path, sizeof(path));
+
+	if (r < 0)
+		return r;
+	if (fd >= 0 && link_state(fd, &on, theirs) == 0 && on == ifindex) {
+		if (bpf_obj_get_info_by_fd(prog_fd, &prog, &len) == 0 && memcmp(prog.tag, theirs, sizeof(theirs)) == 0)
+			return 0;
+		return bpf_link_update(fd, prog_fd, NULL) < 0 ? -errno : 0;
+	}
+	/* An empty shell: its device is gone. */
+	if (fd >= 0)
+		unlink(path);
+	return attach_anew(prog_fd, path, ifindex);
+}
+
+int vn_afxdp_attach(const char *pin_dir, uint32_t number, uint32_t ifindex, const struct vn_afxdp_cfg *cfg,
+		    struct vn_err *err)
+{
+	__attribute__((cleanup(skel_freep))) struct afxdp_bpf *skel = NULL;
+	int r = load(pin_dir, number, &skel);
+
+	if (r == -EINVAL)
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, EPROTO,
+			      "AF_XDP port %u: its maps under %s are of another version: delete its topology and apply "
+			      "it again",
+			      number, pin_dir);
+	if (r < 0)
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, -r, "AF_XDP port %u: loading its program: %s", number,
+			      strerror(-r));
+	r = write_cfg(bpf_map__fd(skel->maps.axp_cfg), cfg);
+	if (r == 0)
+		r = attach(pin_dir, number, ifindex, bpf_program__fd(skel->progs.vn_xdp_port));
+	if (r == -EBUSY)
+		return vn_err_kernel(
+			err, EBUSY,
+			"AF_XDP port %u: another XDP program is on its interface: remove it in the node (`ip "
+			"link set DEV xdp off`)",
+			number);
+	return r < 0 ? vn_err_kernel(err, -r, "AF_XDP port %u: native XDP: %s", number, strerror(-r)) : 0;
+}
+
+void vn_afxdp_detach(const char *pin_dir, uint32_t number)
+{
+	static const char *const pins[] = {PIN_LINK, PIN_XSK, PIN_CFG, PIN_CTR};
+	cleanup_close int fd = open_pin(pin_dir, PIN_LINK, number);
+	char path[PATH_SIZE];
+
+	/* Explicitly: others may hold the link, and the program must be off when the port is a plain one again. */
+	if (fd >= 0)
+		bpf_link_detach(fd);
+	for (size_t i = 0; i < VN_ARRAY_SIZE(pins); i++)
+		if (pin_path(pin_dir, pins[i], number, path, sizeof(path)) == 0)
+			unlink(path);
+}

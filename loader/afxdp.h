@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The program of an AF_XDP port and its maps, per port number: pinned flat in the data path's directory, so that they
+ * outlive the daemon. Nothing is kept open: what is needed is opened by its pin.
+ */
+#ifndef VNET_LOADER_AFXDP_H
+#define VNET_LOADER_AFXDP_H
+
+#include <stdint.h>
+
+#include <vnet/abi_afxdp.h>
+#include <vnet/err.h>
+
+/*
+ * Native XDP on the device @ifindex of the calling thread's namespace, for port @number under @pin_dir, with @cfg in
+ * force. What is pinned and attached there already is adopted: another build's program is replaced in place (no frame
+ * is lost), maps are kept, and with them the application that is bound. A foreign XDP program is an error that says so.
+ */
+int vn_afxdp_attach(const char *pin_dir, uint32_t number, uint32_t ifindex, const struct vn_afxdp_cfg *cfg,
+		    struct vn_err *err);
+/* Off the device, and every pin of @number removed. What was not there is no failure. */
+void vn_afxdp_detach(const char *pin_dir, uint32_t number);
+/* The next frame meets @cfg. */
+int vn_afxdp_configure(const char *pin_dir, uint32_t number, const struct vn_afxdp_cfg *cfg, struct vn_err *err);
+
+/* An fd of the port's XSKMAP, and the sum of its counters over all CPUs; -ENOENT: no such port. */
+int vn_afxdp_open_map(const char *pin_dir, uint32_t number);
+int vn_afxdp_read(const char *pin_dir, uint32_t number, struct vn_afxdp_ctr *ret_sum);
+/* Is the link there, and on a device? */
+int vn_afxdp_attached(const char *pin_dir, uint32_t number);
+/* Where the XSKMAP is pinned, for use_pinned_map; -ENAMETOOLONG. */
+int vn_afxdp_map_path(const char *pin_dir, uint32_t number, char *buf, size_t size);
+/*
+ * Whether any uid may open the pin. The directories above stay root's alone, so that only who had the file mounted
+ * reaches it.
+ */
+int vn_afxdp_share_map(const char *pin_dir, uint32_t number, int shared);
+
+#endif
