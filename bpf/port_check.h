@@ -69,6 +69,12 @@ enum {
 	VN_ND_OPT_DST_LL = 2,
 };
 
+/* The network header behind all tags. */
+struct vn_l3 {
+	__u32 off;
+	__be16 proto;
+};
+
 static __always_inline bool vn_mac_equal(const __u8 *a, const __u8 *b)
 {
 	return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]) | (a[5] ^ b[5])) == 0;
@@ -91,10 +97,9 @@ static __always_inline bool vn_vid_allowed(const struct vn_port_cfg *port, __u16
 
 /*
  * Source MAC and VLAN policy. The outermost tag decides; it is in skb metadata when the node's device offloads tagging,
- * else in the frame. On return *@l3_off and *@l3_proto say where the network header is behind all tags.
+ * else in the frame.
  */
-static __always_inline int vn_check_l2(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 *l3_off,
-				       __be16 *l3_proto)
+static __always_inline int vn_check_l2(struct __sk_buff *skb, const struct vn_port_cfg *port, struct vn_l3 *ret_l3)
 {
 	__u32 off = sizeof(struct vn_eth);
 	bool outer_seen = false;
@@ -107,22 +112,22 @@ static __always_inline int vn_check_l2(struct __sk_buff *skb, const struct vn_po
 	if (port->isolation != VN_ISOLATION_OFF && !vn_mac_equal(eth->src, port->mac))
 		return VN_DROP_MAC_SPOOF;
 
-	*l3_proto = eth->proto;
+	ret_l3->proto = eth->proto;
 	if (skb->vlan_present) {
 		if (!vn_vid_allowed(port, skb->vlan_tci))
 			return VN_DROP_VLAN;
 		outer_seen = true;
 	}
-	for (int i = 0; i < VN_VLAN_DEPTH_MAX && vn_is_vlan(*l3_proto); i++) {
+	for (int i = 0; i < VN_VLAN_DEPTH_MAX && vn_is_vlan(ret_l3->proto); i++) {
 		if (bpf_skb_load_bytes(skb, off, tag, sizeof(tag)) < 0)
 			return VN_DROP_MALFORMED;
 		if (!outer_seen && !vn_vid_allowed(port, bpf_ntohs(tag[0])))
 			return VN_DROP_VLAN;
 		outer_seen = true;
-		*l3_proto = tag[1];
+		ret_l3->proto = tag[1];
 		off += sizeof(tag);
 	}
-	*l3_off = off;
+	ret_l3->off = off;
 	return VN_PASS;
 }
 
@@ -265,13 +270,15 @@ static __always_inline int vn_check_ip4(struct __sk_buff *skb, const struct vn_p
 }
 
 /* May this frame leave the node? The whole of isolation, level by level. */
-static __always_inline int vn_port_check(struct __sk_buff *skb, const struct vn_port_cfg *port)
+static __always_inline int vn_port_check(struct __sk_buff *skb, const struct vn_port_cfg *port, struct vn_l3 *ret_l3)
 {
-	__u32 off = 0;
-	__be16 proto = 0;
+	__u32 off;
+	__be16 proto;
 	int r;
 
-	r = vn_check_l2(skb, port, &off, &proto);
+	r = vn_check_l2(skb, port, ret_l3);
+	off = ret_l3->off;
+	proto = ret_l3->proto;
 	if (r != VN_PASS || port->isolation == VN_ISOLATION_OFF)
 		return r;
 	if (proto == bpf_htons(ETH_P_ARP))

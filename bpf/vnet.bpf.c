@@ -14,6 +14,7 @@
 
 #include <maps/maps.bpf.h>
 #include "port_check.h"
+#include "port_gate.h"
 
 static __always_inline int vn_drop(__u32 number, __u32 reason)
 {
@@ -29,19 +30,22 @@ static __always_inline __u64 vn_segments(const struct __sk_buff *skb)
 	return skb->gso_segs ?: 1;
 }
 
-static __always_inline void vn_count_in(__u32 number, const struct __sk_buff *skb, bool delivered)
+/* Returns how many frames this CPU had seen of the port before. */
+static __always_inline __u64 vn_count_in(__u32 number, const struct __sk_buff *skb, bool delivered)
 {
 	struct vn_port_ctr *c = bpf_map_lookup_elem(&vn_port_ctr, &number);
-	__u64 n = vn_segments(skb), len = skb->len;
+	__u64 n = vn_segments(skb), len = skb->len, before;
 
 	if (!c)
-		return;
+		return 1;
+	before = c->in_packets;
 	c->in_packets += n;
 	c->in_bytes += len;
 	if (delivered) {
 		c->out_packets += n;
 		c->out_bytes += len;
 	}
+	return before;
 }
 
 /* An engine that has not turned its loop for this long is dead or hung. The coarse clock may lag: signed comparison. */
@@ -53,10 +57,30 @@ static __always_inline bool vn_engine_up(__u32 trunk)
 	       (__s64)(bpf_ktime_get_coarse_ns() - *(volatile __u64 *)&e->heartbeat_ns) < (__s64)VN_ENGINE_STALE_NS;
 }
 
-/* Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. */
-static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 number)
+/*
+ * Whether the frames @before + 1 .. @before + @n of the port contain one whose turn it is. A second tag must not make a
+ * frame need a second page on the trunk (kernels before 6.6 cannot hold those): frames near that size are never
+ * samples.
+ */
+static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 before)
 {
-	if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID), number))
+	__u32 len = skb->gso_size ?: skb->len;
+
+	return (before - 1) / VN_SAMPLE_EVERY != (before - 1 + vn_segments(skb)) / VN_SAMPLE_EVERY &&
+	       (len < 3072 || len > 4096);
+}
+
+/* Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. */
+static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 number, __u64 before)
+{
+	__u16 tpid = VN_SLOT_TPID;
+
+	if (vn_is_sample(skb, before)) {
+		tpid = VN_SAMPLE_TPID;
+		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID), bpf_ktime_get_ns() >> VN_SAMPLE_SHIFT))
+			return vn_drop(number, VN_DROP_MALFORMED);
+	}
+	if (bpf_skb_vlan_push(skb, bpf_htons(tpid), number))
 		return vn_drop(number, VN_DROP_MALFORMED);
 	return bpf_redirect(port->trunk_ifindex, 0);
 }
@@ -70,6 +94,8 @@ int vn_tc_port(struct __sk_buff *skb)
 {
 	__u32 number = skb->tc_classid & 0xffff, flags;
 	const struct vn_port_cfg *port = bpf_map_lookup_elem(&vn_port, &number);
+	struct vn_l3 l3 = {0};
+	__u64 before;
 	int reason;
 
 	if (!port)
@@ -77,13 +103,15 @@ int vn_tc_port(struct __sk_buff *skb)
 	flags = *(volatile const __u32 *)&port->flags;
 	if (!(flags & VN_PORT_ACTIVE))
 		return vn_drop(number, VN_DROP_INACTIVE);
-	reason = vn_port_check(skb, port);
+	reason = vn_port_check(skb, port, &l3);
+	if (reason == VN_PASS && flags & (VN_PORT_GATED | VN_PORT_POLICED))
+		reason = vn_port_gate(skb, &l3, number, flags);
 	if (reason != VN_PASS)
 		return vn_drop(number, reason);
 	if (flags & VN_PORT_HELD) {
 		if (vn_engine_up(port->trunk)) {
-			vn_count_in(number, skb, false);
-			return vn_hold(skb, port, number);
+			before = vn_count_in(number, skb, false);
+			return vn_hold(skb, port, number, before);
 		}
 		if (!(flags & VN_PORT_FAIL_OPEN))
 			return vn_drop(number, VN_DROP_ENGINE_DOWN);
@@ -116,11 +144,39 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	return bpf_redirect(peer, 0);
 }
 
+/*
+ * A sample becomes an ordinary frame again: the tag with the port's clock is taken out. Returns how long ago that clock
+ * was read; 0 when the frame is no sample, or none of ours.
+ */
+static __always_inline __u32 vn_unsample(struct xdp_md *ctx, __u64 now)
+{
+	__u8 *data = (void *)(long)ctx->data;
+	__u32 *words, units;
+
+	if (data + ETH_HLEN + 8 > (__u8 *)(long)ctx->data_end || *(__be16 *)(data + 12) != bpf_htons(VN_SAMPLE_TPID) ||
+	    *(__be16 *)(data + 16) != bpf_htons(VN_SLOT_TPID))
+		return 0;
+	units = ((__u32)(now >> VN_SAMPLE_SHIFT) - bpf_ntohs(*(__be16 *)(data + 18))) & ((1u << VN_SAMPLE_BITS) - 1);
+	*(__be16 *)(data + 12) = bpf_htons(VN_SLOT_TPID);
+	/* addresses, TPID and slot, 16 bytes, move up by a tag's 4 */
+	words = (__u32 *)data;
+	words[4] = words[3];
+	words[3] = words[2];
+	words[2] = words[1];
+	words[1] = words[0];
+	if (bpf_xdp_adjust_head(ctx, 4))
+		return 0;
+	/* the clock was cut to its units: half of one is what it lost on average */
+	now -= ((now >> VN_SAMPLE_SHIFT) - units) << VN_SAMPLE_SHIFT;
+	return now > (1u << VN_SAMPLE_SHIFT) / 2 ? now - (1u << VN_SAMPLE_SHIFT) / 2 : 1;
+}
+
 /* tr1: frames on their way to the engine, each with its time of arrival and its slot in front. */
 SEC("xdp.frags")
 int vn_xdp_trunk(struct xdp_md *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
+	__u32 hop_ns = vn_unsample(ctx, now);
 	const struct vn_port_cfg *port;
 	struct vn_trunk_meta *meta;
 	__u8 *data;
@@ -136,6 +192,7 @@ int vn_xdp_trunk(struct xdp_md *ctx)
 		return XDP_DROP;
 	slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->arrival_ns = now;
+	meta->hop_ns = hop_ns;
 	meta->slot = slot;
 	meta->len = bpf_xdp_get_buff_len(ctx) - 4;
 	port = bpf_map_lookup_elem(&vn_port, &slot);

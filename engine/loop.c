@@ -69,6 +69,17 @@ void vn_loop_adopt(struct vn_loop *l)
 
 /* --- the way out */
 
+/*
+ * What a sample was on the way longer than its discipline says: from the port's program to the trunk's, and past its
+ * time of release. The discipline counts from the trunk for every frame, samples too, or they would overtake.
+ */
+static void account_error(struct vn_dir *d, uint64_t error_ns)
+{
+	vn_stat_add(&d->error_hist[vn_hist_bucket(error_ns)], 1);
+	if (error_ns > d->error_max_ns)
+		vn_stat_set(&d->error_max_ns, error_ns);
+}
+
 static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused)
 {
 	struct vn_dir *d = &l->dir[n->slot];
@@ -87,7 +98,9 @@ static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent
 	if (late_ns > d->late_max_ns)
 		vn_stat_set(&d->late_max_ns, late_ns);
 	if (late_ns > LATE_NS)
-		vn_loop_overload(l, VN_OVERLOAD_LATE);
+		vn_loop_overload_dir(l, d, VN_OVERLOAD_LATE);
+	if (n->hop_ns)
+		account_error(d, late_ns + n->hop_ns);
 }
 
 /*
@@ -131,7 +144,11 @@ static uint32_t release_due(struct vn_loop *l, uint32_t max)
 		struct vn_frame *f = vn_hold_first(&l->hold);
 		struct vn_dir *d = &l->dir[f->slot];
 		uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
-		struct vn_tx_note note = {.release_ns = f->release_ns, .gen = f->gen, .slot = f->slot, .len = f->len};
+		struct vn_tx_note note = {.release_ns = f->release_ns,
+					  .gen = f->gen,
+					  .slot = f->slot,
+					  .len = f->len,
+					  .hop_ns = f->hop_ns};
 
 		if (gen == f->gen && !vn_xio_send(&l->io, f->data, &note))
 			break; /* stays held until there is room: late, not lost */
@@ -231,9 +248,17 @@ static int keep_house(struct vn_loop *l)
 
 /* --- time */
 
+/* Off the CPU for long without having asked for it, since @since_ns. */
+static void notice_throttling(struct vn_loop *l, uint64_t since_ns)
+{
+	if (l->now_ns > since_ns + THROTTLED_NS)
+		vn_loop_overload(l, VN_OVERLOAD_THROTTLED);
+}
+
 static void slept(struct vn_loop *l, uint64_t wake_ns, bool timed_out)
 {
 	l->now_ns = vn_now_ns();
+	notice_throttling(l, wake_ns);
 	/* Oversleeping counts as what it is: time that the CPU was not ours. */
 	l->woke_ns = VN_MIN(l->now_ns, wake_ns);
 	l->wakeups++;
@@ -322,14 +347,6 @@ static int wait_for_work(struct vn_loop *l)
 	return 0;
 }
 
-/* Off the CPU for long without having asked for it. */
-static void notice_throttling(struct vn_loop *l)
-{
-	if (l->now_ns > VN_MAX(l->turn_ns, l->woke_ns) + THROTTLED_NS)
-		vn_loop_overload(l, VN_OVERLOAD_THROTTLED);
-	l->turn_ns = l->now_ns;
-}
-
 int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 {
 	int r = 0;
@@ -341,7 +358,8 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 		uint32_t work = 0, n;
 
 		l->now_ns = vn_now_ns();
-		notice_throttling(l);
+		notice_throttling(l, VN_MAX(l->turn_ns, l->woke_ns));
+		l->turn_ns = l->now_ns;
 		do {
 			n = release_due(l, VN_TX_BATCH);
 			flush(l);

@@ -63,10 +63,26 @@ uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
 #define vn_stat_add(p, n) __atomic_store_n((p), *(p) + (n), __ATOMIC_RELAXED)
 #define vn_stat_set(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 
+/* The daemon clears these words (vn_dir_trust()): set with an atomic or, and only when there is need. */
+static inline void vn_overload_set(uint32_t *word, enum vn_overload_bit bit)
+{
+	if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & 1u << bit))
+		__atomic_fetch_or(word, 1u << bit, __ATOMIC_RELAXED);
+}
+
+/* Something befell the engine that any of its directions may have suffered from. */
 static inline void vn_loop_overload(struct vn_loop *l, enum vn_overload_bit bit)
 {
-	if (!(__atomic_load_n(&l->status->overload, __ATOMIC_RELAXED) & 1u << bit))
-		__atomic_fetch_or(&l->status->overload, 1u << bit, __ATOMIC_RELAXED);
+	vn_overload_set(&l->status->overload, bit);
+	vn_stat_set(&l->status->overload_ns, l->now_ns);
+}
+
+/* It befell this direction; the engine as a whole says so too. */
+static inline void vn_loop_overload_dir(struct vn_loop *l, struct vn_dir *d, enum vn_overload_bit bit)
+{
+	vn_overload_set(&d->overload, bit);
+	vn_stat_set(&d->overload_ns, l->now_ns);
+	vn_loop_overload(l, bit);
 }
 
 #endif

@@ -133,6 +133,7 @@ static bool hold_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, 
 	f->release_ns = fate->release_ns;
 	f->depart_ns = fate->depart_ns;
 	f->gen = note->gen;
+	f->hop_ns = note->hop_ns;
 	to = f->data;
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy(to, vn_xio_data(&l->io, d[i].addr), d[i].len);
@@ -193,7 +194,7 @@ static bool carry_out(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, s
 		vn_disc_held(&dir->state, note->len - TAG_BYTES);
 	} else {
 		vn_stat_add(&dir->drops[VN_EDROP_MEMORY], 1);
-		vn_loop_overload(l, VN_OVERLOAD_MEMORY);
+		vn_loop_overload_dir(l, dir, VN_OVERLOAD_MEMORY);
 	}
 	return false;
 }
@@ -233,7 +234,7 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 		return;
 	}
 	in = (struct vn_disc_in){.arrival_ns = m->arrival_ns, .len = m->len, .segs = 1};
-	note = (struct vn_tx_note){.slot = m->slot, .len = m->len + TAG_BYTES};
+	note = (struct vn_tx_note){.slot = m->slot, .len = m->len + TAG_BYTES, .hop_ns = m->hop_ns};
 	disc = vn_loop_enter(l, m->slot, &note.gen);
 	dir = &l->dir[m->slot];
 	vn_stat_add(&dir->in_packets, 1);

@@ -20,7 +20,8 @@ struct vn_tx_note {
 	uint32_t end; /* of its descriptors in the ring */
 	uint32_t gen;
 	uint32_t slot;
-	uint32_t len; /* with the slot's tag */
+	uint32_t len;    /* with the slot's tag */
+	uint32_t hop_ns; /* struct vn_trunk_meta */
 };
 
 struct vn_xio {

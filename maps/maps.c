@@ -36,7 +36,7 @@ int vn_maps_init(struct vn_maps *m)
 	r = map_array(m->fd_police, sizeof(*m->police), m->max_ports, PROT_READ | PROT_WRITE, &m->police);
 	if (r < 0)
 		return r;
-	r = map_array(m->fd_dir, sizeof(*m->dir), m->max_ports, PROT_READ, &m->dir);
+	r = map_array(m->fd_dir, sizeof(*m->dir), m->max_ports, PROT_READ | PROT_WRITE, &m->dir);
 	if (r < 0)
 		return r;
 	return map_array(m->fd_engine, sizeof(*m->engine), VN_ENGINES_MAX, PROT_READ | PROT_WRITE, &m->engine);
@@ -123,6 +123,7 @@ int vn_port_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_port_ct
 void vn_disc_write(struct vn_maps *m, uint32_t slot, const struct vn_disc *d)
 {
 	struct vn_disc_slot *s = &m->disc[slot];
+	bool other_bucket = s->disc.police_bps != d->police_bps || s->disc.police_burst_bytes != d->police_burst_bytes;
 	uint32_t seq = __atomic_load_n(&s->seq, __ATOMIC_RELAXED) | 1;
 
 	/* Odd even when an earlier writer died between the two stores. */
@@ -130,6 +131,9 @@ void vn_disc_write(struct vn_maps *m, uint32_t slot, const struct vn_disc *d)
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	memcpy(&s->disc, d, sizeof(s->disc));
 	__atomic_store_n(&s->seq, seq + 1, __ATOMIC_RELEASE);
+	/* The word is in time, and means other bytes at another rate. */
+	if (other_bucket)
+		__atomic_store_n(&m->police[slot].tat_ns, 0, __ATOMIC_RELEASE);
 }
 
 void vn_disc_read(const struct vn_maps *m, uint32_t slot, struct vn_disc *ret_disc, uint32_t *ret_gen)
@@ -151,4 +155,14 @@ void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir)
 		*ret_dir = m->dir[slot];
 	else
 		*ret_dir = (struct vn_dir){.gen = m->disc[slot].gen};
+}
+
+uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot)
+{
+	return __atomic_exchange_n(&m->dir[slot].overload, 0, __ATOMIC_RELAXED);
+}
+
+uint32_t vn_engine_trust(struct vn_maps *m, uint32_t trunk)
+{
+	return __atomic_exchange_n(&m->engine[trunk].overload, 0, __ATOMIC_RELAXED);
 }

@@ -26,7 +26,7 @@ struct vn_maps {
 	struct vn_port_drop *drop;
 	struct vn_disc_slot *disc;
 	struct vn_police *police;
-	struct vn_dir *dir; /* read only */
+	struct vn_dir *dir; /* the engine's, but for overload: vn_dir_trust() */
 	struct vn_engine *engine;
 };
 
@@ -49,7 +49,7 @@ void vn_port_clear(struct vn_maps *m, uint32_t number);
 /* Sum over all CPUs. */
 int vn_port_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_port_ctr *ret_sum);
 
-/* Sequence-locked; the next frame sees all of @d or none of it. */
+/* Sequence-locked; the next frame sees all of @d or none of it. A token bucket of other measures begins full. */
 void vn_disc_write(struct vn_maps *m, uint32_t slot, const struct vn_disc *d);
 void vn_disc_read(const struct vn_maps *m, uint32_t slot, struct vn_disc *ret_disc, uint32_t *ret_gen);
 /* The slot belongs to another link from now on: frames still held for the old one will be dropped. */
@@ -57,5 +57,12 @@ void vn_disc_renew(struct vn_maps *m, uint32_t slot);
 
 /* A snapshot of the engine's figures for @slot; all zero when they belong to an earlier link of that slot. */
 void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir);
+
+/*
+ * Trust begins anew: the sticky overload bits of the direction, or of the engine, are cleared; returns what they were.
+ * The engine sets bits with an atomic or: none that comes meanwhile is lost.
+ */
+uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot);
+uint32_t vn_engine_trust(struct vn_maps *m, uint32_t trunk);
 
 #endif

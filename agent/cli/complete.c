@@ -80,6 +80,17 @@ static void print_literals(const char *args)
 	}
 }
 
+/* Only an optional argument may be missing. */
+static int needs(const struct vn_disc_word *w)
+{
+	return w->args[0] != '[' || strstr(w->args, "] P ") ? 1 : 0;
+}
+
+static bool has_file(const struct vn_disc_word *w)
+{
+	return strstr(w->args, "FILE") != NULL;
+}
+
 /* @words: those after the link's name. */
 static void print_disc(char *words[], int n)
 {
@@ -99,20 +110,24 @@ static void print_disc(char *words[], int n)
 	for (int i = 0; i < n; i++) {
 		const struct vn_disc_word *w = vn_disc_word_find(words[i]);
 
-		if (w && (!current || given >= current->min_args)) {
+		if (w && (!current || given >= needs(current))) {
 			current = w;
 			given = 0;
 		} else {
 			given++;
 		}
 	}
-	if (current && given < current->max_args)
+	if (current && given < needs(current) && has_file(current)) {
+		puts(":file");
 		print_literals(current->args);
-	if (current && given < current->min_args)
+		return;
+	}
+	if (current)
+		print_literals(current->args);
+	if (current && given < needs(current))
 		return;
 	for (const struct vn_disc_word *w = vn_disc_words; w->word; w++)
-		if (!w->yaml_only)
-			puts(w->word);
+		puts(w->word);
 }
 
 static void print_argument(const struct vn_cli *cli, const struct vn_call *call)

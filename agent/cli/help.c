@@ -40,8 +40,6 @@ static void print_disciplines(FILE *f)
 
 	fprintf(f, "\nDISCIPLINE: any of these words, see vnet-link(7)\n");
 	for (const struct vn_disc_word *w = vn_disc_words; w->word; w++) {
-		if (w->yaml_only)
-			continue;
 		snprintf(left, sizeof(left), "%s %s", w->word, w->args);
 		line(f, left, w->help);
 	}

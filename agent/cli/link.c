@@ -6,6 +6,7 @@
 
 #include <vnet/util.h>
 
+#include "cli/files.h"
 #include "cli/table.h"
 #include "topo/disc_words.h"
 #include "topo/topo.h"
@@ -259,17 +260,19 @@ int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struc
 
 /* --- set and replace ---------------------------------------------------------------------------------------------- */
 
-/* Wrong words are refused here, before the daemon is asked: what they mean to this link, only it can say. */
-static int check_words(const char *link, int n, char *words[], struct vn_err *err)
+/* Wrong words and files are refused here, before the daemon is asked: what they mean to this link, only it can say. */
+static int check_words(const char *link, int n, char *words[], struct vn_cli_files *files, struct vn_err *err)
 {
-	struct vn_disc scratch = {.flags = VN_DISC_LIMIT_AUTO | VN_DISC_SEED_AUTO};
+	const struct vn_arena_block *trace;
+	struct vn_disc scratch = VN_DISC_NONE;
 	struct vn_err why = {0};
 
 	for (int i = 0; i < n; i++)
 		if (strcmp(words[i], "dir") == 0)
 			return vn_err_usage(err, "link %s: 'dir' stands right after the link's name: %s dir %s ...",
 					    link, link, i + 1 < n ? words[i + 1] : "ab");
-	if (vn_disc_parse_args(&scratch, n, words, &why) < 0)
+	if (vn_disc_parse_args(&scratch, n, words, NULL, &why) < 0 ||
+	    vn_cli_files_add(files, &scratch, &trace, &why) < 0)
 		return vn_err_usage(err, "link %.*s: %.600s", LINK_ARG_MAX, link, why.text);
 	return 0;
 }
@@ -299,6 +302,7 @@ static int take_dir(const struct vn_call *call, const char **ret_dir, int *ret_f
 
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
+	cleanup_cli_files struct vn_cli_files files = {0};
 	bool replace = strcmp(call->cmd->verb, "replace") == 0;
 	json_t *words, *params, *reply = NULL, *link;
 	const char *dir;
@@ -308,7 +312,7 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 	if (r == 0 && !replace && first >= call->n_args)
 		r = vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", call->args[0]);
 	if (r == 0)
-		r = check_words(call->args[0], call->n_args - first, call->args + first, err);
+		r = check_words(call->args[0], call->n_args - first, call->args + first, &files, err);
 	if (r < 0)
 		return r;
 	words = json_array();
@@ -318,6 +322,11 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 			   replace);
 	if (!params)
 		return vn_err_usage(err, "link set: the words are not UTF-8");
+	r = vn_cli_files_send(&files, params, err);
+	if (r < 0) {
+		json_decref(params);
+		return r;
+	}
 	r = vn_cli_call(cli, false, "vnet.link.set", params, &reply, err);
 	if (r < 0)
 		return r;

@@ -160,8 +160,9 @@ static int parse_option(int argc, char *argv[], int *i, struct vn_cli *cli, stru
 {
 	const char *arg = argv[*i];
 
-	if (arg[0] != '-' || !arg[1])
-		return 0; /* "-" is standard input */
+	/* "-" is standard input, "-4" a number: an overhead may be negative. */
+	if (arg[0] != '-' || !arg[1] || (arg[1] >= '0' && arg[1] <= '9'))
+		return 0;
 	for (int o = 0; call->cmd && o < VN_OPTIONS_MAX && call->cmd->options[o].word; o++) {
 		const struct vn_option *opt = &call->cmd->options[o];
 

@@ -6,6 +6,7 @@
 
 #include <vnet/util.h>
 
+#include "cli/files.h"
 #include "cli/table.h"
 #include "topo/disc_words.h"
 #include "topo/topo.h"
@@ -23,18 +24,23 @@ static size_t held_directions(const struct vn_topo *t)
 
 	for (size_t l = 0; l < t->n_links; l++)
 		for (int dir = 0; dir < VN_DIRS; dir++)
-			n += vn_disc_is_held(&t->links[l].disc[dir]);
+			n += vn_disc_is_any(&t->links[l].disc[dir]);
 	return n;
 }
 
 int vn_cmd_topology_check(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
+	cleanup_cli_files struct vn_cli_files files = {0};
 	cleanup_topo struct vn_topo *t = NULL;
 	size_t held;
 	json_t *o;
 	int r;
 
 	r = vn_cli_load_topo(call->args[0], &t, NULL, NULL, err);
+	if (r == 0)
+		r = vn_cli_files_init(&files, call->args[0]);
+	if (r == 0)
+		r = vn_cli_files_add_topo(&files, t, err);
 	if (r == 0)
 		r = vn_topo_resolve(t, NULL, NULL, NULL, err);
 	if (r < 0)
@@ -57,6 +63,7 @@ int vn_cmd_topology_check(const struct vn_cli *cli, const struct vn_call *call, 
 /* The parameters of plan and apply; the file is parsed here first, so that its errors need no daemon. */
 static int file_parameters(const char *path, struct vn_topo **ret_topo, json_t **ret_params, struct vn_err *err)
 {
+	cleanup_cli_files struct vn_cli_files files = {0};
 	cleanup_topo struct vn_topo *t = NULL;
 	cleanup_free char *text = NULL;
 	size_t len;
@@ -64,11 +71,20 @@ static int file_parameters(const char *path, struct vn_topo **ret_topo, json_t *
 	int r;
 
 	r = vn_cli_load_topo(path, &t, &text, &len, err);
+	if (r == 0)
+		r = vn_cli_files_init(&files, path);
+	if (r == 0)
+		r = vn_cli_files_add_topo(&files, t, err);
 	if (r < 0)
 		return r;
 	params = json_pack("{s:s, s:s%}", "file", strcmp(path, "-") == 0 ? "stdin" : path, "text", text, len);
 	if (!params)
 		return vn_err_usage(err, "%s: file name or content is not UTF-8", path);
+	r = vn_cli_files_send(&files, params, err);
+	if (r < 0) {
+		json_decref(params);
+		return r;
+	}
 	*ret_topo = take_ptr(t);
 	*ret_params = params;
 	return 0;
@@ -270,7 +286,7 @@ static int print_topo_links(const struct vn_topo *t)
 {
 	static const char *const heads[] = {"LINK", "FROM", "", "TO", "DISCIPLINE", NULL};
 	cleanup_table struct vn_table table;
-	char from[96], to[96], disc[VN_DIRS][512];
+	char from[96], to[96], disc[VN_DIRS][VN_DISC_TEXT_BUF];
 
 	vn_table_init(&table, heads);
 	for (size_t i = 0; i < t->n_links; i++) {

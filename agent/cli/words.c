@@ -44,7 +44,10 @@ const struct vn_command vn_commands[] = {
 	{"link", "replace", "NAME [dir ab|ba|both] [DISCIPLINE]", "set the whole discipline; what is not named is gone", 1, -1,
 	 .raw_after = -1, .run = vn_cmd_link_set, .kinds = {VN_ARG_LINK, VN_ARG_DISC}},
 	{"link", "verify", "NAME", "measure a link against its discipline", 0, -1, .raw_after = 0, .later = true},
-	{"link", "watch", "NAME", "follow a link's counters", 0, -1, .raw_after = 0, .later = true},
+	{"link", "watch", "NAME", "follow a link: traces, throughput, drops, lateness, a line a second for each direction", 1, 1,
+	 .raw_after = -1, .run = vn_cmd_link_watch, .kinds = {VN_ARG_LINK},
+	 .options = {{"--interval", "TIME", "from line to line (1s)"},
+		     {"--count", "N", "end after N lines for each direction"}}},
 
 	{"port", "show", "[NODE:IF]", "AF_XDP ports: who has them, what they get, how to hand them over", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_port_show, .kinds = {VN_ARG_PORT}},

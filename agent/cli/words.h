@@ -101,6 +101,7 @@ int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call,
 int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_link_watch(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_port_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* `vnet-agent daemon`: start, adopt, serve, leave traffic running. */
+#include "ctl/files.h"
 #include "ctl/daemon.h"
 
 #include <cap-ng.h>
@@ -237,6 +238,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	r = vn_fabric_open(&d->fabric, &d->dp, err);
 	if (r == 0 && !d->dp.adopted)
 		r = vn_fabric_refresh(&d->fabric, err);
+	if (r == 0)
+		r = vn_arena_open(&d->arena, d->opts.runtime_dir, err);
 	/* The engine before the links: what a crash interrupted is mended with frames already flowing. */
 	if (r == 0)
 		r = vn_supervisor_open(&d->engine, err);
@@ -276,6 +279,7 @@ static void daemon_release(struct vn_daemon *d)
 	free(d->running);
 	free(d->ports_used);
 	vn_cleanup_close(&d->links.fd);
+	vn_arena_close(&d->arena);
 	vn_fabric_release(&d->fabric);
 	vn_dp_release(&d->dp);
 	vn_loop_release(&d->loop);
@@ -292,6 +296,7 @@ static void on_tick(void *arg, uint32_t events)
 
 	vn_supervisor_tick(&d->engine);
 	vn_handover_tick(d);
+	vn_files_tick(d);
 }
 
 struct tick_source {
@@ -495,6 +500,7 @@ int vn_daemon_main(int argc, char *argv[])
 		.loop.epfd = -EBADF,
 		.lock_fd = -EBADF,
 		.links.fd = -EBADF,
+		.arena.fd = -EBADF,
 		.dp = {.maps = VN_MAPS_INIT, .fd_tc_port = -1, .fd_tc_deliver = -1, .fd_xdp_trunk = -1},
 		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF},
 		.start_ns = vn_now_ns(),

@@ -9,6 +9,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/arena.h"
 #include "ctl/handover.h"
 #include "ctl/loop.h"
 #include "ctl/server.h"
@@ -45,6 +46,8 @@ struct vn_daemon {
 	bool stop;
 	uint64_t start_ns;
 	int lock_fd;
+	struct vn_arena arena;  /* tables and traces */
+	uint64_t collected_ns;  /* when unused blocks were last looked for */
 	struct vn_source links; /* rtnetlink: devices of the fabric that go */
 };
 

@@ -5,6 +5,7 @@
 #include <vnet/hist.h>
 #include <vnet/util.h>
 
+#include "ctl/files.h"
 #include "ctl/json.h"
 #include "topo/disc_words.h"
 #include "topo/topo.h"
@@ -61,6 +62,19 @@ static json_t *lateness(const struct vn_dir *dir)
 			 "max_ns", (json_int_t)dir->late_max_ns);
 }
 
+/* Bucket by bucket, without the empty ones at the end: for differences between two moments (include/vnet/hist.h). */
+static json_t *late_hist(const struct vn_dir *dir)
+{
+	json_t *list = json_array();
+	int n = VN_HIST_BUCKETS;
+
+	while (n > 0 && !dir->late_hist[n - 1])
+		n--;
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, json_integer((json_int_t)dir->late_hist[i]));
+	return list;
+}
+
 static json_t *stats(struct vn_daemon *d, uint32_t number)
 {
 	struct vn_port_ctr ctr = {0};
@@ -68,24 +82,59 @@ static json_t *stats(struct vn_daemon *d, uint32_t number)
 
 	vn_port_ctr_read(&d->dp.maps, number, &ctr);
 	vn_dir_read(&d->dp.maps, number, &dir);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "in_packets", (json_int_t)ctr.in_packets,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "in_packets", (json_int_t)ctr.in_packets,
 			 "in_bytes", (json_int_t)ctr.in_bytes, "out_packets", (json_int_t)ctr.out_packets, "out_bytes",
 			 (json_int_t)ctr.out_bytes, "held_packets", (json_int_t)dir.state.held_packets, "held_bytes",
 			 (json_int_t)dir.state.held_bytes, "drops", drops(&d->dp.maps.drop[number], &dir), "lateness",
-			 lateness(&dir));
+			 lateness(&dir), "late_hist", late_hist(&dir));
+}
+
+/* Where the direction's trace stands, and what it puts in force. */
+static json_t *trace_json(struct vn_daemon *d, const struct vn_disc *disc)
+{
+	const struct vn_arena_block *b = vn_arena_block_at(&d->arena, disc->trace_block);
+	struct vn_trace_position p;
+	json_t *o;
+
+	if (!b)
+		return json_null();
+	vn_trace_at(disc, b, vn_now_ns(), &p);
+	o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "kind",
+		      b->kind == VN_ARENA_OPPS ? "opportunities" : "rows", "index", (json_int_t)p.index, "count",
+		      (json_int_t)b->n, "time_ns", (json_int_t)p.time_ns, "period_ns", (json_int_t)b->period_ns,
+		      "loops", (json_int_t)p.loops, "ended", p.ended);
+	if (o && b->kind == VN_ARENA_TABLE) {
+		const struct {
+			uint32_t column;
+			const char *key;
+			uint64_t value;
+		} columns[] = {{VN_TRACE_DELAY, "delay_ns", p.row.delay_ns},
+			       {VN_TRACE_JITTER, "jitter_ns", p.row.jitter_ns},
+			       {VN_TRACE_RATE, "rate_bps", p.row.rate_bps},
+			       {VN_TRACE_LOSS, "loss_ppb", p.row.loss_ppb},
+			       {VN_TRACE_LIMIT, "limit_bytes", p.row.limit_bytes},
+			       {VN_TRACE_LIMIT, "limit_packets", p.row.limit_packets}};
+
+		for (size_t i = 0; i < VN_ARRAY_SIZE(columns); i++)
+			if (b->columns & columns[i].column)
+				json_object_set_new(o, columns[i].key, json_integer((json_int_t)columns[i].value));
+	}
+	return o;
 }
 
 static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const struct vn_link *l, int dir,
 			 bool with_stats)
 {
 	const struct vn_disc *disc = &l->disc[dir];
-	char text[512] = "";
+	char text[VN_DISC_TEXT_BUF] = "";
 	json_t *o;
 
 	vn_disc_format(disc, text, sizeof(text));
 	o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s}", "dir", dir_words[dir], "from",
 		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held",
 		      vn_disc_is_held(disc), "discipline", vn_disc_to_json(disc), "text", text);
+	if (o && disc->trace_name)
+		json_object_set_new(o, "trace", trace_json(d, disc));
 	if (o && with_stats)
 		json_object_set_new(o, "stats", stats(d, l->ports[dir].number));
 	return o;
@@ -166,20 +215,35 @@ static int take_dirs(const json_t *params, struct vn_err *err)
 	return vn_err_usage(err, "'%s' is no direction: ab, ba or both", dir);
 }
 
+/* A `link set`: which directions, with which words and files, at which moment. */
+struct change {
+	struct vn_daemon *d;
+	struct words words;
+	struct vn_files files;
+	int dirs;
+	bool replace;
+	uint64_t now_ns;
+};
+
 /* The new discipline of direction @dir, checked and complete; nothing has changed yet. */
-static int make_disc(const struct vn_topo *t, const struct vn_link *l, int dir, const struct words *w, bool replace,
+static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_link *l, int dir,
 		     struct vn_disc *ret_disc, struct vn_err *err)
 {
 	/* What was not asked for is computed anew. */
-	struct vn_disc disc = replace ? VN_DISC_NONE : l->disc[dir];
+	struct vn_disc disc = c->replace ? VN_DISC_NONE : l->disc[dir];
+	vn_disc_given_t given = 0;
 	int r;
 
-	r = vn_disc_parse_args(&disc, w->argc, w->argv, err);
+	r = vn_disc_parse_args(&disc, c->words.argc, c->words.argv, &given, err);
 	if (r == 0)
 		r = vn_disc_check(&disc, err);
 	if (r < 0)
 		return r;
 	vn_disc_complete(&disc, t->name, l->name, dir, t->seed, l->mtu);
+	r = vn_files_fill(c->d, &c->files, &disc, l->mtu, err);
+	if (r < 0)
+		return r;
+	vn_files_start(t, l, c->dirs, &disc, given, c->now_ns);
 	*ret_disc = disc;
 	return 0;
 }
@@ -187,25 +251,28 @@ static int make_disc(const struct vn_topo *t, const struct vn_link *l, int dir, 
 int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
-	bool replace = json_is_true(json_object_get(params, "replace")), changed = false;
+	struct change change = {
+		.d = d, .replace = json_is_true(json_object_get(params, "replace")), .now_ns = vn_now_ns()};
 	struct vn_disc fresh[VN_DIRS];
-	struct words words = {0};
+	bool changed = false;
 	struct vn_running *run;
 	struct vn_link *l;
-	int r, dirs;
 	size_t index;
+	int r;
 
 	if (!name)
 		return vn_err_usage(err, "parameter 'name' is missing: which link");
 	r = vn_running_find_link(d, name, &run, &index, err);
 	if (r == 0)
-		r = take_words(params, &words, err);
+		r = take_words(params, &change.words, err);
+	if (r == 0)
+		r = vn_files_init(&change.files, params, err);
 	if (r < 0)
 		return r;
-	dirs = take_dirs(params, err);
-	if (dirs < 0)
-		return dirs;
-	if (!words.argc && !replace)
+	change.dirs = take_dirs(params, err);
+	if (change.dirs < 0)
+		return change.dirs;
+	if (!change.words.argc && !change.replace)
 		return vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", name);
 	if (run->changing)
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY,
@@ -214,10 +281,13 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 	l = &run->topo->links[index];
 	for (int dir = 0; dir < VN_DIRS; dir++) {
 		fresh[dir] = l->disc[dir];
-		r = dirs >> dir & 1 ? make_disc(run->topo, l, dir, &words, replace, &fresh[dir], err) : 0;
+		r = change.dirs >> dir & 1 ? make_disc(&change, run->topo, l, dir, &fresh[dir], err) : 0;
 		if (r < 0)
 			return r;
 	}
+	r = vn_arena_save_names(&d->arena, err);
+	if (r < 0)
+		return r;
 	/* Both directions are right: now change them. */
 	for (int dir = 0; dir < VN_DIRS; dir++) {
 		if (memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)

@@ -4,6 +4,8 @@
 
 #include <vnet/util.h>
 
+#include "ctl/files.h"
+
 #include "topo/topo.h"
 
 #define PROGRESS_NS (50 * VN_NSEC_PER_MSEC)
@@ -51,7 +53,9 @@ static int execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan,
 	struct vn_running *run;
 	int r;
 
-	r = vn_state_save_pending(d, plan->old, plan->new, err);
+	r = vn_arena_save_names(&d->arena, err);
+	if (r == 0)
+		r = vn_state_save_pending(d, plan->old, plan->new, err);
 	if (r < 0)
 		return r;
 	run = plan->old ? vn_running_find(d, plan->old->name) : NULL;
@@ -78,7 +82,7 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 	const json_t *text = json_object_get(params, "text");
 	cleanup_observed struct vn_observed seen = {0};
 	cleanup_topo struct vn_topo *topo = NULL;
-	const struct vn_topo *old = NULL;
+	struct vn_topo *old = NULL;
 	struct vn_running *run;
 	int r;
 
@@ -95,6 +99,8 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 			return r;
 	}
 	r = vn_topo_resolve(topo, old, vn_ports_alloc, d, err);
+	if (r == 0)
+		r = vn_files_fill_topo(d, params, topo, old, err);
 	if (r == 0)
 		r = vn_plan_make(old, &seen, topo, ret_plan, err);
 	if (r < 0) {

@@ -16,6 +16,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/files.h"
 #include "topo/topo.h"
 
 #define PENDING "pending.json"
@@ -97,13 +98,38 @@ int vn_state_commit(struct vn_daemon *d, const char *name, const struct vn_topo 
 /* --- adoption
  * ----------------------------------------------------------------------------------------------------------- */
 
-static int load_topo(const json_t *o, struct vn_topo **ret_topo, struct vn_err *err)
+/* The tables and traces that @disc names are in the arena; one that is not takes the word that named it along. */
+static void adopt_files(struct vn_daemon *d, const char *link, struct vn_disc *disc)
 {
-	if (!o || json_is_null(o)) {
-		*ret_topo = NULL;
-		return 0;
+	if (vn_files_adopt(d, disc))
+		return;
+	vn_log("link %s: a trace or distribution that it followed is gone: it goes on without", link);
+	if (!disc->trace_block) {
+		struct vn_disc none = VN_DISC_NONE;
+
+		disc->trace_name = disc->sync_name = 0;
+		disc->trace_start_ns = none.trace_start_ns;
+		disc->flags &= ~(uint32_t)(VN_DISC_TRACE_LINEAR | VN_DISC_TRACE_LOOP | VN_DISC_TRACE_AUTO);
 	}
-	return vn_topo_from_json(o, ret_topo, err);
+	if (disc->dist == VN_DIST_TABLE && !disc->dist_block)
+		disc->dist = disc->dist_name = 0;
+	if (disc->slot_dist == VN_DIST_TABLE + 1 && !disc->slot_dist_block)
+		disc->slot_dist = VN_DIST_UNIFORM + 1;
+	vn_disc_settle(disc, 0);
+}
+
+static int load_topo(struct vn_daemon *d, const json_t *o, struct vn_topo **ret_topo, struct vn_err *err)
+{
+	int r;
+
+	*ret_topo = NULL;
+	if (!o || json_is_null(o))
+		return 0;
+	r = vn_topo_from_json(o, ret_topo, err);
+	for (size_t i = 0; r == 0 && i < (*ret_topo)->n_links * VN_DIRS; i++)
+		adopt_files(d, (*ret_topo)->links[i / VN_DIRS].name,
+			    &(*ret_topo)->links[i / VN_DIRS].disc[i % VN_DIRS]);
+	return r;
 }
 
 /* The live disciplines are in the map; one that was being written when its writer died stays as the file has it. */
@@ -112,11 +138,14 @@ static void adopt_disciplines(struct vn_daemon *d, struct vn_topo *t)
 	for (size_t l = 0; l < t->n_links; l++)
 		for (int dir = 0; dir < VN_DIRS; dir++) {
 			uint32_t number = t->links[l].ports[dir].number;
+			struct vn_disc *disc = &t->links[l].disc[dir];
+			bool torn = d->dp.maps.disc[number].seq & 1;
 
-			if (d->dp.maps.disc[number].seq & 1)
-				vn_exec_set_disc(&d->fabric, number, &t->links[l].disc[dir]);
-			else
-				vn_disc_read(&d->dp.maps, number, &t->links[l].disc[dir], NULL);
+			if (!torn)
+				vn_disc_read(&d->dp.maps, number, disc, NULL);
+			adopt_files(d, t->links[l].name, disc);
+			if (torn)
+				vn_exec_set_disc(&d->fabric, number, disc);
 		}
 }
 
@@ -137,9 +166,9 @@ static int recover(struct vn_daemon *d, const json_t *pending, struct vn_err *er
 	if (!name || !vn_name_valid(name))
 		return vn_err(err, VN_EXIT_KERNEL, EBADMSG, "%s/%s: not readable: remove it", d->opts.runtime_dir,
 			      PENDING);
-	r = load_topo(json_object_get(pending, "from"), &from, err);
+	r = load_topo(d, json_object_get(pending, "from"), &from, err);
 	if (r == 0)
-		r = load_topo(json_object_get(pending, "to"), &to, err);
+		r = load_topo(d, json_object_get(pending, "to"), &to, err);
 	if (r < 0)
 		return r;
 	topo_file(file, sizeof(file), name);
@@ -228,7 +257,8 @@ int vn_state_adopt(struct vn_daemon *d, struct vn_err *err)
 
 void vn_state_wipe(struct vn_daemon *d)
 {
-	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, "engine0.lock", PENDING, "daemon.lock"};
+	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, "engine0.lock", PENDING,
+					    VN_ARENA_FILE,   VN_NAMES_FILE,   "daemon.lock"};
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/" TOPOS, d->opts.runtime_dir);

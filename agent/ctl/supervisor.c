@@ -13,10 +13,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <vnet/abi_arena.h>
 #include <vnet/engine_args.h>
 #include <vnet/util.h>
 
+#include "ctl/arena.h"
 #include "ctl/daemon.h"
 
 #define ENGINE_CHUNKS    24576u                   /* 16384 to receive into, the rest to send from */
@@ -49,25 +49,6 @@ static int lock_open(const struct vn_supervisor *s, struct vn_err *err)
 	snprintf(path, sizeof(path), "%s/engine%u.lock", s->runtime_dir, s->trunk);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return fd < 0 ? vn_err_kernel(err, errno, "%s: %s", path, strerror(errno)) : fd;
-}
-
-/* Made when it is missing; what is in it stays. */
-static int arena_open(const struct vn_supervisor *s, struct vn_err *err)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/" VN_ARENA_FILE, s->runtime_dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
-	if (ftruncate(fd, VN_ARENA_BYTES) < 0) {
-		int r = vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
-
-		close(fd);
-		return r;
-	}
-	return fd;
 }
 
 static void watch_event(void *arg, uint32_t events);
@@ -187,7 +168,7 @@ static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *x
 static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct vn_err *err)
 {
 	__attribute__((cleanup(engine_fds_close))) struct engine_fds fds = {{-1, -1, -1, -1, -1, -1, -1}};
-	cleanup_close int arena = arena_open(s, err);
+	cleanup_close int arena = vn_arena_open_read(s->runtime_dir, err);
 	char index[16], ifindex[16], chunks[16], chunk_size[16], max_ports[16];
 	const char *argv[] = {"vnet-engine", "--index",     index,     "--ifindex",
 			      ifindex,       "--chunks",    chunks,    "--chunk-size",

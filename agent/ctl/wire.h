@@ -15,9 +15,9 @@
  *            engines: [{trunk, pid, up, fifo, heartbeat_age_ns, restarts, held_packets, held_bytes, slab_bytes,
  *                       rx_packets, tx_packets, rx_dropped, overload: ["late", ...]}]}
  *   vnet.topology.plan
- *     {file, text} -> {topology, steps: [{kind, object, text}], cost: {...}}
+ *     {file, text, files?: {"NAME": "text"}} -> {topology, steps: [{kind, object, text}], cost: {...}}
  *   vnet.topology.apply
- *     {file, text} -> progress {done, total} while "more"; at the end {topology, steps, time_ns}
+ *     {file, text, files?} -> progress {done, total} while "more"; at the end {topology, steps, time_ns}
  *   vnet.topology.delete
  *     {name} -> progress; at the end {topology, steps, time_ns}
  *   vnet.topology.show [o]
@@ -36,12 +36,17 @@
  *       endpoints: [{node, ifname, mac, number, isolation, addresses: [..]}] (two),
  *       directions: [{dir: "ab", from, to, held, discipline: {...}, text,
  *         stats: {in_packets, in_bytes, out_packets, out_bytes, held_packets, held_bytes, drops: {"loss": n, ...},
- *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}}}] (two)}]}
+ *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}, late_hist: [count of each bucket]},
+ *         trace?: {kind: "opportunities"|"rows", index, count, time_ns, period_ns, loops, ended,
+ *                  delay_ns?, jitter_ns?, rate_bps?, loss_ppb?, limit_bytes?, limit_packets?: in force now}}] (two)}]}
  *   vnet.link.set
- *     {name, dir: "ab"|"ba"|"both", words: ["delay", "10ms"], replace: bool}
+ *     {name, dir: "ab"|"ba"|"both", words: ["delay", "10ms"], replace: bool, files?: {"NAME": "text"}}
  *     -> {link: as in vnet.link.show without stats, changed: bool}
  *   vnet.monitor [o]
  *     {} -> one reply per event while the client stays: {event, time_ns (CLOCK_REALTIME), ...}; the first is "start"
+ *
+ * files: the content of every .dist and trace file that the topology or the words name, by the name as it is written there:
+ * at most 256, each of VN_FILE_MAX (agent/topo/disc_words.h), together of VN_WIRE_FILES_MAX. The daemon opens none itself.
  *
  * A name is NODE or LINK, or TOPOLOGY/NODE, TOPOLOGY/LINK where several topologies have one of that name.
  */
@@ -58,7 +63,8 @@
 #define VN_RUNTIME_DIR      "/run/vnet"
 #define VN_SOCK_CONTROL     "control.sock"
 #define VN_SOCK_OBSERVE     "observe.sock"
-#define VN_WIRE_REQUEST_MAX (20u << 20) /* a topology file of VN_TOPO_FILE_MAX, escaped moderately */
+#define VN_WIRE_FILES_MAX   (32u << 20) /* of the files of one request */
+#define VN_WIRE_REQUEST_MAX (96u << 20) /* those, and a topology file of VN_TOPO_FILE_MAX, escaped moderately */
 #define VN_WIRE_REPLY_MAX   (256u << 20)
 
 /* A growing buffer of received bytes, cut into messages. */

@@ -22,10 +22,10 @@ static uint32_t host_ifindex(const struct vn_topo *t, size_t port_id)
 
 void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc *d)
 {
-	bool held = vn_disc_is_held(d);
+	uint32_t flags = vn_port_disc_flags(d);
 
 	vn_disc_write(&f->dp->maps, number, d);
-	vn_port_flags(&f->dp->maps, number, held ? VN_PORT_HELD : 0, held ? 0 : VN_PORT_HELD);
+	vn_port_flags(&f->dp->maps, number, flags, VN_PORT_DISC_FLAGS & ~flags);
 }
 
 static void turn(void *arg)
@@ -261,8 +261,8 @@ static int change_port(struct vn_exec *x, const struct vn_link *was, const struc
 		r = vn_port_cfg_make(x->new, is, side, &b);
 	if (r < 0)
 		return vn_err_kernel(x->err, -r, "link %s: %s", is->name, strerror(-r));
-	a.flags &= ~(uint32_t)VN_PORT_HELD;
-	b.flags &= ~(uint32_t)VN_PORT_HELD;
+	a.flags &= ~VN_PORT_DISC_FLAGS;
+	b.flags &= ~VN_PORT_DISC_FLAGS;
 	if (memcmp(&a, &b, sizeof(a)) != 0) {
 		vn_disc_write(&x->f->dp->maps, is->ports[side].number, &is->disc[side]);
 		return publish_port(x, is, side);

@@ -5,8 +5,6 @@
 #include "exec/plan.h"
 #include "topo/disc_words.h"
 
-#define DISC_BYTES 320
-
 /*
  * What things cost, measured on the reference machine with 1000 nodes and 2000 links (docs/ARCHITECTURE.md); an
  * estimate for the reader, nothing depends on it.
@@ -24,7 +22,7 @@
 
 static const char *disc_text(const struct vn_disc *d, char *buf, size_t size)
 {
-	if (!vn_disc_is_held(d) || vn_disc_format(d, buf, size) < 0 || !*buf)
+	if (!vn_disc_is_any(d) || vn_disc_format(d, buf, size) < 0 || !*buf)
 		snprintf(buf, size, "no discipline");
 	return buf;
 }
@@ -37,11 +35,11 @@ static const struct vn_node *port_node(const struct vn_topo *t, const struct vn_
 /* ", delay 10ms", or both directions when they differ; nothing without a discipline. */
 static int link_discs(const struct vn_topo *t, const struct vn_link *l, char *buf, size_t size)
 {
-	char ab[DISC_BYTES], ba[DISC_BYTES];
+	char ab[VN_DISC_TEXT_BUF], ba[VN_DISC_TEXT_BUF];
 
 	disc_text(&l->disc[0], ab, sizeof(ab));
 	disc_text(&l->disc[1], ba, sizeof(ba));
-	if (!vn_disc_is_held(&l->disc[0]) && !vn_disc_is_held(&l->disc[1])) {
+	if (!vn_disc_is_any(&l->disc[0]) && !vn_disc_is_any(&l->disc[1])) {
 		*buf = '\0';
 		return 0;
 	}
@@ -53,18 +51,32 @@ static int link_discs(const struct vn_topo *t, const struct vn_link *l, char *bu
 
 static int describe_link(const char *verb, const struct vn_topo *t, const struct vn_link *l, char *buf, size_t size)
 {
-	char discs[2 * DISC_BYTES + 4 * VN_NAME_MAX + 32];
+	char discs[2 * VN_DISC_TEXT_BUF + 4 * VN_NAME_MAX + 32];
 
 	link_discs(t, l, discs, sizeof(discs));
 	return snprintf(buf, size, "%s link %s: %s:%s <-> %s:%s%s", verb, l->name, port_node(t, l, 0)->name,
 			l->ports[0].ifname, port_node(t, l, 1)->name, l->ports[1].ifname, discs);
 }
 
+/* The same words, but another block of the arena, or another start. */
+static bool new_contents(const struct vn_link *was, const struct vn_link *is)
+{
+	for (int dir = 0; dir < VN_DIRS; dir++) {
+		const struct vn_disc *a = &was->disc[dir], *b = &is->disc[dir];
+
+		if (a->trace_block != b->trace_block || a->dist_block != b->dist_block ||
+		    a->slot_dist_block != b->slot_dist_block || a->trace_start_ns != b->trace_start_ns ||
+		    a->flap_start_ns != b->flap_start_ns)
+			return true;
+	}
+	return false;
+}
+
 /* "change link ab: delay 10ms -> delay 20ms (a to b)"; without direction when both change alike. */
 static int describe_disc(const struct vn_plan *p, const struct vn_step *s, char *buf, size_t size)
 {
 	const struct vn_link *was = &p->old->links[s->old], *is = &p->new->links[s->new];
-	char from[VN_DIRS][DISC_BYTES], to[VN_DIRS][DISC_BYTES];
+	char from[VN_DIRS][VN_DISC_TEXT_BUF], to[VN_DIRS][VN_DISC_TEXT_BUF];
 	bool differs[VN_DIRS];
 	const char *sep = "";
 	int n;
@@ -74,6 +86,9 @@ static int describe_disc(const struct vn_plan *p, const struct vn_step *s, char 
 		disc_text(&is->disc[dir], to[dir], sizeof(to[dir]));
 		differs[dir] = strcmp(from[dir], to[dir]) != 0;
 	}
+	if (!differs[0] && !differs[1] && new_contents(was, is))
+		return snprintf(buf, size, "change link %s: its files have other contents, or its trace begins anew",
+				is->name);
 	if (!differs[0] && !differs[1])
 		return snprintf(buf, size, "change link %s: kind, isolation, VLANs or addresses of its ports",
 				is->name);
@@ -192,7 +207,7 @@ json_t *vn_plan_to_json(const struct vn_plan *p)
 		const struct vn_topo *t = s->new != VN_NONE ? p->new : p->old;
 		const size_t at = s->new != VN_NONE ? s->new : s->old;
 		const bool link = s->kind == VN_STEP_LINK || s->kind == VN_STEP_DISC;
-		char text[1536];
+		char text[4 * VN_DISC_TEXT_BUF + 1024];
 
 		vn_step_describe(p, s, text, sizeof(text));
 		add_cost(p, s, &c);

@@ -64,6 +64,12 @@ static int add_sources(struct vn_port_cfg *c, const struct vn_node *node, const 
 	return r;
 }
 
+uint32_t vn_port_disc_flags(const struct vn_disc *d)
+{
+	return (vn_disc_is_held(d) ? VN_PORT_HELD : 0) | (vn_disc_is_policed(d) ? VN_PORT_POLICED : 0) |
+	       (vn_disc_is_gated(d) ? VN_PORT_GATED : 0);
+}
+
 int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side, struct vn_port_cfg *ret_cfg)
 {
 	const struct vn_port *port = &l->ports[side], *peer = &l->ports[!side];
@@ -76,8 +82,7 @@ int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side,
 	};
 	int r;
 
-	if (vn_disc_is_held(&l->disc[side]))
-		c.flags |= VN_PORT_HELD;
+	c.flags |= vn_port_disc_flags(&l->disc[side]);
 	if (l->fail_open)
 		c.flags |= VN_PORT_FAIL_OPEN;
 	if (port->vlan_list)

@@ -5,8 +5,12 @@
 
 #include "topo/model.h"
 
+/* What the discipline alone decides of a port's flags. */
+#define VN_PORT_DISC_FLAGS ((uint32_t)(VN_PORT_HELD | VN_PORT_POLICED | VN_PORT_GATED))
+uint32_t vn_port_disc_flags(const struct vn_disc *d);
+
 /*
- * Everything but the trunk: flags (active; held and fail-open as the link says), interface indexes, MAC, isolation.
+ * Everything but the trunk: flags (active, fail-open, vn_port_disc_flags()), interface indexes, MAC, isolation.
  * -E2BIG when more sources are asked for than a port can have.
  */
 int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side, struct vn_port_cfg *ret_cfg);

@@ -43,3 +43,8 @@ const char *vn_atom_text(uint32_t atom)
 {
 	return atom && atom < n_atoms ? by_number[atom]->text : "";
 }
+
+uint32_t vn_atom_count(void)
+{
+	return n_atoms - 1;
+}

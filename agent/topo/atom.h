@@ -12,5 +12,7 @@
 uint32_t vn_atom(const char *text);
 /* Never NULL; "" for a number that was never given out. */
 const char *vn_atom_text(uint32_t atom);
+/* Atoms are 1 to this. */
+uint32_t vn_atom_count(void);
 
 #endif

@@ -1,18 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The words of a discipline, in tc-netem(8)'s vocabulary: see disc_words.h. */
+/* The words of a discipline, in tc-netem(8)'s vocabulary: what each takes, and how it is written. See disc_words.h. */
 #include <inttypes.h>
 
-#include <vnet/rng.h>
+#include "topo/atom.h"
+#include "topo/disc_internal.h"
 
-#include "topo/internal.h"
+/* Optional arguments begin with a digit or a sign: everything else is the next word. */
+static bool next_is_number(int argc, char *const argv[], int at)
+{
+	const char *s = at < argc ? argv[at] : "";
 
-static const char *const dist_words[] = {[VN_DIST_UNIFORM] = "uniform", [VN_DIST_NORMAL] = "normal", NULL};
+	return (*s >= '0' && *s <= '9') || ((*s == '-' || *s == '+' || *s == '.') && s[1] >= '0' && s[1] <= '9');
+}
 
-/* Parts of netem's and police's vocabulary that are still to come. */
-static const char *const planned_words[] = {"corrupt", "duplicate", "reorder", "gap",   "slot",
-					    "ecn",     "police",    "trace",   "state", NULL};
+static bool is_off(const char *s)
+{
+	return !strcmp(s, "off") || !strcmp(s, "none") || !strcmp(s, "0");
+}
 
-static int delay_ns(const char *s, uint64_t *ret_ns, struct vn_err *err)
+VN_PRINTF(3, 4) static void add(char *buf, size_t size, const char *fmt, ...)
+{
+	size_t n = strlen(buf);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (n < size)
+		vsnprintf(buf + n, size - n, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- delay ---- */
+
+static int parse_ns(const char *s, __u64 *ret_ns, struct vn_err *err)
 {
 	char shown[VN_SHOW_BUF], max[VN_UNIT_BUF];
 	uint64_t ns = 0;
@@ -28,85 +47,418 @@ static int delay_ns(const char *s, uint64_t *ret_ns, struct vn_err *err)
 	return 0;
 }
 
-static int parse_jitter(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+/* PERCENT as a correlation of what @base is; @what names it. */
+static int parse_corr(const char *s, bool base, const char *what, uint32_t *ret_ppb, struct vn_err *err)
 {
-	uint64_t ns = 0;
-	int r;
+	char shown[VN_SHOW_BUF];
+	uint32_t ppb = 0;
+	int r = vn_parse_percent(s, &ppb, err);
 
-	r = delay_ns(argv[0], &ns, err);
 	if (r < 0)
 		return r;
-	d->jitter_ns = ns;
+	if (ppb && !base)
+		return vn_err_usage(err, "the correlation '%s' has nothing to correlate: there is no %s",
+				    vn_show(shown, s), what);
+	*ret_ppb = ppb;
 	return 0;
+}
+
+static int parse_jitter(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	int r = parse_ns(argv[0], &d->jitter_ns, err);
+
+	if (r < 0 || !next_is_number(argc, argv, 1))
+		return r < 0 ? r : 1;
+	r = parse_corr(argv[1], d->jitter_ns, "jitter", &d->delay_corr_ppb, err);
+	return r < 0 ? r : 2;
+}
+
+static void print_jitter(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	char t[VN_UNIT_BUF];
+
+	if (!d->jitter_ns)
+		return;
+	add(buf, size, "%s", vn_format_time(t, d->jitter_ns));
+	if (d->delay_corr_ppb || full)
+		add(buf, size, " %s", vn_format_percent(t, d->delay_corr_ppb));
 }
 
 static int parse_delay(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
-	uint64_t ns = 0;
+	int r = parse_ns(argv[0], &d->delay_ns, err);
+
+	if (r < 0 || !next_is_number(argc, argv, 1))
+		return r < 0 ? r : 1;
+	r = parse_jitter(d, argc - 1, argv + 1, err);
+	return r < 0 ? r : 1 + r;
+}
+
+static void print_delay(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	char t[VN_UNIT_BUF];
+
+	if (d->delay_ns)
+		add(buf, size, "%s", vn_format_time(t, d->delay_ns));
+}
+
+/* ---- names of files and groups ---- */
+
+static int parse_name(const char *s, const char *what, uint32_t *ret_atom, struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF];
+	uint32_t atom;
+	json_t *utf8;
+
+	if (!*s || strlen(s) > VN_FILE_NAME_MAX)
+		return vn_err_usage(err, "'%s' is no name of a %s: 1 to %zu bytes", vn_show(shown, s), what,
+				    VN_FILE_NAME_MAX);
+	for (const char *p = s; *p; p++) {
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return vn_err_usage(err, "the name of a %s has no blanks or control characters: rename '%s'",
+					    what, vn_show(shown, s));
+	}
+	utf8 = json_string(s);
+	if (!utf8)
+		return vn_err_usage(err, "the name of a %s is not UTF-8: rename '%s'", what, vn_show(shown, s));
+	json_decref(utf8);
+	atom = vn_atom(s);
+	if (!atom)
+		return vn_err_usage(err, "'%s' is one name too many: restart the daemon", vn_show(shown, s));
+	*ret_atom = atom;
+	return 0;
+}
+
+static bool is_dist_file(const char *s)
+{
+	size_t n = strlen(s);
+
+	return strchr(s, '/') || (n > 5 && !strcmp(s + n - 5, ".dist"));
+}
+
+/* A distribution by its word, or a file. */
+static int parse_dist(const char *s, uint32_t *ret_kind, uint32_t *ret_name, struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF];
 	int r;
 
-	r = delay_ns(argv[0], &ns, err);
-	if (r < 0)
-		return r;
-	if (argc > 1) {
-		r = parse_jitter(d, argc - 1, argv + 1, err);
-		if (r < 0)
-			return r;
+	for (uint32_t i = 0; i < VN_DIST_TABLE; i++) {
+		if (!strcmp(s, vn_dist_words[i])) {
+			*ret_kind = i;
+			*ret_name = 0;
+			return 0;
+		}
 	}
-	d->delay_ns = ns;
-	return 0;
+	if (is_dist_file(s)) {
+		r = parse_name(s, "distribution file", ret_name, err);
+		if (r == 0)
+			*ret_kind = VN_DIST_TABLE;
+		return r;
+	}
+	if (!*vn_hint(hint, s, vn_dist_words))
+		snprintf(hint, sizeof(hint),
+			 ", write uniform, normal, pareto, paretonormal or a file such as mine.dist");
+	return vn_err_usage(err, "unknown distribution '%s'%s", vn_show(shown, s), hint);
 }
 
 static int parse_distribution(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
-	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF];
-	uint32_t i;
+	int r = parse_dist(argv[0], &d->dist, &d->dist_name, err);
 
-	for (i = 0; dist_words[i]; i++) {
-		if (!strcmp(argv[0], dist_words[i])) {
-			d->dist = i;
-			return 0;
-		}
+	d->dist_block = 0;
+	return r < 0 ? r : 1;
+}
+
+static void print_distribution(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	if (d->dist)
+		add(buf, size, "%s", d->dist == VN_DIST_TABLE ? vn_atom_text(d->dist_name) : vn_dist_words[d->dist]);
+}
+
+/* ---- loss ---- */
+
+/* q_netem.c's: what the parameters are that stand behind the last one given. */
+static void default_params(uint32_t model, uint32_t p[VN_LOSS_PARAMS])
+{
+	p[1] = VN_PPB_ONE - p[0]; /* p31, r */
+	p[2] = model == VN_LOSS_STATE ? 0 : VN_PPB_ONE;
+	p[3] = model == VN_LOSS_STATE ? VN_PPB_ONE : 0;
+	p[4] = 0;
+}
+
+static int parse_model(struct vn_disc *d, uint32_t model, int argc, char *const argv[], struct vn_err *err)
+{
+	int max = model == VN_LOSS_STATE ? 5 : 4, n, r;
+	uint32_t p[VN_LOSS_PARAMS] = {0};
+
+	if (argc < 1)
+		return vn_err_usage(err, "the model needs at least one probability, such as 1%%");
+	for (n = 0; n < max && (n == 0 || next_is_number(argc, argv, n)); n++) {
+		r = vn_parse_percent(argv[n], &p[n], err);
+		if (r < 0)
+			return r;
+		if (n == 0)
+			default_params(model, p);
 	}
-	if (!*vn_hint(hint, argv[0], dist_words))
-		snprintf(hint, sizeof(hint), ", write uniform or normal");
-	return vn_err_usage(err, "unknown distribution '%s'%s", vn_show(shown, argv[0]), hint);
+	if (model == VN_LOSS_STATE && ((uint64_t)p[0] + p[4] > VN_PPB_ONE || (uint64_t)p[1] + p[2] > VN_PPB_ONE))
+		return vn_err_usage(err, "the ways out of a state add up to over 100%%: P13 + P14, or P31 + P32");
+	d->loss_ppb = 0;
+	d->loss_corr_ppb = 0;
+	d->loss_model = model;
+	memcpy(d->loss_p, p, sizeof(d->loss_p));
+	return n;
+}
+
+static int parse_random_loss(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	int r;
+
+	if (argc < 1)
+		return vn_err_usage(err, "'random' needs a percentage, such as 0.1%%");
+	r = vn_parse_percent(is_off(argv[0]) ? "0" : argv[0], &d->loss_ppb, err);
+	if (r < 0)
+		return r;
+	d->loss_model = VN_LOSS_RANDOM;
+	memset(d->loss_p, 0, sizeof(d->loss_p));
+	if (!next_is_number(argc, argv, 1))
+		return 1;
+	r = parse_corr(argv[1], d->loss_ppb, "loss", &d->loss_corr_ppb, err);
+	return r < 0 ? r : 2;
 }
 
 static int parse_loss(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
-	char shown[VN_SHOW_BUF];
+	int n;
 
-	if (!strcmp(argv[0], "state") || !strcmp(argv[0], "gemodel"))
-		return vn_err_usage(err, "'%s' is not supported yet, write a percentage such as 0.1%%", argv[0]);
-	if (argc > 1) {
-		if (strcmp(argv[0], "random"))
-			return vn_err_usage(err, "'%s' is one word too many: a correlation is not supported yet",
-					    vn_show(shown, argv[1]));
-		argv++;
-	}
-	return vn_parse_percent(argv[0], &d->loss_ppb, err);
+	if (!strcmp(argv[0], "state"))
+		n = parse_model(d, VN_LOSS_STATE, argc - 1, argv + 1, err);
+	else if (!strcmp(argv[0], "gemodel"))
+		n = parse_model(d, VN_LOSS_GEMODEL, argc - 1, argv + 1, err);
+	else if (!strcmp(argv[0], "random"))
+		n = parse_random_loss(d, argc - 1, argv + 1, err);
+	else
+		return parse_random_loss(d, argc, argv, err);
+	return n < 0 ? n : n + 1;
 }
 
-static int parse_rate(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+static void print_loss(const struct vn_disc *d, bool full, char *buf, size_t size)
 {
-	char shown[VN_SHOW_BUF], min[VN_UNIT_BUF], max[VN_UNIT_BUF];
-	uint64_t bps;
-	int r;
+	uint32_t p[VN_LOSS_PARAMS] = {d->loss_p[0]};
+	int n = d->loss_model == VN_LOSS_STATE ? 5 : 4;
+	char t[VN_UNIT_BUF];
 
-	r = vn_parse_rate(argv[0], &bps, err);
-	if (r < 0)
-		return r;
-	if (bps && (bps < VN_RATE_MIN_BPS || bps > VN_RATE_MAX_BPS))
-		return vn_err_usage(err, "'%s' is out of range: write %s to %s, or 0 for no limit",
-				    vn_show(shown, argv[0]), vn_format_rate(min, VN_RATE_MIN_BPS),
-				    vn_format_rate(max, VN_RATE_MAX_BPS));
-	d->rate_bps = bps;
+	if (d->loss_model == VN_LOSS_RANDOM) {
+		if (!d->loss_ppb)
+			return;
+		add(buf, size, "%s", vn_format_percent(t, d->loss_ppb));
+		if (d->loss_corr_ppb || full)
+			add(buf, size, " %s", vn_format_percent(t, d->loss_corr_ppb));
+		return;
+	}
+	default_params(d->loss_model, p);
+	while (n > 1 && d->loss_p[n - 1] == p[n - 1])
+		n--;
+	add(buf, size, "%s", vn_loss_words[d->loss_model]);
+	for (int i = 0; i < n; i++)
+		add(buf, size, " %s", vn_format_percent(t, d->loss_p[i]));
+}
+
+static int parse_ecn(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	d->flags |= VN_DISC_ECN;
+	if (argc < 1 || (strcmp(argv[0], "on") != 0 && !is_off(argv[0])))
+		return 0;
+	if (is_off(argv[0]))
+		d->flags &= ~(uint32_t)VN_DISC_ECN;
+	return 1;
+}
+
+static void print_ecn(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	if (d->flags & VN_DISC_ECN)
+		add(buf, size, "on");
+}
+
+/* ---- duplicate, corrupt, reorder ---- */
+
+static int parse_chance(uint32_t *chance, uint32_t *corr, const char *what, int argc, char *const argv[],
+			struct vn_err *err)
+{
+	int r = vn_parse_percent(is_off(argv[0]) ? "0" : argv[0], chance, err);
+
+	if (r < 0 || !next_is_number(argc, argv, 1))
+		return r < 0 ? r : 1;
+	r = parse_corr(argv[1], *chance, what, corr, err);
+	return r < 0 ? r : 2;
+}
+
+static void print_chance(uint32_t chance, uint32_t corr, bool full, char *buf, size_t size)
+{
+	char t[VN_UNIT_BUF];
+
+	if (!chance)
+		return;
+	add(buf, size, "%s", vn_format_percent(t, chance));
+	if (corr || full)
+		add(buf, size, " %s", vn_format_percent(t, corr));
+}
+
+static int parse_duplicate(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	return parse_chance(&d->dup_ppb, &d->dup_corr_ppb, "duplication", argc, argv, err);
+}
+
+static void print_duplicate(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	print_chance(d->dup_ppb, d->dup_corr_ppb, full, buf, size);
+}
+
+static int parse_corrupt(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	return parse_chance(&d->corrupt_ppb, &d->corrupt_corr_ppb, "corruption", argc, argv, err);
+}
+
+static void print_corrupt(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	print_chance(d->corrupt_ppb, d->corrupt_corr_ppb, full, buf, size);
+}
+
+static int parse_number(const char *s, int64_t min, int64_t max, int64_t *ret, struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF];
+	bool minus = *s == '-';
+	uint64_t v = 0;
+
+	if (vn_parse_u64(s + minus, INT32_MAX, &v) < 0 || (minus ? -(int64_t)v : (int64_t)v) < min || (int64_t)v > max)
+		return vn_err_usage(err, "'%s' is not a number from %" PRId64 " to %" PRId64, vn_show(shown, s), min,
+				    max);
+	*ret = minus ? -(int64_t)v : (int64_t)v;
 	return 0;
 }
 
-#define LIMIT_BYTES_MIN 1538ULL /* one full Ethernet frame on the wire */
-#define LIMIT_BYTES_MAX (1ULL << 40)
+static int parse_gap(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	int64_t gap = 0;
+	int r = is_off(argv[0]) ? 0 : parse_number(argv[0], 0, INT32_MAX, &gap, err);
+
+	if (r < 0)
+		return r;
+	d->reorder_gap = (uint32_t)gap;
+	return 1;
+}
+
+static void print_gap(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	/* 1 is what every reorder has. */
+	if (d->reorder_gap > 1)
+		add(buf, size, "%u", d->reorder_gap);
+}
+
+static int parse_reorder(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	return parse_chance(&d->reorder_ppb, &d->reorder_corr_ppb, "reordering", argc, argv, err);
+}
+
+static void print_reorder(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	print_chance(d->reorder_ppb, d->reorder_corr_ppb, full, buf, size);
+}
+
+/* ---- rate ---- */
+
+static int parse_bps(const char *s, __u64 *ret_bps, struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF], min[VN_UNIT_BUF], max[VN_UNIT_BUF], why[64] = "", t[VN_DURATION_BUF];
+	uint64_t bps = 0;
+	int r;
+
+	r = vn_parse_rate(is_off(s) ? "0" : s, &bps, err);
+	if (r < 0)
+		return r;
+	if (bps && bps < VN_RATE_MIN_BPS)
+		snprintf(why, sizeof(why), " (a single full frame would take %s)",
+			 vn_duration(t, 1538 * 8 * VN_NSEC_PER_SEC / bps));
+	if (bps && (bps < VN_RATE_MIN_BPS || bps > VN_RATE_MAX_BPS))
+		return vn_err_usage(err, "'%s' is out of range: write %s to %s, or 0 for no limit%s", vn_show(shown, s),
+				    vn_format_rate(min, VN_RATE_MIN_BPS), vn_format_rate(max, VN_RATE_MAX_BPS), why);
+	*ret_bps = bps;
+	return 0;
+}
+
+#define OVERHEAD_MAX 4096
+#define CELL_MAX     65535
+
+static int parse_overhead(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	int64_t bytes = 0;
+	int r = parse_number(is_off(argv[0]) ? "0" : argv[0], -OVERHEAD_MAX, OVERHEAD_MAX, &bytes, err);
+
+	if (r < 0)
+		return r;
+	d->overhead = (int32_t)bytes;
+	return 1;
+}
+
+static void print_overhead(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	if (d->overhead)
+		add(buf, size, "%d", d->overhead);
+}
+
+static int parse_cell(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	int64_t cell = 0, overhead = 0;
+	bool more = next_is_number(argc, argv, 1);
+	int r = parse_number(is_off(argv[0]) ? "0" : argv[0], 0, CELL_MAX, &cell, err);
+
+	if (r == 0 && more)
+		r = parse_number(argv[1], -OVERHEAD_MAX, OVERHEAD_MAX, &overhead, err);
+	if (r < 0)
+		return r;
+	if (overhead && !cell)
+		return vn_err_usage(err, "'%s' is an overhead of cells, and there are none", argv[1]);
+	if (cell + overhead < 0)
+		return vn_err_usage(err, "a cell of %" PRId64 " bytes cannot have an overhead of %" PRId64, cell,
+				    overhead);
+	d->cell_bytes = (uint32_t)cell;
+	d->cell_overhead = (int32_t)overhead;
+	return more ? 2 : 1;
+}
+
+static void print_cell(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	if (!d->cell_bytes)
+		return;
+	add(buf, size, "%u", d->cell_bytes);
+	if (d->cell_overhead)
+		add(buf, size, " %d", d->cell_overhead);
+}
+
+/* netem's RATE [OVERHEAD [CELLSIZE [CELLOVERHEAD]]] */
+static int parse_rate(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	int r = parse_bps(argv[0], &d->rate_bps, err), n = 1;
+
+	if (r == 0 && next_is_number(argc, argv, 1)) {
+		if (!d->rate_bps)
+			return vn_err_usage(err, "'%s' is an overhead, and there is no rate", argv[1]);
+		r = parse_overhead(d, argc - 1, argv + 1, err);
+		n = 2;
+		if (r > 0 && next_is_number(argc, argv, 2)) {
+			r = parse_cell(d, argc - 2, argv + 2, err);
+			n += r;
+		}
+	}
+	return r < 0 ? r : n;
+}
+
+static void print_rate(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	char t[VN_UNIT_BUF];
+
+	if (d->rate_bps)
+		add(buf, size, "%s", vn_format_rate(t, d->rate_bps));
+}
 
 static int parse_limit(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
@@ -114,7 +466,7 @@ static int parse_limit(struct vn_disc *d, int argc, char *const argv[], struct v
 	uint64_t packets = 0, bytes = 0;
 	int r;
 
-	if (strcmp(argv[0], "auto")) {
+	if (strcmp(argv[0], "auto") != 0) {
 		r = vn_parse_u64(argv[0], UINT32_MAX, &packets);
 		if (r == -ERANGE || (r == 0 && !packets))
 			return vn_err_usage(err, "'%s' is out of range: write 1 to %" PRIu32 " packets, or auto",
@@ -123,10 +475,10 @@ static int parse_limit(struct vn_disc *d, int argc, char *const argv[], struct v
 			r = vn_parse_size(argv[0], &bytes, err);
 			if (r < 0)
 				return r;
-			if (bytes < LIMIT_BYTES_MIN || bytes > LIMIT_BYTES_MAX)
+			if (bytes < VN_LIMIT_BYTES_MIN || bytes > VN_LIMIT_BYTES_MAX)
 				return vn_err_usage(err,
 						    "'%s' is out of range: write %llub to 1024gb, packets, or auto",
-						    vn_show(shown, argv[0]), LIMIT_BYTES_MIN);
+						    vn_show(shown, argv[0]), VN_LIMIT_BYTES_MIN);
 		}
 	}
 	d->limit_packets = (uint32_t)packets;
@@ -134,8 +486,336 @@ static int parse_limit(struct vn_disc *d, int argc, char *const argv[], struct v
 	d->flags &= ~(uint32_t)VN_DISC_LIMIT_AUTO;
 	if (!bytes)
 		d->flags |= VN_DISC_LIMIT_AUTO;
+	return 1;
+}
+
+static void print_limit(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	char t[VN_UNIT_BUF];
+
+	if (d->limit_packets)
+		add(buf, size, "%u", d->limit_packets);
+	else if (d->limit_bytes && !(d->flags & VN_DISC_LIMIT_AUTO))
+		add(buf, size, "%s", vn_format_size(t, d->limit_bytes));
+}
+
+/* ---- slot ---- */
+
+static int parse_slot_times(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	int r, n = 1;
+
+	if (strcmp(argv[0], "distribution") == 0) {
+		if (argc < 4)
+			return vn_err_usage(err, "'distribution' needs a NAME, a DELAY and a JITTER");
+		r = parse_dist(argv[1], &d->slot_dist, &d->slot_dist_name, err);
+		if (r == 0)
+			r = parse_ns(argv[2], &d->slot_min_ns, err);
+		if (r == 0)
+			r = parse_ns(argv[3], &d->slot_max_ns, err);
+		d->slot_dist++;
+		return r < 0 ? r : 4;
+	}
+	r = parse_ns(argv[0], &d->slot_min_ns, err);
+	d->slot_max_ns = d->slot_min_ns;
+	if (r == 0 && next_is_number(argc, argv, 1)) {
+		r = parse_ns(argv[1], &d->slot_max_ns, err);
+		n = 2;
+		if (r == 0 && d->slot_max_ns < d->slot_min_ns)
+			return vn_err_usage(err, "the least time '%s' is over the most '%s'", argv[0], argv[1]);
+	}
+	return r < 0 ? r : n;
+}
+
+static int parse_slot_bound(struct vn_disc *d, char *const argv[], struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF];
+	uint64_t v = 0;
+	int r = vn_parse_u64(argv[1], INT32_MAX, &v);
+
+	if (r == -EINVAL && !strcmp(argv[0], "bytes"))
+		r = vn_parse_size(argv[1], &v, err);
+	if (r < 0 || v > INT32_MAX)
+		return vn_err_usage(err, "%s: '%s' is not a number from 0 to %d", argv[0], vn_show(shown, argv[1]),
+				    INT32_MAX);
+	*(strcmp(argv[0], "bytes") ? &d->slot_packets : &d->slot_bytes) = (uint32_t)v;
 	return 0;
 }
+
+/* The whole slot at once: what is not said is unbounded. */
+static int parse_slot(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	int n = 1, r;
+
+	d->slot_min_ns = d->slot_max_ns = 0;
+	d->slot_packets = d->slot_bytes = 0;
+	d->slot_dist = d->slot_dist_name = d->slot_dist_block = 0;
+	d->flags &= ~(uint32_t)VN_DISC_SLOT;
+	if (!is_off(argv[0])) {
+		n = parse_slot_times(d, argc, argv, err);
+		if (n < 0)
+			return n;
+		if (!d->slot_min_ns && !d->slot_max_ns)
+			return vn_err_usage(err, "a slot takes some time: write `slot 1ms`, or `slot off`");
+		d->flags |= VN_DISC_SLOT;
+	}
+	while (n < argc && (!strcmp(argv[n], "packets") || !strcmp(argv[n], "bytes"))) {
+		if (!(d->flags & VN_DISC_SLOT))
+			return vn_err_usage(err, "'%s' bounds a slot, and it is off", argv[n]);
+		if (n + 1 == argc)
+			return vn_err_usage(err, "'%s' needs a number", argv[n]);
+		r = parse_slot_bound(d, argv + n, err);
+		if (r < 0)
+			return r;
+		n += 2;
+	}
+	return n;
+}
+
+static void print_slot(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	char t[VN_UNIT_BUF];
+
+	if (!(d->flags & VN_DISC_SLOT))
+		return;
+	if (d->slot_dist)
+		add(buf, size, "distribution %s ",
+		    d->slot_dist - 1 == VN_DIST_TABLE ? vn_atom_text(d->slot_dist_name)
+						      : vn_dist_words[d->slot_dist - 1]);
+	add(buf, size, "%s", vn_format_time(t, d->slot_min_ns));
+	if (d->slot_dist || d->slot_max_ns != d->slot_min_ns)
+		add(buf, size, " %s", vn_format_time(t, d->slot_max_ns));
+	if (d->slot_packets)
+		add(buf, size, " packets %u", d->slot_packets);
+	if (d->slot_bytes)
+		add(buf, size, " bytes %u", d->slot_bytes);
+}
+
+/* ---- police, state, flap ---- */
+
+static int refuse_police(const char *word, struct vn_err *err)
+{
+	static const char *const theirs[] = {"mtu",       "peakrate",  "avrate",     "overhead", "linklayer",
+					     "estimator", "pkts_rate", "pkts_burst", "index",    NULL};
+	char shown[VN_SHOW_BUF];
+
+	if (!strcmp(word, "conform-exceed") || !strcmp(word, "action") || !strcmp(word, "continue") ||
+	    !strcmp(word, "drop") || !strcmp(word, "pass"))
+		return vn_err_usage(err, "'%s' is tc-police(8)'s: what exceeds the rate is always dropped here", word);
+	for (size_t i = 0; theirs[i]; i++) {
+		if (!strcmp(word, theirs[i]))
+			return vn_err_usage(err, "'%s' of tc-police(8) is not there: a rate and a burst are", word);
+	}
+	return vn_err_usage(err, "'%s' is not known: write rate RATE burst SIZE, or off", vn_show(shown, word));
+}
+
+static int parse_police(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF];
+	uint64_t burst = 0;
+	__u64 bps = 0;
+	int r;
+
+	if (is_off(argv[0])) {
+		d->police_bps = 0;
+		d->police_burst_bytes = 0;
+		return 1;
+	}
+	if (strcmp(argv[0], "rate") != 0 && strcmp(argv[0], "burst") != 0)
+		return refuse_police(argv[0], err);
+	if (argc < 4 || !strcmp(argv[0], argv[2]) || (strcmp(argv[2], "rate") != 0 && strcmp(argv[2], "burst") != 0))
+		return vn_err_usage(err, "both are needed: rate RATE burst SIZE");
+	for (int i = 0; i < 4; i += 2) {
+		r = !strcmp(argv[i], "rate") ? parse_bps(argv[i + 1], &bps, err)
+					     : vn_parse_size(argv[i + 1], &burst, err);
+		if (r < 0)
+			return r;
+	}
+	if (!bps)
+		return vn_err_usage(err, "a rate of 0 would drop everything: write `police off`, or `state down`");
+	if (burst < VN_LIMIT_BYTES_MIN || burst > UINT32_MAX)
+		return vn_err_usage(err, "burst '%s' is out of range: a frame takes %llub, at most 4gb",
+				    vn_show(shown, argv[!strcmp(argv[0], "burst") ? 1 : 3]), VN_LIMIT_BYTES_MIN);
+	d->police_bps = bps;
+	d->police_burst_bytes = (uint32_t)burst;
+	if (argc > 4 && !vn_disc_word_find(argv[4]))
+		return refuse_police(argv[4], err);
+	return 4;
+}
+
+static void print_police(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	char rate[VN_UNIT_BUF], burst[VN_UNIT_BUF];
+
+	if (d->police_bps)
+		add(buf, size, "rate %s burst %s", vn_format_rate(rate, d->police_bps),
+		    vn_format_size(burst, d->police_burst_bytes));
+}
+
+static int parse_state(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF];
+	bool down = !strcmp(argv[0], "down");
+
+	if (!down && strcmp(argv[0], "up") != 0)
+		return vn_err_usage(err, "'%s' is no state: up or down", vn_show(shown, argv[0]));
+	d->flags &= ~(uint32_t)VN_DISC_DOWN;
+	if (down)
+		d->flags |= VN_DISC_DOWN;
+	return 1;
+}
+
+static void print_state(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	if (d->flags & VN_DISC_DOWN)
+		add(buf, size, "down");
+}
+
+static int parse_flap(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	__u64 up = 0, down = 0;
+	int r, n = 1;
+
+	if (!is_off(argv[0])) {
+		n = 4;
+		if (argc < n || (strcmp(argv[0], "up") && strcmp(argv[0], "down")) || !strcmp(argv[0], argv[2]) ||
+		    (strcmp(argv[2], "up") && strcmp(argv[2], "down")))
+			return vn_err_usage(err, "both times are needed: up TIME down TIME, or off");
+		for (int i = 0; i < n; i += 2) {
+			r = parse_ns(argv[i + 1], strcmp(argv[i], "up") ? &down : &up, err);
+			if (r < 0)
+				return r;
+		}
+		if (!up || !down)
+			return vn_err_usage(err, "a time of 0 is no schedule: write `flap off`, or `state down`");
+	}
+	d->flap_up_ns = up;
+	d->flap_down_ns = down;
+	d->flap_start_ns = 0;
+	return n;
+}
+
+static void print_flap(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	char up[VN_UNIT_BUF], down[VN_UNIT_BUF];
+
+	if (d->flap_up_ns)
+		add(buf, size, "up %s down %s", vn_format_time(up, d->flap_up_ns),
+		    vn_format_time(down, d->flap_down_ns));
+}
+
+/* ---- order, holder ---- */
+
+static int parse_order(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF];
+	bool keep = !strcmp(argv[0], "keep");
+
+	if (!keep && strcmp(argv[0], "netem") != 0 && !is_off(argv[0]))
+		return vn_err_usage(err, "'%s' is not known: keep, or netem", vn_show(shown, argv[0]));
+	d->flags &= ~(uint32_t)VN_DISC_ORDER_KEEP;
+	if (keep)
+		d->flags |= VN_DISC_ORDER_KEEP;
+	return 1;
+}
+
+static void print_order(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	if (d->flags & VN_DISC_ORDER_KEEP)
+		add(buf, size, "keep");
+}
+
+static int parse_holder(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF];
+
+	for (uint32_t i = 0; vn_holder_words[i]; i++) {
+		if (!strcmp(argv[0], vn_holder_words[i])) {
+			d->holder = i;
+			return 1;
+		}
+	}
+	if (!*vn_hint(hint, argv[0], vn_holder_words))
+		snprintf(hint, sizeof(hint), ": precise, bulk or auto");
+	return vn_err_usage(err, "unknown holder '%s'%s", vn_show(shown, argv[0]), hint);
+}
+
+static void print_holder(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	if (d->holder)
+		add(buf, size, "%s", vn_holder_words[d->holder]);
+}
+
+/* ---- trace ---- */
+
+static void clear_trace(struct vn_disc *d)
+{
+	d->trace_name = d->trace_block = d->sync_name = 0;
+	d->trace_start_ns = 0;
+	d->flags &= ~(uint32_t)(VN_DISC_TRACE_LINEAR | VN_DISC_TRACE_LOOP | VN_DISC_TRACE_AUTO);
+}
+
+/* The options of a trace, until something else comes: how many words. */
+static int parse_trace_options(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	bool shape = false, end = false;
+	int n, r;
+
+	for (n = 0; n < argc; n++) {
+		if (!shape && (!strcmp(argv[n], "steps") || !strcmp(argv[n], "linear"))) {
+			shape = true;
+			d->flags |= !strcmp(argv[n], "linear") ? VN_DISC_TRACE_LINEAR : 0;
+		} else if (!end && (!strcmp(argv[n], "loop") || !strcmp(argv[n], "once"))) {
+			end = true;
+			d->flags &= ~(uint32_t)VN_DISC_TRACE_AUTO;
+			d->flags |= !strcmp(argv[n], "loop") ? VN_DISC_TRACE_LOOP : 0;
+		} else if (!d->sync_name && !strcmp(argv[n], "sync")) {
+			if (++n == argc)
+				return vn_err_usage(err, "'sync' needs the name of a group");
+			r = parse_name(argv[n], "sync group", &d->sync_name, err);
+			if (r < 0)
+				return r;
+		} else {
+			break;
+		}
+	}
+	return n;
+}
+
+static int parse_trace(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
+{
+	uint32_t name;
+	int r;
+
+	clear_trace(d);
+	if (is_off(argv[0]))
+		return 1;
+	if (vn_disc_word_find(argv[0]))
+		return vn_err_usage(err, "'%s' is a word, no file: write trace FILE, or ./%s for a file of that name",
+				    argv[0], argv[0]);
+	r = parse_name(argv[0], "trace file", &name, err);
+	if (r < 0)
+		return r;
+	d->trace_name = name;
+	d->flags |= VN_DISC_TRACE_AUTO;
+	r = parse_trace_options(d, argc - 1, argv + 1, err);
+	return r < 0 ? r : 1 + r;
+}
+
+static void print_trace(const struct vn_disc *d, bool full, char *buf, size_t size)
+{
+	if (!d->trace_name)
+		return;
+	add(buf, size, "%s", vn_atom_text(d->trace_name));
+	if (d->flags & VN_DISC_TRACE_LINEAR)
+		add(buf, size, " linear");
+	if (!(d->flags & VN_DISC_TRACE_AUTO))
+		add(buf, size, d->flags & VN_DISC_TRACE_LOOP ? " loop" : " once");
+	if (d->sync_name)
+		add(buf, size, " sync %s", vn_atom_text(d->sync_name));
+}
+
+/* ---- seed ---- */
 
 static int parse_seed(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
@@ -151,234 +831,48 @@ static int parse_seed(struct vn_disc *d, int argc, char *const argv[], struct vn
 		d->flags &= ~(uint32_t)VN_DISC_SEED_AUTO;
 	}
 	d->seed = seed;
-	return 0;
+	return 1;
 }
 
-const struct vn_disc_word vn_disc_words[] = {
-	{"delay", "TIME [JITTER]", "hold each frame for TIME, spread by JITTER", 1, 2, parse_delay, false},
-	{"jitter", "TIME", "spread of the delay; its meaning depends on the distribution", 1, 1, parse_jitter, false},
-	{"distribution", "uniform|normal", "uniform: delay +- jitter; normal: jitter is the standard deviation", 1, 1,
-	 parse_distribution, false},
-	{"loss", "[random] PERCENT", "drop frames at random, each on its own", 1, 2, parse_loss, false},
-	{"rate", "RATE", "shape to RATE bit/s as counted on an Ethernet wire", 1, 1, parse_rate, false},
-	{"limit", "PACKETS|SIZE|auto", "frames held at most, or bytes queued before the rate", 1, 1, parse_limit,
-	 false},
-	{"seed", "NUMBER|auto", "where the random draws begin: same seed, same fates", 1, 1, parse_seed, false},
-	{NULL, NULL, NULL, 0, 0, NULL, false},
-};
-
-const struct vn_disc_word *vn_disc_word_find(const char *word)
+static void print_seed(const struct vn_disc *d, bool full, char *buf, size_t size)
 {
-	const struct vn_disc_word *w;
-
-	for (w = vn_disc_words; w->word; w++) {
-		if (!strcmp(w->word, word))
-			return w;
-	}
-	return NULL;
-}
-
-bool vn_disc_word_is_planned(const char *word)
-{
-	size_t i;
-
-	for (i = 0; planned_words[i]; i++) {
-		if (!strcmp(planned_words[i], word))
-			return true;
-	}
-	return false;
-}
-
-static int refuse_word(const char *word, struct vn_err *err)
-{
-	const char *words[VN_ARRAY_SIZE(vn_disc_words)];
-	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF], known[256] = "";
-	size_t i, n = 0;
-
-	vn_show(shown, word);
-	if (vn_disc_word_is_planned(word))
-		return vn_err_usage(err, "'%s' is not supported yet", shown);
-	for (i = 0; i < VN_ARRAY_SIZE(vn_disc_words); i++) {
-		words[i] = vn_disc_words[i].word;
-		if (words[i] && n < sizeof(known))
-			n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i ? ", " : "", words[i]);
-	}
-	if (*vn_hint(hint, word, words))
-		return vn_err_usage(err, "unknown word '%s'%s", shown, hint);
-	return vn_err_usage(err, "unknown word '%s', known are: %s", shown, known);
-}
-
-/* How many of the @argc arguments at @argv belong to @w: up to the next known word. */
-static int count_args(const struct vn_disc_word *w, int argc, char *const argv[])
-{
-	int n;
-
-	for (n = 0; n < argc && n < w->max_args; n++) {
-		if (n >= w->min_args && (vn_disc_word_find(argv[n]) || vn_disc_word_is_planned(argv[n])))
-			break;
-		/* An optional argument begins with a digit, or is a keyword before one. */
-		if (n >= w->min_args && !(argv[n][0] >= '0' && argv[n][0] <= '9') && argv[n][0] != '-')
-			break;
-	}
-	return n;
-}
-
-static int apply_word(struct vn_disc *d, const struct vn_disc_word *w, int argc, char *const argv[], struct vn_err *err)
-{
-	struct vn_err why = {0};
-	int r;
-
-	if (argc < w->min_args)
-		return vn_err_usage(err, "'%s' needs a value: %s %s", w->word, w->word, w->args);
-	r = w->parse(d, argc, argv, &why);
-	if (r < 0)
-		return vn_err(err, VN_EXIT_USAGE, -r, "%s: %s", w->word, why.text);
-	return 0;
-}
-
-int vn_disc_parse_args(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
-{
-	struct vn_disc new = *d;
-	bool seen[VN_ARRAY_SIZE(vn_disc_words)] = {false};
-	const struct vn_disc_word *w;
-	int i, n, r;
-
-	for (i = 0; i < argc; i += n) {
-		w = vn_disc_word_find(argv[i]);
-		if (!w)
-			return refuse_word(argv[i], err);
-		if (seen[w - vn_disc_words])
-			return vn_err_usage(err, "'%s' is given twice", w->word);
-		seen[w - vn_disc_words] = true;
-		i++;
-		n = count_args(w, argc - i, argv + i);
-		r = apply_word(&new, w, n, argv + i, err);
-		if (r < 0)
-			return r;
-	}
-	*d = new;
-	return 0;
-}
-
-#define VALUE_ARGS 4
-
-int vn_disc_parse_value(struct vn_disc *d, const struct vn_disc_word *word, const char *value, struct vn_err *err)
-{
-	cleanup_free char *copy = strdup(value);
-	char *argv[VALUE_ARGS], *save = NULL, *arg, shown[VN_SHOW_BUF];
-	struct vn_disc new = *d;
-	int argc = 0, r;
-
-	if (!copy)
-		return vn_err_nomem(err);
-	for (arg = strtok_r(copy, " \t", &save); arg; arg = strtok_r(NULL, " \t", &save)) {
-		if (argc >= word->max_args || argc >= VALUE_ARGS)
-			return vn_err_usage(err, "%s: '%s' is one word too many: %s %s", word->word,
-					    vn_show(shown, arg), word->word, word->args);
-		argv[argc++] = arg;
-	}
-	r = apply_word(&new, word, argc, argv, err);
-	if (r < 0)
-		return r;
-	*d = new;
-	return 0;
-}
-
-int vn_disc_check(const struct vn_disc *d, struct vn_err *err)
-{
-	bool bytes = d->limit_bytes && !(d->flags & VN_DISC_LIMIT_AUTO);
-
-	if (d->delay_ns > VN_DELAY_MAX_NS || d->jitter_ns > VN_DELAY_MAX_NS)
-		return vn_err_usage(err, "delay or jitter is over an hour");
-	if (d->rate_bps && (d->rate_bps < VN_RATE_MIN_BPS || d->rate_bps > VN_RATE_MAX_BPS))
-		return vn_err_usage(err, "rate: %llu bit/s is out of range", (unsigned long long)d->rate_bps);
-	if (d->loss_ppb > VN_PPB_ONE)
-		return vn_err_usage(err, "loss is over 100%%");
-	if (d->dist > VN_DIST_NORMAL)
-		return vn_err_usage(err, "unknown distribution %u", d->dist);
-	if (bytes && (d->limit_bytes < LIMIT_BYTES_MIN || d->limit_bytes > LIMIT_BYTES_MAX))
-		return vn_err_usage(err, "limit: %llu bytes is out of range", (unsigned long long)d->limit_bytes);
-	if (bytes && d->limit_packets)
-		return vn_err_usage(err, "limit: packets or a size, not both");
-	if (bytes && !d->rate_bps)
-		return vn_err_usage(err, "limit: a size bounds the queue in front of a rate, and there is none: "
-					 "give a rate, a limit in packets, or `limit auto`");
-	if (d->limit_packets && !d->delay_ns && !d->jitter_ns && !d->rate_bps && !d->loss_ppb)
-		return vn_err_usage(err, "limit: nothing is held on a link without delay or rate: "
-					 "give one, or `limit auto`");
-	return 0;
-}
-
-uint64_t vn_disc_key(uint64_t seed, const char *topo, const char *link, int dir)
-{
-	uint64_t h = vn_fnv1a(vn_fnv1a(vn_fnv1a(VN_FNV_INIT, topo), "/"), link);
-
-	/* One step of SplitMix64: its increment, then its output function. */
-	return vn_mix64((h ^ seed) + (uint64_t)dir + VN_GOLDEN_GAMMA);
-}
-
-/* How long a burst the automatic limit takes beside what the delay itself keeps on the wire. */
-#define QUEUE_NS         (50 * VN_NSEC_PER_MSEC)
-#define QUEUE_FRAMES_MIN 32
-
-void vn_disc_complete(struct vn_disc *d, const char *topo, const char *link, int dir, uint64_t topo_seed, uint32_t mtu)
-{
-	uint64_t frame = (uint64_t)mtu + 14 + VN_WIRE_OVERHEAD, limit;
-
-	if (!d->limit_bytes)
-		d->flags |= VN_DISC_LIMIT_AUTO;
-	if (d->flags & VN_DISC_LIMIT_AUTO)
-		d->limit_bytes = 0;
-	if (d->rate_bps && d->flags & VN_DISC_LIMIT_AUTO) {
-		limit = (uint64_t)((unsigned __int128)d->rate_bps * (d->delay_ns + d->jitter_ns + QUEUE_NS) / 8 /
-				   VN_NSEC_PER_SEC);
-		limit = VN_MAX(limit, QUEUE_FRAMES_MIN * frame);
-		/* A limit in packets is to be what binds. */
-		d->limit_bytes = VN_MAX(limit, d->limit_packets * frame);
-	}
-	if (d->flags & VN_DISC_SEED_AUTO)
-		d->seed = topo_seed;
-	d->key = vn_disc_key(d->seed, topo, link, dir);
-}
-
-VN_PRINTF(4, 5) static void add(char *buf, size_t size, size_t *n, const char *fmt, ...)
-{
-	va_list ap;
-	int r;
-
-	va_start(ap, fmt);
-	r = vsnprintf(*n < size ? buf + *n : NULL, *n < size ? size - *n : 0, fmt, ap);
-	va_end(ap);
-	*n += r > 0 ? (size_t)r : 0;
-}
-
-int vn_disc_format(const struct vn_disc *d, char *buf, size_t size)
-{
-	char t[VN_UNIT_BUF];
-	size_t n = 0;
-
-	if (size)
-		buf[0] = '\0';
-	if (d->delay_ns)
-		add(buf, size, &n, " delay %s", vn_format_time(t, d->delay_ns));
-	if (d->jitter_ns)
-		add(buf, size, &n, "%s %s", d->delay_ns ? "" : " jitter", vn_format_time(t, d->jitter_ns));
-	if (d->dist == VN_DIST_NORMAL)
-		add(buf, size, &n, " distribution %s", dist_words[d->dist]);
-	if (d->loss_ppb)
-		add(buf, size, &n, " loss %s", vn_format_percent(t, d->loss_ppb));
-	if (d->rate_bps)
-		add(buf, size, &n, " rate %s", vn_format_rate(t, d->rate_bps));
-	if (d->limit_packets)
-		add(buf, size, &n, " limit %u", d->limit_packets);
-	else if (d->limit_bytes && !(d->flags & VN_DISC_LIMIT_AUTO))
-		add(buf, size, &n, " limit %s", vn_format_size(t, d->limit_bytes));
 	if (!(d->flags & VN_DISC_SEED_AUTO))
-		add(buf, size, &n, " seed %llu", (unsigned long long)d->seed);
-	if (n >= size)
-		return -ENOSPC;
-	/* Every word was put behind a space; the first needs none. */
-	if (n)
-		memmove(buf, buf + 1, n);
-	return 0;
+		add(buf, size, "%" PRIu64, (uint64_t)d->seed);
 }
+
+/* In the order in which they are printed. */
+/* clang-format off */
+const struct vn_disc_word vn_disc_words[] = {
+	{"delay", "TIME [JITTER [CORR]]", "hold each frame for TIME, spread by JITTER", "0", parse_delay, print_delay},
+	{"jitter", "TIME [CORR]", "spread of the delay; its meaning depends on the distribution", "0", parse_jitter,
+	 print_jitter},
+	{"distribution", "uniform|normal|pareto|paretonormal|FILE", "how the jitter is spread; FILE as iproute2's .dist",
+	 "uniform", parse_distribution, print_distribution},
+	{"loss", "[random] P [CORR] | state P13 [P31 [P32 [P23 [P14]]]] | gemodel P [R [1-H [1-K]]]",
+	 "drop frames: each on its own, by a 4-state chain, or by Gilbert-Elliott", "0", parse_loss, print_loss},
+	{"ecn", "[on|off]", "mark what loss would drop, where the frame allows it", "off", parse_ecn, print_ecn},
+	{"duplicate", "P [CORR]", "a second copy of the frame", "0", parse_duplicate, print_duplicate},
+	{"corrupt", "P [CORR]", "flip one bit of the frame", "0", parse_corrupt, print_corrupt},
+	{"reorder", "P [CORR]", "frames that skip the delay", "0", parse_reorder, print_reorder},
+	{"gap", "N", "only every N-th frame may skip the delay", "0", parse_gap, print_gap},
+	{"order", "keep|netem", "keep: no frame overtakes another, whatever the jitter", "netem", parse_order, print_order},
+	{"rate", "RATE [OVERHEAD [CELL [CELLOVERHEAD]]]", "shape to RATE bit/s as counted on an Ethernet wire", "0",
+	 parse_rate, print_rate},
+	{"overhead", "BYTES", "count so many more bytes for each frame", "0", parse_overhead, print_overhead},
+	{"cell", "BYTES [OVERHEAD]", "count in cells of BYTES, each with an overhead", "0", parse_cell, print_cell},
+	{"limit", "PACKETS|SIZE|auto", "frames held at most, or bytes queued before the rate", "auto", parse_limit,
+	 print_limit},
+	{"slot", "MIN [MAX] | distribution NAME DELAY JITTER | off  [packets N] [bytes N]", "release frames in bunches", "off",
+	 parse_slot, print_slot},
+	{"police", "rate RATE burst SIZE | off", "drop at the port what exceeds a token bucket", "off", parse_police,
+	 print_police},
+	{"state", "up|down", "down: nothing passes", "up", parse_state, print_state},
+	{"flap", "up TIME down TIME | off", "up and down in turn", "off", parse_flap, print_flap},
+	{"holder", "auto|precise|bulk", "who holds the frames", "auto", parse_holder, print_holder},
+	{"trace", "FILE [steps|linear] [loop|once] [sync GROUP] | off", "follow a Mahimahi or CSV trace", "off", parse_trace,
+	 print_trace},
+	{"seed", "NUMBER|auto", "where the random draws begin: same seed, same fates", "auto", parse_seed, print_seed},
+	{NULL, NULL, NULL, NULL, NULL, NULL},
+};
+/* clang-format on */
+_Static_assert(VN_ARRAY_SIZE(vn_disc_words) <= 64, "vn_disc_given_t has a bit for each");

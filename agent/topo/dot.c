@@ -82,30 +82,45 @@ static bool is_plain_name(const struct vn_topo *t, const struct vn_link *l)
 	return !strcmp(plain, l->name);
 }
 
+/* Where the next word of @disc begins, or its end. */
+static const char *next_word(const char *disc)
+{
+	const char *p = strchr(disc, ' ');
+	char word[32];
+
+	for (; p; p = strchr(p + 1, ' ')) {
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(p + 1, " "), p + 1);
+		if (vn_disc_word_find(word))
+			return p;
+	}
+	return disc + strlen(disc);
+}
+
 /* A row for each word, so that labels stay narrow: "10ms 1ms", "loss 0.1%", "rate 1gbit". */
 static void emit_rows(FILE *f, const char *prefix, const char *disc)
 {
-	static const char *const starts[] = {" distribution ", " loss ", " rate ", " limit "};
-	const char *end, *found;
-	size_t i;
+	const char *end;
 
 	if (*prefix)
 		fprintf(f, "<tr><td><i>%s</i></td></tr>", prefix);
 	for (; *disc; disc = *end ? end + 1 : end) {
-		end = disc + strlen(disc);
-		for (i = 0; i < VN_ARRAY_SIZE(starts); i++) {
-			found = strstr(disc, starts[i]);
-			if (found && found < end)
-				end = found;
+		end = next_word(disc);
+		fputs("<tr><td>", f);
+		/* Names of files may have any sign. */
+		for (; disc < end; disc++) {
+			if (strchr("<>&\"", *disc))
+				fprintf(f, "&#%d;", *disc);
+			else
+				fputc(*disc, f);
 		}
-		fprintf(f, "<tr><td>%.*s</td></tr>", (int)(end - disc), disc);
+		fputs("</td></tr>", f);
 	}
 }
 
-/* A label on white, so that it can be read where it lies on its line. All words are free of &, < and >. */
+/* A label on white, so that it can be read where it lies on its line. */
 static void emit_label(FILE *f, const struct vn_topo *t, const struct vn_link *l)
 {
-	char bufs[VN_DIRS][256];
+	char bufs[VN_DIRS][VN_DISC_TEXT_BUF];
 	const char *ab = short_disc(&l->disc[0], bufs[0], sizeof(bufs[0]));
 	const char *ba = short_disc(&l->disc[1], bufs[1], sizeof(bufs[1]));
 	bool named = !is_plain_name(t, l), same = !strcmp(ab, ba);

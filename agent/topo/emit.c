@@ -26,35 +26,37 @@ VN_PRINTF(2, 3) static void entry(struct flow *o, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* What makes @d out of @base; a word that @base has and @d has not is written as its neutral value. */
+/* As a YAML scalar within a flow map: names of files may have signs that mean something there. */
+static void scalar(struct flow *o, const char *key, const char *text)
+{
+	if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._/%+-") == strlen(text)) {
+		entry(o, "%s: %s", key, text);
+		return;
+	}
+	entry(o, "%s: \"", key);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', o->f);
+		fputc(*text, o->f);
+	}
+	fputc('"', o->f);
+}
+
+/* What makes @d out of @base; a word that @base has and @d has not is written as what switches it off. */
 static void emit_disc(struct flow *o, const struct vn_disc *d, const struct vn_disc *base)
 {
-	uint64_t bytes = d->flags & VN_DISC_LIMIT_AUTO ? 0 : d->limit_bytes;
-	uint64_t base_bytes = base->flags & VN_DISC_LIMIT_AUTO ? 0 : base->limit_bytes;
-	bool seed_auto = d->flags & VN_DISC_SEED_AUTO, base_seed_auto = base->flags & VN_DISC_SEED_AUTO;
-	char t[VN_UNIT_BUF];
+	char is[VN_DISC_TEXT_BUF], was[VN_DISC_TEXT_BUF];
 
-	if (d->delay_ns != base->delay_ns)
-		entry(o, "delay: %s", vn_format_time(t, d->delay_ns));
-	if (d->jitter_ns != base->jitter_ns)
-		entry(o, "jitter: %s", vn_format_time(t, d->jitter_ns));
-	if (d->dist != base->dist)
-		entry(o, "distribution: %s", d->dist == VN_DIST_NORMAL ? "normal" : "uniform");
-	if (d->loss_ppb != base->loss_ppb)
-		entry(o, "loss: %s", vn_format_percent(t, d->loss_ppb));
-	if (d->rate_bps != base->rate_bps)
-		entry(o, "rate: %s", vn_format_rate(t, d->rate_bps));
-	if (d->limit_packets != base->limit_packets || bytes != base_bytes) {
-		if (d->limit_packets)
-			entry(o, "limit: %u", d->limit_packets);
-		else
-			entry(o, "limit: %s", bytes ? vn_format_size(t, bytes) : "auto");
-	}
-	if (seed_auto != base_seed_auto || (!seed_auto && d->seed != base->seed)) {
-		if (seed_auto)
-			entry(o, "seed: auto");
-		else
-			entry(o, "seed: %llu", (unsigned long long)d->seed);
+	for (const struct vn_disc_word *w = vn_disc_words; w->word; w++) {
+		is[0] = was[0] = '\0';
+		w->print(d, false, is, sizeof(is));
+		w->print(base, false, was, sizeof(was));
+		if (strcmp(is, was) == 0)
+			continue;
+		/* What is left out of a word that is there already would stay as it was. */
+		is[0] = '\0';
+		w->print(d, *was != '\0', is, sizeof(is));
+		scalar(o, w->word, *is ? is : w->off);
 	}
 }
 
@@ -73,7 +75,7 @@ static void emit_node(FILE *f, const struct vn_node *n)
 
 static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
 {
-	static const struct vn_disc none = {.flags = VN_DISC_LIMIT_AUTO | VN_DISC_SEED_AUTO};
+	const struct vn_disc none = VN_DISC_NONE;
 	struct flow o = {.f = f}, reverse;
 	char *text = NULL;
 	size_t size;

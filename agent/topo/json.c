@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The resolved topology and its disciplines as JSON: on disk and on the wire. Reading trusts nothing. */
-#include <inttypes.h>
+/* The resolved topology as JSON: on disk and on the wire. Reading trusts nothing. Disciplines: disc_json.c. */
 #include <math.h>
 
 #include "topo/internal.h"
 
-static const char *const dist_words[] = {[VN_DIST_UNIFORM] = "uniform", [VN_DIST_NORMAL] = "normal"};
 static const char *const isolation_words[] = {
 	[VN_ISOLATION_OFF] = "off", [VN_ISOLATION_MAC] = "mac", [VN_ISOLATION_IP] = "ip"};
 static const char *const addressing_words[] = {[VN_ADDRESSING_AUTO] = "auto", [VN_ADDRESSING_NONE] = "none"};
@@ -35,66 +33,6 @@ static int refuse(struct vn_err *err, const char *what, const json_error_t *why)
 		text[i] = (unsigned char)why->text[i] < 0x20 || why->text[i] == 0x7f ? '?' : why->text[i];
 	text[i] = '\0';
 	return vn_err_usage(err, "%s: %s", what, text);
-}
-
-/* ---- disciplines ---- */
-
-json_t *vn_disc_to_json(const struct vn_disc *d)
-{
-	char key[24];
-
-	snprintf(key, sizeof(key), "0x%016" PRIx64, (uint64_t)d->key);
-	return json_pack("{s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:b, s:s}", "delay_ns", (json_int_t)d->delay_ns,
-			 "jitter_ns", (json_int_t)d->jitter_ns, "distribution",
-			 dist_words[d->dist == VN_DIST_NORMAL ? VN_DIST_NORMAL : VN_DIST_UNIFORM], "loss_ppb",
-			 (json_int_t)d->loss_ppb, "rate_bps", (json_int_t)d->rate_bps, "limit_packets",
-			 (json_int_t)d->limit_packets, "limit_bytes", (json_int_t)d->limit_bytes, "limit_auto",
-			 !!(d->flags & VN_DISC_LIMIT_AUTO), "seed", (json_int_t)(d->seed & VN_SEED_MAX), "seed_auto",
-			 !!(d->flags & VN_DISC_SEED_AUTO), "key", key);
-}
-
-static int parse_key(const char *text, uint64_t *ret_key)
-{
-	if (strncmp(text, "0x", 2) || strlen(text) != 18 || strspn(text + 2, "0123456789abcdef") != 16)
-		return -EINVAL;
-	*ret_key = strtoull(text + 2, NULL, 16);
-	return 0;
-}
-
-int vn_disc_from_json(const json_t *o, struct vn_disc *ret_disc, struct vn_err *err)
-{
-	struct vn_disc d = VN_DISC_NONE;
-	json_int_t delay = 0, jitter = 0, loss = 0, rate = 0, packets = 0, bytes = 0, seed = 0;
-	const char *dist = "uniform", *key = NULL;
-	int limit_auto = 1, seed_auto = 1, kind;
-	json_error_t why;
-
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s?I, s?I, s?s, s?I, s?I, s?I, s?I, s?b, s?I, s?b, s?s}",
-			   "delay_ns", &delay, "jitter_ns", &jitter, "distribution", &dist, "loss_ppb", &loss,
-			   "rate_bps", &rate, "limit_packets", &packets, "limit_bytes", &bytes, "limit_auto",
-			   &limit_auto, "seed", &seed, "seed_auto", &seed_auto, "key", &key) < 0)
-		return refuse(err, "discipline", &why);
-	kind = pick(dist_words, dist);
-	if (kind < 0)
-		return vn_err_usage(err, "discipline: unknown distribution");
-	if (delay < 0 || jitter < 0 || loss < 0 || loss > VN_PPB_ONE || rate < 0 || packets < 0 ||
-	    packets > UINT32_MAX || bytes < 0 || seed < 0)
-		return vn_err_usage(err, "discipline: a number is out of range");
-	d.delay_ns = (uint64_t)delay;
-	d.jitter_ns = (uint64_t)jitter;
-	d.dist = (uint32_t)kind;
-	d.loss_ppb = (uint32_t)loss;
-	d.rate_bps = (uint64_t)rate;
-	d.limit_packets = (uint32_t)packets;
-	d.limit_bytes = (uint64_t)bytes;
-	d.seed = (uint64_t)seed;
-	d.flags = (limit_auto ? VN_DISC_LIMIT_AUTO : 0) | (seed_auto ? VN_DISC_SEED_AUTO : 0);
-	if (key && parse_key(key, (uint64_t *)&d.key) < 0)
-		return vn_err_usage(err, "discipline: the key is not 0x and 16 digits");
-	if (vn_disc_check(&d, err) < 0)
-		return -EINVAL;
-	*ret_disc = d;
-	return 0;
 }
 
 /* ---- writing ---- */

@@ -71,9 +71,9 @@ int vn_parse_isolation(struct vn_parser *p, const struct vn_yaml *y, uint8_t *re
 #define KNOWN_WORDS_MAX 48
 
 static int refuse_key(struct vn_parser *p, const struct vn_yaml *key, const char *what, const char *const *words,
-		      const char *const *planned, bool disc)
+		      const char *const *planned)
 {
-	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF], known[320];
+	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF], known[400];
 	size_t i;
 
 	vn_show(shown, key->text);
@@ -83,8 +83,6 @@ static int refuse_key(struct vn_parser *p, const struct vn_yaml *key, const char
 		if (!strcmp(planned[i], key->text))
 			return vn_parse_fail(p, key, "'%s' is not supported yet in %s: leave it out", shown, what);
 	}
-	if (disc && vn_disc_word_is_planned(key->text))
-		return vn_parse_fail(p, key, "'%s' is not supported yet in %s: leave it out", shown, what);
 	if (*vn_hint(hint, key->text, words))
 		return vn_parse_fail(p, key, "unknown key '%s' in %s%s", shown, what, hint);
 	return vn_parse_fail(p, key, "unknown key '%s' in %s: write %s", shown, what,
@@ -95,6 +93,7 @@ static int parse_disc_keys(struct vn_parser *p, const struct vn_yaml *y, struct 
 {
 	const struct vn_disc_word *w;
 	const struct vn_yaml *v;
+	vn_disc_given_t given = 0;
 	struct vn_disc before;
 	const char *text;
 	int r;
@@ -109,7 +108,7 @@ static int parse_disc_keys(struct vn_parser *p, const struct vn_yaml *y, struct 
 		if (!text)
 			return -EINVAL;
 		before = *disc;
-		r = vn_disc_parse_value(disc, w, text, &why);
+		r = vn_disc_parse_value(disc, w, text, &given, &why);
 		if (r < 0)
 			return vn_parse_fail(p, v, "%s", why.text);
 		/* `delay: 1ms 2ms` beside `jitter:` */
@@ -117,6 +116,7 @@ static int parse_disc_keys(struct vn_parser *p, const struct vn_yaml *y, struct 
 			return vn_parse_fail(p, vn_yaml_get(y, "jitter"),
 					     "jitter: already given as the second value of `delay:`, remove one");
 	}
+	vn_disc_settle(disc, given);
 	return 0;
 }
 
@@ -141,7 +141,7 @@ int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what,
 		for (j = 0; j < n && strcmp(words[j], y->items[i].text); j++)
 			;
 		if (j == n)
-			return refuse_key(p, &y->items[i], what, words, planned, disc);
+			return refuse_key(p, &y->items[i], what, words, planned);
 	}
 	if (disc) {
 		r = parse_disc_keys(p, y, disc);

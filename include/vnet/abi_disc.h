@@ -44,6 +44,7 @@ enum vn_disc_flag {
 	VN_DISC_TRACE_LINEAR = 1u << 5, /* between the rows of a table trace: a straight line instead of a step */
 	VN_DISC_TRACE_LOOP = 1u << 6,   /* begin again at its end, instead of staying there */
 	VN_DISC_SLOT = 1u << 7,         /* the slot_* fields are in force */
+	VN_DISC_TRACE_AUTO = 1u << 8,   /* whether the trace loops follows from its kind, was not asked for */
 };
 
 /**

@@ -14,8 +14,9 @@
 /* In front of each frame that vn_xdp_trunk hands to the XSK (XDP metadata, ends where the frame begins). */
 struct vn_trunk_meta {
 	__u64 arrival_ns; /* CLOCK_MONOTONIC */
-	__u32 slot;
-	__u32 len; /* of the whole frame without the slot's tag */
+	__u32 hop_ns;     /* of a sample (VN_SAMPLE_TPID): how long ago it passed its port; 0: no sample */
+	__u16 slot;
+	__u16 len; /* of the whole frame without tags of ours */
 };
 _Static_assert(sizeof(struct vn_trunk_meta) == 16, "XDP metadata: a multiple of 4, at most 32");
 
@@ -116,7 +117,10 @@ struct vn_dir {
 _Static_assert(VN_EDROP_MAX <= 12, "vn_dir holds every reason");
 _Static_assert(sizeof(struct vn_dir) == 1536, "vn_dir is shared");
 
-/* Why a run is not to be trusted: bits of vn_engine.overload, sticky until the daemon clears them. */
+/*
+ * Why a run is not to be trusted: bits of vn_engine.overload, and of vn_dir.overload where it is known which direction
+ * it befell (late, memory; the others can befall any direction of the engine). Sticky until the daemon clears them.
+ */
 #define VN_OVERLOAD_LIST(X)                                                                                            \
 	X(LATE, "late", "frames released over 1 ms late")                                                              \
 	X(RX_FULL, "ring-full", "the trunk's receive ring was full")                                                   \
@@ -141,6 +145,7 @@ enum vn_overload_bit {
  * @slab_bytes:   memory taken for held frames
  * @overload:     bits of enum vn_overload_bit
  * @fifo:         1: runs under SCHED_FIFO
+ * @overload_ns:  when it was last overloaded
  */
 struct vn_engine {
 	__u64 heartbeat_ns;
@@ -158,7 +163,8 @@ struct vn_engine {
 	__u64 wakeups;
 	__u32 overload;
 	__u32 fifo;
-	__u64 spare[16];
+	__u64 overload_ns;
+	__u64 spare[15];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 

@@ -15,6 +15,17 @@
 #define VN_PORT_PREFIXES 6       /* source prefixes per family */
 #define VN_SLOT_TPID     0x88a8u /* the slot's tag on the trunk */
 
+/*
+ * One held frame in VN_SAMPLE_EVERY crosses the trunk as a sample, for the one-way delay error: the slot's tag carries
+ * VN_SAMPLE_TPID instead of VN_SLOT_TPID (the outermost tag is always ours: no node can forge it), and the tag below it
+ * is the port's clock in units of 2^VN_SAMPLE_SHIFT ns. 16 bits of them are 33 ms: longer than that over one veth, and
+ * the engine is off its CPU, which is reported by itself. vn_xdp_trunk makes an ordinary frame of it.
+ */
+#define VN_SAMPLE_TPID  0x8100u
+#define VN_SAMPLE_EVERY 64u /* a power of two */
+#define VN_SAMPLE_SHIFT 9
+#define VN_SAMPLE_BITS  16
+
 enum vn_port_flag {
 	VN_PORT_ACTIVE = 1u << 0,    /* the link exists: frames may pass */
 	VN_PORT_HELD = 1u << 1,      /* frames go through the trunk and the engine */

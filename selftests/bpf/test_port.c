@@ -269,6 +269,43 @@ static void test_trunk(void **state)
 	assert_true(vn_now_ns() > before);
 }
 
+/* A sample leaves as the frame that it was, with its hop measured on the port's clock. */
+static void test_trunk_sample(void **state)
+{
+	const uint64_t ago_ns = 5 * VN_NSEC_PER_MSEC;
+	struct pkt p = {0}, plain = {0};
+	struct {
+		struct vn_trunk_meta meta;
+		uint8_t frame[512];
+	} out;
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = p.data, .data_out = &out, .repeat = 1);
+	uint64_t before = vn_now_ns(), after;
+
+	put_eth(&p, mac_a, VN_SAMPLE_TPID), put_tag(&p, 5, VN_SLOT_TPID);
+	put_tag(&p, (uint16_t)((before - ago_ns) >> VN_SAMPLE_SHIFT), ETH_P_8021Q), put_tag(&p, 100, ETH_P_IP);
+	put_udp4(&p, "10.0.0.1", "10.0.0.2");
+	put_eth(&plain, mac_a, VN_SLOT_TPID), put_tag(&plain, 5, ETH_P_8021Q), put_tag(&plain, 100, ETH_P_IP);
+	put_udp4(&plain, "10.0.0.1", "10.0.0.2");
+	o.data_size_in = p.len;
+	o.data_size_out = sizeof(out);
+	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_trunk, &o), 0);
+	after = vn_now_ns();
+	assert_int_equal(o.data_size_out, sizeof(out.meta) + plain.len);
+	assert_memory_equal(out.frame, plain.data, plain.len);
+	assert_int_equal(out.meta.slot, 5);
+	assert_int_equal(out.meta.len, plain.len - 4);
+	assert_in_range(out.meta.arrival_ns, before, after);
+	assert_in_range(out.meta.hop_ns, ago_ns - (1u << VN_SAMPLE_SHIFT),
+			ago_ns + (after - before) + (1u << VN_SAMPLE_SHIFT));
+
+	o.data_in = plain.data;
+	o.data_size_in = plain.len;
+	o.data_size_out = sizeof(out);
+	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_trunk, &o), 0);
+	assert_memory_equal(out.frame, plain.data, plain.len);
+	assert_int_equal(out.meta.hop_ns, 0);
+}
+
 static void test_adopt(void **state)
 {
 	struct vn_err err = {0};
@@ -302,10 +339,10 @@ static void test_disc_seqlock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_source_mac),   cmocka_unit_test(test_source_ip4), cmocka_unit_test(test_arp),
-		cmocka_unit_test(test_nd),           cmocka_unit_test(test_vlan),       cmocka_unit_test(test_held),
-		cmocka_unit_test(test_deliver),      cmocka_unit_test(test_trunk),      cmocka_unit_test(test_adopt),
-		cmocka_unit_test(test_disc_seqlock),
+		cmocka_unit_test(test_source_mac),   cmocka_unit_test(test_source_ip4),   cmocka_unit_test(test_arp),
+		cmocka_unit_test(test_nd),           cmocka_unit_test(test_vlan),         cmocka_unit_test(test_held),
+		cmocka_unit_test(test_deliver),      cmocka_unit_test(test_trunk),        cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_disc_seqlock), cmocka_unit_test(test_trunk_sample),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

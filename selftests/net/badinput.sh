@@ -111,7 +111,7 @@ word "missing value" "delay" ab delay
 word "time without a unit" "'10'.*unit" ab delay 10
 word "percent beyond 100" "101%" ab loss 101%
 word "direction" "'up'|'ac'" ab dir ac delay 1ms
-word "a word of later" "reorder" ab reorder 25%
+word "gap without reorder" "gap.*reorder" ab gap 5
 word "nothing to set" "" ab
 is "nothing of it changed the link" "$(vnet -j link show ab)" "$shown"
 vnet topology delete good >/dev/null 2>&1

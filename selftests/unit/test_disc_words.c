@@ -18,7 +18,7 @@ static int apply(struct vn_disc *d, const char *words, struct vn_err *err)
 
 	for (arg = strtok_r(copy, " ", &save); arg && argc < WORDS_MAX; arg = strtok_r(NULL, " ", &save))
 		argv[argc++] = arg;
-	return vn_disc_parse_args(d, argc, argv, err);
+	return vn_disc_parse_args(d, argc, argv, NULL, err);
 }
 
 static struct vn_disc must(struct vn_disc d, const char *words)
@@ -91,27 +91,46 @@ static void test_refusals(void **state)
 	} cases[] = {
 		{"dely 10ms", "unknown word 'dely', did you mean 'delay'?"},
 		{"bandwidth 1mbit",
-		 "unknown word 'bandwidth', known are: delay, jitter, distribution, loss, rate, limit, seed"},
-		{"delay", "'delay' needs a value: delay TIME [JITTER]"},
+		 "unknown word 'bandwidth', known are: delay, jitter, distribution, loss, ecn, duplicate, corrupt, "
+		 "reorder, gap, order, rate, overhead, cell, limit, slot, police, state, flap, holder, trace, seed"},
+		{"delay", "'delay' needs a value: delay TIME [JITTER [CORR]]"},
 		{"delay 10", "delay: '10' needs a unit: 10ms, 1.5s or 100us"},
 		{"delay 10ms 1", "delay: '1' needs a unit: 10ms, 1.5s or 100us"},
-		{"delay 10ms 1ms 25%",
-		 "unknown word '25%', known are: delay, jitter, distribution, loss, rate, limit, seed"},
+		{"delay 10ms 1ms 25% 5ms", "delay: '5ms' is one word too many: delay TIME [JITTER [CORR]]"},
 		{"delay 2h", "delay: '2h' is not a time: unknown unit 'h', write 10ms, 1.5s or 100us"},
 		{"delay 3601s", "delay: '3601s' is too long: at most 3600s"},
 		{"delay 1ms delay 2ms", "'delay' is given twice"},
 		{"delay rate 1mbit",
 		 "delay: 'rate' is not a time: write a number and a unit, such as 10ms, 1.5s or 100us"},
-		{"distribution pareto", "distribution: unknown distribution 'pareto', write uniform or normal"},
+		{"distribution par", "distribution: unknown distribution 'par', write uniform, normal, pareto, "
+				     "paretonormal or a file such as "
+				     "mine.dist"},
 		{"distribution norml", "distribution: unknown distribution 'norml', did you mean 'normal'?"},
 		{"loss 5", "loss: '5' needs a unit: 1% or 0.1%"},
-		{"loss 1% 25%", "loss: '25%' is one word too many: a correlation is not supported yet"},
-		{"loss gemodel 1%", "loss: 'gemodel' is not supported yet, write a percentage such as 0.1%"},
-		{"loss state 1%", "loss: 'state' is not supported yet, write a percentage such as 0.1%"},
-		{"reorder 25%", "'reorder' is not supported yet"},
-		{"delay 1ms duplicate 1%", "'duplicate' is not supported yet"},
+		{"loss 0% 25%", "loss: the correlation '25%' has nothing to correlate: there is no loss"},
+		{"loss 1% 25% 1%", "loss: '1%' is one word too many: loss [random] P [CORR] | "
+				   "state P13 [P31 [P32 [P23 [P14]]]] | gemodel P [R [1-H [1-K]]]"},
+		{"loss gemodel", "loss: the model needs at least one probability, such as 1%"},
+		{"loss state 60% 1% 1% 1% 60%",
+		 "loss: the ways out of a state add up to over 100%: P13 + P14, or P31 + P32"},
+		{"reorder 101%", "reorder: '101%' is too much: at most 100%"},
+		{"gap -1", "gap: '-1' is not a number from 0 to 2147483647"},
+		{"slot 2ms 1ms", "slot: the least time '2ms' is over the most '1ms'"},
+		{"slot off packets 5", "slot: 'packets' bounds a slot, and it is off"},
+		{"police rate 1mbit", "police: both are needed: rate RATE burst SIZE"},
+		{"police rate 1mbit burst 100b",
+		 "police: burst '100b' is out of range: a frame takes 1538b, at most 4gb"},
+		{"police rate 1mbit burst 10kb conform-exceed drop",
+		 "police: 'conform-exceed' is tc-police(8)'s: what exceeds the rate is always dropped here"},
+		{"flap up 1s", "flap: both times are needed: up TIME down TIME, or off"},
+		{"state sideways", "state: 'sideways' is no state: up or down"},
+		{"holder bulky", "holder: unknown holder 'bulky', did you mean 'bulk'?"},
+		{"trace loss 1%",
+		 "trace: 'loss' is a word, no file: write trace FILE, or ./loss for a file of that name"},
+		{"trace x sync", "trace: 'sync' needs the name of a group"},
 		{"rate 10", "rate: '10' needs a unit: 10mbit, 1.5gbit or 800kbps (bytes)"},
-		{"rate 1bit", "rate: '1bit' is out of range: write 1kbit to 1tbit, or 0 for no limit"},
+		{"rate 1bit", "rate: '1bit' is out of range: write 1kbit to 1tbit, or 0 for no limit "
+			      "(a single full frame would take 3.42 h)"},
 		{"rate 2tbit", "rate: '2tbit' is out of range: write 1kbit to 1tbit, or 0 for no limit"},
 		{"limit 0", "limit: '0' is out of range: write 1 to 4294967295 packets, or auto"},
 		{"limit 4294967296", "limit: '4294967296' is out of range: write 1 to 4294967295 packets, or auto"},
@@ -161,8 +180,19 @@ static void test_format(void **state)
 		"delay 10ms",
 		"delay 10ms 1ms distribution normal loss 0.1% rate 1gbit limit 64kb seed 5",
 		"jitter 1us",
-		"distribution normal",
 		"loss 0.0000001% limit 4294967295",
+		"delay 100ms 20ms 25% distribution paretonormal loss 5% 10% ecn duplicate 1% 2% corrupt 3% 4% order "
+		"keep",
+		"delay 10ms reorder 25% 50% gap 5 rate 5kbit overhead -20 cell 100 5",
+		"loss state 1%",
+		"loss state 1% 20% 5% 50% 2%",
+		"loss gemodel 1% 10% 70% 0.1%",
+		"slot 800us 1ms packets 32 bytes 65536",
+		"slot distribution ./a.dist 1ms 100us",
+		"police rate 10mbit burst 64kb state down",
+		"flap up 10s down 500ms holder precise",
+		"jitter 1ms 5% distribution b.dist trace x.csv linear loop sync g",
+		"trace y once",
 		"rate 1.5mbit limit 1538b",
 		"delay 3600s 3600s seed 0",
 		"seed 9223372036854775807",
@@ -172,7 +202,7 @@ static void test_format(void **state)
 	for (i = 0; i < VN_ARRAY_SIZE(texts); i++) {
 		struct vn_disc d = must(VN_DISC_NONE, texts[i]), back;
 		struct vn_err err = {0};
-		char buf[256];
+		char buf[VN_DISC_TEXT_BUF];
 		json_t *o;
 
 		vn_disc_complete(&d, "topo", "link", 1, 42, 1500);
@@ -200,7 +230,12 @@ static void test_json_distrust(void **state)
 		"{\"rate_bps\":1}",
 		"{\"limit_packets\":4294967296}",
 		"{\"seed\":-1}",
-		"{\"distribution\":\"pareto\"}",
+		"{\"distribution\":\"pareto\"}", /* no jitter */
+		"{\"trace_start_ns\":5}",
+		"{\"overhead_bytes\":5}",
+		"{\"loss_p_ppb\":[1]}",
+		"{\"reorder_ppb\":5}",
+		"{\"holder\":\"nobody\"}",
 		"{\"key\":\"0x12\"}",
 		"{\"limit_packets\":1}",
 		"{\"limit_bytes\":2000,\"limit_auto\":false}",
@@ -218,6 +253,82 @@ static void test_json_distrust(void **state)
 		assert_null(strpbrk(err.text, "\n\x1b"));
 		json_decref(o);
 	}
+}
+
+/* Every example of tc-netem(8) and of the pages that users copy from: taken, or refused with a reason. */
+static void test_netem(void **state)
+{
+	static const struct {
+		const char *words, *refused;
+	} cases[] = {
+		{"rate 5kbit 20 100 5", NULL},
+		{"delay 10ms reorder 25% 50% gap 5", NULL},
+		{"delay 10ms reorder 25% 50%", NULL},
+		{"gap 5 delay 10ms", "gap: there is no reorder"},
+		{"delay 100ms", NULL},
+		{"delay 100ms 10ms", NULL},
+		{"delay 100ms 10ms 25%", NULL},
+		{"delay 100ms 20ms distribution normal", NULL},
+		{"loss 0.1%", NULL},
+		{"loss 0.3% 25%", NULL},
+		{"loss random 1% 25%", NULL},
+		{"loss gemodel 1% 10% 70% 0.1%", NULL},
+		{"loss state 0.1% 5% 1% 10% 0.01%", NULL},
+		{"loss 1% ecn", NULL},
+		{"duplicate 1%", NULL},
+		{"corrupt 0.1%", NULL},
+		{"delay 100ms 75ms", NULL},
+		{"delay 10ms rate 1mbit limit 1000", NULL},
+		{"slot 800us 1000us", NULL},
+		{"slot distribution pareto 1ms 0.1ms packets 10 bytes 64000", NULL},
+		{"reorder 25% 50%", "reorder: there is no delay"},
+		{"distribution normal", "distribution: there is no jitter"},
+		{"delay 10ms distribution normal", "distribution: there is no jitter"},
+		{"ecn", "ecn: there is no loss"},
+		{"loss 0 ecn", "ecn: there is no loss"},
+		{"delay 100", "delay: '100' needs a unit"},
+		{"loss 1", "loss: '1' needs a unit"},
+		{"rate 1kbit limit 1gb", "limit: 1gb at a rate of 1kbit is a queue of 99.4 days: at most an hour"},
+		{"holder bulk loss 1%", "holder: bulk serves delay, rate and limit only, not loss"},
+		{"delay 1ms reorder 5% order keep", "reorder: contradicts `order keep`"},
+		{"flap up 1s down 1s state down", "flap: contradicts `state down`"},
+	};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
+		struct vn_disc d = VN_DISC_NONE;
+		struct vn_err err = {0};
+		int r = apply(&d, cases[i].words, &err);
+
+		if (r == 0)
+			r = vn_disc_check(&d, &err);
+		if (!cases[i].refused && r < 0)
+			fail_msg("'%s': %s", cases[i].words, err.text);
+		if (cases[i].refused && (r == 0 || strncmp(err.text, cases[i].refused, strlen(cases[i].refused))))
+			fail_msg("'%s': wanted '%s', got '%s'", cases[i].words, cases[i].refused, err.text);
+	}
+}
+
+/* netem's defaults for what is left out; and who needs the engine. */
+static void test_meaning(void **state)
+{
+	struct vn_disc d = must(VN_DISC_NONE, "loss state 10%");
+
+	assert_int_equal(d.loss_p[1], VN_PPB_ONE / 10 * 9);
+	assert_int_equal(d.loss_p[2], 0);
+	assert_int_equal(d.loss_p[3], VN_PPB_ONE);
+	d = must(d, "loss gemodel 10%");
+	assert_int_equal(d.loss_p[1], VN_PPB_ONE / 10 * 9);
+	assert_int_equal(d.loss_p[2], VN_PPB_ONE);
+	assert_int_equal(d.loss_p[3], 0);
+	d = must(d, "loss 0");
+	assert_false(vn_disc_is_held(&d));
+	d = must(d, "police rate 1mbit burst 10kb state down");
+	assert_false(vn_disc_is_held(&d));
+	assert_true(vn_disc_is_policed(&d) && vn_disc_is_gated(&d));
+	d = must(d, "state up police off flap up 1s down 1s");
+	assert_true(!vn_disc_is_policed(&d) && vn_disc_is_gated(&d));
+	d = must(must(VN_DISC_NONE, "delay 1ms 1ms distribution normal reorder 5% gap 3"), "delay 0 0");
+	assert_true(!d.dist && !d.reorder_ppb && !d.reorder_gap);
 }
 
 static void test_key(void **state)
@@ -240,7 +351,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set_one), cmocka_unit_test(test_limit),  cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_check),   cmocka_unit_test(test_format), cmocka_unit_test(test_json_distrust),
-		cmocka_unit_test(test_key),
+		cmocka_unit_test(test_key),     cmocka_unit_test(test_netem),  cmocka_unit_test(test_meaning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

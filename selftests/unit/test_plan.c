@@ -230,6 +230,15 @@ static void test_port_cfg(void **state)
 	assert_int_equal(cfg.src6[2].mask[1], htonl(0xff800000));
 	assert_int_equal(cfg.src6[2].mask[2], 0);
 
+	/* what the port does itself is independent of whether the engine holds its frames */
+	l->disc[0] = (struct vn_disc){.police_bps = 1000, .police_burst_bytes = 2000};
+	assert_int_equal(vn_port_disc_flags(&l->disc[0]), VN_PORT_POLICED);
+	l->disc[0].flags = VN_DISC_DOWN;
+	assert_int_equal(vn_port_disc_flags(&l->disc[0]), VN_PORT_POLICED | VN_PORT_GATED);
+	l->disc[0] = (struct vn_disc){.flap_up_ns = 1, .flap_down_ns = 1, .delay_ns = 1};
+	assert_int_equal(vn_port_cfg_make(t, l, 0, &cfg), 0);
+	assert_int_equal(cfg.flags, VN_PORT_ACTIVE | VN_PORT_GATED | VN_PORT_HELD);
+
 	for (size_t i = 2; i < 2 * VN_PORT_PREFIXES; i++)
 		l->ports[0].sources[i] = l->ports[0].sources[0];
 	l->ports[0].n_sources = 2 * VN_PORT_PREFIXES;
