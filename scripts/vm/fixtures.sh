@@ -3,6 +3,7 @@
 # The virtual machines' network hardware: fixture NAME sets devices=() (QEMU's words) and makes the host's side of it, in
 # the network namespace of the machine alone.
 
+# shellcheck disable=SC2034 # for who sources it
 FIXTURES=(virtio virtio-copy igb veth)
 
 fixture_about() {
@@ -26,6 +27,8 @@ switch() {
 	done
 }
 
+# Commas are QEMU's.
+# shellcheck disable=SC2054
 # virtio_nic OPTIONS: VFs first, each a device of its own; the PF at function 0 completes them.
 virtio_nic() {
 	local i vfs=3
@@ -38,6 +41,7 @@ virtio_nic() {
 	devices+=(-device "virtio-net-pci,bus=rp0,addr=0x0.0x0,id=pf0,netdev=n0,mac=52:54:00:00:01:00,romfile=$1")
 }
 
+# shellcheck disable=SC2054
 fixture() {
 	devices=()
 	case $1 in

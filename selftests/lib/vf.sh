@@ -13,8 +13,11 @@ pf_find() {
 	local f
 
 	for f in /sys/bus/pci/devices/*/sriov_totalvfs; do
-		[ -e "$f" ] && [ "$(cat "$f")" -gt 0 ] || continue
+		if [ ! -e "$f" ] || [ "$(cat "$f")" -eq 0 ]; then
+			continue
+		fi
 		PF_PCI=${f%/sriov_totalvfs}
+		# shellcheck disable=SC2034 # for the test
 		PF_TOTAL=$(cat "$f")
 		PF=$(netdev_of "$PF_PCI") && return
 	done

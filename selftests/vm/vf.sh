@@ -29,12 +29,11 @@ defer vfs_down
 diag "$vfs VFs: $(($(now_ms) - t0)) ms of guest time; driver $(basename "$(readlink "$PF_PCI/virtfn0/driver")"), PF $(basename "$(readlink "$PF_PCI/driver")")"
 
 # Two VFs, two namespaces.
-vf_a=$(vf_netdev 0) vf_b=$(vf_netdev 1)
 for n in a b; do
 	ip netns add "vf.$n"
 	defer ip netns del "vf.$n"
-	dev=vf_$n
-	ip link set "${!dev}" netns "vf.$n" name vf0
+	[ $n = a ] && dev=$(vf_netdev 0) || dev=$(vf_netdev 1)
+	ip link set "$dev" netns "vf.$n" name vf0
 	inn "vf.$n" ip link set vf0 up
 done
 inn vf.a ip addr add 10.77.0.1/24 dev vf0
