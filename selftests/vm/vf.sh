@@ -7,7 +7,11 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ethtool
-pf_find || skip_all "fixture $VM_FIXTURE has no SR-IOV device"
+[ "$VM_FIXTURE" != veth ] || skip_all "fixture veth has no SR-IOV device"
+if ! busywait 10000 pf_find >/dev/null || ! pf_find; then
+	diag "fixture $VM_FIXTURE shows no SR-IOV device with a driver"
+	exit 1
+fi
 
 # What each fixture can: VFs to make, native XDP on a VF, zero-copy on a VF. Virtio has zero-copy since Linux 6.11.
 zc_kernel=$(uname -r | awk -F. '{ print ($1 > 6 || ($1 == 6 && $2 >= 11)) ? "true" : "false" }')
