@@ -33,7 +33,9 @@ PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs libbpf libnl-3.0 yaml
 # What is built from what: a folder's C files are its objects.
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 TOPO_SRC   := $(wildcard agent/topo/*.c)
-AGENT_SRC  := $(TOPO_SRC) $(wildcard agent/net/*.c agent/exec/*.c agent/ctl/*.c agent/cli/*.c)
+PAUSE_SRC  := agent/run/pause.c
+AGENT_SRC  := $(TOPO_SRC) $(wildcard agent/net/*.c agent/exec/*.c agent/ctl/*.c agent/cli/*.c) \
+              $(filter-out $(PAUSE_SRC),$(wildcard agent/run/*.c))
 LOADER_SRC := $(wildcard loader/*.c maps/*.c)
 ENGINE_SRC := $(wildcard engine/*.c)
 UNIT_SRC   := $(wildcard selftests/unit/test_*.c selftests/bpf/test_*.c)
@@ -49,13 +51,14 @@ ENGINE_OBJ  := $(call obj,$(filter-out $(ENGINE_MAIN),$(ENGINE_SRC)))
 
 AGENT  := $(B)/vnet-agent
 ENGINE := $(B)/vnet-engine
+PAUSE  := $(B)/vnet-pause
 UNITS  := $(UNIT_SRC:selftests/%.c=$(B)/selftests/%)
 FUZZ   := $(FUZZ_SRC:selftests/%.c=$(B)/selftests/%)
 PERF   := $(PERF_SRC:selftests/%.c=$(B)/selftests/%)
 TOOLS  := $(TOOL_SRC:selftests/%.c=$(B)/selftests/%)
 
 .PHONY: all
-all: $(AGENT) $(ENGINE) ## build vnet-agent and vnet-engine (the default)
+all: $(AGENT) $(ENGINE) $(PAUSE) ## build vnet-agent, vnet-engine and vnet-pause (the default)
 
 # What objects depend on beside their sources: written anew only when the words differ (git's GIT-CFLAGS). PREFIX stands
 # in one object alone, so that `make install PREFIX=...` builds no more than that.
@@ -94,6 +97,12 @@ $(ENGINE): $(call obj,$(ENGINE_MAIN)) $(ENGINE_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lseccomp -lm
 
+# Static, for it runs in any image; so without sanitizers, too.
+$(PAUSE): $(PAUSE_SRC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OPT) $(WARN) -static -s $< -o $@
+
 # A unit test links everything but the two mains.
 $(UNITS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIB_OBJ) $(ENGINE_OBJ)
 	$(call say,LD,$@)
@@ -106,7 +115,7 @@ $(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lbpf -lpthread -lm
 
 # Parsers under libFuzzer: their sources compiled a second time, by clang.
-FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c
+FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c agent/ctl/handover_proto.c
 $(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agent/topo/*.h include/vnet/*.h selftests/fuzz/*.h)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
@@ -178,6 +187,7 @@ man_path    = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -D -m 755 $(AGENT) $(sbindir)/vnet-agent
 	install -D -m 755 $(ENGINE) $(libexecdir)/vnet-engine
+	install -D -m 755 $(PAUSE) $(libexecdir)/vnet-pause
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 	install -d $(docdir)/examples
 	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)

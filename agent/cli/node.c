@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 
@@ -30,7 +32,7 @@ static const char *join(char *buf, size_t size, const json_t *list)
 
 static int print_nodes(const json_t *nodes)
 {
-	static const char *const heads[] = {"NODE",    "NETNS",   "STATE",     ">PORTS",
+	static const char *const heads[] = {"NODE",    "NETNS",   "RUNTIME",   "STATE", ">PORTS",
 					    ">ROUTES", "FORWARD", "ADDRESSES", NULL};
 	cleanup_table struct vn_table t;
 	char buf[512];
@@ -43,6 +45,7 @@ static int print_nodes(const json_t *nodes)
 
 		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(n, "name"));
 		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(n, "netns"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(n, "runtime"));
 		vn_table_add(&t, strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD, "%s", state);
 		vn_table_add(&t, VN_PLAIN, "%zu", json_array_size(json_object_get(n, "ports")));
 		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(n, "routes"));
@@ -104,20 +107,56 @@ int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struc
 
 /* --- exec --------------------------------------------------------------------------------------------------------- */
 
-static int netns_path(const struct vn_cli *cli, const char *node, char *buf, size_t size, struct vn_err *err)
+/* Where the node's commands run: its namespace, and the container's process when there is one. */
+struct place {
+	char netns[512];
+	bool container;
+	pid_t pid;
+};
+
+static int find_place(const struct vn_cli *cli, const char *node, struct place *ret, struct vn_err *err)
 {
 	json_t *reply = NULL;
+	const json_t *o;
 	const char *netns;
 	int r;
 
 	r = vn_cli_call(cli, true, "vnet.node.show", json_pack("{s:s}", "name", node), &reply, err);
 	if (r < 0)
 		return r;
-	netns = vn_json_str(json_array_get(json_object_get(reply, "nodes"), 0), "netns");
-	if (!*netns || strchr(netns, '/') || snprintf(buf, size, "%s/%s", VN_NETNS_DIR, netns) >= (int)size)
+	o = json_array_get(json_object_get(reply, "nodes"), 0);
+	netns = vn_json_str(o, "netns");
+	ret->container = json_is_object(json_object_get(o, "container"));
+	ret->pid = (pid_t)vn_json_u64(o, "pid");
+	if (!*netns || strchr(netns, '/') ||
+	    snprintf(ret->netns, sizeof(ret->netns), "%s/%s", VN_NETNS_DIR, netns) >= (int)sizeof(ret->netns))
 		r = vn_err(err, VN_EXIT_KERNEL, EBADMSG, "node %s: the agent names no namespace", node);
 	json_decref(reply);
 	return r;
+}
+
+/* All that the container has of its own. The command is its child: only children are in the process namespace. */
+static int enter_container(const char *node, const struct place *p, struct vn_err *err)
+{
+	cleanup_close int fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	int st = 0;
+	pid_t child;
+
+	if (!p->pid)
+		return vn_err(err, VN_EXIT_KERNEL, ESRCH, "node %s: its container has ended: apply the topology again",
+			      node);
+	if (fd < 0 || setns(fd, CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		return vn_err(err, errno == EPERM ? VN_EXIT_DENIED : VN_EXIT_KERNEL, errno,
+			      "node %s: entering its container: %s%s", node, strerror(errno),
+			      errno == EPERM ? ": run as root" : "");
+	child = fork();
+	if (child < 0)
+		return vn_err_kernel(err, errno, "node %s: fork: %s", node, strerror(errno));
+	if (child == 0)
+		return 0;
+	while (waitpid(child, &st, 0) < 0 && errno == EINTR)
+		;
+	exit(WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st));
 }
 
 static int enter(const char *node, const char *path, struct vn_err *err)
@@ -154,15 +193,17 @@ static void mount_sys(void)
 int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
 	const char *node = call->args[0], *cmd = call->args[1];
-	char path[512], **argv;
+	struct place place = {.pid = 0};
+	char **argv;
 	int r;
 
-	r = netns_path(cli, node, path, sizeof(path), err);
+	r = find_place(cli, node, &place, err);
 	if (r == 0)
-		r = enter(node, path, err);
+		r = place.container ? enter_container(node, &place, err) : enter(node, place.netns, err);
 	if (r < 0)
 		return r;
-	mount_sys();
+	if (!place.container)
+		mount_sys();
 	argv = calloc((size_t)call->n_args, sizeof(*argv));
 	if (!argv)
 		return -ENOMEM;

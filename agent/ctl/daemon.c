@@ -235,7 +235,13 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	d->ports_used = calloc(d->dp.maps.max_ports / 64 + 1, sizeof(*d->ports_used));
 	if (!d->ports_used)
 		return -ENOMEM;
+	/* While it can have all rights; after the lock, which it must not keep. */
+	r = vn_runner_open(&d->runner, d->opts.runtime_dir, d->opts.pause_path, err);
+	if (r < 0)
+		return r;
 	r = vn_fabric_open(&d->fabric, &d->dp, err);
+	d->fabric.runner = &d->runner;
+	d->fabric.runtime_dir = d->opts.runtime_dir;
 	if (r == 0 && !d->dp.adopted)
 		r = vn_fabric_refresh(&d->fabric, err);
 	if (r == 0)
@@ -280,6 +286,7 @@ static void daemon_release(struct vn_daemon *d)
 	free(d->ports_used);
 	vn_cleanup_close(&d->links.fd);
 	vn_arena_close(&d->arena);
+	vn_runner_close(&d->runner);
 	vn_fabric_release(&d->fabric);
 	vn_dp_release(&d->dp);
 	vn_loop_release(&d->loop);
@@ -411,21 +418,20 @@ static int number(const char *option, const char *s, unsigned long min, unsigned
 }
 
 /* Beside our own executable when run from a build tree, else where `make install` puts it. */
-static const char *default_engine(char *buf, size_t size)
+static const char *helper_path(const char *name, char *buf, size_t size)
 {
-	ssize_t n = readlink("/proc/self/exe", buf, size - sizeof("vnet-engine"));
+	ssize_t n = readlink("/proc/self/exe", buf, size);
 	char *slash;
 
-	if (n > 0) {
-		buf[n] = 0;
-		slash = strrchr(buf, '/');
-		if (slash) {
-			memcpy(slash + 1, "vnet-engine", sizeof("vnet-engine"));
-			if (access(buf, X_OK) == 0)
-				return buf;
-		}
+	buf[n > 0 && (size_t)n < size ? n : 0] = '\0';
+	slash = strrchr(buf, '/');
+	if (slash && (size_t)(slash + 1 - buf) + strlen(name) < size) {
+		memcpy(slash + 1, name, strlen(name) + 1);
+		if (access(buf, X_OK) == 0)
+			return buf;
 	}
-	return VN_LIBEXECDIR "/vnet-engine";
+	snprintf(buf, size, VN_LIBEXECDIR "/%s", name);
+	return buf;
 }
 
 static const char usage[] =
@@ -491,7 +497,7 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 
 int vn_daemon_main(int argc, char *argv[])
 {
-	static char engine[PATH_MAX];
+	static char engine[PATH_MAX], pause_path[PATH_MAX];
 	struct vn_daemon d = {
 		.opts = {.runtime_dir = VN_RUNTIME_DIR,
 			 .pin_dir = VN_PIN_DEFAULT,
@@ -503,6 +509,7 @@ int vn_daemon_main(int argc, char *argv[])
 		.arena.fd = -EBADF,
 		.dp = {.maps = VN_MAPS_INIT, .fd_tc_port = -1, .fd_tc_deliver = -1, .fd_xdp_trunk = -1},
 		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF},
+		.runner = VN_RUNNER_INIT,
 		.start_ns = vn_now_ns(),
 		.next_port = 1,
 	};
@@ -511,7 +518,8 @@ int vn_daemon_main(int argc, char *argv[])
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(d.server.listeners); i++)
 		d.server.listeners[i].source.fd = -EBADF;
-	d.opts.engine_path = default_engine(engine, sizeof(engine));
+	d.opts.engine_path = helper_path("vnet-engine", engine, sizeof(engine));
+	d.opts.pause_path = helper_path("vnet-pause", pause_path, sizeof(pause_path));
 	r = parse_options(&d, argc, argv, &err);
 	if (r == 0 && geteuid() != 0)
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,

@@ -25,7 +25,7 @@ struct vn_running {
 };
 
 struct vn_daemon_opts {
-	const char *runtime_dir, *pin_dir, *engine_path, *engine_user, *socket_group;
+	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;
 	uint32_t max_ports;
 	int engine_cpu; /* -1: any */
 };
@@ -35,6 +35,7 @@ struct vn_daemon {
 	struct vn_loop loop;
 	struct vn_dp dp;
 	struct vn_fabric fabric;
+	struct vn_runner runner;
 	struct vn_server server;
 	struct vn_supervisor engine;
 	struct vn_handover handover;

@@ -514,6 +514,8 @@ void vn_handover_sync(struct vn_daemon *d)
 	HASH_ITER (hh, d->handover.socks, s, next)
 		if (!s->seen)
 			sock_remove(s);
+	if (!d->n_running)
+		vn_handover_wipe(d);
 }
 
 void vn_handover_tick(struct vn_daemon *d)

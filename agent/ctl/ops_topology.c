@@ -157,7 +157,9 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 		*ret_reply = summary(name, 0, start_ns);
 		return 0;
 	}
-	r = execute(d, c, plan, err);
+	r = vn_exec_check_runs(&d->fabric, plan, err);
+	if (r == 0)
+		r = execute(d, c, plan, err);
 	if (r < 0) {
 		vn_ports_rebuild(d);
 		return r;

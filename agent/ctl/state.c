@@ -259,10 +259,13 @@ void vn_state_wipe(struct vn_daemon *d)
 {
 	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, "engine0.lock", PENDING,
 					    VN_ARENA_FILE,   VN_NAMES_FILE,   "daemon.lock"};
+	static const char *const dirs[] = {TOPOS, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR};
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/" TOPOS, d->opts.runtime_dir);
-	rmdir(path);
+	for (size_t i = 0; i < VN_ARRAY_SIZE(dirs); i++) {
+		snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, dirs[i]);
+		rmdir(path);
+	}
 	for (size_t i = 0; i < VN_ARRAY_SIZE(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, files[i]);
 		unlink(path);

@@ -24,7 +24,8 @@
  *     {name?} -> {topologies: [{name, nodes, links, ports, addressing, routing, seed, broken_links}]};
  *     with name also "topology": the resolved form (vn_topo_to_json) as it runs
  *   vnet.node.show [o]
- *     {name?} -> {nodes: [{topology, name, id, netns, forward, addresses: [..], routes, state,
+ *     {name?} -> {nodes: [{topology, name, runtime, container?, pid (0: none), id, netns, forward, addresses: [..],
+ *                          routes, state: "up"|"stopped"|"broken",
  *                          ports: [{ifname, link, mac, addresses: [..]}]}]}
  *   vnet.port.show [o]
  *     {name?: "NODE:INTERFACE"} -> {ports: [{topology, name, node, ifname, link, kind: "kernel"|"afxdp", ... for afxdp:
@@ -45,8 +46,9 @@
  *   vnet.monitor [o]
  *     {} -> one reply per event while the client stays: {event, time_ns (CLOCK_REALTIME), ...}; the first is "start"
  *
- * files: the content of every .dist and trace file that the topology or the words name, by the name as it is written there:
- * at most 256, each of VN_FILE_MAX (agent/topo/disc_words.h), together of VN_WIRE_FILES_MAX. The daemon opens none itself.
+ * files: the content of every .dist and trace file that the topology or the words name, by the name as it is written
+ * there: at most 256, each of VN_FILE_MAX (agent/topo/disc_words.h), together of VN_WIRE_FILES_MAX. The daemon opens
+ * none itself.
  *
  * A name is NODE or LINK, or TOPOLOGY/NODE, TOPOLOGY/LINK where several topologies have one of that name.
  */

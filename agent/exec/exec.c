@@ -101,6 +101,8 @@ static step_fn step_function(const struct vn_step *s)
 		return vn_exec_discs;
 	case VN_STEP_CONFIG:
 		return vn_exec_configs;
+	case VN_STEP_RUN:
+		return s->new != VN_NONE ? vn_exec_runs_start : vn_exec_runs_stop;
 	}
 	return NULL;
 }
@@ -135,16 +137,22 @@ static void add_inverse(struct vn_exec *back, const struct vn_step *s)
 	back->steps[back->n_steps++] = (struct vn_step){.kind = s->kind, .old = s->new, .new = s->old};
 }
 
+/* A container that is to run again does so in a node that is complete. */
+static bool is_stop(const struct vn_step *s)
+{
+	return s->kind == VN_STEP_RUN && s->new == VN_NONE;
+}
+
 /*
- * What was begun, turned round, newest first. Configuration comes last and once per node, whether it had been changed
- * or a device of the node has to be made anew.
+ * What was begun, turned round, newest first. Configuration comes after that, once per node, whether it had been
+ * changed or a device of the node has to be made anew; containers last.
  */
 static void invert(const struct vn_exec *x, struct vn_exec *back, size_t *config_of)
 {
 	for (size_t i = 0; i < n_nodes(back->new); i++)
 		config_of[i] = VN_NONE;
 	for (size_t i = x->n_steps; i-- > 0;)
-		if (x->steps[i].done && x->steps[i].kind != VN_STEP_CONFIG)
+		if (x->steps[i].done && x->steps[i].kind != VN_STEP_CONFIG && !is_stop(&x->steps[i]))
 			add_inverse(back, &x->steps[i]);
 	for (size_t i = 0, n = back->n_steps; i < n; i++) {
 		const struct vn_step *s = &back->steps[i];
@@ -166,6 +174,9 @@ static void invert(const struct vn_exec *x, struct vn_exec *back, size_t *config
 				.old = config_of[i] == n_nodes(back->old) ? VN_NONE : config_of[i],
 				.new = i,
 			};
+	for (size_t i = 0; i < x->n_steps; i++)
+		if (x->steps[i].done && is_stop(&x->steps[i]))
+			add_inverse(back, &x->steps[i]);
 }
 
 static int undo(const struct vn_exec *x, struct vn_err *err)

@@ -10,6 +10,7 @@
 
 #include "exec/plan.h"
 #include "net/netns.h"
+#include "run/runner.h"
 
 #define VN_FABRIC_NAME "vnet-fabric"
 #define VN_TRUNK_MTU   9216
@@ -21,6 +22,8 @@ struct vn_fabric {
 	int host_netns_fd;                 /* where the daemon lives */
 	uint32_t tr0_ifindex, tr1_ifindex; /* trunk 0 */
 	struct vn_dp *dp;                  /* borrowed */
+	struct vn_runner *runner;          /* borrowed; NULL: no containers */
+	const char *runtime_dir;           /* of the daemon; NULL: no containers */
 };
 
 /*
@@ -57,6 +60,9 @@ struct vn_exec_ops {
  * exit VN_EXIT_ROLLED_BACK; what could not be undone is added to the text.
  */
 int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops *ops, struct vn_err *err);
+
+/* What the containers that @p starts need is there: asked before anything is changed. Waits for the runtimes. */
+int vn_exec_check_runs(const struct vn_fabric *f, const struct vn_plan *p, struct vn_err *err);
 
 /*
  * Which objects of @t are really there: one dump of the fabric's links, one listing of VN_NETNS_DIR.

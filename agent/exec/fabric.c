@@ -322,14 +322,25 @@ static bool node_there(const struct vn_topo *t, const struct vn_node *n)
 	return fd >= 0;
 }
 
+static bool run_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_node *n)
+{
+	pid_t pid;
+
+	return vn_runtime_is_container((enum vn_runtime)n->runtime) && f->runtime_dir &&
+	       vn_container_pid(f->runtime_dir, t->name, n->name, &pid) == 0;
+}
+
 int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed *ret_seen, struct vn_err *err)
 {
 	struct vn_observed seen = {
 		.node_ok = calloc(t->n_nodes ?: 1, sizeof(bool)),
 		.link_ok = calloc(t->n_links ?: 1, sizeof(bool)),
+		.run_ok = calloc(t->n_nodes ?: 1, sizeof(bool)),
 	};
 	cleanup_free uint16_t *mtu = NULL;
-	int r = seen.node_ok && seen.link_ok ? 0 : vn_err_kernel(err, ENOMEM, "observing: %s", strerror(ENOMEM));
+	int r = seen.node_ok && seen.link_ok && seen.run_ok
+			? 0
+			: vn_err_kernel(err, ENOMEM, "observing: %s", strerror(ENOMEM));
 
 	if (r == 0)
 		r = vn_exec_seen_ports(f, &mtu, err);
@@ -337,8 +348,10 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 		vn_observed_release(&seen);
 		return r;
 	}
-	for (size_t i = 0; i < t->n_nodes; i++)
+	for (size_t i = 0; i < t->n_nodes; i++) {
 		seen.node_ok[i] = node_there(t, &t->nodes[i]);
+		seen.run_ok[i] = run_there(f, t, &t->nodes[i]);
+	}
 	for (size_t i = 0; i < t->n_links; i++) {
 		const struct vn_link *l = &t->links[i];
 
@@ -355,5 +368,6 @@ void vn_observed_release(struct vn_observed *o)
 {
 	free(o->node_ok);
 	free(o->link_ok);
-	o->node_ok = o->link_ok = NULL;
+	free(o->run_ok);
+	o->node_ok = o->link_ok = o->run_ok = NULL;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Nodes: their namespaces, and what is configured inside. */
+#include <fcntl.h>
+
 #include <vnet/util.h>
 
 #include "exec/internal.h"
@@ -74,6 +76,27 @@ static int adopt_node(struct vn_exec *x, const struct vn_node *node, int fd)
 	return r;
 }
 
+/* The namespace of a docker node is that of its sandbox: named, and given its settings. */
+static int sandbox_node(struct vn_exec *x, size_t i, const char *name)
+{
+	cleanup_close int fd = -EBADF;
+	char path[64];
+	pid_t pid = 0;
+	int r;
+
+	r = vn_exec_sandbox(x, i, &pid);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return vn_err_kernel(x->err, errno, "node %s: %s: %s", x->new->nodes[i].name, path, strerror(errno));
+	if (x->mending)
+		vn_netns_delete(name, NULL);
+	r = vn_netns_bind(fd, name, x->err);
+	return r < 0 ? r : adopt_node(x, &x->new->nodes[i], fd);
+}
+
 int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -86,8 +109,10 @@ int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 		vn_netns_name(name, x->new->name, node->name);
 		if (x->mending)
 			there = vn_netns_open(name);
-		if (there >= 0)
+		if (there >= 0 && node->runtime != VN_RUNTIME_DOCKER)
 			r = adopt_node(x, node, there);
+		else if (node->runtime == VN_RUNTIME_DOCKER)
+			r = sandbox_node(x, steps[i].new, name);
 		else
 			r = vn_netns_create(x->f->host_netns_fd, name, inside_new, &fresh, x->err);
 		if (r < 0)

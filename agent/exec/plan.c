@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "exec/plan.h"
 
+#include <jansson.h>
 #include <uthash.h>
 
 #include <vnet/util.h>
@@ -170,6 +171,24 @@ static bool same_config(const struct planner *p, size_t old, size_t new)
 	       addr_equal(&a->lo6, &b->lo6) && same_port_addrs(p, b) && same_routes(p, a, b);
 }
 
+/* A node's namespace is docker's, or ours. */
+static bool same_namespace(const struct vn_node *a, const struct vn_node *b)
+{
+	return (a->runtime == VN_RUNTIME_DOCKER) == (b->runtime == VN_RUNTIME_DOCKER);
+}
+
+/* What runs in node @new goes on. */
+static bool same_run(const struct planner *p, size_t old, size_t new)
+{
+	const struct vn_node *a = &p->old->nodes[old], *b = &p->new->nodes[new];
+
+	if (a->runtime != b->runtime)
+		return false;
+	if (!vn_runtime_is_container((enum vn_runtime)b->runtime))
+		return true;
+	return json_equal(a->container, b->container) && (!p->seen || !p->seen->run_ok || p->seen->run_ok[old]);
+}
+
 /* --- the steps, in their order --------------------------------------------------------------------------------------
  */
 
@@ -193,7 +212,10 @@ static void match_nodes(struct planner *p)
 		size_t old = table_find(&p->old_nodes, p->new->nodes[i].name);
 
 		/* One that is not really there is created anew. */
-		p->node_of_new[i] = old != VN_NONE && old_node_there(p, old) ? old : VN_NONE;
+		p->node_of_new[i] = old != VN_NONE && old_node_there(p, old) &&
+						    same_namespace(&p->old->nodes[old], &p->new->nodes[i])
+					    ? old
+					    : VN_NONE;
 		if (p->node_of_new[i] != VN_NONE)
 			p->node_of_old[old] = i;
 	}
@@ -218,6 +240,22 @@ static void match_links(struct planner *p)
 		for (int side = 0; side < VN_DIRS; side++)
 			p->new_node_touched[link->ports[side].node] = true;
 	}
+}
+
+static void plan_stops(struct planner *p)
+{
+	for (size_t i = 0; i < n_nodes(p->old); i++)
+		if (vn_runtime_is_container((enum vn_runtime)p->old->nodes[i].runtime) &&
+		    (p->node_of_old[i] == VN_NONE || !same_run(p, i, p->node_of_old[i])))
+			add_step(p, VN_STEP_RUN, i, VN_NONE);
+}
+
+static void plan_starts(struct planner *p)
+{
+	for (size_t i = 0; i < n_nodes(p->new); i++)
+		if (vn_runtime_is_container((enum vn_runtime)p->new->nodes[i].runtime) &&
+		    (p->node_of_new[i] == VN_NONE || !same_run(p, p->node_of_new[i], i)))
+			add_step(p, VN_STEP_RUN, VN_NONE, i);
 }
 
 /* A deleted link leaves its mark on those of its nodes that stay. */
@@ -299,7 +337,7 @@ static int planner_init(struct planner *p)
 	    !p->plan || table_init(&p->old_nodes, n_nodes(p->old)) < 0 ||
 	    table_init(&p->old_links, n_links(p->old)) < 0)
 		return -ENOMEM;
-	p->max_steps = n_nodes(p->old) + 2 * n_nodes(p->new) + n_links(p->old) + n_links(p->new);
+	p->max_steps = 2 * n_nodes(p->old) + 3 * n_nodes(p->new) + n_links(p->old) + n_links(p->new);
 	p->plan->steps = calloc(p->max_steps ?: 1, sizeof(*p->plan->steps));
 	p->plan->old = p->old;
 	p->plan->new = p->new;
@@ -318,10 +356,12 @@ int vn_plan_make(const struct vn_topo *old, const struct vn_observed *seen, cons
 	if (r == 0) {
 		match_nodes(&p);
 		match_links(&p);
+		plan_stops(&p);
 		plan_link_deletes(&p);
 		plan_nodes(&p);
 		plan_links(&p);
 		plan_configs(&p);
+		plan_starts(&p);
 		*ret_plan = take_ptr(p.plan);
 	}
 	planner_release(&p);

@@ -15,6 +15,7 @@ enum vn_step_kind {
 	VN_STEP_LINK,   /* both veth pairs, ports, filters, disciplines; host ends up */
 	VN_STEP_CONFIG, /* inside a node: sysctls, addresses, routes, its ends up */
 	VN_STEP_DISC,   /* disciplines of a link that stays */
+	VN_STEP_RUN,    /* what runs in a node: its container */
 };
 
 /* @old/@new are indices into plan->old / plan->new, or VN_NONE. */
@@ -32,6 +33,7 @@ struct vn_step {
 struct vn_observed {
 	bool *node_ok; /* per node of @old: its namespace exists */
 	bool *link_ok; /* per link of @old: both veth pairs exist and belong to it */
+	bool *run_ok;  /* per node of @old: its container runs */
 };
 
 struct vn_plan {
@@ -41,9 +43,10 @@ struct vn_plan {
 };
 
 /*
- * Steps in the order in which they are to run: links deleted, nodes deleted, nodes created, links created, disciplines,
- * configuration. A link whose ports, MACs or MTU change is deleted and created; one whose discipline alone changes gets
- * one VN_STEP_DISC. Cost: O(nodes + links), no walk over all links per link.
+ * Steps in the order in which they are to run: containers stopped, links deleted, nodes deleted, nodes created, links
+ * created, disciplines, configuration, containers started. A container starts anew when its description changed. A link
+ * whose ports, MACs or MTU change is deleted and created; one whose discipline alone changes gets one VN_STEP_DISC.
+ * Cost: O(nodes + links), no walk over all links per link.
  */
 int vn_plan_make(const struct vn_topo *old, const struct vn_observed *seen, const struct vn_topo *new,
 		 struct vn_plan **ret_plan, struct vn_err *err);

@@ -19,6 +19,8 @@
 #define DISC_NS        2000u
 #define CONFIG_NS      300000u
 #define ROUTE_NS       2500u
+#define RUN_NS         300000000u /* runc or podman; a few at a time */
+#define RUN_STOP_NS    100000000u
 
 static const char *disc_text(const struct vn_disc *d, char *buf, size_t size)
 {
@@ -127,6 +129,19 @@ static int describe_config(const struct vn_plan *p, const struct vn_step *s, cha
 			n->forward ? ", forwarding" : "");
 }
 
+static int describe_run(const struct vn_topo *t, size_t i, bool start, char *buf, size_t size)
+{
+	const struct vn_node *node = &t->nodes[i];
+	const char *image = json_string_value(json_object_get(node->container, "image"));
+	const char *rootfs = json_string_value(json_object_get(node->container, "rootfs"));
+	const char *word = json_string_value(json_array_get(json_object_get(node->container, "command"), 0));
+
+	if (!start)
+		return snprintf(buf, size, "stop %s container of node %s", vn_runtime_words[node->runtime], node->name);
+	return snprintf(buf, size, "start %s container of node %s: %s%s%s", vn_runtime_words[node->runtime], node->name,
+			image ?: rootfs, word ? ", " : "", word ?: "");
+}
+
 int vn_step_describe(const struct vn_plan *p, const struct vn_step *s, char *buf, size_t size)
 {
 	const struct vn_topo *t = s->new != VN_NONE ? p->new : p->old;
@@ -149,6 +164,9 @@ int vn_step_describe(const struct vn_plan *p, const struct vn_step *s, char *buf
 	case VN_STEP_CONFIG:
 		n = describe_config(p, s, buf, size);
 		break;
+	case VN_STEP_RUN:
+		n = describe_run(t, i, s->new != VN_NONE, buf, size);
+		break;
 	}
 	return n < 0 ? -EINVAL : (size_t)n >= size ? -ENOSPC : 0;
 }
@@ -156,10 +174,8 @@ int vn_step_describe(const struct vn_plan *p, const struct vn_step *s, char *buf
 static const char *kind_word(enum vn_step_kind kind)
 {
 	static const char *const words[] = {
-		[VN_STEP_NODE] = "node",
-		[VN_STEP_LINK] = "link",
-		[VN_STEP_CONFIG] = "config",
-		[VN_STEP_DISC] = "discipline",
+		[VN_STEP_NODE] = "node",       [VN_STEP_LINK] = "link",     [VN_STEP_CONFIG] = "config",
+		[VN_STEP_DISC] = "discipline", [VN_STEP_RUN] = "container",
 	};
 
 	return words[kind];
@@ -193,6 +209,9 @@ static void add_cost(const struct vn_plan *p, const struct vn_step *s, struct co
 		if (s->old == VN_NONE)
 			c->kernel_bytes += (json_int_t)(routes * ROUTE_BYTES);
 		c->time_ns += (json_int_t)(CONFIG_NS + routes * ROUTE_NS);
+		break;
+	case VN_STEP_RUN:
+		c->time_ns += sign > 0 ? RUN_NS : RUN_STOP_NS;
 		break;
 	}
 }

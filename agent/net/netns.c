@@ -119,6 +119,23 @@ int vn_netns_create(int host_fd, const char *name, int (*inside)(void *arg, stru
 	return r;
 }
 
+int vn_netns_bind(int fd, const char *name, struct vn_err *err)
+{
+	char path[PATH_BYTES], from[32];
+	int r = netns_path(path, name);
+
+	if (r == 0)
+		r = make_file(path, name, err);
+	if (r < 0)
+		return r;
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	if (mount(from, path, "none", MS_BIND, NULL) < 0) {
+		r = vn_err_kernel(err, errno, "namespace %s: binding it: %s", name, strerror(errno));
+		unlink(path);
+	}
+	return r;
+}
+
 int vn_netns_delete(const char *name, struct vn_err *err)
 {
 	char path[PATH_BYTES];

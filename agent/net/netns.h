@@ -22,6 +22,8 @@ int vn_netns_self(void);
  */
 int vn_netns_create(int host_fd, const char *name, int (*inside)(void *arg, struct vn_err *err), void *arg,
 		    struct vn_err *err);
+/* Give the namespace @fd, which somebody else made, the name @name. -EEXIST when a namespace of that name exists. */
+int vn_netns_bind(int fd, const char *name, struct vn_err *err);
 /* An fd of the namespace; -ENOENT when there is none (nor when the file is no namespace). */
 int vn_netns_open(const char *name);
 /* The name is gone; the namespace too when nothing else holds it. Gone already: 0. */

@@ -16,4 +16,19 @@ extern const char *const vn_dist_words[], *const vn_loss_words[], *const vn_hold
 #define VN_DURATION_BUF 32
 const char *vn_duration(char *buf, uint64_t ns);
 
+/* Helpers of the words' parsers and printers. */
+bool vn_word_is_off(const char *s);
+int vn_word_ns(const char *s, __u64 *ret_ns, struct vn_err *err);
+int vn_word_bps(const char *s, __u64 *ret_bps, struct vn_err *err);
+/* Append to the text in @buf. */
+VN_PRINTF(3, 4) void vn_word_add(char *buf, size_t size, const char *fmt, ...);
+
+/* disc_words_port.c's part of the table. */
+int vn_word_parse_police(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err);
+void vn_word_print_police(const struct vn_disc *d, bool full, char *buf, size_t size);
+int vn_word_parse_state(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err);
+void vn_word_print_state(const struct vn_disc *d, bool full, char *buf, size_t size);
+int vn_word_parse_flap(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err);
+void vn_word_print_flap(const struct vn_disc *d, bool full, char *buf, size_t size);
+
 #endif

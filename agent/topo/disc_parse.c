@@ -51,7 +51,7 @@ static int apply_word(struct vn_disc *d, const struct vn_disc_word *w, int argc,
 	int r;
 
 	/* Only ecn stands alone. */
-	if (argc < 1 && w->args[0] != '[')
+	if (argc < 1 && strcmp(w->word, "ecn") != 0)
 		return vn_err_usage(err, "'%s' needs a value: %s %s", w->word, w->word, w->args);
 	r = w->parse(d, argc, argv, &why);
 	if (r < 0)

@@ -13,12 +13,12 @@ static bool next_is_number(int argc, char *const argv[], int at)
 	return (*s >= '0' && *s <= '9') || ((*s == '-' || *s == '+' || *s == '.') && s[1] >= '0' && s[1] <= '9');
 }
 
-static bool is_off(const char *s)
+bool vn_word_is_off(const char *s)
 {
 	return !strcmp(s, "off") || !strcmp(s, "none") || !strcmp(s, "0");
 }
 
-VN_PRINTF(3, 4) static void add(char *buf, size_t size, const char *fmt, ...)
+void vn_word_add(char *buf, size_t size, const char *fmt, ...)
 {
 	size_t n = strlen(buf);
 	va_list ap;
@@ -31,7 +31,7 @@ VN_PRINTF(3, 4) static void add(char *buf, size_t size, const char *fmt, ...)
 
 /* ---- delay ---- */
 
-static int parse_ns(const char *s, __u64 *ret_ns, struct vn_err *err)
+int vn_word_ns(const char *s, __u64 *ret_ns, struct vn_err *err)
 {
 	char shown[VN_SHOW_BUF], max[VN_UNIT_BUF];
 	uint64_t ns = 0;
@@ -65,7 +65,7 @@ static int parse_corr(const char *s, bool base, const char *what, uint32_t *ret_
 
 static int parse_jitter(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
-	int r = parse_ns(argv[0], &d->jitter_ns, err);
+	int r = vn_word_ns(argv[0], &d->jitter_ns, err);
 
 	if (r < 0 || !next_is_number(argc, argv, 1))
 		return r < 0 ? r : 1;
@@ -79,14 +79,14 @@ static void print_jitter(const struct vn_disc *d, bool full, char *buf, size_t s
 
 	if (!d->jitter_ns)
 		return;
-	add(buf, size, "%s", vn_format_time(t, d->jitter_ns));
+	vn_word_add(buf, size, "%s", vn_format_time(t, d->jitter_ns));
 	if (d->delay_corr_ppb || full)
-		add(buf, size, " %s", vn_format_percent(t, d->delay_corr_ppb));
+		vn_word_add(buf, size, " %s", vn_format_percent(t, d->delay_corr_ppb));
 }
 
 static int parse_delay(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
-	int r = parse_ns(argv[0], &d->delay_ns, err);
+	int r = vn_word_ns(argv[0], &d->delay_ns, err);
 
 	if (r < 0 || !next_is_number(argc, argv, 1))
 		return r < 0 ? r : 1;
@@ -99,7 +99,7 @@ static void print_delay(const struct vn_disc *d, bool full, char *buf, size_t si
 	char t[VN_UNIT_BUF];
 
 	if (d->delay_ns)
-		add(buf, size, "%s", vn_format_time(t, d->delay_ns));
+		vn_word_add(buf, size, "%s", vn_format_time(t, d->delay_ns));
 }
 
 /* ---- names of files and groups ---- */
@@ -172,7 +172,8 @@ static int parse_distribution(struct vn_disc *d, int argc, char *const argv[], s
 static void print_distribution(const struct vn_disc *d, bool full, char *buf, size_t size)
 {
 	if (d->dist)
-		add(buf, size, "%s", d->dist == VN_DIST_TABLE ? vn_atom_text(d->dist_name) : vn_dist_words[d->dist]);
+		vn_word_add(buf, size, "%s",
+			    d->dist == VN_DIST_TABLE ? vn_atom_text(d->dist_name) : vn_dist_words[d->dist]);
 }
 
 /* ---- loss ---- */
@@ -215,7 +216,7 @@ static int parse_random_loss(struct vn_disc *d, int argc, char *const argv[], st
 
 	if (argc < 1)
 		return vn_err_usage(err, "'random' needs a percentage, such as 0.1%%");
-	r = vn_parse_percent(is_off(argv[0]) ? "0" : argv[0], &d->loss_ppb, err);
+	r = vn_parse_percent(vn_word_is_off(argv[0]) ? "0" : argv[0], &d->loss_ppb, err);
 	if (r < 0)
 		return r;
 	d->loss_model = VN_LOSS_RANDOM;
@@ -250,25 +251,25 @@ static void print_loss(const struct vn_disc *d, bool full, char *buf, size_t siz
 	if (d->loss_model == VN_LOSS_RANDOM) {
 		if (!d->loss_ppb)
 			return;
-		add(buf, size, "%s", vn_format_percent(t, d->loss_ppb));
+		vn_word_add(buf, size, "%s", vn_format_percent(t, d->loss_ppb));
 		if (d->loss_corr_ppb || full)
-			add(buf, size, " %s", vn_format_percent(t, d->loss_corr_ppb));
+			vn_word_add(buf, size, " %s", vn_format_percent(t, d->loss_corr_ppb));
 		return;
 	}
 	default_params(d->loss_model, p);
 	while (n > 1 && d->loss_p[n - 1] == p[n - 1])
 		n--;
-	add(buf, size, "%s", vn_loss_words[d->loss_model]);
+	vn_word_add(buf, size, "%s", vn_loss_words[d->loss_model]);
 	for (int i = 0; i < n; i++)
-		add(buf, size, " %s", vn_format_percent(t, d->loss_p[i]));
+		vn_word_add(buf, size, " %s", vn_format_percent(t, d->loss_p[i]));
 }
 
 static int parse_ecn(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
 	d->flags |= VN_DISC_ECN;
-	if (argc < 1 || (strcmp(argv[0], "on") != 0 && !is_off(argv[0])))
+	if (argc < 1 || (strcmp(argv[0], "on") != 0 && !vn_word_is_off(argv[0])))
 		return 0;
-	if (is_off(argv[0]))
+	if (vn_word_is_off(argv[0]))
 		d->flags &= ~(uint32_t)VN_DISC_ECN;
 	return 1;
 }
@@ -276,7 +277,7 @@ static int parse_ecn(struct vn_disc *d, int argc, char *const argv[], struct vn_
 static void print_ecn(const struct vn_disc *d, bool full, char *buf, size_t size)
 {
 	if (d->flags & VN_DISC_ECN)
-		add(buf, size, "on");
+		vn_word_add(buf, size, "on");
 }
 
 /* ---- duplicate, corrupt, reorder ---- */
@@ -284,7 +285,7 @@ static void print_ecn(const struct vn_disc *d, bool full, char *buf, size_t size
 static int parse_chance(uint32_t *chance, uint32_t *corr, const char *what, int argc, char *const argv[],
 			struct vn_err *err)
 {
-	int r = vn_parse_percent(is_off(argv[0]) ? "0" : argv[0], chance, err);
+	int r = vn_parse_percent(vn_word_is_off(argv[0]) ? "0" : argv[0], chance, err);
 
 	if (r < 0 || !next_is_number(argc, argv, 1))
 		return r < 0 ? r : 1;
@@ -298,9 +299,9 @@ static void print_chance(uint32_t chance, uint32_t corr, bool full, char *buf, s
 
 	if (!chance)
 		return;
-	add(buf, size, "%s", vn_format_percent(t, chance));
+	vn_word_add(buf, size, "%s", vn_format_percent(t, chance));
 	if (corr || full)
-		add(buf, size, " %s", vn_format_percent(t, corr));
+		vn_word_add(buf, size, " %s", vn_format_percent(t, corr));
 }
 
 static int parse_duplicate(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
@@ -339,7 +340,7 @@ static int parse_number(const char *s, int64_t min, int64_t max, int64_t *ret, s
 static int parse_gap(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
 	int64_t gap = 0;
-	int r = is_off(argv[0]) ? 0 : parse_number(argv[0], 0, INT32_MAX, &gap, err);
+	int r = vn_word_is_off(argv[0]) ? 0 : parse_number(argv[0], 0, INT32_MAX, &gap, err);
 
 	if (r < 0)
 		return r;
@@ -351,7 +352,7 @@ static void print_gap(const struct vn_disc *d, bool full, char *buf, size_t size
 {
 	/* 1 is what every reorder has. */
 	if (d->reorder_gap > 1)
-		add(buf, size, "%u", d->reorder_gap);
+		vn_word_add(buf, size, "%u", d->reorder_gap);
 }
 
 static int parse_reorder(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
@@ -366,13 +367,13 @@ static void print_reorder(const struct vn_disc *d, bool full, char *buf, size_t 
 
 /* ---- rate ---- */
 
-static int parse_bps(const char *s, __u64 *ret_bps, struct vn_err *err)
+int vn_word_bps(const char *s, __u64 *ret_bps, struct vn_err *err)
 {
 	char shown[VN_SHOW_BUF], min[VN_UNIT_BUF], max[VN_UNIT_BUF], why[64] = "", t[VN_DURATION_BUF];
 	uint64_t bps = 0;
 	int r;
 
-	r = vn_parse_rate(is_off(s) ? "0" : s, &bps, err);
+	r = vn_parse_rate(vn_word_is_off(s) ? "0" : s, &bps, err);
 	if (r < 0)
 		return r;
 	if (bps && bps < VN_RATE_MIN_BPS)
@@ -391,7 +392,7 @@ static int parse_bps(const char *s, __u64 *ret_bps, struct vn_err *err)
 static int parse_overhead(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
 	int64_t bytes = 0;
-	int r = parse_number(is_off(argv[0]) ? "0" : argv[0], -OVERHEAD_MAX, OVERHEAD_MAX, &bytes, err);
+	int r = parse_number(vn_word_is_off(argv[0]) ? "0" : argv[0], -OVERHEAD_MAX, OVERHEAD_MAX, &bytes, err);
 
 	if (r < 0)
 		return r;
@@ -402,14 +403,14 @@ static int parse_overhead(struct vn_disc *d, int argc, char *const argv[], struc
 static void print_overhead(const struct vn_disc *d, bool full, char *buf, size_t size)
 {
 	if (d->overhead)
-		add(buf, size, "%d", d->overhead);
+		vn_word_add(buf, size, "%d", d->overhead);
 }
 
 static int parse_cell(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
 	int64_t cell = 0, overhead = 0;
 	bool more = next_is_number(argc, argv, 1);
-	int r = parse_number(is_off(argv[0]) ? "0" : argv[0], 0, CELL_MAX, &cell, err);
+	int r = parse_number(vn_word_is_off(argv[0]) ? "0" : argv[0], 0, CELL_MAX, &cell, err);
 
 	if (r == 0 && more)
 		r = parse_number(argv[1], -OVERHEAD_MAX, OVERHEAD_MAX, &overhead, err);
@@ -429,15 +430,15 @@ static void print_cell(const struct vn_disc *d, bool full, char *buf, size_t siz
 {
 	if (!d->cell_bytes)
 		return;
-	add(buf, size, "%u", d->cell_bytes);
+	vn_word_add(buf, size, "%u", d->cell_bytes);
 	if (d->cell_overhead)
-		add(buf, size, " %d", d->cell_overhead);
+		vn_word_add(buf, size, " %d", d->cell_overhead);
 }
 
 /* netem's RATE [OVERHEAD [CELLSIZE [CELLOVERHEAD]]] */
 static int parse_rate(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
-	int r = parse_bps(argv[0], &d->rate_bps, err), n = 1;
+	int r = vn_word_bps(argv[0], &d->rate_bps, err), n = 1;
 
 	if (r == 0 && next_is_number(argc, argv, 1)) {
 		if (!d->rate_bps)
@@ -457,7 +458,7 @@ static void print_rate(const struct vn_disc *d, bool full, char *buf, size_t siz
 	char t[VN_UNIT_BUF];
 
 	if (d->rate_bps)
-		add(buf, size, "%s", vn_format_rate(t, d->rate_bps));
+		vn_word_add(buf, size, "%s", vn_format_rate(t, d->rate_bps));
 }
 
 static int parse_limit(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
@@ -494,9 +495,9 @@ static void print_limit(const struct vn_disc *d, bool full, char *buf, size_t si
 	char t[VN_UNIT_BUF];
 
 	if (d->limit_packets)
-		add(buf, size, "%u", d->limit_packets);
+		vn_word_add(buf, size, "%u", d->limit_packets);
 	else if (d->limit_bytes && !(d->flags & VN_DISC_LIMIT_AUTO))
-		add(buf, size, "%s", vn_format_size(t, d->limit_bytes));
+		vn_word_add(buf, size, "%s", vn_format_size(t, d->limit_bytes));
 }
 
 /* ---- slot ---- */
@@ -510,16 +511,16 @@ static int parse_slot_times(struct vn_disc *d, int argc, char *const argv[], str
 			return vn_err_usage(err, "'distribution' needs a NAME, a DELAY and a JITTER");
 		r = parse_dist(argv[1], &d->slot_dist, &d->slot_dist_name, err);
 		if (r == 0)
-			r = parse_ns(argv[2], &d->slot_min_ns, err);
+			r = vn_word_ns(argv[2], &d->slot_min_ns, err);
 		if (r == 0)
-			r = parse_ns(argv[3], &d->slot_max_ns, err);
+			r = vn_word_ns(argv[3], &d->slot_max_ns, err);
 		d->slot_dist++;
 		return r < 0 ? r : 4;
 	}
-	r = parse_ns(argv[0], &d->slot_min_ns, err);
+	r = vn_word_ns(argv[0], &d->slot_min_ns, err);
 	d->slot_max_ns = d->slot_min_ns;
 	if (r == 0 && next_is_number(argc, argv, 1)) {
-		r = parse_ns(argv[1], &d->slot_max_ns, err);
+		r = vn_word_ns(argv[1], &d->slot_max_ns, err);
 		n = 2;
 		if (r == 0 && d->slot_max_ns < d->slot_min_ns)
 			return vn_err_usage(err, "the least time '%s' is over the most '%s'", argv[0], argv[1]);
@@ -551,7 +552,7 @@ static int parse_slot(struct vn_disc *d, int argc, char *const argv[], struct vn
 	d->slot_packets = d->slot_bytes = 0;
 	d->slot_dist = d->slot_dist_name = d->slot_dist_block = 0;
 	d->flags &= ~(uint32_t)VN_DISC_SLOT;
-	if (!is_off(argv[0])) {
+	if (!vn_word_is_off(argv[0])) {
 		n = parse_slot_times(d, argc, argv, err);
 		if (n < 0)
 			return n;
@@ -579,129 +580,16 @@ static void print_slot(const struct vn_disc *d, bool full, char *buf, size_t siz
 	if (!(d->flags & VN_DISC_SLOT))
 		return;
 	if (d->slot_dist)
-		add(buf, size, "distribution %s ",
-		    d->slot_dist - 1 == VN_DIST_TABLE ? vn_atom_text(d->slot_dist_name)
-						      : vn_dist_words[d->slot_dist - 1]);
-	add(buf, size, "%s", vn_format_time(t, d->slot_min_ns));
+		vn_word_add(buf, size, "distribution %s ",
+			    d->slot_dist - 1 == VN_DIST_TABLE ? vn_atom_text(d->slot_dist_name)
+							      : vn_dist_words[d->slot_dist - 1]);
+	vn_word_add(buf, size, "%s", vn_format_time(t, d->slot_min_ns));
 	if (d->slot_dist || d->slot_max_ns != d->slot_min_ns)
-		add(buf, size, " %s", vn_format_time(t, d->slot_max_ns));
+		vn_word_add(buf, size, " %s", vn_format_time(t, d->slot_max_ns));
 	if (d->slot_packets)
-		add(buf, size, " packets %u", d->slot_packets);
+		vn_word_add(buf, size, " packets %u", d->slot_packets);
 	if (d->slot_bytes)
-		add(buf, size, " bytes %u", d->slot_bytes);
-}
-
-/* ---- police, state, flap ---- */
-
-static int refuse_police(const char *word, struct vn_err *err)
-{
-	static const char *const theirs[] = {"mtu",       "peakrate",  "avrate",     "overhead", "linklayer",
-					     "estimator", "pkts_rate", "pkts_burst", "index",    NULL};
-	char shown[VN_SHOW_BUF];
-
-	if (!strcmp(word, "conform-exceed") || !strcmp(word, "action") || !strcmp(word, "continue") ||
-	    !strcmp(word, "drop") || !strcmp(word, "pass"))
-		return vn_err_usage(err, "'%s' is tc-police(8)'s: what exceeds the rate is always dropped here", word);
-	for (size_t i = 0; theirs[i]; i++) {
-		if (!strcmp(word, theirs[i]))
-			return vn_err_usage(err, "'%s' of tc-police(8) is not there: a rate and a burst are", word);
-	}
-	return vn_err_usage(err, "'%s' is not known: write rate RATE burst SIZE, or off", vn_show(shown, word));
-}
-
-static int parse_police(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
-{
-	char shown[VN_SHOW_BUF];
-	uint64_t burst = 0;
-	__u64 bps = 0;
-	int r;
-
-	if (is_off(argv[0])) {
-		d->police_bps = 0;
-		d->police_burst_bytes = 0;
-		return 1;
-	}
-	if (strcmp(argv[0], "rate") != 0 && strcmp(argv[0], "burst") != 0)
-		return refuse_police(argv[0], err);
-	if (argc < 4 || !strcmp(argv[0], argv[2]) || (strcmp(argv[2], "rate") != 0 && strcmp(argv[2], "burst") != 0))
-		return vn_err_usage(err, "both are needed: rate RATE burst SIZE");
-	for (int i = 0; i < 4; i += 2) {
-		r = !strcmp(argv[i], "rate") ? parse_bps(argv[i + 1], &bps, err)
-					     : vn_parse_size(argv[i + 1], &burst, err);
-		if (r < 0)
-			return r;
-	}
-	if (!bps)
-		return vn_err_usage(err, "a rate of 0 would drop everything: write `police off`, or `state down`");
-	if (burst < VN_LIMIT_BYTES_MIN || burst > UINT32_MAX)
-		return vn_err_usage(err, "burst '%s' is out of range: a frame takes %llub, at most 4gb",
-				    vn_show(shown, argv[!strcmp(argv[0], "burst") ? 1 : 3]), VN_LIMIT_BYTES_MIN);
-	d->police_bps = bps;
-	d->police_burst_bytes = (uint32_t)burst;
-	if (argc > 4 && !vn_disc_word_find(argv[4]))
-		return refuse_police(argv[4], err);
-	return 4;
-}
-
-static void print_police(const struct vn_disc *d, bool full, char *buf, size_t size)
-{
-	char rate[VN_UNIT_BUF], burst[VN_UNIT_BUF];
-
-	if (d->police_bps)
-		add(buf, size, "rate %s burst %s", vn_format_rate(rate, d->police_bps),
-		    vn_format_size(burst, d->police_burst_bytes));
-}
-
-static int parse_state(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
-{
-	char shown[VN_SHOW_BUF];
-	bool down = !strcmp(argv[0], "down");
-
-	if (!down && strcmp(argv[0], "up") != 0)
-		return vn_err_usage(err, "'%s' is no state: up or down", vn_show(shown, argv[0]));
-	d->flags &= ~(uint32_t)VN_DISC_DOWN;
-	if (down)
-		d->flags |= VN_DISC_DOWN;
-	return 1;
-}
-
-static void print_state(const struct vn_disc *d, bool full, char *buf, size_t size)
-{
-	if (d->flags & VN_DISC_DOWN)
-		add(buf, size, "down");
-}
-
-static int parse_flap(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
-{
-	__u64 up = 0, down = 0;
-	int r, n = 1;
-
-	if (!is_off(argv[0])) {
-		n = 4;
-		if (argc < n || (strcmp(argv[0], "up") && strcmp(argv[0], "down")) || !strcmp(argv[0], argv[2]) ||
-		    (strcmp(argv[2], "up") && strcmp(argv[2], "down")))
-			return vn_err_usage(err, "both times are needed: up TIME down TIME, or off");
-		for (int i = 0; i < n; i += 2) {
-			r = parse_ns(argv[i + 1], strcmp(argv[i], "up") ? &down : &up, err);
-			if (r < 0)
-				return r;
-		}
-		if (!up || !down)
-			return vn_err_usage(err, "a time of 0 is no schedule: write `flap off`, or `state down`");
-	}
-	d->flap_up_ns = up;
-	d->flap_down_ns = down;
-	d->flap_start_ns = 0;
-	return n;
-}
-
-static void print_flap(const struct vn_disc *d, bool full, char *buf, size_t size)
-{
-	char up[VN_UNIT_BUF], down[VN_UNIT_BUF];
-
-	if (d->flap_up_ns)
-		add(buf, size, "up %s down %s", vn_format_time(up, d->flap_up_ns),
-		    vn_format_time(down, d->flap_down_ns));
+		vn_word_add(buf, size, " bytes %u", d->slot_bytes);
 }
 
 /* ---- order, holder ---- */
@@ -711,7 +599,7 @@ static int parse_order(struct vn_disc *d, int argc, char *const argv[], struct v
 	char shown[VN_SHOW_BUF];
 	bool keep = !strcmp(argv[0], "keep");
 
-	if (!keep && strcmp(argv[0], "netem") != 0 && !is_off(argv[0]))
+	if (!keep && strcmp(argv[0], "netem") != 0 && !vn_word_is_off(argv[0]))
 		return vn_err_usage(err, "'%s' is not known: keep, or netem", vn_show(shown, argv[0]));
 	d->flags &= ~(uint32_t)VN_DISC_ORDER_KEEP;
 	if (keep)
@@ -722,7 +610,7 @@ static int parse_order(struct vn_disc *d, int argc, char *const argv[], struct v
 static void print_order(const struct vn_disc *d, bool full, char *buf, size_t size)
 {
 	if (d->flags & VN_DISC_ORDER_KEEP)
-		add(buf, size, "keep");
+		vn_word_add(buf, size, "keep");
 }
 
 static int parse_holder(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
@@ -743,7 +631,7 @@ static int parse_holder(struct vn_disc *d, int argc, char *const argv[], struct 
 static void print_holder(const struct vn_disc *d, bool full, char *buf, size_t size)
 {
 	if (d->holder)
-		add(buf, size, "%s", vn_holder_words[d->holder]);
+		vn_word_add(buf, size, "%s", vn_holder_words[d->holder]);
 }
 
 /* ---- trace ---- */
@@ -788,7 +676,7 @@ static int parse_trace(struct vn_disc *d, int argc, char *const argv[], struct v
 	int r;
 
 	clear_trace(d);
-	if (is_off(argv[0]))
+	if (vn_word_is_off(argv[0]))
 		return 1;
 	if (vn_disc_word_find(argv[0]))
 		return vn_err_usage(err, "'%s' is a word, no file: write trace FILE, or ./%s for a file of that name",
@@ -806,13 +694,13 @@ static void print_trace(const struct vn_disc *d, bool full, char *buf, size_t si
 {
 	if (!d->trace_name)
 		return;
-	add(buf, size, "%s", vn_atom_text(d->trace_name));
+	vn_word_add(buf, size, "%s", vn_atom_text(d->trace_name));
 	if (d->flags & VN_DISC_TRACE_LINEAR)
-		add(buf, size, " linear");
+		vn_word_add(buf, size, " linear");
 	if (!(d->flags & VN_DISC_TRACE_AUTO))
-		add(buf, size, d->flags & VN_DISC_TRACE_LOOP ? " loop" : " once");
+		vn_word_add(buf, size, d->flags & VN_DISC_TRACE_LOOP ? " loop" : " once");
 	if (d->sync_name)
-		add(buf, size, " sync %s", vn_atom_text(d->sync_name));
+		vn_word_add(buf, size, " sync %s", vn_atom_text(d->sync_name));
 }
 
 /* ---- seed ---- */
@@ -837,7 +725,7 @@ static int parse_seed(struct vn_disc *d, int argc, char *const argv[], struct vn
 static void print_seed(const struct vn_disc *d, bool full, char *buf, size_t size)
 {
 	if (!(d->flags & VN_DISC_SEED_AUTO))
-		add(buf, size, "%" PRIu64, (uint64_t)d->seed);
+		vn_word_add(buf, size, "%" PRIu64, (uint64_t)d->seed);
 }
 
 /* In the order in which they are printed. */
@@ -864,10 +752,10 @@ const struct vn_disc_word vn_disc_words[] = {
 	 print_limit},
 	{"slot", "MIN [MAX] | distribution NAME DELAY JITTER | off  [packets N] [bytes N]", "release frames in bunches", "off",
 	 parse_slot, print_slot},
-	{"police", "rate RATE burst SIZE | off", "drop at the port what exceeds a token bucket", "off", parse_police,
-	 print_police},
-	{"state", "up|down", "down: nothing passes", "up", parse_state, print_state},
-	{"flap", "up TIME down TIME | off", "up and down in turn", "off", parse_flap, print_flap},
+	{"police", "rate RATE burst SIZE | off", "drop at the port what exceeds a token bucket", "off", vn_word_parse_police,
+	 vn_word_print_police},
+	{"state", "up|down", "down: nothing passes", "up", vn_word_parse_state, vn_word_print_state},
+	{"flap", "up TIME down TIME | off", "up and down in turn", "off", vn_word_parse_flap, vn_word_print_flap},
 	{"holder", "auto|precise|bulk", "who holds the frames", "auto", parse_holder, print_holder},
 	{"trace", "FILE [steps|linear] [loop|once] [sync GROUP] | off", "follow a Mahimahi or CSV trace", "off", parse_trace,
 	 print_trace},

@@ -60,12 +60,61 @@ static void emit_disc(struct flow *o, const struct vn_disc *d, const struct vn_d
 	}
 }
 
+/* JSON's strings and lists are YAML's as well. */
+static void emit_json(struct flow *o, const char *key, const json_t *v)
+{
+	char *text = json_dumps(v, JSON_ENCODE_ANY);
+
+	if (text)
+		entry(o, "%s: %s", key, text);
+	free(text);
+}
+
+static void emit_env(struct flow *o, const json_t *env)
+{
+	json_t *map = json_object(), *w;
+	size_t i;
+
+	json_array_foreach (env, i, w) {
+		const char *s = json_string_value(w), *eq = strchr(s, '=');
+		cleanup_free char *name = strndup(s, eq ? (size_t)(eq - s) : strlen(s));
+
+		if (name)
+			json_object_set_new(map, name, json_string(eq ? eq + 1 : ""));
+	}
+	emit_json(o, "env", map);
+	json_decref(map);
+}
+
+static void emit_container(struct flow *o, const struct vn_node *n)
+{
+	char size[VN_UNIT_BUF];
+	const char *key;
+	json_t *v;
+
+	if (n->runtime != VN_RUNTIME_NETNS)
+		entry(o, "runtime: %s", vn_runtime_words[n->runtime]);
+	json_object_foreach (n->container, key, v) {
+		if (!strcmp(key, "env"))
+			emit_env(o, v);
+		else if (!strcmp(key, "uid"))
+			entry(o, "user: \"%lld:%lld\"", (long long)json_integer_value(v),
+			      (long long)json_integer_value(json_object_get(n->container, "gid")));
+		else if (strstr(key, "_bytes"))
+			entry(o, "%.*s: %s", (int)strcspn(key, "_"), key,
+			      vn_format_size(size, (uint64_t)json_integer_value(v)));
+		else if (strcmp(key, "gid"))
+			emit_json(o, key, v);
+	}
+}
+
 static void emit_node(FILE *f, const struct vn_node *n)
 {
 	struct flow o = {.f = f};
 	char lat[VN_DOUBLE_BUF], lon[VN_DOUBLE_BUF];
 
 	fprintf(f, "  %s: {", n->name);
+	emit_container(&o, n);
 	if (n->forward_opt >= 0)
 		entry(&o, "forward: %s", n->forward_opt ? "true" : "false");
 	if (!isnan(n->lat))

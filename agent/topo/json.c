@@ -96,9 +96,10 @@ static json_t *link_to_json(const struct vn_topo *t, const struct vn_link *l)
 
 static json_t *node_to_json(const struct vn_node *n)
 {
-	return json_pack("{s:s, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", n->name, "id", (json_int_t)n->id,
-			 "forward", n->forward, "forward_asked", forward_words[n->forward_opt + 1], "lo4",
-			 addr_to_json(&n->lo4), "lo6", addr_to_json(&n->lo6), "lat",
+	return json_pack("{s:s, s:s*, s:O*, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", n->name, "runtime",
+			 n->runtime ? vn_runtime_words[n->runtime] : NULL, "container", n->container, "id",
+			 (json_int_t)n->id, "forward", n->forward, "forward_asked", forward_words[n->forward_opt + 1],
+			 "lo4", addr_to_json(&n->lo4), "lo6", addr_to_json(&n->lo6), "lat",
 			 isnan(n->lat) ? json_null() : json_real(n->lat), "lon",
 			 isnan(n->lon) ? json_null() : json_real(n->lon));
 }
@@ -290,14 +291,15 @@ static int read_coordinate(const json_t *o, double max, double *ret_value)
 static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 {
 	const char *name, *asked;
-	json_t *lo4, *lo6, *lat, *lon;
-	int forward, kind, r;
+	json_t *lo4, *lo6, *lat, *lon, *container = NULL;
+	const char *runtime = vn_runtime_words[VN_RUNTIME_NETNS];
+	int forward, kind, run, r;
 	json_error_t why;
 	json_int_t id;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", &name,
-			   "id", &id, "forward", &forward, "forward_asked", &asked, "lo4", &lo4, "lo6", &lo6, "lat",
-			   &lat, "lon", &lon) < 0)
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s?s, s?o, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name",
+			   &name, "runtime", &runtime, "container", &container, "id", &id, "forward", &forward,
+			   "forward_asked", &asked, "lo4", &lo4, "lo6", &lo6, "lat", &lat, "lon", &lon) < 0)
 		return refuse(err, "node", &why);
 	r = read_name(name, "node", n->name, err);
 	if (r < 0)
@@ -310,6 +312,15 @@ static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 	if (read_coordinate(lat, 90, &n->lat) < 0 || read_coordinate(lon, 180, &n->lon) < 0 ||
 	    isnan(n->lat) != isnan(n->lon))
 		return vn_err_usage(err, "node '%s': bad coordinates", n->name);
+	run = pick_word(vn_runtime_words, VN_RUNTIME_EXTERNAL + 1, runtime);
+	if (run < 0 || vn_runtime_is_container((enum vn_runtime)run) != (json_is_object(container)))
+		return vn_err_usage(err, "node '%s': runtime and container do not fit together", n->name);
+	if (json_is_object(container)) {
+		if (vn_container_check(container, (enum vn_runtime)run, err) < 0)
+			return -EINVAL;
+		n->container = json_incref(container);
+	}
+	n->runtime = (uint8_t)run;
 	n->id = (uint32_t)id;
 	n->forward = forward;
 	n->forward_opt = (int8_t)(kind - 1);

@@ -107,6 +107,7 @@ void vn_topo_free(struct vn_topo *t)
 	for (i = 0; i < t->n_nodes; i++) {
 		free(t->nodes[i].routes);
 		free(t->nodes[i].link_ids);
+		json_decref(t->nodes[i].container);
 	}
 	free(t->nodes);
 	free(t->links);

@@ -19,6 +19,8 @@
 #include <vnet/abi_port.h>
 #include <vnet/err.h>
 
+#include "topo/container.h"
+
 #define VN_NAME_MAX          63 /* topology, node and link names: [A-Za-z0-9][A-Za-z0-9_-]* */
 #define VN_TOPO_NODES_MAX    16384
 #define VN_TOPO_LINKS_MAX    32767
@@ -94,7 +96,9 @@ struct vn_node {
 	size_t n_routes;
 	uint32_t *link_ids; /* links that end here, in file order: link index * 2 + side */
 	size_t n_links;
-	double lat, lon; /* degrees; only drawn; NAN: unknown */
+	uint8_t runtime;   /* enum vn_runtime */
+	json_t *container; /* what runs in it (container.h); NULL: nothing */
+	double lat, lon;   /* degrees; only drawn; NAN: unknown */
 	int line;
 };
 

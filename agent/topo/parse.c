@@ -164,40 +164,15 @@ int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what,
 static int parse_forward(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
 	static const char *const words[] = {"auto", "false", "true", NULL};
-	int8_t *forward_opt = obj;
+	struct vn_node *node = obj;
 	unsigned int i;
 	int r;
 
 	r = vn_parse_choice(p, v, "forward", words, &i);
 	if (r < 0)
 		return r;
-	*forward_opt = (int8_t)((int)i - 1);
+	node->forward_opt = (int8_t)((int)i - 1);
 	return 0;
-}
-
-static int parse_runtime(struct vn_parser *p, const struct vn_yaml *v, void *obj)
-{
-	static const char *const planned[] = {"podman", "docker", "runc", "external", NULL};
-	char shown[VN_SHOW_BUF];
-	const char *text = vn_parse_text(p, v, "netns");
-	size_t i;
-
-	if (!text)
-		return -EINVAL;
-	for (i = 0; planned[i]; i++) {
-		if (!strcmp(planned[i], text))
-			return vn_parse_fail(p, v, "runtime: '%s' is not supported yet, use netns", text);
-	}
-	if (strcmp(text, "netns"))
-		return vn_parse_fail(p, v, "runtime: '%s' is not known, use netns", vn_show(shown, text));
-	return 0;
-}
-
-static int parse_node_forward(struct vn_parser *p, const struct vn_yaml *v, void *obj)
-{
-	struct vn_node *node = obj;
-
-	return parse_forward(p, v, &node->forward_opt);
 }
 
 static int parse_coordinates(struct vn_parser *p, const struct vn_yaml *v, void *obj)
@@ -218,9 +193,6 @@ static int parse_coordinates(struct vn_parser *p, const struct vn_yaml *v, void 
 	return 0;
 }
 
-/* What comes with containers, see `runtime:`. */
-static const char *const planned_node_keys[] = {"image", "cpus", "memory", "hugepages", "command", NULL};
-
 static int check_name(struct vn_parser *p, const struct vn_yaml *y, const char *what)
 {
 	char shown[VN_SHOW_BUF];
@@ -231,16 +203,46 @@ static int check_name(struct vn_parser *p, const struct vn_yaml *y, const char *
 			     what, vn_show(shown, y->text), VN_NAME_MAX);
 }
 
+#define NODE_KEYS_MAX 24
+
+/* Those of containers, and @own; ends with a key without word. */
+static const struct vn_key *node_keys(struct vn_key keys[NODE_KEYS_MAX], const struct vn_key *own)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; own[i].word; i++)
+		keys[n++] = own[i];
+	for (size_t i = 0; vn_container_keys[i].word && n < NODE_KEYS_MAX - 1; i++)
+		keys[n++] = vn_container_keys[i];
+	keys[n] = (struct vn_key){NULL, NULL};
+	return keys;
+}
+
+static int parse_node(struct vn_parser *p, const struct vn_yaml *name, struct vn_node *node)
+{
+	static const struct vn_key own[] = {
+		{"forward", parse_forward}, {"coordinates", parse_coordinates}, {NULL, NULL}};
+	struct vn_key keys[NODE_KEYS_MAX];
+	int r;
+
+	snprintf(node->name, sizeof(node->name), "%s", name->text);
+	node->line = (int)name->line;
+	node->forward_opt = p->node.forward_opt;
+	node->runtime = p->node.runtime;
+	node->container = json_deep_copy(p->node.container);
+	node->lat = node->lon = NAN;
+	r = vn_parse_map(p, name + 1, "a node", node_keys(keys, own), NULL, node, NULL);
+	/* A node that is no container takes none of the defaults for containers. */
+	if (r == 0 && !vn_runtime_is_container(node->runtime) && json_equal(node->container, p->node.container)) {
+		json_decref(node->container);
+		node->container = NULL;
+	}
+	return r < 0 ? r : vn_parse_container_check(p, name, node);
+}
+
 static int parse_nodes(struct vn_parser *p, const struct vn_yaml *y, void *obj)
 {
-	static const struct vn_key keys[] = {
-		{"runtime", parse_runtime},
-		{"forward", parse_node_forward},
-		{"coordinates", parse_coordinates},
-		{NULL, NULL},
-	};
 	struct vn_topo *t = p->topo;
-	struct vn_node *node;
 	size_t i;
 	int r;
 
@@ -251,14 +253,8 @@ static int parse_nodes(struct vn_parser *p, const struct vn_yaml *y, void *obj)
 		return vn_err_nomem(p->err);
 	for (i = 0; i < y->n; i += 2) {
 		r = check_name(p, &y->items[i], "node");
-		if (r < 0)
-			return r;
-		node = &t->nodes[t->n_nodes++];
-		snprintf(node->name, sizeof(node->name), "%s", y->items[i].text);
-		node->line = (int)y->items[i].line;
-		node->forward_opt = p->forward_opt;
-		node->lat = node->lon = NAN;
-		r = vn_parse_map(p, &y->items[i + 1], "a node", keys, planned_node_keys, node, NULL);
+		if (r == 0)
+			r = parse_node(p, &y->items[i], &t->nodes[t->n_nodes++]);
 		if (r < 0)
 			return r;
 	}
@@ -310,9 +306,10 @@ static int parse_default_link(struct vn_parser *p, const struct vn_yaml *v, void
 
 static int parse_default_node(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
-	static const struct vn_key keys[] = {{"runtime", parse_runtime}, {"forward", parse_forward}, {NULL, NULL}};
+	static const struct vn_key own[] = {{"forward", parse_forward}, {NULL, NULL}};
+	struct vn_key keys[NODE_KEYS_MAX];
 
-	return vn_parse_map(p, v, "the defaults of nodes", keys, planned_node_keys, &p->forward_opt, NULL);
+	return vn_parse_map(p, v, "the defaults of nodes", node_keys(keys, own), NULL, &p->node, NULL);
 }
 
 static int parse_defaults(struct vn_parser *p, const struct vn_yaml *v, void *obj)
@@ -419,7 +416,7 @@ int vn_topo_parse(const char *file, const char *text, size_t len, struct vn_topo
 		.err = err,
 		.topo = t,
 		.link = {.disc = VN_DISC_NONE, .mtu = 1500, .isolation = VN_ISOLATION_MAC},
-		.forward_opt = -1,
+		.node = {.forward_opt = -1},
 	};
 	int r;
 
@@ -433,6 +430,7 @@ int vn_topo_parse(const char *file, const char *text, size_t len, struct vn_topo
 		return r;
 	r = parse_root(&p, root);
 	vn_parse_release_ports(&p);
+	json_decref(p.node.container);
 	if (r < 0)
 		return r;
 	if (vn_topo_connect(t) < 0)

@@ -19,7 +19,7 @@ struct vn_parser {
 	struct vn_err *err;
 	struct vn_topo *topo;
 	struct vn_link_defaults link;
-	int8_t forward_opt;
+	struct vn_node node;      /* what `defaults:` may give to every node: forward_opt, runtime, container */
 	struct port_entry *ports; /* uthash: (node, interface) -> link and side */
 	struct port_entry *port_pool;
 };
@@ -56,6 +56,10 @@ static inline const struct vn_yaml *vn_parse_key_of(const struct vn_yaml *value)
 
 /* Keys that `defaults: {link: }` and a link have in common, for @obj = struct vn_link_defaults. */
 extern const struct vn_key vn_link_default_keys[];
+
+/* Keys of a node about what runs in it, for @obj = struct vn_node; together they must make sense (parse_node.c). */
+extern const struct vn_key vn_container_keys[];
+int vn_parse_container_check(struct vn_parser *p, const struct vn_yaml *v, const struct vn_node *node);
 
 /* Keys of an AF_XDP port, in a port's table; `kind` first, since the others ask for it. See parse_ports.c. */
 int vn_parse_port_kind(struct vn_parser *p, const struct vn_yaml *v, void *obj);

@@ -308,10 +308,13 @@ hugepages() {
 	add_hugepages "$1" && defer add_hugepages "-$1"
 }
 add_hugepages() {
-	{
-		flock 9
-		echo $(($(cat $HUGEPAGES) + $1)) >$HUGEPAGES
-	} 9<$HUGEPAGES
+	local now r=1
+
+	exec 9<$HUGEPAGES && flock 9 || return 1
+	now=$(cat $HUGEPAGES)
+	echo $((now + $1)) >$HUGEPAGES && r=0
+	exec 9<&-
+	return $r
 }
 
 # nstat_get NS COUNTER: a counter of the namespace's own stack since its birth.

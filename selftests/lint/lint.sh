@@ -61,12 +61,12 @@ layers() {
 			return 1
 		if (from == "agent/topo" || from == "bpf" || from == "loader" || from == "engine" || from == "maps")
 			return 0
-		if (from == "agent/net")
+		if (from == "agent/net" || from == "agent/run")
 			return to == "agent/topo"
 		if (from == "agent/exec")
-			return to ~ /^agent\/(topo|net)$/ || to == "loader"
+			return to ~ /^agent\/(topo|net|run)$/ || to == "loader"
 		if (from == "agent/ctl")
-			return to ~ /^agent\/(topo|net|exec)$/ || to == "loader"
+			return to ~ /^agent\/(topo|net|run|exec)$/ || to == "loader"
 		if (from == "agent/cli")
 			return to ~ /^agent\// || to == "loader"
 		return 0

@@ -95,6 +95,7 @@ static void test_verb_show_is_the_default(void **state)
 	assert_command(parse("link"), "link", "show");
 	assert_command(parse("-s link -j"), "link", "show");
 	assert_command(parse("node"), "node", "show");
+	assert_command(parse("port"), "port", "show");
 }
 
 static void test_suggestions(void **state)
@@ -121,7 +122,7 @@ static void test_words_of_later_versions(void **state)
 		n++;
 	}
 	assert_true(n >= 3);
-	assert_refused("port", "not there yet");
+	assert_refused("vf", "not there yet");
 }
 
 static void test_global_options(void **state)

@@ -94,6 +94,8 @@ static void test_refusals(void **state)
 		 "unknown word 'bandwidth', known are: delay, jitter, distribution, loss, ecn, duplicate, corrupt, "
 		 "reorder, gap, order, rate, overhead, cell, limit, slot, police, state, flap, holder, trace, seed"},
 		{"delay", "'delay' needs a value: delay TIME [JITTER [CORR]]"},
+		{"loss", "'loss' needs a value: loss [random] P [CORR] | state P13 [P31 [P32 [P23 [P14]]]] | gemodel P "
+			 "[R [1-H [1-K]]]"},
 		{"delay 10", "delay: '10' needs a unit: 10ms, 1.5s or 100us"},
 		{"delay 10ms 1", "delay: '1' needs a unit: 10ms, 1.5s or 100us"},
 		{"delay 10ms 1ms 25% 5ms", "delay: '5ms' is one word too many: delay TIME [JITTER [CORR]]"},

@@ -77,7 +77,7 @@ static void test_nothing_to_do(void **state)
 	cleanup_topo struct vn_topo *t = topo_text(line, NULL, NULL), *same = topo_text(line, t, NULL);
 	cleanup_plan struct vn_plan *p = plan(t, NULL, same), *none = plan(NULL, NULL, NULL);
 	bool nodes[] = {true, true, true}, links[] = {true, true};
-	const struct vn_observed seen = {nodes, links};
+	const struct vn_observed seen = {.node_ok = nodes, .link_ok = links};
 	cleanup_plan struct vn_plan *q = plan(t, &seen, same);
 
 	assert_int_equal(p->n_steps, 0);
@@ -155,7 +155,7 @@ static void test_observed(void **state)
 {
 	cleanup_topo struct vn_topo *t = topo_text(line, NULL, NULL);
 	bool nodes[] = {true, true, true}, links[] = {true, false};
-	const struct vn_observed seen = {nodes, links};
+	const struct vn_observed seen = {.node_ok = nodes, .link_ok = links};
 	cleanup_plan struct vn_plan *p = plan(t, &seen, t), *q = NULL;
 
 	expect(p, "delete link bc\n"

@@ -23,7 +23,7 @@ esac
 plan 9
 
 FRAME=$TOOLS/frame
-XSK=$TOOLS/xsk
+REFLECT=$TOOLS/reflect
 FRAMES=50
 
 is "$PF offers $vfs VFs" "$PF_TOTAL" "$vfs"
@@ -56,7 +56,7 @@ reflected() {
 
 	shift 2
 	rm -f "$ready" "$WORK/xsk"
-	inn vf.b "$XSK" reflect vf0 --expect $FRAMES --wait $((20000 * ${VN_SLOW:-1})) --ready "$ready" "$@" >"$WORK/xsk" 2>"$WORK/xsk.err" &
+	inn vf.b "$REFLECT" vf0 --expect $FRAMES --wait $((20000 * ${VN_SLOW:-1})) --ready "$ready" "$@" >"$WORK/xsk" 2>"$WORK/xsk.err" &
 	pid=$!
 	busywait 10000 eval "[ -e $ready ] || ! kill -0 $pid" >/dev/null
 	inn vf.a "$FRAME" capture vf0 --mark 7 --expect $FRAMES --wait $((15000 * ${VN_SLOW:-1})) --ready "$WORK/cap.ready" >"$WORK/cap" &
@@ -86,7 +86,7 @@ if $native; then
 	reflected "VF: AF_XDP, the kernel's choice: zero-copy $zerocopy" ".xdp == \"native\" and .zerocopy == $zerocopy" --bind auto
 else
 	expect_exit "VF: native XDP is refused by its driver" 1 'native XDP: (Operation not supported|Invalid argument)' \
-		inn vf.b "$XSK" reflect vf0
+		inn vf.b "$REFLECT" vf0
 	reflected "VF: AF_XDP over generic XDP" '.xdp == "generic" and .zerocopy == false' --xdp generic
 fi
 if $zerocopy; then
@@ -95,7 +95,7 @@ else
 	mode=native
 	$native || mode=generic
 	expect_exit "VF: AF_XDP zero-copy is refused, with a reason" 1 'AF_XDP bind, zero-copy: ' \
-		inn vf.b "$XSK" reflect vf0 --xdp $mode --bind zerocopy
+		inn vf.b "$REFLECT" vf0 --xdp $mode --bind zerocopy
 fi
 
 # The administration by the PF: what igb obeys, virtio refuses as a whole.

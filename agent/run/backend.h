@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Containers by the command lines of their runtimes. Every function waits for the runtime to finish. */
+#ifndef VNET_RUN_BACKEND_H
+#define VNET_RUN_BACKEND_H
+
+#include "run/oci.h"
+#include "topo/container.h"
+
+#define VN_CONTAINER_ID_MAX 144 /* "vnet-TOPOLOGY.NODE-net" */
+
+/*
+ * Everything without which vn_backend_start() would fail: the runtime's program, image or root file system, CPUs, huge
+ * pages. Nothing is changed. Errors say what to do.
+ */
+int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err);
+
+/*
+ * docker does not join a namespace by path: a container of ours that does nothing (@pause, a static program) has the
+ * namespace that becomes the node's. *@ret_pid is its process.
+ */
+int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid_t *ret_pid, struct vn_err *err);
+
+/* Start it, detached; *@ret_pid is its first process in the host's numbers. A remnant of that name is removed first. */
+int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s, pid_t *ret_pid, struct vn_err *err);
+/* When process @pid began, in clock ticks since boot: tells it from another that got its number later. -ESRCH. */
+int vn_process_start(pid_t pid, unsigned long long *ret_ticks);
+/* A file in the container's directory: "PID START" of its first process. */
+#define VN_CONTAINER_STARTED "started"
+
+/* Gone afterwards, sandbox included; so too when there was none. */
+int vn_backend_stop(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err);
+
+#endif

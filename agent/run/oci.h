@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The OCI runtime configuration (config.json, version 1.0.2) of a container node. */
+#ifndef VNET_RUN_OCI_H
+#define VNET_RUN_OCI_H
+
+#include <jansson.h>
+
+#include <vnet/err.h>
+
+/**
+ * struct vn_container_spec - one container, complete
+ * @id:        "vnet-TOPOLOGY.NODE"
+ * @hostname:  of the node
+ * @o:         what runs in it (topo/container.h)
+ * @netns:     path of the node's network namespace
+ * @cpus:      CPU list, "" for any
+ * @dir:       a directory of its own: bundle, log, pid
+ * @ports_dir: of the node's hand-over sockets; it appears as /run/vnet in the container; NULL: none
+ */
+struct vn_container_spec {
+	const char *id, *hostname;
+	const json_t *o;
+	const char *netns, *cpus, *dir, *ports_dir;
+};
+
+/* The configuration as an object; files it refers to are written below @s->dir. NULL with @err. */
+json_t *vn_oci_config(const struct vn_container_spec *s, struct vn_err *err);
+
+#endif

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "run/runner.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <vnet/util.h>
+
+#include "run/cpus.h"
+#include "topo/model.h"
+
+/* --- the runner's side
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+struct task {
+	uint64_t id;
+	pid_t pid;
+	int out; /* reading end: the reply, as it goes to the daemon */
+	size_t n;
+	char reply[2048];
+};
+
+struct server {
+	int fd;
+	const char *runtime_dir, *pause_path;
+	struct task tasks[VN_RUNNER_PARALLEL];
+	size_t n_tasks;
+};
+
+struct request {
+	int op, runtime;
+	const char *topo, *node;
+	json_int_t id, place;
+	json_t *o;
+};
+
+static int unpack(const json_t *msg, struct request *ret, struct vn_err *err)
+{
+	json_error_t why;
+
+	if (json_unpack_ex((json_t *)msg, &why, 0, "{s:I, s:i, s:i, s:s, s:s, s:I, s:o}", "id", &ret->id, "op",
+			   &ret->op, "runtime", &ret->runtime, "topology", &ret->topo, "node", &ret->node, "place",
+			   &ret->place, "container", &ret->o) < 0)
+		return vn_err_usage(err, "runner: %s", why.text);
+	if (!vn_runtime_is_container((enum vn_runtime)ret->runtime) || strlen(ret->topo) > VN_NAME_MAX ||
+	    strlen(ret->node) > VN_NAME_MAX || strpbrk(ret->topo, "/.") || strpbrk(ret->node, "/."))
+		return vn_err_usage(err, "runner: no container of ours");
+	/* What the daemon checked is checked again by the one who has the rights. */
+	return vn_container_check(ret->o, (enum vn_runtime)ret->runtime, err);
+}
+
+static int perform(const struct server *s, const struct request *q, pid_t *ret_pid, struct vn_err *err)
+{
+	char id[VN_CONTAINER_ID_MAX], dir[512], netns[320], cpus[VN_CPU_LIST], ports[512];
+	struct vn_container_spec spec = {
+		.id = id, .hostname = q->node, .o = q->o, .netns = netns, .cpus = cpus, .dir = dir};
+	enum vn_runtime runtime = (enum vn_runtime)q->runtime;
+	int r;
+
+	snprintf(id, sizeof(id), "vnet-%s.%s", q->topo, q->node);
+	snprintf(netns, sizeof(netns), "/run/netns/%s.%s", q->topo, q->node);
+	snprintf(dir, sizeof(dir), "%s/" VN_RUNNER_DIR, s->runtime_dir);
+	if (mkdir(dir, 0711) < 0 && errno != EEXIST)
+		return vn_err_kernel(err, errno, "%s: %s", dir, strerror(errno));
+	snprintf(dir, sizeof(dir), "%s/" VN_RUNNER_DIR "/%s.%s", s->runtime_dir, q->topo, q->node);
+	snprintf(ports, sizeof(ports), "%s/ports/%s/%s", s->runtime_dir, q->topo, q->node);
+	if (access(ports, F_OK) == 0)
+		spec.ports_dir = ports;
+	r = vn_cpus_choose(q->o, (size_t)q->place, cpus, err);
+	if (r < 0 && q->op != VN_RUNNER_STOP)
+		return r;
+	switch ((enum vn_runner_op)q->op) {
+	case VN_RUNNER_CHECK:
+		return vn_backend_check(runtime, &spec, err);
+	case VN_RUNNER_SANDBOX:
+		return vn_backend_sandbox(&spec, s->pause_path, ret_pid, err);
+	case VN_RUNNER_START:
+		return vn_backend_start(runtime, &spec, ret_pid, err);
+	case VN_RUNNER_STOP:
+		return vn_backend_stop(runtime, &spec, err);
+	}
+	return vn_err_usage(err, "runner: unknown operation %d", q->op);
+}
+
+/* In a process of its own: the reply goes into the pipe as a whole. */
+static void work(const struct server *s, const json_t *msg, int out)
+{
+	struct request q = {.op = -1};
+	struct vn_err err = {0};
+	pid_t pid = 0;
+	int r = unpack(msg, &q, &err);
+	json_t *reply;
+	char *text;
+
+	if (r == 0)
+		r = perform(s, &q, &pid, &err);
+	if (r < 0 && !err.err)
+		vn_err_kernel(&err, -r, "%s", strerror(-r));
+	reply = json_pack("{s:I, s:I, s:i, s:i, s:s}", "id", q.id, "pid", (json_int_t)pid, "errno", r < 0 ? err.err : 0,
+			  "exit", (int)err.exit, "text", err.text);
+	text = json_dumps(reply, JSON_COMPACT);
+	if (text && write(out, text, strlen(text)) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static void begin(struct server *s)
+{
+	cleanup_free char *text = malloc(VN_RUNNER_MESSAGE_MAX);
+	ssize_t n = text ? recv(s->fd, text, VN_RUNNER_MESSAGE_MAX, MSG_TRUNC) : -1;
+	struct task *t = &s->tasks[s->n_tasks];
+	json_error_t why;
+	json_t *msg;
+	int out[2];
+
+	if (n <= 0)
+		_exit(0); /* the daemon is gone */
+	msg = n <= (ssize_t)VN_RUNNER_MESSAGE_MAX ? json_loadb(text, (size_t)n, 0, &why) : NULL;
+	if (!msg || pipe2(out, O_CLOEXEC) < 0)
+		_exit(1);
+	t->id = (uint64_t)json_integer_value(json_object_get(msg, "id"));
+	t->n = 0;
+	t->pid = fork();
+	if (t->pid == 0)
+		work(s, msg, out[1]);
+	close(out[1]);
+	json_decref(msg);
+	t->out = out[0];
+	s->n_tasks++;
+}
+
+static void finish(struct server *s, size_t i)
+{
+	struct task *t = &s->tasks[i];
+	ssize_t n = read(t->out, t->reply + t->n, sizeof(t->reply) - t->n);
+
+	if (n > 0) {
+		t->n += (size_t)n;
+		return;
+	}
+	close(t->out);
+	while (waitpid(t->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (!t->n)
+		t->n = (size_t)snprintf(
+			t->reply, sizeof(t->reply),
+			"{\"id\":%llu,\"pid\":0,\"errno\":%d,\"exit\":%d,\"text\":\"runner: the operation "
+			"died\"}",
+			(unsigned long long)t->id, EIO, VN_EXIT_KERNEL);
+	if (send(s->fd, t->reply, t->n, MSG_NOSIGNAL) < 0)
+		_exit(0);
+	*t = s->tasks[--s->n_tasks];
+}
+
+static void serve(struct server *s)
+{
+	for (;;) {
+		struct pollfd p[VN_RUNNER_PARALLEL + 1];
+		size_t n = s->n_tasks;
+
+		for (size_t i = 0; i < n; i++)
+			p[i] = (struct pollfd){.fd = s->tasks[i].out, .events = POLLIN};
+		p[n] = (struct pollfd){.fd = n < VN_RUNNER_PARALLEL ? s->fd : -1, .events = POLLIN};
+		if (poll(p, n + 1, -1) < 0)
+			continue;
+		for (size_t i = n; i-- > 0;)
+			if (p[i].revents)
+				finish(s, i);
+		if (p[n].revents)
+			begin(s);
+	}
+}
+
+/* --- the daemon's side
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pause_path, struct vn_err *err)
+{
+	int pair[2], size = 8 * (int)VN_RUNNER_MESSAGE_MAX;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return vn_err_kernel(err, errno, "runner: socket pair: %s", strerror(errno));
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	pid = fork();
+	if (pid < 0) {
+		int e = errno;
+
+		close(pair[0]);
+		close(pair[1]);
+		return vn_err_kernel(err, e, "runner: fork: %s", strerror(e));
+	}
+	if (pid == 0) {
+		static struct server s;
+		sigset_t none;
+
+		prctl(PR_SET_NAME, "vnet-runner");
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* A terminal's interrupt is the daemon's business; runtimes want no signal blocked. */
+		setsid();
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		s = (struct server){
+			.fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 3), .runtime_dir = runtime_dir, .pause_path = pause_path};
+		dup2(s.fd, 3);
+		s.fd = 3;
+		fcntl(3, F_SETFD, FD_CLOEXEC);
+		close_range(4, ~0U, 0);
+		serve(&s);
+	}
+	close(pair[1]);
+	*r = (struct vn_runner){.fd = pair[0], .pid = pid, .next_id = 1};
+	return 0;
+}
+
+void vn_runner_close(struct vn_runner *r)
+{
+	if (r->fd < 0)
+		return;
+	vn_cleanup_close(&r->fd);
+	r->fd = -1;
+	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_t *ret_id, struct vn_err *err)
+{
+	cleanup_free char *text = NULL;
+	json_t *msg;
+	size_t len;
+
+	if (r->fd < 0)
+		return vn_err_kernel(err, ENOTCONN, "the runner of containers is gone: restart the daemon");
+	if (r->pending >= VN_RUNNER_PARALLEL)
+		return -EAGAIN;
+	msg = json_pack("{s:I, s:i, s:i, s:s, s:s, s:I, s:O}", "id", (json_int_t)r->next_id, "op", (int)job->op,
+			"runtime", (int)job->runtime, "topology", job->topo, "node", job->node, "place",
+			(json_int_t)job->place, "container", job->o);
+	text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
+	json_decref(msg);
+	if (!text)
+		return -ENOMEM;
+	len = strlen(text);
+	if (len > VN_RUNNER_MESSAGE_MAX)
+		return vn_err_usage(err, "node %s: its description is longer than %u bytes", job->node,
+				    VN_RUNNER_MESSAGE_MAX);
+	if (send(r->fd, text, len, MSG_NOSIGNAL) < 0)
+		return vn_err_kernel(err, errno, "the runner of containers is gone (%s): restart the daemon",
+				     strerror(errno));
+	r->pending++;
+	*ret_id = r->next_id++;
+	return 0;
+}
+
+int vn_runner_receive(struct vn_runner *r, int timeout_ms, uint64_t *ret_id, pid_t *ret_pid, struct vn_err *ret_why)
+{
+	struct pollfd p = {.fd = r->fd, .events = POLLIN};
+	const char *text = "";
+	json_int_t id = 0, pid = 0;
+	int e = 0, ex = 0;
+	json_error_t why;
+	char buf[4096];
+	json_t *msg;
+	ssize_t n;
+
+	if (poll(&p, 1, timeout_ms) <= 0)
+		return -EAGAIN;
+	n = recv(r->fd, buf, sizeof(buf), 0);
+	if (n <= 0)
+		return -ENOTCONN;
+	msg = json_loadb(buf, (size_t)n, 0, &why);
+	if (!msg || json_unpack(msg, "{s:I, s:I, s:i, s:i, s:s}", "id", &id, "pid", &pid, "errno", &e, "exit", &ex,
+				"text", &text) < 0) {
+		json_decref(msg);
+		return -EBADMSG;
+	}
+	*ret_why = (struct vn_err){0};
+	if (e)
+		vn_err(ret_why, (enum vn_exit)ex, e, "%s", text);
+	*ret_id = (uint64_t)id;
+	*ret_pid = (pid_t)pid;
+	json_decref(msg);
+	if (r->pending)
+		r->pending--;
+	return 0;
+}
+
+int vn_container_pid(const char *runtime_dir, const char *topo, const char *node, pid_t *ret_pid)
+{
+	unsigned long long start = 0, now;
+	char path[512];
+	int pid = 0, n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/" VN_RUNNER_DIR "/%s.%s/" VN_CONTAINER_STARTED, runtime_dir, topo, node);
+	f = fopen(path, "re");
+	if (!f)
+		return -ESRCH;
+	n = fscanf(f, "%d %llu", &pid, &start);
+	fclose(f);
+	if (n != 2 || vn_process_start(pid, &now) < 0 || now != start)
+		return -ESRCH;
+	*ret_pid = pid;
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The runner: the one process that keeps all of root's rights, because container runtimes want them. The daemon forks
+ * it before it drops its own and asks it, over a socket pair, for just these things: check, sandbox, start and stop of
+ * containers as topo/container.h describes them. Nobody else can talk to it; it ends with the daemon, containers go on.
+ */
+#ifndef VNET_RUN_RUNNER_H
+#define VNET_RUN_RUNNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "run/backend.h"
+
+/* In the runtime directory: a directory for each container, and the state of runc. */
+#define VN_RUNNER_DIR         "containers"
+#define VN_RUNNER_RUNC_DIR    "runc"
+#define VN_RUNNER_MESSAGE_MAX 131072u /* a container's description with all that belongs to it */
+
+enum vn_runner_op { VN_RUNNER_CHECK, VN_RUNNER_SANDBOX, VN_RUNNER_START, VN_RUNNER_STOP };
+
+struct vn_runner {
+	int fd;
+	pid_t pid;
+	uint64_t next_id;
+	unsigned int pending;
+};
+
+#define VN_RUNNER_INIT                                                                                                 \
+	{                                                                                                              \
+		.fd = -1                                                                                               \
+	}
+#define VN_RUNNER_PARALLEL 8 /* operations at a time; more wait */
+
+/**
+ * struct vn_runner_job - one operation on one container
+ * @topo, @node: names
+ * @place:       of the node in the topology: where its CPUs begin
+ * @o:           what runs in it
+ */
+struct vn_runner_job {
+	enum vn_runner_op op;
+	enum vn_runtime runtime;
+	const char *topo, *node;
+	size_t place;
+	const json_t *o;
+};
+
+/* @pause_path: the program vnet-pause. */
+int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pause_path, struct vn_err *err);
+void vn_runner_close(struct vn_runner *r);
+
+/* Begin; its reply has *@ret_id. -EAGAIN when VN_RUNNER_PARALLEL are under way: receive first. */
+int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_t *ret_id, struct vn_err *err);
+/*
+ * A reply within @timeout_ms: 0, *@ret_id, *@ret_pid (of the process started) and *@ret_why (why->err 0: it went well).
+ * -EAGAIN when none came, another error when the runner is gone.
+ */
+int vn_runner_receive(struct vn_runner *r, int timeout_ms, uint64_t *ret_id, pid_t *ret_pid, struct vn_err *ret_why);
+
+/* The first process of a running container, from what was written at its start; -ESRCH when it does not run. */
+int vn_container_pid(const char *runtime_dir, const char *topo, const char *node, pid_t *ret_pid);
+
+#endif
