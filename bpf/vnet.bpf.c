@@ -7,6 +7,7 @@
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/in.h>
 #include <linux/pkt_cls.h>
 #include <stdbool.h>
 #include <bpf/bpf_endian.h>
@@ -49,12 +50,10 @@ static __always_inline __u64 vn_count_in(__u32 number, const struct __sk_buff *s
 }
 
 /* An engine that has not turned its loop for this long is dead or hung. The coarse clock may lag: signed comparison. */
-static __always_inline bool vn_engine_up(__u32 trunk)
+static __always_inline bool vn_engine_up(const struct vn_engine *e)
 {
-	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
-
-	return e &&
-	       (__s64)(bpf_ktime_get_coarse_ns() - *(volatile __u64 *)&e->heartbeat_ns) < (__s64)VN_ENGINE_STALE_NS;
+	return e && (__s64)(bpf_ktime_get_coarse_ns() - *(const volatile __u64 *)&e->heartbeat_ns) <
+			    (__s64)VN_ENGINE_STALE_NS;
 }
 
 /*
@@ -70,19 +69,26 @@ static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 befo
 	       (len < 3072 || len > 4096);
 }
 
-/* Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. */
-static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 number, __u64 before)
+/*
+ * Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. A second tag
+ * carries the port's clock: that of every frame into a tap, of samples elsewhere.
+ */
+static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, const struct vn_engine *e,
+				   __u32 number, __u64 before)
 {
+	__u32 ifindex = *(const volatile __u32 *)&port->trunk_ifindex;
+	bool tap = e->stamp_ifindex == ifindex;
 	__u16 tpid = VN_SLOT_TPID;
 
-	if (vn_is_sample(skb, before)) {
+	if (tap || vn_is_sample(skb, before)) {
 		tpid = VN_SAMPLE_TPID;
-		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID), bpf_ktime_get_ns() >> VN_SAMPLE_SHIFT))
+		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID),
+				      (__u16)(bpf_ktime_get_ns() >> (tap ? VN_STAMP_SHIFT : VN_SAMPLE_SHIFT))))
 			return vn_drop(number, VN_DROP_MALFORMED);
 	}
 	if (bpf_skb_vlan_push(skb, bpf_htons(tpid), number))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	return bpf_redirect(port->trunk_ifindex, 0);
+	return bpf_redirect(ifindex, 0);
 }
 
 /*
@@ -109,15 +115,43 @@ int vn_tc_port(struct __sk_buff *skb)
 	if (reason != VN_PASS)
 		return vn_drop(number, reason);
 	if (flags & VN_PORT_HELD) {
-		if (vn_engine_up(port->trunk)) {
+		__u32 trunk = port->trunk;
+		const struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+
+		if (vn_engine_up(e)) {
 			before = vn_count_in(number, skb, false);
-			return vn_hold(skb, port, number, before);
+			return vn_hold(skb, port, e, number, before);
 		}
 		if (!(flags & VN_PORT_FAIL_OPEN))
 			return vn_drop(number, VN_DROP_ENGINE_DOWN);
 	}
 	vn_count_in(number, skb, true);
 	return bpf_redirect(port->peer_ifindex, 0);
+}
+
+/* Length of the headers that each segment repeats; of the usual ones: IPv6 without extensions, at most one user tag. */
+static __always_inline __u32 vn_segment_headers(struct __sk_buff *skb)
+{
+	__u8 ip[10], doff;
+	__u32 at;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, ip, sizeof(ip)))
+		return ETH_HLEN;
+	at = ETH_HLEN + (ip[0] >> 4 == 4 ? (ip[0] & 0xf) * 4 : 40);
+	if ((ip[0] >> 4 == 4 ? ip[9] : ip[6]) != IPPROTO_TCP || bpf_skb_load_bytes(skb, at + 12, &doff, 1))
+		return at + 8;
+	return at + (doff >> 4) * 4;
+}
+
+/* What user space wrote into a tap has not had its segments counted yet: the kernel does that on the way out. */
+static __always_inline __u64 vn_segments_written(struct __sk_buff *skb)
+{
+	__u32 size = skb->gso_size, hdr;
+
+	if (skb->gso_segs || !size)
+		return vn_segments(skb);
+	hdr = vn_segment_headers(skb);
+	return skb->len > hdr ? (skb->len - hdr + size - 1) / size : 1;
 }
 
 /* tc ingress of tr0: what the engine released. The slot is the outermost tag, which the kernel has untagged. */
@@ -139,7 +173,7 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	peer = port->peer_ifindex;
 	if (bpf_skb_vlan_pop(skb))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	c->out_packets += 1;
+	c->out_packets += vn_segments_written(skb);
 	c->out_bytes += skb->len;
 	return bpf_redirect(peer, 0);
 }
@@ -171,16 +205,15 @@ static __always_inline __u32 vn_unsample(struct xdp_md *ctx, __u64 now)
 	return now > (1u << VN_SAMPLE_SHIFT) / 2 ? now - (1u << VN_SAMPLE_SHIFT) / 2 : 1;
 }
 
-/* tr1: frames on their way to the engine, each with its time of arrival and its slot in front. */
+/* Second device of each trunk: frames on their way to the engine, each with its time of arrival and its slot in front.
+ */
 SEC("xdp.frags")
 int vn_xdp_trunk(struct xdp_md *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u32 hop_ns = vn_unsample(ctx, now);
-	const struct vn_port_cfg *port;
 	struct vn_trunk_meta *meta;
 	__u8 *data;
-	__u32 slot;
 
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
 		return XDP_DROP;
@@ -190,13 +223,12 @@ int vn_xdp_trunk(struct xdp_md *ctx)
 		return XDP_DROP;
 	if (*(__be16 *)(data + 12) != bpf_htons(VN_SLOT_TPID))
 		return XDP_DROP;
-	slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->arrival_ns = now;
 	meta->hop_ns = hop_ns;
-	meta->slot = slot;
+	meta->slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->len = bpf_xdp_get_buff_len(ctx) - 4;
-	port = bpf_map_lookup_elem(&vn_port, &slot);
-	return port ? bpf_redirect_map(&vn_xsk, port->trunk, XDP_DROP) : XDP_DROP;
+	/* This trunk's, whatever the port says by now: frames on their way stay on it. */
+	return bpf_redirect_map(&vn_xsk, (ctx->ingress_ifindex - VN_TRUNK_IFINDEX) / 2, XDP_DROP);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -7,7 +7,8 @@
  *   --max-ports N   elements of vn_disc and vn_dir
  *   --sg            frames over several chunks are possible (Linux 6.6)
  *   --slab-bytes N  most memory for held frames (default: a quarter of the machine's, at most 1 GiB)
- *   --bulk          the trunk is a tap with IFF_VNET_HDR, at VN_ENGINE_FD_XSK; no UMEM, --chunks, --chunk-size, --sg
+ *   --bulk          the trunk is a tap (TUNSETIFF with IFF_TAP, IFF_NO_PI, IFF_VNET_HDR; the engine sets the rest), at
+ *                   VN_ENGINE_FD_XSK, --ifindex its own; no UMEM, --chunks, --chunk-size, --sg
  *   --allow-root    for tests: do not insist on an unprivileged uid
  */
 #ifndef VNET_ENGINE_ARGS_H
@@ -39,8 +40,8 @@ static inline uint32_t vn_engine_rx_entries(uint32_t chunks)
 
 enum vn_engine_fd {
 	VN_ENGINE_FD_FIRST = 3,
-	VN_ENGINE_FD_XSK = 3,    /* AF_XDP socket with UMEM and receive ring, not bound */
-	VN_ENGINE_FD_UMEM = 4,   /* memfd */
+	VN_ENGINE_FD_XSK = 3,    /* AF_XDP socket with UMEM and receive ring, not bound; or the tap's queue */
+	VN_ENGINE_FD_UMEM = 4,   /* memfd; with a tap: anything */
 	VN_ENGINE_FD_DISC = 5,   /* maps: vn_disc (read), */
 	VN_ENGINE_FD_DIR = 6,    /* vn_dir (write), */
 	VN_ENGINE_FD_ENGINE = 7, /* vn_engine (write) */
