@@ -146,8 +146,6 @@ int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 		      struct vn_err *err);
 int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		      struct vn_err *err);
-/* Parameter 'dir': bit 0: ab, bit 1: ba. -EINVAL. */
-int vn_take_dirs(const json_t *params, struct vn_err *err);
 /* One engine's figures, as in vnet.info and vnet.engine.show. */
 json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk);
 

@@ -97,7 +97,7 @@ int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 		r = take_engine(d, params, &to, err);
 	if (r < 0)
 		return r;
-	dirs = vn_take_dirs(params, err);
+	dirs = vn_link_dirs(params, err);
 	if (dirs < 0)
 		return dirs;
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++)
