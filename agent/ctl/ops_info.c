@@ -13,38 +13,23 @@
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *overload_words(uint32_t bits)
+static json_t *engines_json(struct vn_daemon *d)
 {
 	json_t *list = json_array();
 
-#define X(id, word, text)                                                                                              \
-	if (bits & 1u << VN_OVERLOAD_##id)                                                                             \
-		json_array_append_new(list, json_string(word));
-	VN_OVERLOAD_LIST(X)
-#undef X
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
+		if (d->engine_used[i])
+			json_array_append_new(list, vn_engine_to_json(d, i));
 	return list;
-}
-
-static json_t *engine_json(struct vn_daemon *d)
-{
-	const struct vn_engine e = d->dp.maps.engine[d->engine.trunk];
-	uint64_t now = vn_now_ns();
-
-	return json_pack("{s:i, s:i, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "trunk",
-			 (int)d->engine.trunk, "pid", (int)d->engine.pid, "up", vn_supervisor_is_up(&d->engine), "fifo",
-			 (int)e.fifo, "heartbeat_age_ns", (json_int_t)(now > e.heartbeat_ns ? now - e.heartbeat_ns : 0),
-			 "restarts", (json_int_t)d->engine.restarts, "held_packets", (json_int_t)e.held_packets,
-			 "held_bytes", (json_int_t)e.held_bytes, "slab_bytes", (json_int_t)e.slab_bytes, "rx_packets",
-			 (json_int_t)e.rx_packets, "tx_packets", (json_int_t)e.tx_packets, "rx_dropped",
-			 (json_int_t)e.rx_dropped, "overload", overload_words(e.overload));
 }
 
 int vn_op_info(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
 {
-	*ret_reply = json_pack("{s:s, s:i, s:I, s:I, s:s, s:I, s:b, s:[o]}", "version", VN_VERSION, "pid",
+	*ret_reply = json_pack("{s:s, s:i, s:I, s:I, s:s, s:I, s:b, s:o, s:O?}", "version", VN_VERSION, "pid",
 			       (int)getpid(), "uptime_ns", (json_int_t)(vn_now_ns() - d->start_ns), "max_ports",
 			       (json_int_t)d->dp.maps.max_ports, "runtime_dir", d->opts.runtime_dir, "topologies",
-			       (json_int_t)d->n_running, "busy", d->busy, "engines", engine_json(d));
+			       (json_int_t)d->n_running, "busy", d->busy, "engines", engines_json(d), "calibration",
+			       d->calibration);
 	return *ret_reply ? 0 : -ENOMEM;
 }
 

@@ -37,12 +37,27 @@
  *       endpoints: [{node, ifname, mac, number, isolation, addresses: [..]}] (two),
  *       directions: [{dir: "ab", from, to, held, discipline: {...}, text,
  *         stats: {in_packets, in_bytes, out_packets, out_bytes, held_packets, held_bytes, drops: {"loss": n, ...},
- *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}, late_hist: [count of each bucket]},
+ *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}, late_hist: [count of each bucket],
+ *                 delay_error: as lateness, of samples, loss: {packets, lost, measured_ppb, low_ppb, high_ppb},
+ *                 overload: ["late", ...]},
  *         trace?: {kind: "opportunities"|"rows", index, count, time_ns, period_ns, loops, ended,
  *                  delay_ns?, jitter_ns?, rate_bps?, loss_ppb?, limit_bytes?, limit_packets?: in force now}}] (two)}]}
  *   vnet.link.set
  *     {name, dir: "ab"|"ba"|"both", words: ["delay", "10ms"], replace: bool, files?: {"NAME": "text"}}
- *     -> {link: as in vnet.link.show without stats, changed: bool}
+ *     -> {link: as in vnet.link.show without stats, changed: bool, warnings: [text, ...]}
+ *   vnet.link.verify
+ *     {name ("all": every link), dir?, probe?: "auto"|"always"|"never", time_ns?}
+ *     -> {verdict: "pass"|"unknown"|"fail", links: [{topology, name, verdict,
+ *         directions: [{dir, from, to, text, verdict, probed, age_ns,
+ *           checks: [{check, source: "traffic"|"probe", verdict, packets, found, bound, note,
+ *             {configured,measured,low,high}_{ppb,bps}?, {p50,p90,p99,max}_ns?, {p50,p99,max}_bound_ns?}]}]}]}
+ *   vnet.link.reset
+ *     {name ("all": every link)} -> {links: how many}
+ *   vnet.calibrate
+ *     {time_ns?} -> {calibration: {kernel, cpu, cpus, version, time_ns, fifo, wire_ns, floor_ns,
+ *       timer_p50_ns, timer_p99_ns, lateness: [{pps, packets, p50_ns, p99_ns, p999_ns, max_ns}],
+ *       pps_max, cpu_ns_per_packet, memory_bytes, direction_bytes, frame_bytes, direction_frames}};
+ *     also in vnet.info, null when there is none
  *   vnet.monitor [o]
  *     {} -> one reply per event while the client stays: {event, time_ns (CLOCK_REALTIME), ...}; the first is "start"
  *

@@ -16,25 +16,45 @@
 #define VN_TRUNK_MTU   9216
 #define VN_PORT_IFNAME "vp%u" /* host end of port number %u */
 
+#define VN_SHARD_STEP 5000u /* engines whose packets a second differ by less are equally busy */
+
+/* What joins the fabric to an engine, and how busy that is. */
+struct vn_trunk {
+	bool there;             /* its devices are */
+	bool engine;            /* a process serves it, up or not: its keeper says so */
+	uint32_t ports;         /* directions that are given to it, held or not */
+	uint64_t packets_per_s; /* as the daemon measured it */
+};
+
 /* The agent's own namespace and what stands in it. */
 struct vn_fabric {
 	int netns_fd;
-	int host_netns_fd;                 /* where the daemon lives */
-	uint32_t tr0_ifindex, tr1_ifindex; /* trunk 0 */
-	struct vn_dp *dp;                  /* borrowed */
-	struct vn_runner *runner;          /* borrowed; NULL: no containers */
-	const char *runtime_dir;           /* of the daemon; NULL: no containers */
+	int host_netns_fd; /* where the daemon lives */
+	int packet_fd;     /* sends markers into trunks */
+	struct vn_trunk trunk[VN_ENGINES_MAX];
+	uint32_t n_engines; /* new directions go to the trunks below it */
+	uint32_t *moves;    /* numbers of the directions that move */
+	size_t n_moves, moves_room;
+	uint64_t moved_ns; /* when the last one began */
+	bool hurries;      /* the thread has a priority above the engines', from then until their frames flow again */
+	struct vn_dp *dp;  /* borrowed */
+	struct vn_runner *runner; /* borrowed; NULL: no containers */
+	const char *runtime_dir;  /* of the daemon; NULL: no containers */
 };
 
 /*
- * Create or adopt: namespace vnet-fabric (bound in VN_NETNS_DIR, lo down, IPv6 off by default, no forwarding), the
- * trunk tr0/tr1 (offloads off on tr0, MTU VN_TRUNK_MTU), vn_tc_deliver on tr0, vn_xdp_trunk on tr1. Idempotent.
+ * Create or adopt: namespace vnet-fabric (bound in VN_NETNS_DIR, lo down, IPv6 off by default, no forwarding), trunk 0,
+ * and all other trunks that are there: tr0/tr1 (offloads off on tr0, MTU VN_TRUNK_MTU), vn_tc_deliver on tr0,
+ * vn_xdp_trunk on tr1. Idempotent.
  */
 int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err);
 void vn_fabric_release(struct vn_fabric *f);
-/* Namespace, trunk and every port in it are gone afterwards. */
+/* Another trunk: made or adopted; and its devices removed. */
+int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
+int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
+/* Namespace, trunks and every port in it are gone afterwards. */
 int vn_fabric_destroy(struct vn_err *err);
-/* Attach the tc programs of @f->dp anew to tr0 and all ports (after an upgrade of the programs). */
+/* Attach the tc programs of @f->dp anew to the trunks and all ports (after an upgrade of the programs). */
 int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err);
 
 /*
@@ -78,7 +98,8 @@ void vn_observed_release(struct vn_observed *o);
 int vn_exec_recover(struct vn_fabric *f, const struct vn_topo *from, const struct vn_topo *to,
 		    const struct vn_topo *goal, struct vn_err *err);
 
-/* Live change of one direction: disc map, then the HELD flag of the port. Loses no frame. */
+/* Live change of one direction: an engine that can apply it, disc map, then the HELD flag of the port. Loses no frame.
+ */
 void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc *d);
 
 /* The namespace of a node: "TOPOLOGY.NODE" in VN_NETNS_DIR. @buf of VN_NETNS_NAME_MAX bytes. */
