@@ -39,7 +39,8 @@ int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struc
 /* Its device is gone or going: forget the attachment. */
 void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index);
 
-/* An AF_XDP socket made in the namespace of the calling thread, its UMEM registered on a memfd. Not yet bound. */
+/* An engine's AF_XDP socket made in the namespace of the calling thread: UMEM on a memfd, receive ring. Not yet bound.
+ */
 struct vn_xsk {
 	int fd;      /* the socket */
 	int umem_fd; /* memfd of chunks * chunk_size bytes */

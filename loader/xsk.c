@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
+#include <vnet/engine_args.h>
 #include <vnet/util.h>
 
 #ifndef AF_XDP
@@ -55,7 +56,7 @@ int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, stru
 {
 	cleanup_close int fd = -EBADF, umem = -EBADF;
 	bool sg = have_sg();
-	uint32_t chunk_size = sg ? 2048 : 4096;
+	uint32_t chunk_size = sg ? 2048 : 4096, rx_entries = vn_engine_rx_entries(chunks);
 	int r;
 
 	fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -71,6 +72,8 @@ int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, stru
 		return vn_err_kernel(
 			err, -r, "registering a UMEM of %u chunks of %u bytes: %s%s", chunks, chunk_size, strerror(-r),
 			r == -ENOBUFS || r == -EPERM ? " (RLIMIT_MEMLOCK: the agent needs CAP_IPC_LOCK)" : "");
+	if (setsockopt(fd, SOL_XDP, XDP_RX_RING, &rx_entries, sizeof(rx_entries)) < 0)
+		return vn_err_kernel(err, errno, "receive ring of %u frames: %s", rx_entries, strerror(errno));
 	*ret_xsk = (struct vn_xsk){
 		.fd = take_fd(&fd), .umem_fd = take_fd(&umem), .chunks = chunks, .chunk_size = chunk_size, .sg = sg};
 	return 0;

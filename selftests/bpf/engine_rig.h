@@ -41,6 +41,7 @@ struct rig {
 	pid_t engine;
 	uint32_t links, tr0, tr1;
 	uint64_t slab_bytes; /* 0: the engine's choice */
+	bool sg;             /* frames of several chunks: Linux 6.6 */
 };
 
 /* A command of the test's own making; output only when it fails. */
@@ -139,6 +140,7 @@ static inline int rig_engine_start(struct rig *g)
 
 	if (r < 0)
 		return r;
+	g->sg = x.sg;
 	g->lock_fd = open("/run/engine.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	g->arena_fd = open("/run/" VN_ARENA_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (g->arena_fd < 0 || ftruncate(g->arena_fd, VN_ARENA_BYTES) < 0)
