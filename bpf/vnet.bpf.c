@@ -7,6 +7,7 @@
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/in.h>
 #include <linux/pkt_cls.h>
 #include <stdbool.h>
 #include <bpf/bpf_endian.h>
@@ -25,36 +26,29 @@ static __always_inline int vn_drop(__u32 number, __u32 reason)
 	return TC_ACT_SHOT;
 }
 
-static __always_inline __u64 vn_segments(const struct __sk_buff *skb)
-{
-	return skb->gso_segs ?: 1;
-}
-
 /* Returns how many frames this CPU had seen of the port before. */
-static __always_inline __u64 vn_count_in(__u32 number, const struct __sk_buff *skb, bool delivered)
+static __always_inline __u64 vn_count_in(__u32 number, const struct vn_sum *sum, bool delivered)
 {
 	struct vn_port_ctr *c = bpf_map_lookup_elem(&vn_port_ctr, &number);
-	__u64 n = vn_segments(skb), len = skb->len, before;
+	__u64 before;
 
 	if (!c)
 		return 1;
 	before = c->in_packets;
-	c->in_packets += n;
-	c->in_bytes += len;
+	c->in_packets += sum->packets;
+	c->in_bytes += sum->bytes;
 	if (delivered) {
-		c->out_packets += n;
-		c->out_bytes += len;
+		c->out_packets += sum->packets;
+		c->out_bytes += sum->bytes;
 	}
 	return before;
 }
 
 /* An engine that has not turned its loop for this long is dead or hung. The coarse clock may lag: signed comparison. */
-static __always_inline bool vn_engine_up(__u32 trunk)
+static __always_inline bool vn_engine_up(const struct vn_engine *e)
 {
-	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
-
-	return e &&
-	       (__s64)(bpf_ktime_get_coarse_ns() - *(volatile __u64 *)&e->heartbeat_ns) < (__s64)VN_ENGINE_STALE_NS;
+	return e && (__s64)(bpf_ktime_get_coarse_ns() - *(const volatile __u64 *)&e->heartbeat_ns) <
+			    (__s64)VN_ENGINE_STALE_NS;
 }
 
 /*
@@ -62,27 +56,33 @@ static __always_inline bool vn_engine_up(__u32 trunk)
  * frame need a second page on the trunk (kernels before 6.6 cannot hold those): frames near that size are never
  * samples.
  */
-static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 before)
+static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 before, __u64 n)
 {
 	__u32 len = skb->gso_size ?: skb->len;
 
-	return (before - 1) / VN_SAMPLE_EVERY != (before - 1 + vn_segments(skb)) / VN_SAMPLE_EVERY &&
-	       (len < 3072 || len > 4096);
+	return (before - 1) / VN_SAMPLE_EVERY != (before - 1 + n) / VN_SAMPLE_EVERY && (len < 3072 || len > 4096);
 }
 
-/* Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. */
-static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 number, __u64 before)
+/*
+ * Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. A second tag
+ * carries the port's clock: that of every frame into a tap, of samples elsewhere.
+ */
+static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, const struct vn_engine *e,
+				   __u32 number, __u64 before, __u64 n)
 {
+	__u32 ifindex = *(const volatile __u32 *)&port->trunk_ifindex;
+	bool tap = e->stamp_ifindex == ifindex;
 	__u16 tpid = VN_SLOT_TPID;
 
-	if (vn_is_sample(skb, before)) {
+	if (tap || vn_is_sample(skb, before, n)) {
 		tpid = VN_SAMPLE_TPID;
-		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID), bpf_ktime_get_ns() >> VN_SAMPLE_SHIFT))
+		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID),
+				      (__u16)(bpf_ktime_get_ns() >> (tap ? VN_STAMP_SHIFT : VN_SAMPLE_SHIFT))))
 			return vn_drop(number, VN_DROP_MALFORMED);
 	}
 	if (bpf_skb_vlan_push(skb, bpf_htons(tpid), number))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	return bpf_redirect(port->trunk_ifindex, 0);
+	return bpf_redirect(ifindex, 0);
 }
 
 /*
@@ -95,6 +95,7 @@ int vn_tc_port(struct __sk_buff *skb)
 	__u32 number = skb->tc_classid & 0xffff, flags;
 	const struct vn_port_cfg *port = bpf_map_lookup_elem(&vn_port, &number);
 	struct vn_l3 l3 = {0};
+	struct vn_sum sum;
 	__u64 before;
 	int reason;
 
@@ -108,15 +109,19 @@ int vn_tc_port(struct __sk_buff *skb)
 		reason = vn_port_gate(skb, &l3, number, flags);
 	if (reason != VN_PASS)
 		return vn_drop(number, reason);
+	sum = vn_segments(skb, &l3);
 	if (flags & VN_PORT_HELD) {
-		if (vn_engine_up(port->trunk)) {
-			before = vn_count_in(number, skb, false);
-			return vn_hold(skb, port, number, before);
+		__u32 trunk = port->trunk;
+		const struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+
+		if (vn_engine_up(e)) {
+			before = vn_count_in(number, &sum, false);
+			return vn_hold(skb, port, e, number, before, sum.packets);
 		}
 		if (!(flags & VN_PORT_FAIL_OPEN))
 			return vn_drop(number, VN_DROP_ENGINE_DOWN);
 	}
-	vn_count_in(number, skb, true);
+	vn_count_in(number, &sum, true);
 	return bpf_redirect(port->peer_ifindex, 0);
 }
 
@@ -126,7 +131,9 @@ int vn_tc_deliver(struct __sk_buff *skb)
 {
 	__u32 number = skb->vlan_tci & 0xffff, peer;
 	const struct vn_port_cfg *port;
+	struct vn_l3 l3 = {0};
 	struct vn_port_ctr *c;
+	struct vn_sum sum;
 
 	if (!skb->vlan_present || skb->vlan_proto != bpf_htons(VN_SLOT_TPID))
 		return TC_ACT_SHOT;
@@ -139,8 +146,11 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	peer = port->peer_ifindex;
 	if (bpf_skb_vlan_pop(skb))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	c->out_packets += 1;
-	c->out_bytes += skb->len;
+	if (skb->gso_size)
+		l3 = vn_find_l3(skb);
+	sum = vn_segments(skb, &l3);
+	c->out_packets += sum.packets;
+	c->out_bytes += sum.bytes;
 	return bpf_redirect(peer, 0);
 }
 
@@ -171,16 +181,15 @@ static __always_inline __u32 vn_unsample(struct xdp_md *ctx, __u64 now)
 	return now > (1u << VN_SAMPLE_SHIFT) / 2 ? now - (1u << VN_SAMPLE_SHIFT) / 2 : 1;
 }
 
-/* tr1: frames on their way to the engine, each with its time of arrival and its slot in front. */
+/* Second device of each trunk: frames on their way to the engine, each with its time of arrival and its slot in front.
+ */
 SEC("xdp.frags")
 int vn_xdp_trunk(struct xdp_md *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u32 hop_ns = vn_unsample(ctx, now);
-	const struct vn_port_cfg *port;
 	struct vn_trunk_meta *meta;
 	__u8 *data;
-	__u32 slot;
 
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
 		return XDP_DROP;
@@ -190,13 +199,12 @@ int vn_xdp_trunk(struct xdp_md *ctx)
 		return XDP_DROP;
 	if (*(__be16 *)(data + 12) != bpf_htons(VN_SLOT_TPID))
 		return XDP_DROP;
-	slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->arrival_ns = now;
 	meta->hop_ns = hop_ns;
-	meta->slot = slot;
+	meta->slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->len = bpf_xdp_get_buff_len(ctx) - 4;
-	port = bpf_map_lookup_elem(&vn_port, &slot);
-	return port ? bpf_redirect_map(&vn_xsk, port->trunk, XDP_DROP) : XDP_DROP;
+	/* This trunk's, whatever the port says by now: frames on their way stay on it. */
+	return bpf_redirect_map(&vn_xsk, (ctx->ingress_ifindex - VN_TRUNK_IFINDEX) / 2, XDP_DROP);
 }
 
 char _license[] SEC("license") = "GPL";

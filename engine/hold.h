@@ -47,7 +47,7 @@ struct vn_lane {
 	uint32_t head, tail;
 	uint64_t bytes;
 	uint32_t seq;
-	uint32_t pad;
+	uint32_t reset; /* the vn_disc_slot.reset last seen */
 	uint64_t pad1[5];
 	struct vn_disc disc;
 };

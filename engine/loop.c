@@ -49,24 +49,6 @@
 #define COALESCE_PART   4
 #define SLACK_EPOCH_NS  VN_NSEC_PER_SEC
 
-void vn_loop_adopt(struct vn_loop *l)
-{
-	for (uint32_t i = 1; i < l->max_ports; i++) {
-		struct vn_dir *d = &l->dir[i];
-
-		if (!d->state.held_packets || d->trunk != l->index)
-			continue;
-		vn_stat_add(&d->drops[VN_EDROP_LOST], d->state.held_packets);
-		vn_stat_set(&d->state.held_packets, 0);
-		vn_stat_set(&d->state.held_bytes, 0);
-		/* What waited for server, slot or predecessor is gone: they are free. The index goes on. */
-		vn_stat_set(&d->state.next_free_ns, 0);
-		vn_stat_set(&d->state.last_release_ns, 0);
-		vn_stat_set(&d->state.slot_next_ns, 0);
-		vn_stat_set(&d->state.trace_next, 0);
-	}
-}
-
 /* --- the way out */
 
 /*
@@ -75,30 +57,34 @@ void vn_loop_adopt(struct vn_loop *l)
  */
 static void account_error(struct vn_dir *d, uint64_t error_ns)
 {
-	vn_stat_add(&d->error_hist[vn_hist_bucket(error_ns)], 1);
+	vn_stat_join(&d->error_hist[vn_hist_bucket(error_ns)], 1);
 	if (error_ns > d->error_max_ns)
 		vn_stat_set(&d->error_max_ns, error_ns);
 }
 
-static void account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused)
+void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused)
 {
 	struct vn_dir *d = &l->dir[n->slot];
 	uint64_t late_ns = sent_ns > n->release_ns ? sent_ns - n->release_ns : 0;
 
-	l->tx_packets += !refused;
+	l->tx_packets += refused ? 0 : n->segs;
 	if (d->gen != n->gen)
 		return;
+	if (n->away)
+		vn_own_released_away(&l->own, n->slot, n->segs, n->len - 4u);
 	if (refused) {
-		vn_stat_add(&d->drops[VN_EDROP_TX], 1);
+		vn_stat_join(&d->drops[VN_EDROP_TX], n->segs);
 		return;
 	}
-	vn_stat_add(&d->out_packets, 1);
-	vn_stat_add(&d->out_bytes, n->len - 4);
-	vn_stat_add(&d->late_hist[vn_hist_bucket(late_ns)], 1);
+	vn_stat_join(&d->out_packets, n->segs);
+	vn_stat_join(&d->out_bytes, n->len - 4u);
+	vn_stat_join(&d->late_hist[vn_hist_bucket(late_ns)], n->segs);
 	if (late_ns > d->late_max_ns)
 		vn_stat_set(&d->late_max_ns, late_ns);
-	if (late_ns > LATE_NS)
+	if (late_ns > LATE_NS) {
+		l->late_packets += n->segs;
 		vn_loop_overload_dir(l, d, VN_OVERLOAD_LATE);
+	}
 	if (n->hop_ns)
 		account_error(d, late_ns + n->hop_ns);
 }
@@ -126,7 +112,7 @@ static int flush(struct vn_loop *l)
 		uint32_t place = l->io.note_head - first;
 
 		/* Which of the batch the device refused is not told; the last ones are as likely as any. */
-		account(l, &note, begin + took * place / n, place + refused > n);
+		vn_loop_account(l, &note, begin + took * place / n, place + refused > n);
 	}
 	if (r == -EAGAIN)
 		l->stalled_ns = l->now_ns;
@@ -135,28 +121,45 @@ static int flush(struct vn_loop *l)
 	return r;
 }
 
+static bool send_held(struct vn_loop *l, struct vn_frame *f)
+{
+	struct vn_dir *d = &l->dir[f->slot];
+	uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
+	struct vn_tx_note note = {.release_ns = f->release_ns,
+				  .gen = f->gen,
+				  .slot = f->slot,
+				  .len = f->len,
+				  .segs = 1,
+				  .hop_ns = f->hop_ns,
+				  .away = !l->own.mine[f->slot]};
+
+	if (gen == f->gen && !vn_xio_send(&l->io, f->data, &note))
+		return false; /* stays held until there is room: late, not lost */
+	if (d->gen == f->gen) {
+		if (!note.away)
+			vn_disc_released(&d->state, f->len - 4u);
+		if (gen != f->gen)
+			vn_stat_join(&d->drops[VN_EDROP_GONE], 1);
+	}
+	return true;
+}
+
 /* At most @max frames whose time has come. */
 static uint32_t release_due(struct vn_loop *l, uint32_t max)
 {
 	uint32_t n = 0;
 
+	if (l->seam_head && !vn_loop_seam_release(l))
+		return 0;
 	while (n < max && vn_hold_next_ns(&l->hold) <= l->now_ns) {
 		struct vn_frame *f = vn_hold_first(&l->hold);
-		struct vn_dir *d = &l->dir[f->slot];
-		uint32_t gen = __atomic_load_n(&l->disc[f->slot].gen, __ATOMIC_RELAXED);
-		struct vn_tx_note note = {.release_ns = f->release_ns,
-					  .gen = f->gen,
-					  .slot = f->slot,
-					  .len = f->len,
-					  .hop_ns = f->hop_ns};
 
-		if (gen == f->gen && !vn_xio_send(&l->io, f->data, &note))
-			break; /* stays held until there is room: late, not lost */
-		if (d->gen == f->gen) {
-			vn_disc_released(&d->state, f->len - 4u);
-			if (gen != f->gen)
-				vn_stat_add(&d->drops[VN_EDROP_GONE], 1);
+		if (vn_loop_seam_shut(l, f)) {
+			vn_loop_seam(l, vn_hold_pop(&l->hold));
+			continue;
 		}
+		if (!send_held(l, f))
+			break;
 		vn_hold_pop(&l->hold);
 		vn_hold_free(&l->hold, f);
 		n++;
@@ -182,6 +185,7 @@ static void beat(struct vn_loop *l)
 	vn_stat_set(&e->tx_errors, l->tx_errors);
 	vn_stat_set(&e->bad_meta, l->bad_meta);
 	vn_stat_set(&e->wakeups, l->wakeups);
+	vn_stat_set(&e->late_packets, l->late_packets);
 	__atomic_store_n(&e->heartbeat_ns, l->now_ns, __ATOMIC_RELEASE);
 }
 
@@ -235,15 +239,50 @@ static int trunk_error(const struct vn_loop *l)
 	return getsockopt(l->io.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? -errno : -err;
 }
 
+static bool xsk_send(struct vn_loop *l, struct vn_frame *f)
+{
+	if (!send_held(l, f))
+		return false;
+	vn_hold_free(&l->hold, f);
+	return true;
+}
+
+static uint32_t xsk_release(struct vn_loop *l)
+{
+	uint32_t n = release_due(l, VN_TX_BATCH);
+
+	flush(l);
+	return n;
+}
+
+static uint32_t xsk_receive(struct vn_loop *l)
+{
+	uint32_t n;
+
+	vn_xio_recycle(&l->io);
+	vn_loop_unpark(l);
+	n = vn_loop_receive(l, RX_PER_TURN);
+	flush(l);
+	return n;
+}
+
+static int xsk_check(struct vn_loop *l)
+{
+	read_losses(l);
+	return trunk_error(l);
+}
+
+const struct vn_trunk_ops vn_xsk_ops = {
+	.release = xsk_release, .receive = xsk_receive, .send = xsk_send, .check = xsk_check};
+
 static int keep_house(struct vn_loop *l)
 {
 	if (l->now_ns - l->house_ns < HOUSE_NS)
 		return 0;
 	l->house_ns = l->now_ns;
-	read_losses(l);
 	look_around(l);
 	vn_slab_trim(&l->hold.slab, TRIM_KEEP_SPANS, TRIM_SPANS);
-	return trunk_error(l);
+	return l->ops->check(l);
 }
 
 /* --- time */
@@ -336,6 +375,11 @@ static int wait_for_work(struct vn_loop *l)
 		doze_until(l, l->now_ns + STALL_NS);
 		return 0;
 	}
+	/* Other engines hand over, or let out what stands in the way, within moments. */
+	if (l->parked_n || l->seam_head) {
+		doze_until(l, l->now_ns + REST_NS);
+		return 0;
+	}
 	if (next_ns <= l->now_ns + l->margin_ns) {
 		warm_up(l);
 		return 0;
@@ -361,16 +405,13 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 		notice_throttling(l, VN_MAX(l->turn_ns, l->woke_ns));
 		l->turn_ns = l->now_ns;
 		do {
-			n = release_due(l, VN_TX_BATCH);
-			flush(l);
+			n = l->ops->release(l);
 			work += n;
 		} while (n == VN_TX_BATCH && work < RELEASE_MAX);
-		vn_xio_recycle(&l->io);
-		n = vn_loop_receive(l, RX_PER_TURN);
+		n = l->ops->receive(l);
 		if (n)
 			l->rx_ns = l->now_ns;
 		work += n;
-		flush(l);
 		beat(l);
 		r = keep_house(l);
 		if (r == 0 && !work)

@@ -10,10 +10,30 @@
 #include <vnet/discipline.h>
 
 #include "engine/hold.h"
+#include "engine/own.h"
 #include "engine/xsk.h"
+
+struct vn_loop;
+struct vn_bulk;
+
+/* What depends on the kind of the trunk. */
+struct vn_trunk_ops {
+	/* Send frames whose time has come, at most VN_TX_BATCH; how many. */
+	uint32_t (*release)(struct vn_loop *l);
+	/* Take in frames, a moderate number; how many. */
+	uint32_t (*receive)(struct vn_loop *l);
+	/* Send one frame and forget it; false: no room, nothing done. */
+	bool (*send)(struct vn_loop *l, struct vn_frame *f);
+	/* Now and then: what the trunk lost goes into the status; an error when it is gone. */
+	int (*check)(struct vn_loop *l);
+};
+
+extern const struct vn_trunk_ops vn_xsk_ops;
 
 /**
  * struct vn_loop
+ * @io:         of a precise trunk; of a tap the descriptor alone
+ * @bulk:       of a tap
  * @disc, @dir, @status: mapped elements of the maps vn_disc, vn_dir (arrays of @max_ports) and vn_engine (ours)
  * @index:      of the trunk
  * @now_ns:     of this turn
@@ -21,11 +41,16 @@
  * @rx_ns:      when frames last came
  * @slack_ns:   shortest time that a frame was to be held in this and the last second (a sliding minimum)
  * @margin_ns:  how long before a release it must be awake: what the kernel's wake-ups took lately
+ * @own:        which directions are this engine's
+ * @parked:     descriptors of frames, whole ones, whose direction is not yet this engine's (loop_move.c)
+ * @seam:       due frames that wait for earlier ones which another engine holds, in order; slab references + 1, 0 ends
  * @env:        tables that the disciplines draw from, and the arena
  * @chain:      descriptors of a frame of which not all have been seen
  */
 struct vn_loop {
+	const struct vn_trunk_ops *ops;
 	struct vn_xio io;
+	struct vn_bulk *bulk;
 	struct vn_hold hold;
 	const struct vn_disc_slot *disc;
 	struct vn_dir *dir;
@@ -34,17 +59,20 @@ struct vn_loop {
 	bool fifo;
 	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
 	uint64_t rx_ns, slack_ns[2], slack_until_ns;
-	uint64_t rx_packets, tx_packets, tx_errors, bad_meta, wakeups;
+	uint64_t rx_packets, tx_packets, tx_errors, bad_meta, wakeups, late_packets;
 	uint64_t rx_lost[3]; /* as XDP_STATISTICS last said */
 	uint32_t scan;       /* where in the heap the housekeeping goes on */
+	struct vn_own own;
+	struct xdp_desc *parked;
+	uint32_t parked_n;
+	uint32_t seam_head, seam_tail;
+	uint8_t seam_pass;
 	uint32_t chain_n;
 	struct xdp_desc chain[VN_CHAIN_MAX];
 	struct vn_dist_set dist;
 	struct vn_disc_env env;
 };
 
-/* Adopt what an earlier engine left in the shared maps: frames it held are lost. */
-void vn_loop_adopt(struct vn_loop *l);
 /* Until *@stop, at most 10 ms longer. 0, or -ENETDOWN when the trunk went away. */
 int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop);
 
@@ -52,16 +80,45 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop);
 void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
 /* The discipline of @slot as it is now; a change of rate moves frames that wait. */
 const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot);
+/* Whose is @slot? A change of its discipline from before it came here concerns only what is held of it here. */
+static inline enum vn_own_verdict vn_loop_claim(struct vn_loop *l, uint32_t slot)
+{
+	if (!l->own.mine[slot])
+		vn_loop_disc(l, slot);
+	return vn_own_claim(&l->own, slot);
+}
 /* The same for a frame that came: the direction's figures begin anew with another link, its mark with another
  * discipline. @ret_gen: of the slot.
  */
 const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen);
+/* What became of a frame at its release: sent at @sent_ns, or refused by the trunk. */
+void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused);
 /* Receive at most @max frames. */
 uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
 
+/* Its direction is this engine's: what the discipline makes of it (loop_rx.c). */
+void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m);
+
+/* Moves of directions between engines: loop_move.c. */
+int vn_loop_move_init(struct vn_loop *l);
+/* Keep a frame until its direction is this engine's; take in those that have become so; read a marker. */
+void vn_loop_park(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m);
+void vn_loop_unpark(struct vn_loop *l);
+void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
+/* When the last of what is held of @slot leaves; 0: nothing is held. */
+uint64_t vn_loop_held_until_ns(const struct vn_loop *l, uint32_t slot);
+/* Must a due frame wait for others? Then it goes into the seam. Let out those that need no longer; false: no room. */
+bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f);
+void vn_loop_seam(struct vn_loop *l, struct vn_frame *f);
+bool vn_loop_seam_release(struct vn_loop *l);
+/* The marker of @slot was read: hand the direction over, if it is to go. */
+void vn_loop_hand_over(struct vn_loop *l, uint32_t slot);
+
 /* Statistics have one writer, and readers that map the same page: a plain store of a whole word. */
 #define vn_stat_add(p, n) __atomic_store_n((p), *(p) + (n), __ATOMIC_RELAXED)
-#define vn_stat_set(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+/* But those of a frame on its way out: after a move two engines release frames of one direction. */
+#define vn_stat_join(p, n) __atomic_fetch_add((p), (n), __ATOMIC_RELAXED)
+#define vn_stat_set(p, v)  __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 
 /* The daemon clears these words (vn_dir_trust()): set with an atomic or, and only when there is need. */
 static inline void vn_overload_set(uint32_t *word, enum vn_overload_bit bit)

@@ -32,6 +32,22 @@ static bool disc_read(const struct vn_disc_slot *s, struct vn_disc *ret_disc, ui
 }
 
 /*
+ * `link reset`: the figures begin anew, the discipline's state stays as it is (replay). The lane remembers the number
+ * where every frame looks; that of vn_dir, a cold line, tells a request from a restart of the engine.
+ */
+static void figures_reset(struct vn_dir *dir, uint32_t reset, uint64_t now_ns)
+{
+	if (dir->reset == reset)
+		return;
+	memset(&dir->in_packets, 0, offsetof(struct vn_dir, holder) - offsetof(struct vn_dir, in_packets));
+	memset(&dir->overload_ns, 0, offsetof(struct vn_dir, reset) - offsetof(struct vn_dir, overload_ns));
+	memset(&dir->late_max_ns, 0, sizeof(dir->late_max_ns) + sizeof(dir->late_hist));
+	memset(&dir->error_max_ns, 0, sizeof(dir->error_max_ns) + sizeof(dir->error_hist));
+	dir->mark.since_ns = now_ns;
+	__atomic_store_n(&dir->reset, reset, __ATOMIC_RELEASE);
+}
+
+/*
  * What waits at the old rate is sent at the new one. A trace is known in advance: what waits for it has its times, and
  * keeps them when the trace is taken away.
  */
@@ -42,7 +58,9 @@ static void retime(struct vn_loop *l, uint32_t slot, const struct vn_disc *was, 
 	if (was->rate_bps == now->rate_bps || was->trace_block || now->trace_block || state->next_free_ns <= l->now_ns)
 		return;
 	vn_hold_retime(&l->hold, slot, l->now_ns, was->rate_bps, now->rate_bps);
-	state->next_free_ns = vn_hold_new_depart(state->next_free_ns, l->now_ns, was->rate_bps, now->rate_bps);
+	/* Another engine may see the change at the same time, for frames that it holds. */
+	if (l->own.mine[slot])
+		state->next_free_ns = vn_hold_new_depart(state->next_free_ns, l->now_ns, was->rate_bps, now->rate_bps);
 }
 
 const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
@@ -50,8 +68,12 @@ const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 	const struct vn_disc_slot *s = &l->disc[slot];
 	struct vn_lane *lane = &l->hold.lane[slot];
 	struct vn_disc d;
-	uint32_t seq;
+	uint32_t seq, reset = __atomic_load_n(&s->reset, __ATOMIC_RELAXED);
 
+	if (reset != lane->reset) {
+		figures_reset(&l->dir[slot], reset, l->now_ns);
+		lane->reset = reset;
+	}
 	/* The cached number is one ahead of the lock's: a lane never touched holds 0, which no even number plus one is.
 	 */
 	if (__atomic_load_n(&s->seq, __ATOMIC_ACQUIRE) + 1 == lane->seq || !disc_read(s, &d, &seq))
@@ -62,14 +84,6 @@ const struct vn_disc *vn_loop_disc(struct vn_loop *l, uint32_t slot)
 	lane->disc = d;
 	lane->seq = seq + 1;
 	return &lane->disc;
-}
-
-/* The slot was given to another link: its figures begin anew. */
-static void dir_renew(const struct vn_loop *l, struct vn_dir *dir, uint32_t gen)
-{
-	memset(dir, 0, sizeof(*dir));
-	dir->trunk = l->index;
-	__atomic_store_n(&dir->gen, gen, __ATOMIC_RELEASE);
 }
 
 /* From here on the figures speak of the discipline in force. Readers see since_ns change last. */
@@ -93,21 +107,17 @@ static void dir_mark(struct vn_dir *dir, uint32_t disc_seq, uint64_t now_ns)
 
 const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen)
 {
-	uint32_t gen = __atomic_load_n(&l->disc[slot].gen, __ATOMIC_RELAXED);
 	struct vn_dir *dir = &l->dir[slot];
-	const struct vn_disc *disc;
+	const struct vn_disc *disc = vn_loop_disc(l, slot);
 
-	if (dir->gen != gen)
-		dir_renew(l, dir, gen);
-	disc = vn_loop_disc(l, slot);
 	/* The number outlives the engine: a restart is no change. */
 	if (dir->state.disc_seq != l->hold.lane[slot].seq)
 		dir_mark(dir, l->hold.lane[slot].seq, l->now_ns);
-	*ret_gen = gen;
+	*ret_gen = dir->gen;
 	return disc;
 }
 
-/* The frame's metadata when it is sane, else NULL. */
+/* The frame's metadata when it is sane, else NULL. Slot 0 is that of markers. */
 static const struct vn_trunk_meta *meta_of(const struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 {
 	const struct vn_trunk_meta *m = (const void *)(vn_xio_data(&l->io, d->addr) - sizeof(*m));
@@ -117,7 +127,7 @@ static const struct vn_trunk_meta *meta_of(const struct vn_loop *l, const struct
 		return NULL;
 	for (uint32_t i = 0; i < n; i++)
 		len += d[i].len;
-	if (m->slot == 0 || m->slot >= l->max_ports || (uint64_t)m->len + TAG_BYTES != len || m->len < TAG_BYTES)
+	if (m->slot >= l->max_ports || (uint64_t)m->len + TAG_BYTES != len || m->len < TAG_BYTES)
 		return NULL;
 	return len <= VN_FRAME_MAX ? m : NULL;
 }
@@ -188,7 +198,7 @@ static bool carry_out(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, s
 	note->release_ns = fate->release_ns;
 	/* Due already and nothing that is due before it is waiting: no need to copy it. */
 	if (last && fate->release_ns <= l->now_ns && fate->release_ns < vn_hold_next_ns(&l->hold) &&
-	    vn_xio_forward(&l->io, d, n, note))
+	    !l->own.seam[note->slot] && vn_xio_forward(&l->io, d, n, note))
 		return true;
 	if (hold_frame(l, d, n, note, fate)) {
 		vn_disc_held(&dir->state, note->len - TAG_BYTES);
@@ -218,30 +228,27 @@ static bool carry_out_all(struct vn_loop *l, const struct xdp_desc *d, uint32_t 
 	return carry_out(l, d, n, note, &fate[1], true);
 }
 
-void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
+void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m)
 {
-	const struct vn_trunk_meta *m = meta_of(l, d, n);
+	struct vn_dir *dir = &l->dir[m->slot];
 	const struct vn_disc *disc;
 	struct vn_tx_note note;
 	struct vn_fate fate[2];
 	struct vn_disc_in in;
-	struct vn_dir *dir;
-	uint32_t n_fates;
+	uint32_t n_fates, away;
 
-	if (!m) {
-		l->bad_meta++;
-		vn_xio_drop(&l->io, d, n);
-		return;
-	}
 	in = (struct vn_disc_in){.arrival_ns = m->arrival_ns, .len = m->len, .segs = 1};
-	note = (struct vn_tx_note){.slot = m->slot, .len = m->len + TAG_BYTES, .hop_ns = m->hop_ns};
+	note = (struct vn_tx_note){.slot = m->slot, .len = m->len + TAG_BYTES, .segs = 1, .hop_ns = m->hop_ns};
 	disc = vn_loop_enter(l, m->slot, &note.gen);
-	dir = &l->dir[m->slot];
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);
 	if (disc->flags & VN_DISC_ECN)
 		in.ect = vn_edit_is_ect(vn_xio_data(&l->io, d->addr), d->len);
+	/* The limit counts what other engines hold as well. */
+	away = disc->limit_packets && l->own.seam[m->slot] ? vn_own_away(&l->own, m->slot) : 0;
+	dir->state.held_packets += away;
 	n_fates = vn_disc_apply(disc, &dir->state, &l->env, &in, fate);
+	dir->state.held_packets -= away;
 	if (fate->verdict != VN_VERDICT_DROP)
 		l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate->release_ns - in.arrival_ns);
 	if (n_fates == 1 && !fate->flags) {
@@ -251,6 +258,36 @@ void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 		return;
 	}
 	vn_xio_drop(&l->io, d, n);
+}
+
+void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
+{
+	const struct vn_trunk_meta *m = meta_of(l, d, n);
+
+	if (!m) {
+		l->bad_meta++;
+		vn_xio_drop(&l->io, d, n);
+		return;
+	}
+	if (m->slot == 0) {
+		vn_loop_marker(l, d, n);
+		return;
+	}
+	switch (vn_loop_claim(l, m->slot)) {
+	case VN_OWN_MINE:
+		/* Earlier ones of it may wait for having been handed over since. */
+		if (l->parked_n)
+			vn_loop_unpark(l);
+		vn_loop_take(l, d, n, m);
+		return;
+	case VN_OWN_WAIT:
+		vn_loop_park(l, d, n, m);
+		return;
+	case VN_OWN_STRAY:
+		l->bad_meta++;
+		vn_xio_drop(&l->io, d, n);
+		return;
+	}
 }
 
 /*

@@ -13,18 +13,20 @@
 #include <vnet/engine_args.h>
 #include <vnet/util.h>
 
+#include "engine/bulk.h"
 #include "engine/loop.h"
 #include "engine/sandbox.h"
 
 #define SLAB_BYTES_DEFAULT (1ULL << 30)
 #define SLAB_BYTES_MIN     (1ULL << 20)
+#define FULL_FRAME_BYTES   (1514u + 4u) /* MTU 1500, with the slot's tag */
 #define FIFO_PRIORITY      10
 
 struct options {
 	struct vn_xio_args xio;
 	uint32_t index, max_ports;
 	uint64_t slab_bytes;
-	bool allow_root;
+	bool allow_root, bulk;
 };
 
 static volatile sig_atomic_t stop;
@@ -57,7 +59,7 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *ret_number)
 
 static bool parse_options(int argc, char **argv, struct options *o)
 {
-	enum { INDEX = 1, IFINDEX, CHUNKS, CHUNK_SIZE, MAX_PORTS, SLAB_BYTES, SG, ALLOW_ROOT, N_OPTIONS };
+	enum { INDEX = 1, IFINDEX, CHUNKS, CHUNK_SIZE, MAX_PORTS, SLAB_BYTES, SG, BULK, ALLOW_ROOT, N_OPTIONS };
 	static const struct option known[] = {{"index", required_argument, NULL, INDEX},
 					      {"ifindex", required_argument, NULL, IFINDEX},
 					      {"chunks", required_argument, NULL, CHUNKS},
@@ -65,6 +67,7 @@ static bool parse_options(int argc, char **argv, struct options *o)
 					      {"max-ports", required_argument, NULL, MAX_PORTS},
 					      {"slab-bytes", required_argument, NULL, SLAB_BYTES},
 					      {"sg", no_argument, NULL, SG},
+					      {"bulk", no_argument, NULL, BULK},
 					      {"allow-root", no_argument, NULL, ALLOW_ROOT},
 					      {0}};
 	static const uint64_t max[N_OPTIONS] = {
@@ -82,6 +85,7 @@ static bool parse_options(int argc, char **argv, struct options *o)
 			return false;
 		}
 		o->xio.sg |= c == SG;
+		o->bulk |= c == BULK;
 		o->allow_root |= c == ALLOW_ROOT;
 	}
 	o->index = (uint32_t)v[INDEX];
@@ -92,9 +96,10 @@ static bool parse_options(int argc, char **argv, struct options *o)
 	o->xio.ifindex = (uint32_t)v[IFINDEX];
 	o->xio.chunks = (uint32_t)v[CHUNKS];
 	o->xio.chunk_size = (uint32_t)v[CHUNK_SIZE];
-	if (optind != argc || !o->xio.ifindex || !o->xio.chunks || !o->xio.chunk_size || o->max_ports < 2) {
-		fputs("vnet-engine: started by vnet-agent, not by hand; needs --index --ifindex --chunks "
-		      "--chunk-size --max-ports\n",
+	if (optind != argc || !o->xio.ifindex || o->max_ports < 2 ||
+	    (!o->bulk && (!o->xio.chunks || !o->xio.chunk_size))) {
+		fputs("vnet-engine: started by vnet-agent, not by hand; needs --index --ifindex --max-ports, and "
+		      "--bulk or --chunks --chunk-size\n",
 		      stderr);
 		return false;
 	}
@@ -164,6 +169,9 @@ static void init_status(struct vn_loop *l)
 	e->pid = (uint32_t)getpid();
 	e->abi = VN_ENGINE_ABI;
 	e->fifo = l->fifo;
+	e->slab_max_bytes = (uint64_t)l->hold.slab.n_spans * VN_SLAB_SPAN_BYTES;
+	e->lane_max_bytes = l->hold.lane_bytes_max;
+	e->frame_bytes = vn_slab_class_bytes((unsigned int)vn_slab_class(sizeof(struct vn_frame) + FULL_FRAME_BYTES));
 	e->start_ns = vn_now_ns();
 }
 
@@ -210,11 +218,19 @@ int main(int argc, char **argv)
 		return fail("memory for held frames", r);
 	loop.fifo = vn_sandbox_fifo(FIFO_PRIORITY);
 	init_status(&loop);
-	vn_loop_adopt(&loop);
-	r = vn_xio_open(&loop.io, &o.xio);
+	r = vn_own_init(&loop.own, loop.disc, loop.dir, loop.index, loop.max_ports);
+	if (r == 0)
+		r = vn_loop_move_init(&loop);
+	if (r < 0)
+		return fail("memory", r);
+	loop.own.holder = o.bulk ? VN_HOLDER_BULK : VN_HOLDER_PRECISE;
+	vn_own_adopt(&loop.own);
+	r = o.bulk ? vn_bulk_open(&loop, VN_ENGINE_FD_XSK) : vn_xio_open(&loop.io, &o.xio);
 	if (r < 0)
 		return fail("binding to the trunk", r);
-	r = vn_sandbox_enter(VN_ENGINE_FD_XSK);
+	loop.ops = o.bulk ? &vn_bulk_ops : &vn_xsk_ops;
+	loop.status->stamp_ifindex = o.bulk ? o.xio.ifindex : 0;
+	r = vn_sandbox_enter(VN_ENGINE_FD_XSK, o.bulk);
 	if (r < 0)
 		return fail("confinement", r);
 	r = vn_loop_run(&loop, &stop);

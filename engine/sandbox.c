@@ -66,7 +66,28 @@ static int set_limits(void)
 	return 0;
 }
 
-static int add_rules(scmp_filter_ctx c, int xsk_fd)
+static int add_tap_rules(scmp_filter_ctx c, uint64_t fd)
+{
+	int r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(readv), 1, SCMP_A0(SCMP_CMP_EQ, fd));
+
+	return r ?: seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(writev), 1, SCMP_A0(SCMP_CMP_EQ, fd));
+}
+
+static int add_xsk_rules(scmp_filter_ctx c, uint64_t fd)
+{
+	int r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 3, SCMP_A0(SCMP_CMP_EQ, fd),
+				 SCMP_A2(SCMP_CMP_EQ, 0), SCMP_A4(SCMP_CMP_EQ, 0));
+
+	if (r == 0)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 3, SCMP_A0(SCMP_CMP_EQ, fd),
+				     SCMP_A1(SCMP_CMP_EQ, SOL_XDP), SCMP_A2(SCMP_CMP_EQ, XDP_STATISTICS));
+	if (r == 0)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 3, SCMP_A0(SCMP_CMP_EQ, fd),
+				     SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_ERROR));
+	return r;
+}
+
+static int add_rules(scmp_filter_ctx c, int trunk_fd, bool tap)
 {
 	/* clock_gettime and gettimeofday: where the vdso falls back to the system call (some virtual machines) */
 	static const int plain[] = {
@@ -77,14 +98,7 @@ static int add_rules(scmp_filter_ctx c, int xsk_fd)
 	for (size_t i = 0; i < VN_ARRAY_SIZE(plain) && r == 0; i++)
 		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, plain[i], 0);
 	if (r == 0)
-		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 3, SCMP_A0(SCMP_CMP_EQ, (uint64_t)xsk_fd),
-				     SCMP_A2(SCMP_CMP_EQ, 0), SCMP_A4(SCMP_CMP_EQ, 0));
-	if (r == 0)
-		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 3, SCMP_A0(SCMP_CMP_EQ, (uint64_t)xsk_fd),
-				     SCMP_A1(SCMP_CMP_EQ, SOL_XDP), SCMP_A2(SCMP_CMP_EQ, XDP_STATISTICS));
-	if (r == 0)
-		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 3, SCMP_A0(SCMP_CMP_EQ, (uint64_t)xsk_fd),
-				     SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_ERROR));
+		r = tap ? add_tap_rules(c, (uint64_t)trunk_fd) : add_xsk_rules(c, (uint64_t)trunk_fd);
 	if (r == 0)
 		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1, SCMP_A2(SCMP_CMP_EQ, MADV_DONTNEED));
 	if (r == 0)
@@ -92,21 +106,21 @@ static int add_rules(scmp_filter_ctx c, int xsk_fd)
 	return r;
 }
 
-static int set_filter(int xsk_fd)
+static int set_filter(int trunk_fd, bool tap)
 {
 	scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int r;
 
 	if (!c)
 		return -ENOMEM;
-	r = add_rules(c, xsk_fd);
+	r = add_rules(c, trunk_fd, tap);
 	if (r == 0)
 		r = seccomp_load(c);
 	seccomp_release(c);
 	return r;
 }
 
-int vn_sandbox_enter(int xsk_fd)
+int vn_sandbox_enter(int trunk_fd, bool tap)
 {
 	int r;
 
@@ -118,5 +132,5 @@ int vn_sandbox_enter(int xsk_fd)
 	r = set_limits();
 	if (r < 0)
 		return r;
-	return SANITIZER ? 0 : set_filter(xsk_fd);
+	return SANITIZER ? 0 : set_filter(trunk_fd, tap);
 }

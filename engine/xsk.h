@@ -21,7 +21,9 @@ struct vn_tx_note {
 	uint32_t gen;
 	uint32_t slot;
 	uint32_t len;    /* with the slot's tag */
+	uint32_t segs;   /* that it stands for */
 	uint32_t hop_ns; /* struct vn_trunk_meta */
+	bool away;       /* held since before its direction went to another engine */
 };
 
 struct vn_xio {

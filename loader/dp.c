@@ -296,6 +296,14 @@ int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struc
 	return 0;
 }
 
+void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index)
+{
+	char path[256];
+
+	if (snprintf(path, sizeof(path), "%s/link_trunk%u", dp->pin_dir, index) < (int)sizeof(path))
+		unlink(path);
+}
+
 int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *err)
 {
 	if (bpf_map_update_elem(dp->maps.fd_xsk, &index, &xsk_fd, BPF_ANY) < 0)

@@ -56,7 +56,7 @@ static int register_umem(int fd, int umem_fd, uint32_t chunks, uint32_t chunk_si
 	return r;
 }
 
-int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err)
+int vn_xsk_create(uint32_t chunks, uint32_t rx_entries, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err)
 {
 	cleanup_close int fd = -EBADF, umem = -EBADF;
 	bool sg = have_sg();
@@ -76,6 +76,8 @@ int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, stru
 		return vn_err_kernel(
 			err, -r, "registering a UMEM of %u chunks of %u bytes: %s%s", chunks, chunk_size, strerror(-r),
 			r == -ENOBUFS || r == -EPERM ? " (RLIMIT_MEMLOCK: the agent needs CAP_IPC_LOCK)" : "");
+	if (setsockopt(fd, SOL_XDP, XDP_RX_RING, &rx_entries, sizeof(rx_entries)) < 0)
+		return vn_err_kernel(err, errno, "receive ring of %u frames: %s", rx_entries, strerror(errno));
 	*ret_xsk = (struct vn_xsk){
 		.fd = take_fd(&fd), .umem_fd = take_fd(&umem), .chunks = chunks, .chunk_size = chunk_size, .sg = sg};
 	return 0;

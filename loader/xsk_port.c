@@ -34,7 +34,8 @@ static uint32_t ring_entries(uint32_t buffers)
 
 static int make_rings(int fd, uint32_t entries)
 {
-	static const int options[] = {XDP_RX_RING, XDP_TX_RING, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING};
+	/* The receive ring is there already. */
+	static const int options[] = {XDP_TX_RING, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING};
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(options); i++)
 		if (setsockopt(fd, SOL_XDP, options[i], &entries, sizeof(entries)) < 0)
@@ -85,7 +86,7 @@ int vn_afxdp_socket(uint32_t ifindex, uint32_t buffers, struct vn_afxdp_socket *
 	__attribute__((cleanup(xsk_releasep))) struct vn_xsk xsk = {.fd = -EBADF, .umem_fd = -EBADF};
 	struct sockaddr_xdp addr = {.sxdp_family = AF_XDP, .sxdp_flags = XDP_COPY, .sxdp_ifindex = ifindex};
 	struct vn_afxdp_socket s = {.entries = ring_entries(buffers)};
-	int r = vn_xsk_create(buffers, -1, &xsk, err);
+	int r = vn_xsk_create(buffers, s.entries, -1, &xsk, err);
 
 	if (r < 0)
 		return r;

@@ -151,10 +151,58 @@ void vn_disc_renew(struct vn_maps *m, uint32_t slot)
 
 void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir)
 {
-	if (__atomic_load_n(&m->dir[slot].gen, __ATOMIC_ACQUIRE) == m->disc[slot].gen)
-		*ret_dir = m->dir[slot];
-	else
+	const struct vn_dir *dir = &m->dir[slot];
+
+	if (__atomic_load_n(&dir->gen, __ATOMIC_ACQUIRE) != m->disc[slot].gen) {
 		*ret_dir = (struct vn_dir){.gen = m->disc[slot].gen};
+		return;
+	}
+	if (__atomic_load_n(&dir->reset, __ATOMIC_ACQUIRE) != m->disc[slot].reset)
+		*ret_dir = (struct vn_dir){
+			.state = dir->state, .gen = dir->gen, .trunk = dir->trunk, .holder = dir->holder};
+	else
+		*ret_dir = *dir;
+	for (int i = 0; i < VN_ENGINES_MAX; i++) {
+		ret_dir->state.held_packets += dir->away[i];
+		ret_dir->state.held_bytes += dir->away_bytes[i];
+	}
+}
+
+void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t from)
+{
+	struct vn_disc_slot *s = &m->disc[slot];
+
+	/* An engine may take what both words give it, so in between they must not both name a new one by accident. */
+	if (from == trunk) {
+		__atomic_store_n(&s->trunk, trunk, __ATOMIC_RELEASE);
+		__atomic_store_n(&s->from, from, __ATOMIC_RELEASE);
+	} else {
+		__atomic_store_n(&s->from, from, __ATOMIC_RELEASE);
+		__atomic_store_n(&s->trunk, trunk, __ATOMIC_RELEASE);
+	}
+}
+
+uint32_t vn_dir_owner(const struct vn_maps *m, uint32_t slot)
+{
+	const struct vn_dir *d = &m->dir[slot];
+
+	return __atomic_load_n(&d->gen, __ATOMIC_ACQUIRE) == m->disc[slot].gen
+		       ? __atomic_load_n(&d->trunk, __ATOMIC_ACQUIRE)
+		       : VN_ENGINES_MAX;
+}
+
+void vn_port_to_trunk(struct vn_maps *m, uint32_t number, uint32_t trunk)
+{
+	__atomic_store_n(&m->port[number].trunk_ifindex, VN_TRUNK_IFINDEX + 2 * trunk, __ATOMIC_RELEASE);
+	__atomic_store_n(&m->port[number].trunk, (uint8_t)trunk, __ATOMIC_RELEASE);
+}
+
+void vn_dir_reset(struct vn_maps *m, uint32_t slot)
+{
+	__atomic_fetch_add(&m->disc[slot].reset, 1, __ATOMIC_RELEASE);
+	/* Programs add atomically: exchanging loses none of what comes meanwhile. */
+	for (size_t i = 0; i < VN_ARRAY_SIZE(m->drop[slot].count); i++)
+		__atomic_exchange_n(&m->drop[slot].count[i], 0, __ATOMIC_RELAXED);
 }
 
 uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot)

@@ -55,8 +55,20 @@ void vn_disc_read(const struct vn_maps *m, uint32_t slot, struct vn_disc *ret_di
 /* The slot belongs to another link from now on: frames still held for the old one will be dropped. */
 void vn_disc_renew(struct vn_maps *m, uint32_t slot);
 
-/* A snapshot of the engine's figures for @slot; all zero when they belong to an earlier link of that slot. */
+/* Whose the slot is to be, and whose it is until it has been handed over (vn_disc_slot). */
+void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t from);
+/* Whose engine applies the discipline of @slot; VN_ENGINES_MAX: nobody's, no frame has come yet. */
+uint32_t vn_dir_owner(const struct vn_maps *m, uint32_t slot);
+/* The port's frames go to @trunk from now on. */
+void vn_port_to_trunk(struct vn_maps *m, uint32_t number, uint32_t trunk);
+
+/*
+ * A snapshot of the engine's figures for @slot; all zero when they belong to an earlier link of that slot, zero but for
+ * the discipline's state when they are of before the last vn_dir_reset().
+ */
 void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir);
+/* The figures of @slot, the drops of its port among them, begin anew; the engine follows with the next frame. */
+void vn_dir_reset(struct vn_maps *m, uint32_t slot);
 
 /*
  * Trust begins anew: the sticky overload bits of the direction, or of the engine, are cleared; returns what they were.

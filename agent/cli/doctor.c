@@ -167,6 +167,42 @@ static void check_graphviz(struct report *rep)
 /* --- the daemon and its engines
  * ---------------------------------------------------------------------------------------- */
 
+/* Of the first reason: the others mostly follow from it. */
+static const char *overload_remedy(const char *word)
+{
+	static const struct {
+		const char *word, *remedy;
+	} remedies[] = {
+		{"late",
+		 "fewer packets, a quieter machine, or --engine-cpus on a processor of its own; then `link reset all`"},
+		{"ring-full",
+		 "fewer packets at once, or --engine-cpus on a processor of its own; then `link reset all`"},
+		{"umem-empty",
+		 "fewer packets at once, or --engine-cpus on a processor of its own; then `link reset all`"},
+		{"memory", "less rate times delay, or a limit; then `link reset all`"},
+		{"throttled", "nothing else on the engine's processor (--engine-cpus); then `link reset all`"},
+	};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(remedies); i++)
+		if (strcmp(remedies[i].word, word) == 0)
+			return remedies[i].remedy;
+	return "measurements taken then are not to be trusted: `link reset all`";
+}
+
+static void check_calibration(struct report *rep, const json_t *c)
+{
+	char found[160], floor[VN_HUMAN_BUF];
+
+	if (!json_is_object(c)) {
+		check(rep, OK, "calibration", "none (`vnet-agent calibrate`)", "");
+		return;
+	}
+	snprintf(found, sizeof(found), "delay floor %s, %" PRIu64 " packets/s, %" PRIu64 " frames held",
+		 vn_human_time(floor, vn_json_u64(c, "floor_ns")), vn_json_u64(c, "pps_max"),
+		 vn_json_u64(c, "direction_frames"));
+	check(rep, OK, "calibration", found, "");
+}
+
 static void check_engine(struct report *rep, const json_t *e)
 {
 	const json_t *overload = json_object_get(e, "overload");
@@ -187,8 +223,7 @@ static void check_engine(struct report *rep, const json_t *e)
 			len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%s",
 						i ? " " : ", overloaded: ", json_string_value(word));
 	if (json_array_size(overload))
-		check(rep, WARN, name, found,
-		      "fewer packets, or a quieter machine: measurements taken then are not to be trusted");
+		check(rep, WARN, name, found, overload_remedy(json_string_value(json_array_get(overload, 0))));
 	else
 		check(rep, vn_json_bool(e, "fifo") ? OK : WARN, name, found,
 		      "see SCHED_FIFO above: delays are less exact under load");
@@ -214,6 +249,7 @@ static void check_daemon(const struct vn_cli *cli, struct report *rep)
 		check(rep, WARN, "daemon", found, "restart it: this command line is of version " VN_VERSION);
 	json_array_foreach (json_object_get(info, "engines"), i, e)
 		check_engine(rep, e);
+	check_calibration(rep, json_object_get(info, "calibration"));
 	json_decref(info);
 }
 

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include <vnet/abi_engine.h>
 #include <vnet/util.h>
 
 #include "cli/files.h"
@@ -152,7 +153,12 @@ static int print_stats(const json_t *links)
 			vn_table_add(&t, VN_PLAIN, "%s", vn_human_bytes(buf, vn_json_u64(s, "out_bytes")));
 			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "held_packets"));
 			add_lateness(&t, json_object_get(s, "lateness"));
-			vn_table_add(&t, VN_PLAIN, "%s", drops_text(buf, sizeof(buf), json_object_get(s, "drops")));
+			drops_text(buf, sizeof(buf), json_object_get(s, "drops"));
+			if (json_array_size(json_object_get(s, "overload")))
+				vn_table_add(&t, VN_BAD, "%s; overload: %s", buf,
+					     json_string_value(json_array_get(json_object_get(s, "overload"), 0)));
+			else
+				vn_table_add(&t, VN_PLAIN, "%s", buf);
 		}
 	return vn_table_print(&t, stdout);
 }
@@ -168,6 +174,52 @@ static void print_addresses(const json_t *list)
 		printf(" %s", json_string_value(a));
 }
 
+static void print_times(const char *what, const json_t *t)
+{
+	static const struct {
+		const char *word, *key;
+	} figures[] = {
+		{"p50", "p50_ns"}, {"p90", "p90_ns"}, {"p99", "p99_ns"}, {"p99.9", "p999_ns"}, {"max", "max_ns"}};
+	char buf[VN_HUMAN_BUF];
+
+	if (!vn_json_u64(t, "count"))
+		return;
+	printf("        %s", what);
+	for (size_t i = 0; i < VN_ARRAY_SIZE(figures); i++)
+		printf(" %s %s", figures[i].word, vn_human_time(buf, vn_json_u64(t, figures[i].key)));
+	printf(", of %" PRIu64 " frames\n", vn_json_u64(t, "count"));
+}
+
+static void print_loss(const json_t *l)
+{
+	if (!vn_json_u64(l, "lost"))
+		return;
+	printf("        lost %" PRIu64 " of %" PRIu64
+	       " since the discipline began: %.4g%% (99.9%% interval %.4g%%..%.4g%%)\n",
+	       vn_json_u64(l, "lost"), vn_json_u64(l, "packets"), (double)vn_json_u64(l, "measured_ppb") / 1e7,
+	       (double)vn_json_u64(l, "low_ppb") / 1e7, (double)vn_json_u64(l, "high_ppb") / 1e7);
+}
+
+/* Which bit means what is said where the bits are defined. */
+static void print_overload(const json_t *list)
+{
+	static const struct {
+		const char *word, *text;
+	} reasons[] = {
+#define X(id, word, text) {word, text},
+		VN_OVERLOAD_LIST(X)
+#undef X
+	};
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach (list, i, word)
+		for (size_t k = 0; k < VN_ARRAY_SIZE(reasons); k++)
+			if (strcmp(json_string_value(word), reasons[k].word) == 0)
+				printf("        %soverload %s%s: %s\n", vn_colour_on(stdout, VN_BAD), reasons[k].word,
+				       vn_colour_off(stdout, VN_BAD), reasons[k].text);
+}
+
 static void print_dir_stats(const json_t *s)
 {
 	char in[VN_HUMAN_BUF], out[VN_HUMAN_BUF], held[VN_HUMAN_BUF], drops[512];
@@ -178,14 +230,10 @@ static void print_dir_stats(const json_t *s)
 	       vn_json_u64(s, "out_packets"), vn_human_bytes(out, vn_json_u64(s, "out_bytes")),
 	       vn_json_u64(s, "held_packets"), vn_human_bytes(held, vn_json_u64(s, "held_bytes")));
 	printf("        dropped %s\n", drops_text(drops, sizeof(drops), json_object_get(s, "drops")));
-	if (!vn_json_u64(late, "count"))
-		return;
-	printf("        late p50 %s", vn_human_time(in, vn_json_u64(late, "p50_ns")));
-	printf(" p90 %s", vn_human_time(in, vn_json_u64(late, "p90_ns")));
-	printf(" p99 %s", vn_human_time(in, vn_json_u64(late, "p99_ns")));
-	printf(" p99.9 %s", vn_human_time(in, vn_json_u64(late, "p999_ns")));
-	printf(" max %s, of %" PRIu64 " frames\n", vn_human_time(in, vn_json_u64(late, "max_ns")),
-	       vn_json_u64(late, "count"));
+	print_loss(json_object_get(s, "loss"));
+	print_overload(json_object_get(s, "overload"));
+	print_times("late", late);
+	print_times("delay error", json_object_get(s, "delay_error"));
 }
 
 /* Every figure of the discipline, what was computed included; the generator's key is of use to nobody. */
@@ -226,8 +274,13 @@ static void print_link_details(const json_t *l, bool stats)
 	for (size_t dir = 0; dir < DIRS; dir++) {
 		const json_t *d = dir_of(l, dir);
 
-		printf("    %s %s -> %s %s: %s\n", vn_json_str(d, "dir"), end_text(from, sizeof(from), l, dir),
-		       end_text(to, sizeof(to), l, !dir), vn_json_bool(d, "held") ? "held" : "direct", disc_text(d));
+		printf("    %s %s -> %s ", vn_json_str(d, "dir"), end_text(from, sizeof(from), l, dir),
+		       end_text(to, sizeof(to), l, !dir));
+		if (vn_json_bool(d, "held"))
+			printf("held by engine %" PRIu64 " (%s)", vn_json_u64(d, "engine"), vn_json_str(d, "holder"));
+		else
+			printf("direct");
+		printf(": %s\n", disc_text(d));
 		print_discipline(json_object_get(d, "discipline"));
 		if (stats)
 			print_dir_stats(json_object_get(d, "stats"));
@@ -277,13 +330,13 @@ static int check_words(const char *link, int n, char *words[], struct vn_cli_fil
 	return 0;
 }
 
-static int take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err)
+int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err)
 {
 	static const char *const dirs[] = {"ab", "ba", "both", NULL};
 	const char *word, *near;
 
 	*ret_dir = "both";
-	*ret_first = 1;
+	*ret_first = VN_MIN(call->n_args, 1);
 	if (call->n_args < 2 || strcmp(call->args[1], "dir") != 0)
 		return 0;
 	if (call->n_args < 3)
@@ -304,11 +357,12 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 {
 	cleanup_cli_files struct vn_cli_files files = {0};
 	bool replace = strcmp(call->cmd->verb, "replace") == 0;
-	json_t *words, *params, *reply = NULL, *link;
+	json_t *words, *params, *reply = NULL, *link, *warning;
 	const char *dir;
+	size_t i;
 	int first, r;
 
-	r = take_dir(call, &dir, &first, err);
+	r = vn_cli_take_dir(call, &dir, &first, err);
 	if (r == 0 && !replace && first >= call->n_args)
 		r = vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", call->args[0]);
 	if (r == 0)
@@ -316,8 +370,8 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 	if (r < 0)
 		return r;
 	words = json_array();
-	for (int i = first; i < call->n_args; i++)
-		json_array_append_new(words, json_string(call->args[i]));
+	for (int w = first; w < call->n_args; w++)
+		json_array_append_new(words, json_string(call->args[w]));
 	params = json_pack("{s:s, s:s, s:o, s:b}", "name", call->args[0], "dir", dir, "words", words, "replace",
 			   replace);
 	if (!params)
@@ -331,6 +385,8 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 	if (r < 0)
 		return r;
 	link = json_object_get(reply, "link");
+	json_array_foreach (json_object_get(reply, "warnings"), i, warning)
+		fprintf(stderr, "vnet-agent: %s\n", json_string_value(warning));
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else if (cli->details) {

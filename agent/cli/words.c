@@ -43,11 +43,22 @@ const struct vn_command vn_commands[] = {
 	 .raw_after = -1, .run = vn_cmd_link_set, .kinds = {VN_ARG_LINK, VN_ARG_DISC}},
 	{"link", "replace", "NAME [dir ab|ba|both] [DISCIPLINE]", "set the whole discipline; what is not named is gone", 1, -1,
 	 .raw_after = -1, .run = vn_cmd_link_set, .kinds = {VN_ARG_LINK, VN_ARG_DISC}},
-	{"link", "verify", "NAME", "measure a link against its discipline", 0, -1, .raw_after = 0, .later = true},
+	{"link", "verify", "[NAME|all] [dir ab|ba|both]", "compare what a link did with its discipline; exit 1 when a check fails, 11 when not all could be judged", 0, 3,
+	 .raw_after = -1, .run = vn_cmd_link_verify, .kinds = {VN_ARG_LINK},
+	 .options = {{"--probe", NULL, "send probes through a twin of each link"},
+		     {"--no-probe", NULL, "only look at what the users' frames met"},
+		     {"--time", "TIME", "how long to look and to probe (2s)"}}},
+	{"link", "reset", "NAME|all", "begin the figures anew; disciplines and their draws go on", 1, 1, .raw_after = -1,
+	 .run = vn_cmd_link_reset, .kinds = {VN_ARG_LINK}},
 	{"link", "watch", "NAME", "follow a link: traces, throughput, drops, lateness, a line a second for each direction", 1, 1,
 	 .raw_after = -1, .run = vn_cmd_link_watch, .kinds = {VN_ARG_LINK},
 	 .options = {{"--interval", "TIME", "from line to line (1s)"},
 		     {"--count", "N", "end after N lines for each direction"}}},
+
+	{"engine", "show", "", "the processes that hold frames, what each holds and how well", 0, 0, .raw_after = -1,
+	 .run = vn_cmd_engine_show},
+	{"engine", "move", "LINK [dir ab|ba|both] N", "give a link's frames to engine N, losing none", 2, 4, .raw_after = -1,
+	 .run = vn_cmd_engine_move, .kinds = {VN_ARG_LINK}},
 
 	{"port", "show", "[NODE:IF]", "AF_XDP ports: who has them, what they get, how to hand them over", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_port_show, .kinds = {VN_ARG_PORT}},
@@ -56,6 +67,8 @@ const struct vn_command vn_commands[] = {
 
 	{"doctor", NULL, "", "what this host can do, with a remedy per line; exit 7 when something needed is missing", 0, 0,
 	 .raw_after = -1, .run = vn_cmd_doctor},
+	{"calibrate", NULL, "", "measure what this host can do; disciplines beyond it are refused from then on", 0, 0,
+	 .raw_after = -1, .run = vn_cmd_calibrate, .options = {{"--time", "TIME", "how long (6s)"}}},
 	{"monitor", NULL, "", "events, one JSON object a line", 0, 0, .raw_after = -1, .run = vn_cmd_monitor},
 	{"help", NULL, "[OBJECT]", "this text", 0, 1, .raw_after = -1, .run = vn_cmd_help},
 	{"__complete", NULL, "[WORD...]", "what may follow WORDs; for the shell's completion", 0, -1, .raw_after = 0,
@@ -64,7 +77,8 @@ const struct vn_command vn_commands[] = {
 };
 
 const struct vn_alias vn_object_aliases[] = {
-	{"topo", "topology"}, {"topologies", "topology"}, {"nodes", "node"}, {"links", "link"}, {"ports", "port"}, {0},
+	{"topo", "topology"}, {"topologies", "topology"}, {"nodes", "node"}, {"links", "link"}, {"engines", "engine"},
+	{"ports", "port"}, {0},
 };
 
 const struct vn_alias vn_verb_aliases[] = {

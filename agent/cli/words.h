@@ -101,8 +101,17 @@ int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call,
 int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_link_verify(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_link_reset(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_calibrate(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+/* "NAME [dir ab|ba|both] ..." (link.c): the direction ("both" when none is named) and the argument behind it. */
+int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err);
 int vn_cmd_link_watch(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_engine_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_engine_move(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+/* "LINK [dir ab|ba|both] ...": the direction ("both" when not named), and the number of the argument behind it. */
+int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err);
 int vn_cmd_port_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_monitor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);

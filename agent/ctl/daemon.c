@@ -23,6 +23,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/calibrate.h"
 #include "ctl/daemon_main.h"
 
 #define TICK_MS 100
@@ -84,9 +85,16 @@ static const struct {
 	{"vnet.topology.delete", vn_op_topology_delete, false, true},
 	{"vnet.topology.show", vn_op_topology_show, true, false},
 	{"vnet.node.show", vn_op_node_show, true, false},
+	{"vnet.node.attach", vn_op_node_attach, false, true},
+	{"vnet.node.detach", vn_op_node_detach, false, true},
 	{"vnet.port.show", vn_op_port_show, true, false},
 	{"vnet.link.show", vn_op_link_show, true, false},
 	{"vnet.link.set", vn_op_link_set, false, false},
+	{"vnet.engine.show", vn_op_engine_show, true, false},
+	{"vnet.engine.move", vn_op_engine_move, false, false},
+	{"vnet.link.verify", vn_op_link_verify, false, true},
+	{"vnet.link.reset", vn_op_link_reset, false, false},
+	{"vnet.calibrate", vn_op_calibrate, false, true},
 	{"vnet.monitor", op_monitor, true, false},
 };
 
@@ -135,29 +143,47 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 /* --- the engine
  * ---------------------------------------------------------------------------------------------------------------- */
 
-static void on_engine(void *arg, const char *what)
+static void on_engine(struct vn_supervisor *s, const char *what)
 {
-	struct vn_daemon *d = arg;
+	struct vn_daemon *d = s->arg;
 
-	vn_log("engine %u: %s%s", d->engine.trunk, what, d->engine.pid ? "" : ", held links drop until it is back");
-	vn_event(d, json_pack("{s:s, s:s, s:i, s:i}", "event", "engine", "what", what, "trunk", (int)d->engine.trunk,
-			      "pid", (int)d->engine.pid));
+	vn_log("engine %u: %s%s", s->trunk, what, s->pid ? "" : ", what it holds drops until it is back");
+	vn_event(d, json_pack("{s:s, s:s, s:i, s:i}", "event", "engine", "what", what, "trunk", (int)s->trunk, "pid",
+			      (int)s->pid));
 }
 
-static int engine_identity(struct vn_daemon *d, struct vn_err *err)
+static int engine_identity(const struct vn_daemon *d, uid_t *ret_uid, gid_t *ret_gid, struct vn_err *err)
 {
 	const char *name = d->opts.engine_user ? d->opts.engine_user : ENGINE_USER;
 	const struct passwd *pw = getpwnam(name);
 
-	if (pw) {
-		d->engine.uid = pw->pw_uid;
-		d->engine.gid = pw->pw_gid;
-	} else if (!d->opts.engine_user) {
-		d->engine.uid = d->engine.gid = ENGINE_UID_BARE;
-	} else {
+	if (!pw && d->opts.engine_user)
 		return vn_err_usage(err, "--engine-user: no user '%s'", name);
-	}
-	return d->engine.uid == 0 ? vn_err_usage(err, "--engine-user: the engine does not run as root") : 0;
+	*ret_uid = pw ? pw->pw_uid : ENGINE_UID_BARE;
+	*ret_gid = pw ? pw->pw_gid : ENGINE_UID_BARE;
+	return *ret_uid == 0 ? vn_err_usage(err, "--engine-user: the engine does not run as root") : 0;
+}
+
+static int make_keepers(struct vn_daemon *d, struct vn_err *err)
+{
+	uid_t uid = 0;
+	gid_t gid = 0;
+	int r = engine_identity(d, &uid, &gid, err);
+
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
+		d->engine[i] = (struct vn_supervisor){.loop = &d->loop,
+						      .fabric = &d->fabric,
+						      .path = d->opts.engine_path,
+						      .runtime_dir = d->opts.runtime_dir,
+						      .uid = uid,
+						      .gid = gid,
+						      .trunk = i,
+						      .cpu = d->opts.engine_cpu[i],
+						      .umem_fd = -EBADF,
+						      .pidfd.fd = -EBADF,
+						      .changed = on_engine,
+						      .arg = d};
+	return r;
 }
 
 /* --- start
@@ -225,7 +251,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (r == 0)
 		r = control_group(d, &group, err);
 	if (r == 0)
-		r = engine_identity(d, err);
+		r = make_keepers(d, err);
 	if (r == 0)
 		r = vn_loop_init(&d->loop);
 	if (r == 0)
@@ -248,11 +274,13 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = vn_arena_open(&d->arena, d->opts.runtime_dir, err);
 	/* The engine before the links: what a crash interrupted is mended with frames already flowing. */
 	if (r == 0)
-		r = vn_supervisor_open(&d->engine, err);
+		r = vn_engines_open(d, err);
 	if (r == 0)
 		r = vn_state_adopt(d, err);
 	if (r == 0)
 		vn_ports_adopt(d);
+	if (r == 0)
+		vn_calibration_load(d);
 	if (r == 0)
 		r = vn_running_watch(d, err);
 	/* Clients last: who is answered sees everything in order. */
@@ -269,9 +297,7 @@ static void daemon_release(struct vn_daemon *d)
 	vn_handover_release(d);
 	/* With nothing running there is nothing to hold for: leave no trace. Otherwise the network goes on without us.
 	 */
-	if (d->n_running == 0 && d->stop)
-		vn_supervisor_stop(&d->engine);
-	vn_supervisor_close(&d->engine);
+	vn_engines_close(d, d->n_running == 0 && d->stop);
 	if (d->n_running == 0 && d->stop) {
 		struct vn_err err = {0};
 
@@ -289,6 +315,7 @@ static void daemon_release(struct vn_daemon *d)
 	vn_runner_close(&d->runner);
 	vn_fabric_release(&d->fabric);
 	vn_dp_release(&d->dp);
+	json_decref(d->calibration);
 	vn_loop_release(&d->loop);
 	vn_cleanup_close(&d->lock_fd);
 }
@@ -301,7 +328,7 @@ static void on_tick(void *arg, uint32_t events)
 {
 	struct vn_daemon *d = arg;
 
-	vn_supervisor_tick(&d->engine);
+	vn_engines_tick(d);
 	vn_handover_tick(d);
 	vn_files_tick(d);
 }
@@ -417,6 +444,33 @@ static int number(const char *option, const char *s, unsigned long min, unsigned
 	return 0;
 }
 
+/* "2,3,6-8": one for each engine in turn, and again from the first when there are more engines. */
+static int engine_cpus(const char *list, int cpus[VN_ENGINES_MAX], struct vn_err *err)
+{
+	int n = 0, found[VN_ENGINES_MAX];
+	const char *at = list;
+
+	while (*at) {
+		char *end;
+		unsigned long first, last;
+
+		errno = 0;
+		first = last = strtoul(at, &end, 10);
+		if (end != at && *end == '-')
+			last = strtoul(at = end + 1, &end, 10);
+		if (errno || end == at || *at == '-' || (*end && *end != ',') || last < first || last >= CPU_SETSIZE)
+			return vn_err_usage(err, "--engine-cpus: '%s' is no list of processors like 2,3,6-8", list);
+		for (; first <= last && n < VN_ENGINES_MAX; first++)
+			found[n++] = (int)first;
+		at = *end ? end + 1 : end;
+	}
+	if (!n)
+		return vn_err_usage(err, "--engine-cpus: an empty list");
+	for (int i = 0; i < VN_ENGINES_MAX; i++)
+		cpus[i] = found[i % n];
+	return 0;
+}
+
 /* Beside our own executable when run from a build tree, else where `make install` puts it. */
 static const char *helper_path(const char *name, char *buf, size_t size)
 {
@@ -436,7 +490,8 @@ static const char *helper_path(const char *name, char *buf, size_t size)
 
 static const char usage[] =
 	"usage: vnet-agent daemon [--runtime-dir DIR] [--pin-dir DIR] [--max-ports N] [--engine PATH]\n"
-	"                         [--engine-user NAME] [--engine-cpu N] [--socket-group NAME]\n";
+	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST]\n"
+	"                         [--rebalance on|off] [--socket-group NAME] [--no-calibration-check]\n";
 
 static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_err *err)
 {
@@ -446,8 +501,12 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 		{"max-ports", required_argument, NULL, 'm'},
 		{"engine", required_argument, NULL, 'e'},
 		{"engine-user", required_argument, NULL, 'u'},
-		{"engine-cpu", required_argument, NULL, 'c'},
+		{"engines", required_argument, NULL, 'n'},
+		{"engine-cpus", required_argument, NULL, 'c'},
+		{"rebalance", required_argument, NULL, 'b'},
 		{"socket-group", required_argument, NULL, 'g'},
+		{"image-dir", required_argument, NULL, 'i'},
+		{"no-calibration-check", no_argument, NULL, 'C'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -476,13 +535,32 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 			d->opts.engine_user = optarg;
 			break;
 		case 'c':
-			r = number("--engine-cpu", optarg, 0, CPU_SETSIZE - 1, &v, err);
+			r = engine_cpus(optarg, d->opts.engine_cpu, err);
 			if (r < 0)
 				return r;
-			d->opts.engine_cpu = (int)v;
+			break;
+		case 'n':
+			v = 1;
+			r = strcmp(optarg, "auto") == 0
+				    ? 0
+				    : number("--engines", optarg, 1, VN_ENGINES_PRECISE_MAX, &v, err);
+			if (r < 0)
+				return r;
+			d->opts.n_engines = (uint32_t)v;
+			break;
+		case 'b':
+			d->opts.rebalance = strcmp(optarg, "on") == 0;
+			if (!d->opts.rebalance && strcmp(optarg, "off") != 0)
+				return vn_err_usage(err, "--rebalance: '%s' is neither on nor off", optarg);
+			break;
+		case 'i':
+			d->opts.image_dir = optarg;
 			break;
 		case 'g':
 			d->opts.socket_group = optarg;
+			break;
+		case 'C':
+			d->opts.no_calibration_check = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -502,13 +580,14 @@ int vn_daemon_main(int argc, char *argv[])
 		.opts = {.runtime_dir = VN_RUNTIME_DIR,
 			 .pin_dir = VN_PIN_DEFAULT,
 			 .max_ports = VN_PORTS_DEFAULT,
-			 .engine_cpu = -1},
+			 .n_engines = 1,
+			 .rebalance = true},
 		.loop.epfd = -EBADF,
 		.lock_fd = -EBADF,
 		.links.fd = -EBADF,
 		.arena.fd = -EBADF,
 		.dp = {.maps = VN_MAPS_INIT, .fd_tc_port = -1, .fd_tc_deliver = -1, .fd_xdp_trunk = -1},
-		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF},
+		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF},
 		.runner = VN_RUNNER_INIT,
 		.start_ns = vn_now_ns(),
 		.next_port = 1,
@@ -516,6 +595,8 @@ int vn_daemon_main(int argc, char *argv[])
 	struct vn_err err = {0};
 	int r;
 
+	for (size_t i = 0; i < VN_ENGINES_MAX; i++)
+		d.opts.engine_cpu[i] = -1;
 	for (size_t i = 0; i < VN_ARRAY_SIZE(d.server.listeners); i++)
 		d.server.listeners[i].source.fd = -EBADF;
 	d.opts.engine_path = helper_path("vnet-engine", engine, sizeof(engine));
@@ -524,15 +605,6 @@ int vn_daemon_main(int argc, char *argv[])
 	if (r == 0 && geteuid() != 0)
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
 			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");
-	d.engine = (struct vn_supervisor){.loop = &d.loop,
-					  .fabric = &d.fabric,
-					  .path = d.opts.engine_path,
-					  .runtime_dir = d.opts.runtime_dir,
-					  .cpu = d.opts.engine_cpu,
-					  .umem_fd = -EBADF,
-					  .pidfd.fd = -EBADF,
-					  .changed = on_engine,
-					  .arg = &d};
 	d.server.loop = &d.loop;
 	if (r == 0)
 		r = daemon_open(&d, &err);

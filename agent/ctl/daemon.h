@@ -17,6 +17,8 @@
 #include "exec/exec.h"
 #include "topo/model.h"
 
+#define VN_ENGINES_PRECISE_MAX VN_TRUNK_BULK
+
 /* A topology that runs, with what became of its links. */
 struct vn_running {
 	struct vn_topo *topo;
@@ -26,8 +28,22 @@ struct vn_running {
 
 struct vn_daemon_opts {
 	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;
+	const char *image_dir; /* root file systems and mounts for clients other than root; NULL: none */
 	uint32_t max_ports;
-	int engine_cpu; /* -1: any */
+	bool no_calibration_check;
+	uint32_t n_engines;             /* precise ones */
+	int engine_cpu[VN_ENGINES_MAX]; /* -1: any */
+	bool rebalance;                 /* move directions away from an engine that cannot keep up */
+};
+
+/* What the last look at the engines and the directions saw (shard.c). */
+struct vn_balance {
+	uint64_t at_ns;
+	struct {
+		uint64_t rx_packets, rx_dropped, late_packets;
+		unsigned int bad; /* consecutive looks at which it could not keep up */
+	} engine[VN_ENGINES_MAX];
+	struct vn_dir_rate *dir; /* by number */
 };
 
 struct vn_daemon {
@@ -37,7 +53,10 @@ struct vn_daemon {
 	struct vn_fabric fabric;
 	struct vn_runner runner;
 	struct vn_server server;
-	struct vn_supervisor engine;
+	struct vn_supervisor engine[VN_ENGINES_MAX]; /* by trunk */
+	bool engine_used[VN_ENGINES_MAX];
+	struct vn_balance balance;
+	bool bulk_failed; /* this machine cannot make its trunk */
 	struct vn_handover handover;
 	struct vn_running *running;
 	size_t n_running;
@@ -47,6 +66,7 @@ struct vn_daemon {
 	bool stop;
 	uint64_t start_ns;
 	int lock_fd;
+	json_t *calibration;    /* of this host (calibrate.h), or NULL */
 	struct vn_arena arena;  /* tables and traces */
 	uint64_t collected_ns;  /* when unused blocks were last looked for */
 	struct vn_source links; /* rtnetlink: devices of the fabric that go */
@@ -103,14 +123,50 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 			  struct vn_err *err);
 int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			struct vn_err *err);
+/* Run the steps of @plan under the mark of pending.json, telling @c (may be NULL) of the progress. */
+int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err);
 int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
 int vn_op_port_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
 int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
+int vn_op_link_verify(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err);
+int vn_op_link_reset(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		     struct vn_err *err);
+int vn_op_calibrate(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		    struct vn_err *err);
+/* Parameter "dir": bit 0 is ab, bit 1 is ba; both when it is missing. */
+int vn_link_dirs(const json_t *params, struct vn_err *err);
 int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		   struct vn_err *err);
+
+int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err);
+int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err);
+/* One engine's figures, as in vnet.info and vnet.engine.show. */
+json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk);
+
+/* --- shard.c: several engines ---------------------------------------------------------------------------------------
+ */
+
+/* Start or adopt the engines: those asked for, and those that an earlier daemon left with something to do. */
+int vn_engines_open(struct vn_daemon *d, struct vn_err *err);
+/* Every tick: what their keepers have to do, moves, engines that are to go, and each second who holds what. */
+void vn_engines_tick(struct vn_daemon *d);
+/* Forget them, or end them. */
+void vn_engines_close(struct vn_daemon *d, bool stop);
+
+/* As vnet.node.show has it. */
+json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_t index);
+int vn_op_node_attach(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err);
+int vn_op_node_detach(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err);
+/* May user @uid have the containers that @plan starts: what of the host's files they get? Exit VN_EXIT_DENIED. */
+int vn_containers_allowed(const struct vn_daemon *d, uid_t uid, const struct vn_plan *plan, struct vn_err *err);
 
 /* --- shared
  * ----------------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,8 @@
 
 /* "10.0.0.1/31", or null without address. */
 json_t *vn_addr_to_json(const struct vn_addr *a);
+/* ["late", ...]: the words of bits of enum vn_overload_bit. */
+json_t *vn_overload_json(uint32_t bits);
 /* [ip4, ip6], those that are there. */
 json_t *vn_port_addresses_to_json(const struct vn_port *p);
 

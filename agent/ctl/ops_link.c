@@ -5,10 +5,14 @@
 #include <vnet/hist.h>
 #include <vnet/util.h>
 
+#include "ctl/calibrate.h"
 #include "ctl/files.h"
 #include "ctl/json.h"
+#include "exec/shard.h"
 #include "topo/disc_words.h"
+#include "topo/stat.h"
 #include "topo/topo.h"
+#include "topo/verify.h"
 
 #define WORDS_MAX 64
 
@@ -46,20 +50,44 @@ static json_t *drops(const struct vn_port_drop *port, const struct vn_dir *dir)
 }
 
 /* A bucket's end may lie beyond the worst that was seen. */
-static json_int_t late_ns(const struct vn_dir *dir, uint32_t ppm)
+static json_int_t below_ns(const __u64 *hist, uint64_t max_ns, uint32_t ppm)
 {
-	return (json_int_t)VN_MIN(vn_hist_percentile(dir->late_hist, ppm), dir->late_max_ns);
+	return (json_int_t)VN_MIN(vn_hist_percentile(hist, ppm), max_ns);
 }
 
-static json_t *lateness(const struct vn_dir *dir)
+static json_t *histogram(const __u64 *hist, uint64_t max_ns)
 {
 	json_int_t count = 0;
 
 	for (int i = 0; i < VN_HIST_BUCKETS; i++)
-		count += (json_int_t)dir->late_hist[i];
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "count", count, "p50_ns", late_ns(dir, 500000), "p90_ns",
-			 late_ns(dir, 900000), "p99_ns", late_ns(dir, 990000), "p999_ns", late_ns(dir, 999000),
-			 "max_ns", (json_int_t)dir->late_max_ns);
+		count += (json_int_t)hist[i];
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "count", count, "p50_ns", below_ns(hist, max_ns, 500000),
+			 "p90_ns", below_ns(hist, max_ns, 900000), "p99_ns", below_ns(hist, max_ns, 990000), "p999_ns",
+			 below_ns(hist, max_ns, 999000), "max_ns", (json_int_t)max_ns);
+}
+
+static json_t *delay_error(const struct vn_dir *dir)
+{
+	__u64 hist[VN_HIST_BUCKETS];
+
+	for (int i = 0; i < VN_HIST_BUCKETS; i++)
+		hist[i] = dir->error_hist[i];
+	return histogram(hist, dir->error_max_ns);
+}
+
+/* Since the discipline in force began: what was lost, and between which bounds its probability lies. */
+static json_t *realised_loss(const struct vn_dir *dir, const struct vn_disc *disc)
+{
+	uint64_t n = vn_verify_since(dir->in_packets, dir->mark.in_packets);
+	uint64_t lost = vn_verify_since(dir->drops[VN_EDROP_LOSS] + dir->marked, dir->mark.lost);
+	double p = n ? (double)lost / (double)n : 0, want = 0, worth = 1;
+	struct vn_interval in;
+
+	vn_stat_disc_loss(disc, &want, &worth);
+	in = vn_stat_proportion(p * (double)n * worth, (double)n * worth);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)n, "lost", (json_int_t)lost,
+			 "measured_ppb", (json_int_t)(p * VN_PPB_ONE), "low_ppb", (json_int_t)(in.low * VN_PPB_ONE),
+			 "high_ppb", (json_int_t)(in.high * VN_PPB_ONE));
 }
 
 /* Bucket by bucket, without the empty ones at the end: for differences between two moments (include/vnet/hist.h). */
@@ -75,18 +103,21 @@ static json_t *late_hist(const struct vn_dir *dir)
 	return list;
 }
 
-static json_t *stats(struct vn_daemon *d, uint32_t number)
+static json_t *stats(struct vn_daemon *d, uint32_t number, const struct vn_disc *disc)
 {
 	struct vn_port_ctr ctr = {0};
 	struct vn_dir dir;
 
 	vn_port_ctr_read(&d->dp.maps, number, &ctr);
 	vn_dir_read(&d->dp.maps, number, &dir);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "in_packets", (json_int_t)ctr.in_packets,
-			 "in_bytes", (json_int_t)ctr.in_bytes, "out_packets", (json_int_t)ctr.out_packets, "out_bytes",
-			 (json_int_t)ctr.out_bytes, "held_packets", (json_int_t)dir.state.held_packets, "held_bytes",
-			 (json_int_t)dir.state.held_bytes, "drops", drops(&d->dp.maps.drop[number], &dir), "lateness",
-			 lateness(&dir), "late_hist", late_hist(&dir));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "in_packets",
+			 (json_int_t)ctr.in_packets, "in_bytes", (json_int_t)ctr.in_bytes, "out_packets",
+			 (json_int_t)ctr.out_packets, "out_bytes", (json_int_t)ctr.out_bytes, "held_packets",
+			 (json_int_t)dir.state.held_packets, "held_bytes", (json_int_t)dir.state.held_bytes, "drops",
+			 drops(&d->dp.maps.drop[number], &dir), "lateness",
+			 histogram((const __u64 *)dir.late_hist, dir.late_max_ns), "delay_error", delay_error(&dir),
+			 "loss", realised_loss(&dir, disc), "overload", vn_overload_json(dir.overload), "late_hist",
+			 late_hist(&dir));
 }
 
 /* Where the direction's trace stands, and what it puts in force. */
@@ -133,10 +164,16 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 	o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s}", "dir", dir_words[dir], "from",
 		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held",
 		      vn_disc_is_held(disc), "discipline", vn_disc_to_json(disc), "text", text);
+	if (o && vn_disc_is_held(disc)) {
+		uint32_t trunk = vn_shard_trunk(&d->fabric, l->ports[dir].number);
+
+		json_object_set_new(o, "engine", json_integer(trunk));
+		json_object_set_new(o, "holder", json_string(vn_holder_word(trunk)));
+	}
 	if (o && disc->trace_name)
 		json_object_set_new(o, "trace", trace_json(d, disc));
 	if (o && with_stats)
-		json_object_set_new(o, "stats", stats(d, l->ports[dir].number));
+		json_object_set_new(o, "stats", stats(d, l->ports[dir].number, disc));
 	return o;
 }
 
@@ -202,8 +239,7 @@ static int take_words(const json_t *params, struct words *ret, struct vn_err *er
 	return 0;
 }
 
-/* Bit 0: ab, bit 1: ba. */
-static int take_dirs(const json_t *params, struct vn_err *err)
+int vn_link_dirs(const json_t *params, struct vn_err *err)
 {
 	const char *dir = json_string_value(json_object_get(params, "dir"));
 
@@ -248,6 +284,20 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	return 0;
 }
 
+static int check_limits(struct vn_daemon *d, const struct vn_link *l, int dirs, const struct vn_disc fresh[VN_DIRS],
+			json_t *warnings, struct vn_err *err)
+{
+	char what[VN_NAME_MAX + 16];
+	int r = 0;
+
+	for (int dir = 0; dir < VN_DIRS && r == 0; dir++) {
+		snprintf(what, sizeof(what), "link %s dir %s", l->name, dir_words[dir]);
+		if (dirs >> dir & 1)
+			r = vn_limits_check(d, what, &fresh[dir], warnings, err);
+	}
+	return r;
+}
+
 int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
@@ -256,6 +306,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 	struct vn_disc fresh[VN_DIRS];
 	bool changed = false;
 	struct vn_running *run;
+	json_t *warnings;
 	struct vn_link *l;
 	size_t index;
 	int r;
@@ -269,7 +320,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		r = vn_files_init(&change.files, params, err);
 	if (r < 0)
 		return r;
-	change.dirs = take_dirs(params, err);
+	change.dirs = vn_link_dirs(params, err);
 	if (change.dirs < 0)
 		return change.dirs;
 	if (!change.words.argc && !change.replace)
@@ -285,9 +336,17 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		if (r < 0)
 			return r;
 	}
-	r = vn_arena_save_names(&d->arena, err);
-	if (r < 0)
+	warnings = json_array();
+	r = check_limits(d, l, change.dirs, fresh, warnings, err);
+	if (r < 0) {
+		json_decref(warnings);
 		return r;
+	}
+	r = vn_arena_save_names(&d->arena, err);
+	if (r < 0) {
+		json_decref(warnings);
+		return r;
+	}
 	/* Both directions are right: now change them. */
 	for (int dir = 0; dir < VN_DIRS; dir++) {
 		if (memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)
@@ -300,6 +359,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		vn_event(d, json_pack("{s:s, s:s, s:s, s:[o, o]}", "event", "link-set", "topology", run->topo->name,
 				      "link", l->name, "directions", direction(d, run->topo, l, 0, false),
 				      direction(d, run->topo, l, 1, false)));
-	*ret_reply = json_pack("{s:o, s:b}", "link", link_json(d, run, index, false), "changed", changed);
+	*ret_reply = json_pack("{s:o, s:b, s:o}", "link", link_json(d, run, index, false), "changed", changed,
+			       "warnings", warnings);
 	return *ret_reply ? 0 : -ENOMEM;
 }

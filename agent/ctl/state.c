@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <vnet/abi_arena.h>
 #include <vnet/util.h>
 
+#include "ctl/calibrate.h"
 #include "ctl/files.h"
 #include "topo/topo.h"
 
@@ -257,9 +259,9 @@ int vn_state_adopt(struct vn_daemon *d, struct vn_err *err)
 
 void vn_state_wipe(struct vn_daemon *d)
 {
-	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE, "engine0.lock", PENDING,
-					    VN_ARENA_FILE,   VN_NAMES_FILE,   "daemon.lock"};
-	static const char *const dirs[] = {TOPOS, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR};
+	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE,    PENDING, VN_ARENA_FILE, VN_NAMES_FILE,
+					    "daemon.lock",   VN_CALIBRATION_FILE};
+	static const char *const dirs[] = {TOPOS, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR, "owners"};
 	char path[512];
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(dirs); i++) {

@@ -18,13 +18,15 @@
 
 #include "ctl/arena.h"
 #include "ctl/daemon.h"
+#include "exec/trunk.h"
 
-#define ENGINE_CHUNKS    24576u                   /* 16384 to receive into, the rest to send from */
-#define HUNG_NS          (250 * VN_NSEC_PER_MSEC) /* no heartbeat for so long: not coming back by itself */
-#define STARTUP_NS       (3 * VN_NSEC_PER_SEC)    /* until the first heartbeat */
-#define QUICK_DEATH_NS   (2 * VN_NSEC_PER_SEC)
-#define QUICK_DEATHS_MAX 10 /* then one try a second */
-#define FIFO_PRIORITY    10
+#define ENGINE_CHUNKS     24576u                   /* 16384 to receive into, the rest to send from */
+#define HUNG_NS           (250 * VN_NSEC_PER_MSEC) /* no heartbeat for so long: not coming back by itself */
+#define STARTUP_NS        (3 * VN_NSEC_PER_SEC)    /* until the first heartbeat */
+#define QUICK_DEATH_NS    (2 * VN_NSEC_PER_SEC)
+#define QUICK_DEATHS_MAX  10 /* then one try a second */
+#define FIFO_PRIORITY     10
+#define ENGINE_EXIT_USAGE 2 /* it does not know what it was told: starting it again would not help */
 
 static int sys_pidfd_open(pid_t pid)
 {
@@ -41,12 +43,20 @@ static volatile struct vn_engine *status(const struct vn_supervisor *s)
 	return &s->fabric->dp->maps.engine[s->trunk];
 }
 
+#define LOCK_PATH_MAX 256
+
+static const char *lock_path(const struct vn_supervisor *s, char buf[LOCK_PATH_MAX])
+{
+	snprintf(buf, LOCK_PATH_MAX, "%s/engine%u.lock", s->runtime_dir, s->trunk);
+	return buf;
+}
+
 static int lock_open(const struct vn_supervisor *s, struct vn_err *err)
 {
-	char path[256];
+	char path[LOCK_PATH_MAX];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/engine%u.lock", s->runtime_dir, s->trunk);
+	lock_path(s, path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return fd < 0 ? vn_err_kernel(err, errno, "%s: %s", path, strerror(errno)) : fd;
 }
@@ -67,6 +77,7 @@ static int watch(struct vn_supervisor *s, pid_t pid)
 		return r;
 	}
 	s->pid = pid;
+	s->fabric->trunk[s->trunk].engine = true;
 	return 0;
 }
 
@@ -78,6 +89,7 @@ static void unwatch(struct vn_supervisor *s)
 	}
 	s->pidfd.fd = -EBADF;
 	s->pid = 0;
+	s->fabric->trunk[s->trunk].engine = false;
 }
 
 /* --- the child
@@ -165,25 +177,48 @@ static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *x
 	return 0;
 }
 
+/* The engine's command line; the bulk one has no chunks. */
+struct engine_args {
+	char index[16], ifindex[16], chunks[16], chunk_size[16], max_ports[16];
+	const char *argv[16];
+};
+
+static void make_args(const struct vn_supervisor *s, const struct vn_xsk *xsk, struct engine_args *a)
+{
+	const bool bulk = s->trunk == VN_TRUNK_BULK;
+	size_t n = 0;
+
+	snprintf(a->index, sizeof(a->index), "%u", s->trunk);
+	snprintf(a->ifindex, sizeof(a->ifindex), "%u", vn_trunk_ifindex(s->trunk, bulk ? 0 : 1));
+	snprintf(a->chunks, sizeof(a->chunks), "%u", xsk->chunks);
+	snprintf(a->chunk_size, sizeof(a->chunk_size), "%u", xsk->chunk_size);
+	snprintf(a->max_ports, sizeof(a->max_ports), "%u", s->fabric->dp->maps.max_ports);
+	a->argv[n++] = "vnet-engine";
+	a->argv[n++] = "--index", a->argv[n++] = a->index;
+	a->argv[n++] = "--ifindex", a->argv[n++] = a->ifindex;
+	a->argv[n++] = "--max-ports", a->argv[n++] = a->max_ports;
+	if (bulk) {
+		a->argv[n++] = "--bulk";
+	} else {
+		a->argv[n++] = "--chunks", a->argv[n++] = a->chunks;
+		a->argv[n++] = "--chunk-size", a->argv[n++] = a->chunk_size;
+		if (xsk->sg)
+			a->argv[n++] = "--sg";
+	}
+	a->argv[n] = NULL;
+}
+
 static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct vn_err *err)
 {
 	__attribute__((cleanup(engine_fds_close))) struct engine_fds fds = {{-1, -1, -1, -1, -1, -1, -1}};
 	cleanup_close int arena = vn_arena_open_read(s->runtime_dir, err);
-	char index[16], ifindex[16], chunks[16], chunk_size[16], max_ports[16];
-	const char *argv[] = {"vnet-engine", "--index",     index,     "--ifindex",
-			      ifindex,       "--chunks",    chunks,    "--chunk-size",
-			      chunk_size,    "--max-ports", max_ports, xsk->sg ? "--sg" : NULL,
-			      NULL};
+	struct engine_args args;
 	pid_t pid;
 	int r;
 
 	if (arena < 0)
 		return arena;
-	snprintf(index, sizeof(index), "%u", s->trunk);
-	snprintf(ifindex, sizeof(ifindex), "%u", s->fabric->tr1_ifindex);
-	snprintf(chunks, sizeof(chunks), "%u", xsk->chunks);
-	snprintf(chunk_size, sizeof(chunk_size), "%u", xsk->chunk_size);
-	snprintf(max_ports, sizeof(max_ports), "%u", s->fabric->dp->maps.max_ports);
+	make_args(s, xsk, &args);
 	r = engine_fds_fill(s, xsk, lock, arena, &fds);
 	if (r < 0)
 		return vn_err_kernel(err, -r, "engine: duplicating descriptors: %s", strerror(-r));
@@ -191,7 +226,7 @@ static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, st
 	if (pid < 0)
 		return vn_err_kernel(err, errno, "engine: fork: %s", strerror(errno));
 	if (pid == 0)
-		child(s, argv, fds.fd);
+		child(s, args.argv, fds.fd);
 	r = watch(s, pid);
 	if (r < 0) {
 		kill(pid, SIGKILL);
@@ -201,14 +236,30 @@ static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, st
 	return 0;
 }
 
+/* The tap's queue in the place of the socket, and nothing in that of the UMEM. */
+static int make_tap(struct vn_xsk *ret_xsk, struct vn_err *err)
+{
+	cleanup_close int fd = vn_trunk_open_tap(err), none = -EBADF;
+
+	if (fd < 0)
+		return fd;
+	none = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (none < 0)
+		return vn_err_kernel(err, errno, "/dev/null: %s", strerror(errno));
+	*ret_xsk = (struct vn_xsk){.fd = take_fd(&fd), .umem_fd = take_fd(&none)};
+	return 0;
+}
+
 /* The socket must be of the fabric; the daemon comes home whatever happens. */
-static int make_xsk(struct vn_supervisor *s, struct vn_xsk *ret_xsk, struct vn_err *err)
+static int make_socket(struct vn_supervisor *s, struct vn_xsk *ret_xsk, struct vn_err *err)
 {
 	int r;
 
 	if (setns(s->fabric->netns_fd, CLONE_NEWNET) < 0)
 		return vn_err_kernel(err, errno, "engine: entering %s: %s", VN_FABRIC_NAME, strerror(errno));
-	r = vn_xsk_create(ENGINE_CHUNKS, s->umem_fd, ret_xsk, err);
+	r = s->trunk == VN_TRUNK_BULK
+		    ? make_tap(ret_xsk, err)
+		    : vn_xsk_create(ENGINE_CHUNKS, vn_engine_rx_entries(ENGINE_CHUNKS), s->umem_fd, ret_xsk, err);
 	if (setns(s->fabric->host_netns_fd, CLONE_NEWNET) < 0) {
 		vn_log("cannot return to the host's network namespace: %s", strerror(errno));
 		abort();
@@ -231,11 +282,12 @@ static int start(struct vn_supervisor *s, struct vn_err *err)
 		return lock;
 	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
 		return vn_err_kernel(err, errno, "engine %u: its lock is held: another engine still runs", s->trunk);
-	r = make_xsk(s, &xsk, err);
+	r = make_socket(s, &xsk, err);
 	if (r < 0)
 		return r;
 	/* Before the engine binds it: from the first bound moment on frames arrive. */
-	r = vn_dp_set_xsk(s->fabric->dp, s->trunk, xsk.fd, err);
+	if (s->trunk != VN_TRUNK_BULK)
+		r = vn_dp_set_xsk(s->fabric->dp, s->trunk, xsk.fd, err);
 	if (r < 0)
 		return r;
 	r = spawn(s, &xsk, lock, err);
@@ -243,7 +295,8 @@ static int start(struct vn_supervisor *s, struct vn_err *err)
 		return r;
 	s->started_ns = vn_now_ns();
 	vn_cleanup_close(&s->umem_fd);
-	s->umem_fd = take_fd(&xsk.umem_fd);
+	if (s->trunk != VN_TRUNK_BULK)
+		s->umem_fd = take_fd(&xsk.umem_fd);
 	return 0;
 }
 
@@ -258,7 +311,7 @@ static void try_start(struct vn_supervisor *s)
 	}
 	s->retry_ns = 0;
 	s->restarts++;
-	s->changed(s->arg, "started");
+	s->changed(s, "started");
 }
 
 /* --- death
@@ -273,6 +326,8 @@ static void reap(struct vn_supervisor *s)
 	if (waitpid(s->pid, &st, WNOHANG) == s->pid) {
 		if (WIFEXITED(st) && WEXITSTATUS(st) == 127)
 			vn_log("engine %u: cannot execute %s", s->trunk, s->path);
+		else if (WIFEXITED(st) && WEXITSTATUS(st) == ENGINE_EXIT_USAGE)
+			s->refuses = true;
 		else if (!s->stopping)
 			vn_log("engine %u (pid %d): %s %d", s->trunk, (int)s->pid,
 			       WIFSIGNALED(st) ? "killed by signal" : "ended with",
@@ -291,11 +346,16 @@ static void watch_event(void *arg, uint32_t events)
 	reap(s);
 	if (s->stopping)
 		return;
-	s->changed(s->arg, "died");
-	if (s->quick_deaths >= QUICK_DEATHS_MAX)
+	s->changed(s, "died");
+	if (s->refuses) {
+		vn_log("engine %u: %s does not understand how it was started: is it of this version?", s->trunk,
+		       s->path);
+		s->retry_ns = UINT64_MAX;
+	} else if (s->quick_deaths >= QUICK_DEATHS_MAX) {
 		s->retry_ns = vn_now_ns() + VN_NSEC_PER_SEC;
-	else
+	} else {
 		try_start(s);
+	}
 }
 
 void vn_supervisor_tick(struct vn_supervisor *s)
@@ -313,7 +373,7 @@ void vn_supervisor_tick(struct vn_supervisor *s)
 		return;
 	vn_log("engine %u (pid %d): no heartbeat for %llu ms: replaced", s->trunk, (int)s->pid,
 	       (unsigned long long)((now - VN_MAX(beat, s->started_ns)) / VN_NSEC_PER_MSEC));
-	s->changed(s->arg, "hung");
+	s->changed(s, "hung");
 	sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
 }
 
@@ -358,7 +418,7 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
 	s->pidfd.fd = -EBADF;
 	r = adopt(s);
 	if (r == 0 && status(s)->abi == VN_ENGINE_ABI) {
-		s->changed(s->arg, "adopted");
+		s->changed(s, "adopted");
 		return 0;
 	}
 	if (r == 0) {
@@ -374,23 +434,33 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
 	r = start(s, err);
 	if (r < 0)
 		return r;
-	s->changed(s->arg, "started");
+	s->changed(s, "started");
 	return 0;
 }
 
 void vn_supervisor_close(struct vn_supervisor *s)
 {
+	char path[LOCK_PATH_MAX];
+
 	unwatch(s);
+	if (s->stopping)
+		unlink(lock_path(s, path));
 	vn_cleanup_close(&s->umem_fd);
 	s->umem_fd = -EBADF;
 }
 
-void vn_supervisor_stop(struct vn_supervisor *s)
+void vn_supervisor_end(struct vn_supervisor *s)
 {
 	s->stopping = true;
+	if (s->pid)
+		sys_pidfd_send_signal(s->pidfd.fd, SIGTERM);
+}
+
+void vn_supervisor_stop(struct vn_supervisor *s)
+{
+	vn_supervisor_end(s);
 	if (!s->pid)
 		return;
-	sys_pidfd_send_signal(s->pidfd.fd, SIGTERM);
 	/* It has nothing to save: what does not end at once is ended. */
 	for (int i = 0; i < 200 && s->pid; i++)
 		vn_loop_turn(s->loop, 5);

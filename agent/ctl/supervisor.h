@@ -27,7 +27,9 @@ struct vn_supervisor {
 	uint64_t retry_ns; /* not before this */
 	unsigned int quick_deaths;
 	bool stopping;
-	void (*changed)(void *arg, const char *what); /* "started", "adopted", "died", "hung" */
+	bool refuses; /* the executable is of another version */
+	bool leaving; /* its directions go to other engines, then it ends */
+	void (*changed)(struct vn_supervisor *s, const char *what); /* "started", "adopted", "died", "hung" */
 	void *arg;
 };
 
@@ -35,9 +37,11 @@ struct vn_supervisor {
 int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err);
 /* Every 100 ms or so: silence, and starts that had to wait. */
 void vn_supervisor_tick(struct vn_supervisor *s);
-/* Forget the engine; it goes on. */
+/* Forget the engine; it goes on. One that was told to end leaves no file. */
 void vn_supervisor_close(struct vn_supervisor *s);
-/* End it: nothing is held any more. */
+/* Tell it to end; it is not started again. */
+void vn_supervisor_end(struct vn_supervisor *s);
+/* The same, and wait for it: nothing is held any more. */
 void vn_supervisor_stop(struct vn_supervisor *s);
 bool vn_supervisor_is_up(const struct vn_supervisor *s);
 

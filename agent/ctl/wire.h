@@ -24,9 +24,13 @@
  *     {name?} -> {topologies: [{name, nodes, links, ports, addressing, routing, seed, broken_links}]};
  *     with name also "topology": the resolved form (vn_topo_to_json) as it runs
  *   vnet.node.show [o]
- *     {name?} -> {nodes: [{topology, name, runtime, container?, pid (0: none), id, netns, forward, addresses: [..],
- *                          routes, state: "up"|"stopped"|"broken",
- *                          ports: [{ifname, link, mac, addresses: [..]}]}]}
+ *     {name?} -> {nodes: [{topology, name, runtime, container?, holder?, pid (0: none), id, netns, forward, addresses:
+ * [..], routes, state: "up"|"stopped"|"detached"|"broken", ports: [{ifname, link, mac, addresses: [..]}]}]}
+ *   vnet.node.attach
+ *     {name, holder?, pid?} and a descriptor of a network namespace (SCM_RIGHTS, with the request's first byte)
+ *     -> {attached: bool, node: as in vnet.node.show}
+ *   vnet.node.detach
+ *     {name, holder?} -> {detached: bool, node}; with holder only what that holder attached
  *   vnet.port.show [o]
  *     {name?: "NODE:INTERFACE"} -> {ports: [{topology, name, node, ifname, link, kind: "kernel"|"afxdp", ... for afxdp:
  *       queues, kernel, unbound, handover, state: "up"|"broken", mode: "copy"|null, socket|null, map|null, vdev|null,
@@ -38,12 +42,27 @@
  *       endpoints: [{node, ifname, mac, number, isolation, addresses: [..]}] (two),
  *       directions: [{dir: "ab", from, to, held, discipline: {...}, text,
  *         stats: {in_packets, in_bytes, out_packets, out_bytes, held_packets, held_bytes, drops: {"loss": n, ...},
- *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}, late_hist: [count of each bucket]},
+ *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}, late_hist: [count of each bucket],
+ *                 delay_error: as lateness, of samples, loss: {packets, lost, measured_ppb, low_ppb, high_ppb},
+ *                 overload: ["late", ...]},
  *         trace?: {kind: "opportunities"|"rows", index, count, time_ns, period_ns, loops, ended,
  *                  delay_ns?, jitter_ns?, rate_bps?, loss_ppb?, limit_bytes?, limit_packets?: in force now}}] (two)}]}
  *   vnet.link.set
  *     {name, dir: "ab"|"ba"|"both", words: ["delay", "10ms"], replace: bool, files?: {"NAME": "text"}}
- *     -> {link: as in vnet.link.show without stats, changed: bool}
+ *     -> {link: as in vnet.link.show without stats, changed: bool, warnings: [text, ...]}
+ *   vnet.link.verify
+ *     {name ("all": every link), dir?, probe?: "auto"|"always"|"never", time_ns?}
+ *     -> {verdict: "pass"|"unknown"|"fail", links: [{topology, name, verdict,
+ *         directions: [{dir, from, to, text, verdict, probed, age_ns,
+ *           checks: [{check, source: "traffic"|"probe", verdict, packets, found, bound, note,
+ *             {configured,measured,low,high}_{ppb,bps}?, {p50,p90,p99,max}_ns?, {p50,p99,max}_bound_ns?}]}]}]}
+ *   vnet.link.reset
+ *     {name ("all": every link)} -> {links: how many}
+ *   vnet.calibrate
+ *     {time_ns?} -> {calibration: {kernel, cpu, cpus, version, time_ns, fifo, wire_ns, floor_ns,
+ *       timer_p50_ns, timer_p99_ns, lateness: [{pps, packets, p50_ns, p99_ns, p999_ns, max_ns}],
+ *       pps_max, cpu_ns_per_packet, memory_bytes, direction_bytes, frame_bytes, direction_frames}};
+ *     also in vnet.info, null when there is none
  *   vnet.monitor [o]
  *     {} -> one reply per event while the client stays: {event, time_ns (CLOCK_REALTIME), ...}; the first is "start"
  *
@@ -81,6 +100,8 @@ void vn_wire_buf_release(struct vn_wire_buf *b);
 
 /* Read what is there into @b. Bytes read; 0: the other side closed; -EAGAIN; -EMSGSIZE when longer than @b->max. */
 ssize_t vn_wire_fill(struct vn_wire_buf *b, int fd);
+/* The same from a socket on which descriptors may come along: the last one is in *@passed, what was there is closed. */
+ssize_t vn_wire_fill_fd(struct vn_wire_buf *b, int fd, int *passed);
 /* Take the first complete message: 0 with an object, -EAGAIN when none is complete, -EBADMSG when it is not JSON. */
 int vn_wire_take(struct vn_wire_buf *b, json_t **ret_msg, struct vn_err *err);
 /* Compact text of @msg, with its NUL counted in *@ret_len. Free it. */
@@ -100,6 +121,8 @@ int vn_client_send(struct vn_client *c, const char *method, const json_t *parame
  * text as the daemon gave them) and returns its -errno.
  */
 int vn_client_receive(struct vn_client *c, json_t **ret_parameters, bool *ret_continues, struct vn_err *err);
+/* The same with descriptor @pass, which stays the caller's. */
+int vn_client_send_fd(struct vn_client *c, const char *method, const json_t *parameters, int pass, struct vn_err *err);
 /* Send, and wait for the one reply. */
 int vn_client_call(struct vn_client *c, const char *method, const json_t *parameters, json_t **ret_parameters,
 		   struct vn_err *err);

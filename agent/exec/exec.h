@@ -17,25 +17,45 @@
 #define VN_TRUNK_MTU   9216
 #define VN_PORT_IFNAME "vp%u" /* host end of port number %u */
 
+#define VN_SHARD_STEP 5000u /* engines whose packets a second differ by less are equally busy */
+
+/* What joins the fabric to an engine, and how busy that is. */
+struct vn_trunk {
+	bool there;             /* its devices are */
+	bool engine;            /* a process serves it, up or not: its keeper says so */
+	uint32_t ports;         /* directions that are given to it, held or not */
+	uint64_t packets_per_s; /* as the daemon measured it */
+};
+
 /* The agent's own namespace and what stands in it. */
 struct vn_fabric {
 	int netns_fd;
-	int host_netns_fd;                 /* where the daemon lives */
-	uint32_t tr0_ifindex, tr1_ifindex; /* trunk 0 */
-	struct vn_dp *dp;                  /* borrowed */
-	struct vn_runner *runner;          /* borrowed; NULL: no containers */
-	const char *runtime_dir;           /* of the daemon; NULL: no containers */
+	int host_netns_fd; /* where the daemon lives */
+	int packet_fd;     /* sends markers into trunks */
+	struct vn_trunk trunk[VN_ENGINES_MAX];
+	uint32_t n_engines; /* new directions go to the trunks below it */
+	uint32_t *moves;    /* numbers of the directions that move */
+	size_t n_moves, moves_room;
+	uint64_t moved_ns; /* when the last one began */
+	bool hurries;      /* the thread has a priority above the engines', from then until their frames flow again */
+	struct vn_dp *dp;  /* borrowed */
+	struct vn_runner *runner; /* borrowed; NULL: no containers */
+	const char *runtime_dir;  /* of the daemon; NULL: no containers */
 };
 
 /*
- * Create or adopt: namespace vnet-fabric (bound in VN_NETNS_DIR, lo down, IPv6 off by default, no forwarding), the
- * trunk tr0/tr1 (offloads off on tr0, MTU VN_TRUNK_MTU), vn_tc_deliver on tr0, vn_xdp_trunk on tr1. Idempotent.
+ * Create or adopt: namespace vnet-fabric (bound in VN_NETNS_DIR, lo down, IPv6 off by default, no forwarding), trunk 0,
+ * and all other trunks that are there: tr0/tr1 (offloads off on tr0, MTU VN_TRUNK_MTU), vn_tc_deliver on tr0,
+ * vn_xdp_trunk on tr1. Idempotent.
  */
 int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err);
 void vn_fabric_release(struct vn_fabric *f);
-/* Namespace, trunk and every port in it are gone afterwards. */
+/* Another trunk: made or adopted; and its devices removed. */
+int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
+int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
+/* Namespace, trunks and every port in it are gone afterwards. */
 int vn_fabric_destroy(struct vn_err *err);
-/* Attach the tc programs of @f->dp anew to tr0 and all ports (after an upgrade of the programs). */
+/* Attach the tc programs of @f->dp anew to the trunks and all ports (after an upgrade of the programs). */
 int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err);
 
 /*
@@ -69,7 +89,7 @@ struct vn_exec_ops {
 int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops *ops, struct vn_err *err);
 
 /* What the containers that @p starts need is there: asked before anything is changed. Waits for the runtimes. */
-int vn_exec_check_runs(const struct vn_fabric *f, const struct vn_plan *p, struct vn_err *err);
+int vn_exec_check_runs(struct vn_fabric *f, const struct vn_plan *p, const struct vn_exec_ops *ops, struct vn_err *err);
 
 /*
  * Which objects of @t are really there: one dump of the fabric's links, one listing of VN_NETNS_DIR.
@@ -79,13 +99,32 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 void vn_observed_release(struct vn_observed *o);
 
 /*
+ * Nodes with runtime external. vn_exec_relocate() gives node @node of @t, which runs, the namespace @fd that somebody
+ * else made, or a fresh one (@fd < 0): its devices move there, and the name /run/netns/TOPOLOGY.NODE. What is left to
+ * do is in @seen then, for a plan from @t to @t: the node's configuration, and links whose device was nowhere. When it
+ * fails all is where it was, unconfigured.
+ */
+int vn_exec_relocate(struct vn_fabric *f, const struct vn_topo *t, size_t node, int fd, struct vn_observed *seen,
+		     struct vn_err *err);
+
+/* Who attached it, in words ("pid 4711", "oci:ID"); and the process, when one is known, whose end is worth telling. */
+#define VN_HOLDER_MAX 256
+int vn_exec_attached_note(const struct vn_fabric *f, const struct vn_topo *t, size_t node, const char *holder,
+			  pid_t pid, struct vn_err *err);
+void vn_exec_attached_forget(const struct vn_fabric *f, const struct vn_topo *t, size_t node);
+/* False: nobody did. *@ret_ended: the process is gone. */
+bool vn_exec_attached(const struct vn_fabric *f, const struct vn_topo *t, size_t node, char holder[VN_HOLDER_MAX],
+		      bool *ret_ended);
+
+/*
  * After a crash in the middle of a change from @from to @to (either may be NULL): make it @goal (one of the two)
  * whatever state the objects are in.
  */
 int vn_exec_recover(struct vn_fabric *f, const struct vn_topo *from, const struct vn_topo *to,
 		    const struct vn_topo *goal, struct vn_err *err);
 
-/* Live change of one direction: disc map, then the HELD flag of the port. Loses no frame. */
+/* Live change of one direction: an engine that can apply it, disc map, then the HELD flag of the port. Loses no frame.
+ */
 void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc *d);
 
 /* The namespace of a node: "TOPOLOGY.NODE" in VN_NETNS_DIR. @buf of VN_NETNS_NAME_MAX bytes. */

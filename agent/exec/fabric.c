@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The agent's own namespace, its trunk, and what is seen in it. */
+/* The agent's own namespace, its trunks, and what is seen in it. */
 #include <net/if.h>
+#include <sys/socket.h>
 
 #include <vnet/util.h>
 
 #include "exec/internal.h"
+#include "exec/shard.h"
+#include "exec/trunk.h"
 #include "net/netns.h"
-#include "net/offload.h"
 #include "net/tc.h"
 #include "net/veth.h"
-
-#define TR0 "tr0"
-#define TR1 "tr1"
 
 static int open_host_ns(int *ret_fd, struct vn_err *err)
 {
@@ -62,61 +61,6 @@ void vn_fabric_filter(struct vn_nl *nl, const struct vn_fabric *f, uint32_t ifin
 	vn_tc_bpf_ingress(nl, ifindex, f->dp->fd_tc_port, "vn_tc_port", (uint16_t)(ifindex - VN_IFINDEX_HOST));
 }
 
-/* --- the trunk: inside the fabric ------------------------------------------------------------------------------------
- */
-
-static int tolerate_exist(void *arg, uint64_t tag, int error)
-{
-	return error == EEXIST ? 0 : -error;
-}
-
-static int trunk_pair(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
-{
-	const struct vn_veth_end tr0 = {.ifname = TR0, .netns_fd = -1}, tr1 = {.ifname = TR1, .netns_fd = -1};
-	int r;
-
-	nl->on_error = tolerate_exist;
-	vn_veth_create(nl, &tr0, &tr1, VN_TRUNK_MTU, 0);
-	r = vn_nl_flush(nl);
-	nl->on_error = NULL;
-	if (r < 0)
-		return r;
-	f->tr0_ifindex = if_nametoindex(TR0);
-	f->tr1_ifindex = if_nametoindex(TR1);
-	if (!f->tr0_ifindex || !f->tr1_ifindex)
-		return vn_err_kernel(err, ENODEV, "trunk: %s or %s is missing in %s: delete what has its name there",
-				     TR0, TR1, VN_FABRIC_NAME);
-	return 0;
-}
-
-static void deliver_filter(const struct vn_fabric *f, struct vn_nl *nl)
-{
-	vn_tc_bpf_ingress(nl, f->tr0_ifindex, f->dp->fd_tc_deliver, "vn_tc_deliver", 0);
-}
-
-/* The programs first: no frame crosses a trunk without them. */
-static int open_trunk(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
-{
-	int r = trunk_pair(f, nl, err);
-
-	if (r == 0)
-		r = vn_offload_all_off(TR0, err);
-	if (r == 0)
-		r = vn_dp_attach_trunk(f->dp, 0, f->tr1_ifindex, err);
-	if (r < 0)
-		return r;
-	vn_tc_ingress(nl, f->tr0_ifindex);
-	deliver_filter(f, nl);
-	r = vn_nl_flush(nl);
-	if (r < 0)
-		return r;
-	vn_link_up(nl, f->tr0_ifindex);
-	vn_link_up(nl, f->tr1_ifindex);
-	/* A crash may have left some between mark and sweep. */
-	vn_link_delete_group(nl, VN_GROUP_DYING);
-	return vn_nl_flush(nl);
-}
-
 static void describe_trunk(void *arg, uint64_t tag, char *buf, size_t size)
 {
 	snprintf(buf, size, "%s", (const char *)arg);
@@ -131,12 +75,42 @@ static struct vn_nl fabric_nl(const char *object)
 	return nl;
 }
 
+/* Trunk 0, and those that an earlier daemon made. */
+static int open_trunks(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
+{
+	char name[16];
+	int r = 0;
+
+	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++)
+		if (i == 0 || if_nametoindex(vn_trunk_name(name, i, 0)))
+			r = vn_trunk_make(f, nl, i, err);
+	/* A crash may have left some between mark and sweep. */
+	if (r == 0)
+		vn_link_delete_group(nl, VN_GROUP_DYING);
+	return r == 0 ? vn_nl_flush(nl) : r;
+}
+
+static int open_inside(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
+{
+	int r = fabric_sysctls(NULL, err);
+
+	if (r == 0)
+		r = vn_nl_open(nl, err);
+	if (r == 0)
+		r = open_trunks(f, nl, err);
+	if (r < 0)
+		return r;
+	f->packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	return f->packet_fd < 0 ? vn_err_kernel(err, errno, "packet socket: %s", strerror(errno)) : 0;
+}
+
 int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err)
 {
 	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
 	int r;
 
-	*f = (struct vn_fabric){.netns_fd = -EBADF, .host_netns_fd = -EBADF, .dp = dp};
+	*f = (struct vn_fabric){
+		.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF, .n_engines = 1, .dp = dp};
 	r = open_host_ns(&f->host_netns_fd, err);
 	if (r == 0)
 		r = vn_netns_setup(err);
@@ -145,23 +119,51 @@ int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err)
 	if (r == 0)
 		r = fabric_enter(f, err);
 	if (r == 0) {
-		r = fabric_sysctls(NULL, err);
-		if (r == 0)
-			r = vn_nl_open(&nl, err);
-		if (r == 0)
-			r = open_trunk(f, &nl, err);
+		r = open_inside(f, &nl, err);
 		vn_netns_leave(f->host_netns_fd);
 	}
+	if (r == 0)
+		r = vn_shard_open(f, err);
 	if (r < 0)
 		vn_fabric_release(f);
 	return r;
+}
+
+int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
+	int r = f->trunk[index].there ? 0 : fabric_enter(f, err);
+
+	if (r < 0 || f->trunk[index].there)
+		return r;
+	r = vn_nl_open(&nl, err);
+	if (r == 0)
+		r = vn_trunk_make(f, &nl, index, err);
+	vn_netns_leave(f->host_netns_fd);
+	return r;
+}
+
+int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
+	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+
+	if (r < 0)
+		return r;
+	vn_link_set_group(&nl, vn_trunk_ifindex(index, 0), VN_GROUP_DYING);
+	vn_link_delete_group(&nl, VN_GROUP_DYING);
+	f->trunk[index] = (struct vn_trunk){0};
+	vn_dp_detach_trunk(f->dp, index);
+	return vn_nl_flush(&nl);
 }
 
 void vn_fabric_release(struct vn_fabric *f)
 {
 	vn_cleanup_close(&f->netns_fd);
 	vn_cleanup_close(&f->host_netns_fd);
-	f->netns_fd = f->host_netns_fd = -EBADF;
+	vn_cleanup_close(&f->packet_fd);
+	f->netns_fd = f->host_netns_fd = f->packet_fd = -EBADF;
+	vn_shard_release(f);
 }
 
 /* --- what stands in it -----------------------------------------------------------------------------------------------
@@ -228,13 +230,13 @@ int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err)
 	if (r < 0)
 		return r;
 	r = vn_nl_open(&nl, err);
-	if (r == 0)
-		r = vn_dp_attach_trunk(f->dp, 0, f->tr1_ifindex, err);
+	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++)
+		if (f->trunk[i].there)
+			r = vn_trunk_refresh(f, &nl, i, err);
 	if (r == 0)
 		r = dump_devices(&nl, list_port, &list, err);
 	vn_netns_leave(f->host_netns_fd);
 	if (r == 0) {
-		deliver_filter(f, &nl);
 		for (size_t i = 0; i < list.n; i++) {
 			vn_tc_ingress(&nl, list.ifindex[i]);
 			vn_fabric_filter(&nl, f, list.ifindex[i]);
@@ -314,20 +316,20 @@ int vn_exec_seen_ports(struct vn_fabric *f, uint16_t **ret_mtu, struct vn_err *e
 	return r;
 }
 
-static bool node_there(const struct vn_topo *t, const struct vn_node *n)
+static bool runs(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_node *n, const char *what)
+{
+	pid_t pid;
+
+	return f->runtime_dir && vn_container_pid(f->runtime_dir, t->name, n->name, what, &pid) == 0;
+}
+
+/* A namespace of docker's is of use only while its sandbox lives: no container can be started in it otherwise. */
+static bool node_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_node *n)
 {
 	char name[VN_NETNS_NAME_MAX];
 	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, n->name));
 
-	return fd >= 0;
-}
-
-static bool run_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_node *n)
-{
-	pid_t pid;
-
-	return vn_runtime_is_container((enum vn_runtime)n->runtime) && f->runtime_dir &&
-	       vn_container_pid(f->runtime_dir, t->name, n->name, &pid) == 0;
+	return fd >= 0 && (n->runtime != VN_RUNTIME_DOCKER || runs(f, t, n, VN_CONTAINER_SANDBOX));
 }
 
 int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed *ret_seen, struct vn_err *err)
@@ -336,9 +338,10 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 		.node_ok = calloc(t->n_nodes ?: 1, sizeof(bool)),
 		.link_ok = calloc(t->n_links ?: 1, sizeof(bool)),
 		.run_ok = calloc(t->n_nodes ?: 1, sizeof(bool)),
+		.node_bare = calloc(t->n_nodes ?: 1, sizeof(bool)),
 	};
 	cleanup_free uint16_t *mtu = NULL;
-	int r = seen.node_ok && seen.link_ok && seen.run_ok
+	int r = seen.node_ok && seen.link_ok && seen.run_ok && seen.node_bare
 			? 0
 			: vn_err_kernel(err, ENOMEM, "observing: %s", strerror(ENOMEM));
 
@@ -349,8 +352,9 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 		return r;
 	}
 	for (size_t i = 0; i < t->n_nodes; i++) {
-		seen.node_ok[i] = node_there(t, &t->nodes[i]);
-		seen.run_ok[i] = run_there(f, t, &t->nodes[i]);
+		seen.node_ok[i] = node_there(f, t, &t->nodes[i]);
+		seen.run_ok[i] = vn_runtime_is_container((enum vn_runtime)t->nodes[i].runtime) &&
+				 runs(f, t, &t->nodes[i], VN_CONTAINER_STARTED);
 	}
 	for (size_t i = 0; i < t->n_links; i++) {
 		const struct vn_link *l = &t->links[i];
@@ -369,5 +373,6 @@ void vn_observed_release(struct vn_observed *o)
 	free(o->node_ok);
 	free(o->link_ok);
 	free(o->run_ok);
-	o->node_ok = o->link_ok = o->run_ok = NULL;
+	free(o->node_bare);
+	o->node_ok = o->link_ok = o->run_ok = o->node_bare = NULL;
 }

@@ -18,4 +18,7 @@ void vn_tc_ingress(struct vn_nl *nl, uint32_t ifindex);
  */
 void vn_tc_bpf_ingress(struct vn_nl *nl, uint32_t ifindex, int prog_fd, const char *name, uint16_t classid_minor);
 
+/* Frames go straight to the driver: no qdisc of the kernel's choice in front of it. */
+void vn_tc_noqueue(struct vn_nl *nl, uint32_t ifindex);
+
 #endif

@@ -59,6 +59,16 @@ void vn_link_down(struct vn_nl *nl, uint32_t ifindex)
 	link_flags(nl, ifindex, false, "bring it down", VN_NL_OK(ENODEV));
 }
 
+void vn_link_set_room(struct vn_nl *nl, uint32_t ifindex, uint32_t mtu, uint32_t queue)
+{
+	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex};
+
+	vn_nl_begin(nl, RTM_SETLINK, 0, &ifi, sizeof(ifi));
+	vn_nl_put_u32(nl, IFLA_MTU, mtu);
+	vn_nl_put_u32(nl, IFLA_TXQLEN, queue);
+	vn_nl_end(nl, "set its MTU and queue", 0);
+}
+
 void vn_link_set_group(struct vn_nl *nl, uint32_t ifindex, uint32_t group)
 {
 	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex};

@@ -30,6 +30,8 @@ void vn_veth_create(struct vn_nl *nl, const struct vn_veth_end *end, const struc
 		    uint32_t group);
 void vn_link_up(struct vn_nl *nl, uint32_t ifindex);
 void vn_link_down(struct vn_nl *nl, uint32_t ifindex);
+/* The longest frame, and how many may wait in its queue of transmission. */
+void vn_link_set_room(struct vn_nl *nl, uint32_t ifindex, uint32_t mtu, uint32_t queue);
 void vn_link_set_group(struct vn_nl *nl, uint32_t ifindex, uint32_t group);
 void vn_link_set_group_named(struct vn_nl *nl, const char *ifname, uint32_t group);
 /* All devices of @group in one sweep: one at a time costs a grace period each. An empty group is no failure. */

@@ -100,6 +100,13 @@ static inline bool vn_disc_is_held(const struct vn_disc *d)
 	       d->corrupt_ppb || d->reorder_ppb || d->flags & VN_DISC_SLOT || d->trace_name || d->trace_block;
 }
 
+/* True when a holder that looks at no single packet can apply it: delay, rate and limit, nothing that is drawn. */
+static inline bool vn_disc_bulk_can(const struct vn_disc *d)
+{
+	return !d->jitter_ns && !d->loss_ppb && d->loss_model == VN_LOSS_RANDOM && !d->dup_ppb && !d->corrupt_ppb &&
+	       !d->reorder_ppb && !d->trace_block && !(d->flags & (VN_DISC_SLOT | VN_DISC_ECN));
+}
+
 static inline bool vn_disc_is_policed(const struct vn_disc *d)
 {
 	return d->police_bps != 0;

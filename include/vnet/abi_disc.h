@@ -141,15 +141,20 @@ _Static_assert(__builtin_offsetof(struct vn_disc, delay_corr_ppb) == 64, "hot pa
  * struct vn_disc_slot - element of the map vn_disc, index: slot (= number of the sending port)
  * @seq:  sequence lock: odd while the daemon writes @disc
  * @gen:  changes whenever the slot is given to another link; frames held under an older one are dropped
- * @trunk: whose engine applies the discipline from now on (the port's frames follow vn_port_cfg.trunk)
+ * @trunk: whose engine applies the discipline from now on (the port's frames follow vn_port_cfg.trunk_ifindex)
+ * @from:  whose engine did so until now: @trunk, but while the direction moves. Where both name an engine and
+ * vn_dir.trunk names another, that one is dead, and the engine may take the direction without being handed it
+ * @reset: counts the requests to begin the figures anew; the engine follows (struct vn_dir.reset)
  * @disc: the discipline
  */
 struct vn_disc_slot {
 	__u32 seq;
 	__u32 gen;
 	__u32 trunk;
-	__u32 pad0;
-	__u64 pad1[6];
+	__u32 from;
+	__u32 reset;
+	__u32 pad1;
+	__u64 pad2[5];
 	struct vn_disc disc;
 };
 _Static_assert(sizeof(struct vn_disc_slot) == 320, "vn_disc_slot is shared with BPF");

@@ -20,6 +20,25 @@ struct vn_trunk_meta {
 };
 _Static_assert(sizeof(struct vn_trunk_meta) == 16, "XDP metadata: a multiple of 4, at most 32");
 
+/*
+ * A frame of the daemon's own, tagged with slot 0, that it sends into a trunk behind the last frame of a direction that
+ * goes elsewhere: the engine that reads it has read all of them, and hands the direction over (docs/ARCHITECTURE.md).
+ */
+#define VN_MARKER_PROTO 0x88b5u /* IEEE 802: local experimental */
+#define VN_MARKER_MAGIC 0x766e6d6bu
+#define VN_MARKER_BYTES 60u
+
+struct vn_marker {
+	__u8 dst[6], src[6];
+	__be16 tpid, tci; /* VN_SLOT_TPID, 0 */
+	__be16 proto;
+	__u16 pad;
+	__u32 magic;
+	__u32 slot; /* the direction */
+	__u8 fill[32];
+};
+_Static_assert(sizeof(struct vn_marker) == VN_MARKER_BYTES, "a minimal frame");
+
 /* Why the engine drops: same use as VN_DROP_LIST. */
 #define VN_EDROP_LIST(X)                                                                                               \
 	X(LOSS, "loss", "the discipline's random loss")                                                                \
@@ -92,7 +111,11 @@ struct vn_dir_mark {
  * @mark:     since when the figures speak of the discipline in force
  * @late_max_ns: worst release lateness
  * @late_hist:   release lateness, actual minus intended, ns
+ * @away, @away_bytes: by trunk: frames that its engine still holds after it handed the direction over. Each is written
+ *              by that engine alone; figures that it changes then (out_*, drops, late_hist) are added to atomically
+ * @away_until_ns: when the last of those leaves
  * @error_max_ns, @error_hist: one-way delay error of sampled frames, from the port's program to the release, ns
+ * @reset: the vn_disc_slot.reset that these figures follow; while the two differ, they are of before the request
  */
 struct vn_dir {
 	struct vn_disc_state state;
@@ -108,14 +131,18 @@ struct vn_dir {
 	__u32 holder; /* enum vn_holder: who really holds */
 	__u64 overload_ns;
 	struct vn_dir_mark mark;
+	__u32 reset;
+	__u32 pad[15];
 	__u64 late_max_ns;
 	__u64 late_hist[VN_HIST_BUCKETS];
 	__u64 error_max_ns;
 	__u32 error_hist[VN_HIST_BUCKETS];
-	__u64 spare[17];
+	__u64 away_until_ns;
+	__u32 away[VN_ENGINES_MAX];
+	__u32 away_bytes[VN_ENGINES_MAX];
 };
 _Static_assert(VN_EDROP_MAX <= 12, "vn_dir holds every reason");
-_Static_assert(sizeof(struct vn_dir) == 1536, "vn_dir is shared");
+_Static_assert(sizeof(struct vn_dir) == 1600, "vn_dir is shared");
 
 /*
  * Why a run is not to be trusted: bits of vn_engine.overload, and of vn_dir.overload where it is known which direction
@@ -141,10 +168,14 @@ enum vn_overload_bit {
  * @start_ns:     when this engine process began
  * @pid:          of the engine
  * @abi:          VN_ENGINE_ABI
+ * @stamp_ifindex: the tap that is the trunk: each frame carries its time of arrival (VN_STAMP_SHIFT); 0: no tap
  * @held_packets, @held_bytes: now, over all directions
  * @slab_bytes:   memory taken for held frames
  * @overload:     bits of enum vn_overload_bit
  * @fifo:         1: runs under SCHED_FIFO
+ * @late_packets: released so late that it is an overload
+ * @slab_max_bytes, @lane_max_bytes: what it may hold at most, over all directions and in one
+ * @frame_bytes:  of that, what a frame of MTU 1500 takes
  * @overload_ns:  when it was last overloaded
  */
 struct vn_engine {
@@ -152,6 +183,8 @@ struct vn_engine {
 	__u64 start_ns;
 	__u32 pid;
 	__u32 abi;
+	__u32 stamp_ifindex;
+	__u32 pad;
 	__u64 held_packets;
 	__u64 held_bytes;
 	__u64 slab_bytes;
@@ -164,10 +197,21 @@ struct vn_engine {
 	__u32 overload;
 	__u32 fifo;
 	__u64 overload_ns;
-	__u64 spare[15];
+	__u64 late_packets;
+	__u64 slab_max_bytes;
+	__u64 lane_max_bytes;
+	__u32 frame_bytes;
+	__u32 pad2;
+	__u64 spare[10];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 
-#define VN_ENGINE_ABI 2u
+#define VN_ENGINE_ABI 3u
+
+/*
+ * A tap has no room for metadata: there every frame crosses like a sample (VN_SAMPLE_TPID), but in units of
+ * 2^VN_STAMP_SHIFT ns, of which 16 bits are 134 ms: more than VN_ENGINE_STALE_NS.
+ */
+#define VN_STAMP_SHIFT 11
 
 #endif

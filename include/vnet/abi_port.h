@@ -16,6 +16,13 @@
 #define VN_SLOT_TPID     0x88a8u /* the slot's tag on the trunk */
 
 /*
+ * Trunks: the first device of trunk i, into which the ports' frames go, has the interface index VN_TRUNK_IFINDEX + 2 *
+ * i, the second (a veth pair's other end) the next one. So every program knows the trunk it stands at.
+ */
+#define VN_TRUNK_IFINDEX 3000000u
+#define VN_TRUNK_BULK    15u /* the one that is a tap; the others are veth pairs */
+
+/*
  * One held frame in VN_SAMPLE_EVERY crosses the trunk as a sample, for the one-way delay error: the slot's tag carries
  * VN_SAMPLE_TPID instead of VN_SLOT_TPID (the outermost tag is always ours: no node can forge it), and the tag below it
  * is the port's clock in units of 2^VN_SAMPLE_SHIFT ns. 16 bits of them are 33 ms: longer than that over one veth, and
@@ -77,11 +84,11 @@ struct vn_prefix6 {
  * struct vn_port_cfg - element of the map vn_port, index: port number
  * @flags:         enum vn_port_flag; written alone, with one atomic store, while traffic runs
  * @peer_ifindex:  host end of the other port of the link, in the fabric
- * @trunk_ifindex: tr0 of the trunk that holds this port's frames
+ * @trunk_ifindex: first device of the trunk that holds this port's frames; written alone while traffic runs
  * @ifindex:       host end of this port
  * @mac:           the only source MAC allowed (isolation mac and ip)
  * @isolation:     enum vn_isolation
- * @trunk:         index of the trunk and its engine thread
+ * @trunk:         its index: whose heartbeat counts. It may lag behind @trunk_ifindex while a direction moves
  * @vlans:         allowed VLAN ids when VN_PORT_VLAN_LIST, @n_vlans of them
  * @src4, @src6:   allowed sources (isolation ip); the first @n_own4/@n_own6 are the node's own full addresses,
  *                 which alone may stand in ARP and ND, the rest are prefixes it may forward for

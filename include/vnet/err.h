@@ -14,7 +14,7 @@
 /* Exit codes of every vnet command (vnet-agent(8), EXIT STATUS). */
 enum vn_exit {
 	VN_EXIT_OK = 0,
-	VN_EXIT_USAGE = 1,        /* the input is wrong: nothing was changed */
+	VN_EXIT_USAGE = 1,        /* the input is wrong: nothing was changed; verify: a check failed */
 	VN_EXIT_KERNEL = 2,       /* the kernel refused; its text is quoted */
 	VN_EXIT_DENIED = 3,       /* the caller may not */
 	VN_EXIT_NO_AGENT = 4,     /* no daemon answers */
@@ -22,6 +22,7 @@ enum vn_exit {
 	VN_EXIT_ROLLED_BACK = 6,  /* a step failed, everything before it was undone */
 	VN_EXIT_NOT_POSSIBLE = 7, /* not on this kernel or device */
 	VN_EXIT_CHANGES = 10,     /* plan, check: there is something to do */
+	VN_EXIT_UNKNOWN = 11,     /* verify: nothing failed, but not all could be judged */
 };
 
 struct vn_err {

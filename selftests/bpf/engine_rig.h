@@ -41,6 +41,7 @@ struct rig {
 	pid_t engine;
 	uint32_t links, tr0, tr1;
 	uint64_t slab_bytes; /* 0: the engine's choice */
+	bool sg;             /* frames of several chunks: Linux 6.6 */
 };
 
 /* A command of the test's own making; output only when it fails. */
@@ -139,6 +140,7 @@ static inline int rig_engine_start(struct rig *g)
 
 	if (r < 0)
 		return r;
+	g->sg = x.sg;
 	g->lock_fd = open("/run/engine.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	g->arena_fd = open("/run/" VN_ARENA_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (g->arena_fd < 0 || ftruncate(g->arena_fd, VN_ARENA_BYTES) < 0)
@@ -210,7 +212,7 @@ static inline int rig_up(struct rig *g, const char *engine_path, uint32_t links)
 	r = vn_dp_open(RIG_PIN, RIG_PORTS, &g->dp, &g->err);
 	if (r < 0)
 		return r;
-	if (rig_sh("set -e; ip link add tr0 mtu 9216 type veth peer name tr1 mtu 9216; "
+	if (rig_sh("set -e; ip link add tr0 index 3000000 mtu 9216 type veth peer name tr1 index 3000001 mtu 9216; "
 		   "ethtool -K tr0 tx off tso off txvlan off tx-vlan-stag-hw-insert off >/dev/null; "
 		   "ip link set tr0 up arp off; ip link set tr1 up arp off; tc qdisc add dev tr0 clsact; "
 		   "tc filter add dev tr0 ingress bpf da object-pinned " RIG_PIN "/prog_vn_tc_deliver"))

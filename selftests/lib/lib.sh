@@ -144,7 +144,7 @@ now_ms() {
 busywait() {
 	local deadline out
 
-	deadline=$(($(now_ms) + $1))
+	deadline=$(($(now_ms) + $1 * ${VN_SLOW:-1}))
 	shift
 	while :; do
 		if out=$("$@" 2>&1); then

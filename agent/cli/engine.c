@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet-agent engine show | move */
+#include "cli/words.h"
+
+#include <inttypes.h>
+
+#include <vnet/util.h>
+
+#include "cli/table.h"
+
+static const char *state_of(const json_t *e)
+{
+	if (!vn_json_bool(e, "up"))
+		return "down";
+	return vn_json_bool(e, "leaving") ? "leaving" : "up";
+}
+
+static void add_engine(struct vn_table *t, const json_t *e)
+{
+	const json_t *overload = json_object_get(e, "overload"), *word;
+	char text[128] = "-";
+	size_t i, len = 0;
+
+	json_array_foreach (overload, i, word)
+		if (len < sizeof(text))
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "",
+						json_string_value(word));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "trunk"));
+	vn_table_add(t, VN_PLAIN, "%s", vn_json_str(e, "kind"));
+	vn_table_add(t, vn_json_bool(e, "up") ? VN_GOOD : VN_BAD, "%s", state_of(e));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "pid"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "directions"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "packets_per_s"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "held_packets"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "held_bytes"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "late_packets"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "rx_dropped"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "restarts"));
+	vn_table_add(t, *text == '-' ? VN_PLAIN : VN_WARN, "%s", text);
+}
+
+static int print_engines(const json_t *engines)
+{
+	static const char *const heads[] = {"ENGINE", "KIND", "STATE",   "PID",      "DIRECTIONS", "PACKETS/S", "HELD",
+					    "BYTES",  "LATE", "DROPPED", "RESTARTS", "OVERLOAD",   NULL};
+	cleanup_table struct vn_table table;
+	json_t *e;
+	size_t i;
+
+	vn_table_init(&table, heads);
+	json_array_foreach (engines, i, e)
+		add_engine(&table, e);
+	return vn_table_print(&table, stdout);
+}
+
+int vn_cmd_engine_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	json_t *reply = NULL;
+	int r = vn_cli_call(cli, true, "vnet.engine.show", NULL, &reply, err);
+
+	if (r < 0)
+		return r;
+	r = cli->json ? vn_cli_print_json(cli, reply, err) : print_engines(json_object_get(reply, "engines"));
+	json_decref(reply);
+	return r;
+}
+
+int vn_cmd_engine_move(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	json_t *params, *reply = NULL;
+	unsigned long engine;
+	const char *dir, *text;
+	char *end;
+	int first, r = vn_cli_take_dir(call, &dir, &first, err);
+
+	if (r < 0)
+		return r;
+	if (call->n_args != first + 1)
+		return vn_err_usage(err, "engine move: takes LINK [dir ab|ba|both] N");
+	text = call->args[first];
+	engine = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || engine > INT32_MAX)
+		return vn_err_usage(err, "engine move: '%s' is no number of an engine: see `vnet-agent engine show`",
+				    text);
+	params = json_pack("{s:s, s:s, s:I}", "name", call->args[0], "dir", dir, "engine", (json_int_t)engine);
+	if (!params)
+		return vn_err_usage(err, "engine move: the link's name is not UTF-8");
+	r = vn_cli_call(cli, false, "vnet.engine.move", params, &reply, err);
+	if (r < 0)
+		return r;
+	if (cli->json)
+		r = vn_cli_print_json(cli, reply, err);
+	json_decref(reply);
+	return r;
+}

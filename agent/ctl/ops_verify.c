@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet.link.verify and vnet.link.reset: is a link what its discipline says, and since when. */
+#include "ctl/daemon.h"
+
+#include <stdlib.h>
+
+#include <vnet/util.h>
+
+#include "ctl/probe.h"
+#include "exec/port_cfg.h"
+#include "exec/shard.h"
+#include "topo/disc_words.h"
+#include "topo/stat.h"
+#include "topo/verify.h"
+
+#define TIME_DEFAULT_NS (2 * VN_NSEC_PER_SEC)
+#define TIME_MIN_NS     (100 * VN_NSEC_PER_MSEC)
+#define TIME_MAX_NS     (60 * VN_NSEC_PER_SEC)
+#define LOOKS           200u                  /* at the queues, within the time given */
+#define DELAY_MAX_NS    (5 * VN_NSEC_PER_SEC) /* above, the users' rate is not followed to the other end */
+#define RATE_FRAMES_MIN 100u
+#define PROBE_PPS_MIN   1000u
+#define PROBE_PPS_MAX   10000u
+#define PROBE_EVENTS    20.0 /* of loss to aim for */
+#define TWIN_MTU        1500u
+/* Of the engine as a whole: what any of its directions may have suffered from. */
+#define ENGINE_OVERLOAD (1u << VN_OVERLOAD_RX_FULL | 1u << VN_OVERLOAD_UMEM | 1u << VN_OVERLOAD_THROTTLED)
+
+static const char *const dir_words[] = {"ab", "ba"};
+
+struct look {
+	uint64_t at_ns, out_packets, out_bytes;
+};
+
+/* One direction under test. */
+struct target {
+	struct vn_running *run;
+	size_t link;
+	int dir;
+	uint32_t slot;
+	struct vn_disc asked, in_force;
+	struct vn_verify verify;
+	struct vn_busy busy;
+	struct look *looks; /* only where there is a rate to follow */
+	size_t n_looks;
+	bool probed;
+};
+
+struct request {
+	int dirs;
+	bool always, never;
+	uint64_t time_ns;
+	struct target *targets;
+	size_t n;
+};
+
+static void request_release(struct request *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free(r->targets[i].looks);
+	free(r->targets);
+}
+#define cleanup_request __attribute__((cleanup(request_release)))
+
+static const struct vn_link *link_of(const struct target *t)
+{
+	return &t->run->topo->links[t->link];
+}
+
+/* --- the request -------------------------------------------------------------------------------------------------- */
+
+static int add_link(struct vn_daemon *d, struct request *q, struct vn_running *run, size_t link)
+{
+	struct target *more = reallocarray(q->targets, q->n + VN_DIRS, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	q->targets = more;
+	for (int dir = 0; dir < VN_DIRS; dir++) {
+		struct target *t = &q->targets[q->n];
+
+		if (!(q->dirs >> dir & 1))
+			continue;
+		*t = (struct target){.run = run, .link = link, .dir = dir};
+		t->slot = link_of(t)->ports[dir].number;
+		t->asked = link_of(t)->disc[dir];
+		vn_disc_read(&d->dp.maps, t->slot, &t->in_force, NULL);
+		q->n++;
+	}
+	return 0;
+}
+
+static int add_links(struct vn_daemon *d, struct request *q, const char *name, struct vn_err *err)
+{
+	struct vn_running *run;
+	size_t link;
+	int r = 0;
+
+	if (strcmp(name, "all") != 0) {
+		r = vn_running_find_link(d, name, &run, &link, err);
+		return r == 0 ? add_link(d, q, run, link) : r;
+	}
+	for (size_t i = 0; i < d->n_running && r == 0; i++)
+		for (link = 0; link < d->running[i].topo->n_links && r == 0; link++)
+			r = add_link(d, q, &d->running[i], link);
+	return r;
+}
+
+static int take_request(struct vn_daemon *d, const json_t *params, struct request *q, struct vn_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	const char *probe = json_string_value(json_object_get(params, "probe"));
+	const json_t *time = json_object_get(params, "time_ns");
+
+	if (!name)
+		return vn_err_usage(err, "parameter 'name' is missing: which link, or 'all'");
+	q->dirs = vn_link_dirs(params, err);
+	if (q->dirs < 0)
+		return q->dirs;
+	q->always = probe && strcmp(probe, "always") == 0;
+	/* Of all links, only on request: probing takes its time for each. */
+	q->never = probe ? strcmp(probe, "never") == 0 : strcmp(name, "all") == 0;
+	if (probe && !q->always && !q->never && strcmp(probe, "auto") != 0)
+		return vn_err_usage(err, "parameter 'probe': '%.32s' is neither auto, always nor never", probe);
+	q->time_ns = time ? (uint64_t)json_integer_value(time) : TIME_DEFAULT_NS;
+	if (q->time_ns < TIME_MIN_NS || q->time_ns > TIME_MAX_NS)
+		return vn_err_usage(err, "time: from 100ms to 60s");
+	return add_links(d, q, name, err);
+}
+
+/* --- the users' frames -------------------------------------------------------------------------------------------- */
+
+static bool has_fixed_rate(const struct vn_disc *d)
+{
+	return d->rate_bps && !d->trace_block;
+}
+
+/* A frame's cells depend on its length: of the users' frames only sums are known. */
+static bool follows_rate(const struct target *t)
+{
+	return has_fixed_rate(&t->asked) && !t->asked.cell_bytes && t->asked.delay_ns <= DELAY_MAX_NS &&
+	       t->asked.delay_ns >= 50 * t->asked.jitter_ns;
+}
+
+static void look(struct vn_daemon *d, struct target *t, size_t max_looks)
+{
+	const struct vn_dir *dir = &d->dp.maps.dir[t->slot];
+	uint64_t now = vn_now_ns();
+
+	if (!t->looks || t->n_looks == max_looks)
+		return;
+	vn_busy_look(&t->busy, now, __atomic_load_n(&dir->state.next_free_ns, __ATOMIC_RELAXED));
+	t->looks[t->n_looks++] = (struct look){now, __atomic_load_n(&dir->out_packets, __ATOMIC_RELAXED),
+					       __atomic_load_n(&dir->out_bytes, __ATOMIC_RELAXED)};
+}
+
+/* Follow the queues of rates for the time given, where one was in use of late. */
+static int look_at_rates(struct vn_daemon *d, struct vn_conn *c, struct request *q)
+{
+	uint64_t begin = vn_now_ns(), span = 0, step;
+	size_t max_looks = LOOKS + 8;
+
+	for (size_t i = 0; i < q->n; i++) {
+		struct target *t = &q->targets[i];
+
+		if (!follows_rate(t) || __atomic_load_n(&d->dp.maps.dir[t->slot].state.next_free_ns, __ATOMIC_RELAXED) +
+							100 * VN_NSEC_PER_MSEC <
+						begin)
+			continue;
+		t->looks = calloc(max_looks, sizeof(*t->looks));
+		if (!t->looks)
+			return -ENOMEM;
+		span = VN_MAX(span, q->time_ns + t->asked.delay_ns);
+	}
+	step = VN_MAX(span / LOOKS, VN_NSEC_PER_MSEC);
+	d->busy = true;
+	for (uint64_t now = begin; now < begin + span && !d->stop && !c->dead; now = vn_now_ns()) {
+		uint64_t next = now + step;
+
+		for (size_t i = 0; i < q->n; i++)
+			look(d, &q->targets[i], max_looks);
+		for (; now < next; now = vn_now_ns())
+			vn_loop_turn(&d->loop, (int)((next - now + VN_NSEC_PER_MSEC - 1) / VN_NSEC_PER_MSEC));
+	}
+	d->busy = false;
+	return 0;
+}
+
+/* What left at the other end of the delay while the queue in front of it was busy. */
+static void rate_seen(const struct target *t, uint64_t *ret_bits, uint64_t *ret_ns)
+{
+	const struct look *first = NULL, *last = NULL;
+	uint64_t packets, bytes;
+
+	for (size_t i = 0; i < t->n_looks; i++) {
+		const struct look *l = &t->looks[i];
+
+		if (l->at_ns < t->busy.from_ns + t->asked.delay_ns + VN_NSEC_PER_MSEC ||
+		    l->at_ns > t->busy.to_ns + t->asked.delay_ns)
+			continue;
+		first = first ? first : l;
+		last = l;
+	}
+	if (!first || last == first)
+		return;
+	packets = last->out_packets - first->out_packets;
+	bytes = last->out_bytes - first->out_bytes;
+	if (packets < RATE_FRAMES_MIN || last->out_packets < first->out_packets)
+		return;
+	*ret_bits = (uint64_t)((int64_t)bytes + (int64_t)packets * ((int64_t)VN_WIRE_OVERHEAD + t->asked.overhead)) * 8;
+	*ret_ns = last->at_ns - first->at_ns;
+}
+
+/* Figures that belong together: the same before and after, or, under load, off by the frames of a few microseconds. */
+static void read_dir(struct vn_daemon *d, uint32_t slot, struct vn_dir *ret)
+{
+	struct vn_dir again;
+
+	for (int i = 0; i < 4; i++) {
+		vn_dir_read(&d->dp.maps, slot, ret);
+		vn_dir_read(&d->dp.maps, slot, &again);
+		if (again.in_packets == ret->in_packets && again.mark.since_ns == ret->mark.since_ns)
+			return;
+	}
+}
+
+static bool path_ok(struct vn_daemon *d, const struct target *t)
+{
+	const struct vn_port_cfg *p = &d->dp.maps.port[t->slot];
+	uint32_t flags = __atomic_load_n(&p->flags, __ATOMIC_RELAXED);
+	struct vn_port_cfg want;
+
+	if (t->run->link_broken[t->link] || vn_port_cfg_make(t->run->topo, link_of(t), t->dir, &want) < 0)
+		return false;
+	return flags & VN_PORT_ACTIVE && !!(flags & VN_PORT_HELD) == vn_disc_is_held(&t->asked) &&
+	       p->peer_ifindex == want.peer_ifindex && p->ifindex == want.ifindex && p->isolation == want.isolation;
+}
+
+/* Only what was since the figures began; a direction that no frame has used has suffered nothing. */
+static uint32_t engine_overload(const struct vn_engine *e, const struct vn_dir *dir)
+{
+	uint64_t since = dir->mark.since_ns;
+
+	return since && __atomic_load_n(&e->overload_ns, __ATOMIC_RELAXED) >= since
+		       ? __atomic_load_n(&e->overload, __ATOMIC_RELAXED) & ENGINE_OVERLOAD
+		       : 0;
+}
+
+static void judge_traffic(struct vn_daemon *d, struct target *t)
+{
+	const struct vn_port_cfg *p = &d->dp.maps.port[t->slot];
+	const struct vn_port_drop *drop = &d->dp.maps.drop[t->slot];
+	struct vn_verify_figures f;
+	struct vn_dir dir;
+
+	read_dir(d, t->slot, &dir);
+	f = (struct vn_verify_figures){
+		.dir = &dir,
+		.asked = &t->asked,
+		.in_force = &t->in_force,
+		.held = vn_disc_is_held(&t->asked),
+		.path_ok = path_ok(d, t),
+		.up = vn_supervisor_is_up(&d->engine[p->trunk]),
+		.port_engine_down = drop->count[VN_DROP_ENGINE_DOWN],
+		.port_no_peer = drop->count[VN_DROP_NO_PEER],
+		.engine_overload = engine_overload(&d->dp.maps.engine[p->trunk], &dir),
+	};
+	rate_seen(t, &f.rate_bits, &f.rate_ns);
+	vn_verify_traffic(&f, &t->verify);
+}
+
+/* --- probes ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t serve_ns(const struct vn_disc *d, uint32_t len)
+{
+	return d->rate_bps ? vn_rate_bits(d, len) * VN_NSEC_PER_SEC / d->rate_bps : 0;
+}
+
+/* So many probes that the loss asked for can be told, none of which waits for another. */
+static void plan_probes(const struct target *t, uint64_t time_ns, struct vn_probe_job *j)
+{
+	const struct vn_disc *d = &t->asked;
+	double loss = 0, worth = 1, pps = PROBE_PPS_MIN, seconds = (double)time_ns / 1e9;
+	uint64_t n;
+
+	j->len = VN_PROBE_LEN_MIN;
+	if (vn_stat_disc_loss(d, &loss, &worth) == 0 && loss > 0 && loss < 1 && worth > 0)
+		pps = PROBE_EVENTS / (loss < 0.5 ? loss : 1 - loss) / worth / seconds;
+	pps = VN_MIN(VN_MAX(pps, PROBE_PPS_MIN), PROBE_PPS_MAX);
+	j->gap_ns = VN_MAX((uint64_t)(1e9 / pps), 2 * serve_ns(d, j->len));
+	if (d->limit_packets)
+		j->gap_ns = VN_MAX(j->gap_ns, 2 * (d->delay_ns + d->jitter_ns) / d->limit_packets);
+	n = time_ns / VN_MAX(j->gap_ns, 1);
+	j->n = (uint32_t)VN_MIN(n, VN_PROBES_MAX);
+	j->wait_ns = d->delay_ns + 5 * d->jitter_ns + d->slot_max_ns + serve_ns(d, j->len) + 100 * VN_NSEC_PER_MSEC;
+}
+
+/* A quarter more than the rate, in frames short enough for some hundreds of them. */
+static void plan_burst(const struct target *t, uint64_t time_ns, struct vn_probe_job *j)
+{
+	const struct vn_disc *d = &t->asked;
+	uint64_t bytes, queue_ns;
+
+	if (!has_fixed_rate(d))
+		return;
+	j->burst_ns = VN_MIN(time_ns / 2, VN_NSEC_PER_SEC);
+	bytes = d->rate_bps / 8 * j->burst_ns / VN_NSEC_PER_SEC / (4 * RATE_FRAMES_MIN);
+	j->burst_len =
+		(uint32_t)VN_MIN(VN_MAX(bytes, VN_PROBE_LEN_MIN + VN_WIRE_OVERHEAD) - VN_WIRE_OVERHEAD, TWIN_MTU + 14);
+	j->burst_gap_ns = VN_MAX(serve_ns(d, j->burst_len) * 4 / 5, 1);
+	j->burst_ns = VN_MIN(j->burst_ns, VN_PROBE_BURST_MAX * j->burst_gap_ns);
+	queue_ns = d->limit_bytes ? d->limit_bytes * 8 * VN_NSEC_PER_SEC / d->rate_bps : VN_NSEC_PER_SEC;
+	j->wait_ns += VN_MIN(queue_ns, VN_NSEC_PER_SEC);
+}
+
+static int cmp_u64(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Frames that arrived while the queue they came from was certainly busy. */
+static void burst_rate(const struct vn_disc *d, const struct vn_probe_job *j, struct vn_probe_result *r,
+		       const struct vn_busy *busy, struct vn_verify_probes *p)
+{
+	uint64_t first = 0, last = 0, n = 0;
+
+	if (busy->to_ns <= busy->from_ns || d->jitter_ns * 50 > busy->to_ns - busy->from_ns)
+		return;
+	qsort(r->burst_at_ns, r->burst_received, sizeof(*r->burst_at_ns), cmp_u64);
+	for (uint32_t i = 0; i < r->burst_received; i++) {
+		uint64_t at = r->burst_at_ns[i];
+
+		if (at <= busy->from_ns + d->delay_ns || at > busy->to_ns + d->delay_ns)
+			continue;
+		first = first ? first : at;
+		last = at;
+		n++;
+	}
+	if (n < RATE_FRAMES_MIN)
+		return;
+	p->burst_bits = (n - 1) * vn_rate_bits(d, j->burst_len);
+	p->burst_ns = last - first;
+}
+
+static void judge_probes(struct vn_daemon *d, struct target *t, const struct vn_twin *twin,
+			 const struct vn_probe_job *j, struct vn_probe_result *r, const struct vn_busy *busy)
+{
+	uint32_t slot = vn_twin_slot(twin, t->dir);
+	struct vn_verify_probes p = {
+		.delay_ns = r->delay_ns,
+		.n_delays = r->n_delays,
+		.sent = r->sent,
+		.lost = r->sent - r->received,
+		.duplicated = r->duplicated,
+		.corrupted = r->corrupted,
+		.reordered = r->reordered,
+		.missed = r->missed,
+		.serve_ns = serve_ns(&t->asked, j->len),
+	};
+	struct vn_dir dir;
+
+	vn_dir_read(&d->dp.maps, slot, &dir);
+	p.dir = &dir;
+	qsort(r->delay_ns, r->n_delays, sizeof(*r->delay_ns), cmp_u64);
+	burst_rate(&t->asked, j, r, busy, &p);
+	vn_verify_probing(&t->asked, &p, &t->verify);
+	t->probed = true;
+}
+
+/* The two directions of one link at @t[0..n-1], n 1 or 2. */
+static int probe_link(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *twin, struct target *t, size_t n,
+		      uint64_t time_ns, struct vn_err *err)
+{
+	struct vn_probe_job jobs[VN_DIRS] = {0};
+	struct vn_busy busy[VN_DIRS] = {0};
+	struct vn_probe_shared *s;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!vn_disc_is_held(&t[i].asked))
+			continue;
+		/* What the data path has, not what was asked for: that is the question. */
+		vn_twin_set(d, twin, t[i].dir, &t[i].in_force, vn_shard_trunk(&d->fabric, t[i].slot));
+		plan_probes(&t[i], time_ns, &jobs[t[i].dir]);
+		plan_burst(&t[i], time_ns, &jobs[t[i].dir]);
+	}
+	if (!jobs[0].n && !jobs[1].n)
+		return 0;
+	s = vn_prober_map();
+	if (!s)
+		return -ENOMEM;
+	r = vn_probe_run(d, c, twin, jobs, s, busy, err);
+	for (size_t i = 0; i < n && r == 0; i++)
+		if (jobs[t[i].dir].n)
+			judge_probes(d, &t[i], twin, &jobs[t[i].dir], &s->dir[t[i].dir], &busy[t[i].dir]);
+	vn_prober_unmap(s);
+	return r;
+}
+
+static bool wants_probes(const struct request *q, const struct target *t, size_t n)
+{
+	bool unknown = false;
+
+	for (size_t i = 0; i < n; i++)
+		unknown |= vn_disc_is_held(&t[i].asked) && vn_verify_verdict(&t[i].verify) == VN_UNKNOWN;
+	return q->always || (!q->never && unknown);
+}
+
+static int probe_all(struct vn_daemon *d, struct vn_conn *c, struct request *q, struct vn_err *err)
+{
+	size_t per_link = q->dirs == 3 ? VN_DIRS : 1;
+	struct vn_twin twin;
+	bool any = false;
+	int r;
+
+	for (size_t i = 0; i < q->n; i += per_link)
+		any |= wants_probes(q, &q->targets[i], per_link);
+	if (!any)
+		return 0;
+	r = vn_twin_open(d, c, TWIN_MTU, &twin, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < q->n && r == 0; i += per_link)
+		if (wants_probes(q, &q->targets[i], per_link))
+			r = probe_link(d, c, &twin, &q->targets[i], per_link, q->time_ns, err);
+	vn_twin_close(d, &twin);
+	return r;
+}
+
+/* --- the answer --------------------------------------------------------------------------------------------------- */
+
+static void set_int(json_t *o, const char *key, int64_t v)
+{
+	json_object_set_new(o, key, json_integer((json_int_t)v));
+}
+
+static json_t *row_json(const struct vn_verify_row *row)
+{
+	const char *unit = row->has_ppb ? "ppb" : "bps";
+	json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "check", row->check, "source",
+			      row->probe ? "probe" : "traffic", "verdict", vn_judgement_words[row->verdict], "packets",
+			      (json_int_t)row->n, "found", row->found, "bound", row->bound, "note", row->note);
+
+	if (row->has_ppb || row->has_rate) {
+		static const char *const names[] = {"configured", "measured", "low", "high"};
+		const uint64_t values[] = {row->configured, row->measured, row->low, row->high};
+		char key[32];
+
+		for (size_t i = 0; i < VN_ARRAY_SIZE(names); i++) {
+			snprintf(key, sizeof(key), "%s_%s", names[i], unit);
+			set_int(o, key, (int64_t)values[i]);
+		}
+	}
+	if (row->has_times) {
+		set_int(o, "p50_ns", row->p50_ns);
+		set_int(o, "p90_ns", row->p90_ns);
+		set_int(o, "p99_ns", row->p99_ns);
+		set_int(o, "max_ns", row->max_ns);
+		set_int(o, "p50_bound_ns", (int64_t)row->p50_bound_ns);
+		set_int(o, "p99_bound_ns", (int64_t)row->p99_bound_ns);
+		set_int(o, "max_bound_ns", (int64_t)row->max_bound_ns);
+	}
+	return o;
+}
+
+static json_t *target_json(struct vn_daemon *d, const struct target *t)
+{
+	const struct vn_link *l = link_of(t);
+	const struct vn_topo *topo = t->run->topo;
+	uint64_t since = d->dp.maps.dir[t->slot].mark.since_ns, now = vn_now_ns();
+	json_t *rows = json_array();
+	char text[1024] = "";
+
+	vn_disc_format(&t->asked, text, sizeof(text));
+	for (size_t i = 0; i < t->verify.n; i++)
+		json_array_append_new(rows, row_json(&t->verify.rows[i]));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:o}", "dir", dir_words[t->dir], "from",
+			 topo->nodes[l->ports[t->dir].node].name, "to", topo->nodes[l->ports[!t->dir].node].name,
+			 "text", text, "verdict", vn_judgement_words[vn_verify_verdict(&t->verify)], "probed",
+			 t->probed, "age_ns", (json_int_t)(since && now > since ? now - since : 0), "checks", rows);
+}
+
+static json_t *answer(struct vn_daemon *d, const struct request *q)
+{
+	size_t per_link = q->dirs == 3 ? VN_DIRS : 1;
+	enum vn_judgement all = q->n ? VN_PASSED : VN_UNKNOWN;
+	json_t *links = json_array();
+
+	for (size_t i = 0; i < q->n; i += per_link) {
+		const struct target *t = &q->targets[i];
+		enum vn_judgement worst = VN_PASSED;
+		json_t *dirs = json_array();
+
+		for (size_t k = 0; k < per_link; k++) {
+			worst = VN_MAX(worst, vn_verify_verdict(&t[k].verify));
+			json_array_append_new(dirs, target_json(d, &t[k]));
+		}
+		all = VN_MAX(all, worst);
+		json_array_append_new(links, json_pack("{s:s, s:s, s:s, s:o}", "topology", t->run->topo->name, "name",
+						       link_of(t)->name, "verdict", vn_judgement_words[worst],
+						       "directions", dirs));
+	}
+	return json_pack("{s:s, s:o}", "verdict", vn_judgement_words[all], "links", links);
+}
+
+int vn_op_link_verify(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err)
+{
+	cleanup_request struct request q = {0};
+	int r = take_request(d, params, &q, err);
+
+	if (r == 0)
+		r = look_at_rates(d, c, &q);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < q.n; i++)
+		judge_traffic(d, &q.targets[i]);
+	r = probe_all(d, c, &q, err);
+	if (r < 0)
+		return r;
+	*ret_reply = answer(d, &q);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+int vn_op_link_reset(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		     struct vn_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	cleanup_request struct request q = {.dirs = 3};
+	int r;
+
+	if (!name)
+		return vn_err_usage(err, "parameter 'name' is missing: which link, or 'all'");
+	r = add_links(d, &q, name, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < q.n; i++)
+		vn_dir_reset(&d->dp.maps, q.targets[i].slot);
+	/* What befell an engine as a whole is everybody's: it goes when all begin anew. */
+	if (strcmp(name, "all") == 0)
+		for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
+			vn_engine_trust(&d->dp.maps, i);
+	*ret_reply = json_pack("{s:I}", "links", (json_int_t)(q.n / VN_DIRS));
+	return *ret_reply ? 0 : -ENOMEM;
+}

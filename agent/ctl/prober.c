@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "ctl/prober.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <vnet/util.h>
+
+#define PROTO          0x88b6u /* IEEE 802: local experimental 2 */
+#define FRAME_MAX      1518u
+#define RCVBUF         (256 << 20)
+#define BATCH          64
+#define DISTURBED_NS   (300 * VN_NSEC_PER_USEC) /* a sender that took so long lost its processor on the way */
+#define BURST_TICK_NS  VN_NSEC_PER_MSEC
+#define BURST_PER_TURN 256u
+#define DRAIN_NS       (2 * VN_NSEC_PER_MSEC)
+#define BURST_BIT      0x80000000u
+#define DISABLE_IPV6   "/proc/sys/net/ipv6/conf/all/disable_ipv6"
+
+/* One direction as the child works on it. */
+struct lane {
+	const struct vn_probe_job *job;
+	struct vn_probe_result *res;
+	int tx, rx;
+	uint32_t nonce, highest;
+	bool any;
+	uint8_t frame[2][FRAME_MAX]; /* one by one, burst */
+};
+
+static uint64_t real_minus_mono_ns;
+
+static uint64_t real_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * VN_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static void sleep_until(uint64_t mono_ns)
+{
+	const struct timespec ts = {.tv_sec = (time_t)(mono_ns / VN_NSEC_PER_SEC),
+				    .tv_nsec = (long)(mono_ns % VN_NSEC_PER_SEC)};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+}
+
+/* --- sockets ------------------------------------------------------------------------------------------------------ */
+
+static int packet_socket(int ns, uint32_t ifindex, uint16_t proto)
+{
+	struct sockaddr_ll addr = {.sll_family = AF_PACKET, .sll_protocol = htons(proto), .sll_ifindex = (int)ifindex};
+	cleanup_close int fd = -EBADF, knob = -EBADF;
+
+	if (setns(ns, CLONE_NEWNET) < 0)
+		return -errno;
+	/* Nobody but the probes shall speak on this link: its kernel would, of neighbours and routers. */
+	knob = open(DISABLE_IPV6, O_WRONLY | O_CLOEXEC);
+	if (knob >= 0 && write(knob, "1", 1) < 0)
+		return -errno;
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+static int lane_open(struct lane *l)
+{
+	int on = 1, size = RCVBUF;
+
+	/* A frame that goes out is not to be received as well: protocol 0 receives nothing. */
+	l->tx = packet_socket(l->job->tx_ns, l->job->tx_ifindex, 0);
+	if (l->tx < 0)
+		return l->tx;
+	setsockopt(l->tx, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on));
+	if (l->job->blind)
+		return 0;
+	l->rx = packet_socket(l->job->rx_ns, l->job->rx_ifindex, ETH_P_ALL);
+	if (l->rx < 0)
+		return l->rx;
+	setsockopt(l->rx, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on));
+	setsockopt(l->rx, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	return setsockopt(l->rx, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
+/* --- frames ------------------------------------------------------------------------------------------------------- */
+
+static void frame_init(const struct lane *l, uint8_t *frame)
+{
+	const uint16_t proto = htons(PROTO);
+
+	memcpy(frame, l->job->dst, 6);
+	memcpy(frame + 6, l->job->src, 6);
+	memcpy(frame + 12, &proto, sizeof(proto));
+	for (size_t i = 14; i < FRAME_MAX; i++)
+		frame[i] = (uint8_t)(i * 37);
+}
+
+static void frame_number(const struct lane *l, uint8_t *frame, uint32_t seq)
+{
+	const uint64_t word = (uint64_t)l->nonce << 32 | seq;
+
+	for (size_t i = 0; i < 3; i++)
+		memcpy(frame + 14 + 8 * i, &word, sizeof(word));
+}
+
+/* Two of three say what it is, bit by bit; false: not ours. */
+static bool frame_read(const struct lane *l, const uint8_t *data, size_t len, uint32_t *ret_seq)
+{
+	uint64_t w[3], word;
+
+	if (len < VN_PROBE_LEN_MIN)
+		return false;
+	memcpy(w, data + 14, sizeof(w));
+	word = (w[0] & w[1]) | (w[0] & w[2]) | (w[1] & w[2]);
+	*ret_seq = (uint32_t)word;
+	return word >> 32 == l->nonce;
+}
+
+static bool frame_whole(struct lane *l, const uint8_t *data, size_t len, uint32_t seq)
+{
+	bool burst = seq & BURST_BIT;
+	uint8_t *want = l->frame[burst];
+
+	frame_number(l, want, seq);
+	return len == (burst ? l->job->burst_len : l->job->len) && memcmp(data, want, len) == 0;
+}
+
+static void take(struct lane *l, const uint8_t *data, size_t len, uint64_t at_real_ns)
+{
+	struct vn_probe_result *r = l->res;
+	bool whole;
+	uint32_t seq;
+
+	if (!frame_read(l, data, len, &seq))
+		return;
+	whole = frame_whole(l, data, len, seq);
+	if (seq & BURST_BIT) {
+		if (r->burst_received < VN_PROBE_BURST_MAX)
+			r->burst_at_ns[r->burst_received++] = at_real_ns - real_minus_mono_ns;
+		return;
+	}
+	if (seq >= r->sent)
+		return;
+	r->corrupted += !whole;
+	if (r->seen[seq]) {
+		r->duplicated++;
+		return;
+	}
+	r->seen[seq] = 1;
+	r->received++;
+	if (l->any && seq < l->highest)
+		r->reordered++;
+	else
+		l->highest = seq;
+	l->any = true;
+	if (r->sent_ns[seq] && at_real_ns > r->sent_ns[seq])
+		r->delay_ns[r->n_delays++] = at_real_ns - r->sent_ns[seq];
+}
+
+static uint64_t stamp_of(struct msghdr *h)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		struct timespec ts;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_TIMESTAMPNS)
+			continue;
+		memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+		return (uint64_t)ts.tv_sec * VN_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+	}
+	return 0;
+}
+
+static void drain(struct lane *l)
+{
+	static uint8_t data[BATCH][FRAME_MAX];
+	static uint8_t control[BATCH][64];
+	struct mmsghdr msgs[BATCH];
+	struct iovec iov[BATCH];
+	int n;
+
+	do {
+		for (size_t i = 0; i < BATCH; i++) {
+			iov[i] = (struct iovec){.iov_base = data[i], .iov_len = sizeof(data[i])};
+			msgs[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[i],
+							       .msg_iovlen = 1,
+							       .msg_control = control[i],
+							       .msg_controllen = sizeof(control[i])}};
+		}
+		n = recvmmsg(l->rx, msgs, BATCH, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < n; i++)
+			take(l, data[i], msgs[i].msg_len, stamp_of(&msgs[i].msg_hdr));
+	} while (n == BATCH);
+}
+
+/* --- the two phases ----------------------------------------------------------------------------------------------- */
+
+static void send_one(struct lane *l)
+{
+	struct vn_probe_result *r = l->res;
+	uint32_t seq = r->sent;
+	uint64_t before;
+
+	frame_number(l, l->frame[0], seq);
+	r->sent = seq + 1;
+	before = real_ns();
+	/* One that this side refuses counts as sent and lost: the port's end is part of what is measured. */
+	if (send(l->tx, l->frame[0], l->job->len, 0) < 0)
+		return;
+	r->sent_ns[seq] = real_ns() - before < DISTURBED_NS ? before : 0;
+}
+
+static void note_timer(struct vn_probe_shared *s, uint64_t due_ns)
+{
+	uint64_t now = vn_now_ns();
+
+	if (s->n_timer_late < VN_ARRAY_SIZE(s->timer_late_ns))
+		s->timer_late_ns[s->n_timer_late++] = now > due_ns ? now - due_ns : 0;
+}
+
+static void one_by_one(struct lane *lanes, struct vn_probe_shared *s)
+{
+	uint64_t begin = vn_now_ns() + VN_NSEC_PER_MSEC, next;
+
+	do {
+		next = UINT64_MAX;
+		for (size_t i = 0; i < VN_PROBE_DIRS; i++) {
+			struct lane *l = &lanes[i];
+			uint64_t due = begin + l->res->sent * l->job->gap_ns;
+
+			if (l->res->sent >= l->job->n)
+				continue;
+			if (due <= vn_now_ns()) {
+				send_one(l);
+				due += l->job->gap_ns;
+			}
+			if (l->res->sent < l->job->n)
+				next = VN_MIN(next, due);
+		}
+		for (size_t i = 0; i < VN_PROBE_DIRS; i++)
+			if (lanes[i].rx >= 0)
+				drain(&lanes[i]);
+		if (next != UINT64_MAX && next > vn_now_ns()) {
+			sleep_until(next);
+			note_timer(s, next);
+		}
+	} while (next != UINT64_MAX);
+}
+
+static void send_burst(struct lane *l, uint64_t elapsed_ns)
+{
+	uint64_t due = elapsed_ns / VN_MAX(l->job->burst_gap_ns, 1);
+	struct vn_probe_result *r = l->res;
+
+	for (uint32_t i = 0; i < BURST_PER_TURN && r->burst_sent < due && r->burst_sent < VN_PROBE_BURST_MAX; i++) {
+		frame_number(l, l->frame[1], BURST_BIT | r->burst_sent++);
+		if (send(l->tx, l->frame[1], l->job->burst_len, 0) < 0)
+			break;
+	}
+}
+
+static void bursts(struct lane *lanes)
+{
+	uint64_t begin = vn_now_ns(), longest = 0;
+
+	for (size_t i = 0; i < VN_PROBE_DIRS; i++)
+		longest = VN_MAX(longest, lanes[i].job->burst_ns);
+	for (uint64_t elapsed = 0; elapsed < longest; elapsed = vn_now_ns() - begin) {
+		for (size_t i = 0; i < VN_PROBE_DIRS; i++) {
+			if (elapsed < lanes[i].job->burst_ns)
+				send_burst(&lanes[i], elapsed);
+			if (lanes[i].rx >= 0)
+				drain(&lanes[i]);
+		}
+		/* Faster than the tick it sends without a rest; its processor is shared. */
+		if (lanes[0].job->burst_gap_ns > 1 || lanes[1].job->burst_gap_ns > 1)
+			sleep_until(begin + (elapsed / BURST_TICK_NS + 1) * BURST_TICK_NS);
+	}
+}
+
+static void wait_stragglers(struct lane *lanes)
+{
+	uint64_t now = vn_now_ns(), deadline = now;
+
+	for (size_t i = 0; i < VN_PROBE_DIRS; i++)
+		deadline = VN_MAX(deadline, now + lanes[i].job->wait_ns);
+	while (now < deadline) {
+		sleep_until(now + DRAIN_NS);
+		for (size_t i = 0; i < VN_PROBE_DIRS; i++)
+			if (lanes[i].rx >= 0)
+				drain(&lanes[i]);
+		now = vn_now_ns();
+	}
+}
+
+static void count_missed(struct lane *l)
+{
+	struct tpacket_stats st = {0};
+	socklen_t len = sizeof(st);
+
+	if (getsockopt(l->rx, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
+		l->res->missed = st.tp_drops;
+}
+
+static bool has_work(const struct vn_probe_job *j)
+{
+	return j->n || j->burst_ns;
+}
+
+static int work(const struct vn_probe_job jobs[VN_PROBE_DIRS], struct vn_probe_shared *s)
+{
+	static struct lane lanes[VN_PROBE_DIRS];
+	int r;
+
+	for (size_t i = 0; i < VN_PROBE_DIRS; i++) {
+		struct lane *l = &lanes[i];
+
+		*l = (struct lane){.job = &jobs[i], .res = &s->dir[i], .tx = -1, .rx = -1};
+		if (!has_work(l->job))
+			continue;
+		/* Of this run alone: stragglers of an earlier one are not taken for ours. */
+		l->nonce = (uint32_t)(vn_now_ns() >> 4) * 2654435761u + (uint32_t)i;
+		frame_init(l, l->frame[0]);
+		frame_init(l, l->frame[1]);
+		r = lane_open(l);
+		if (r < 0)
+			return r;
+	}
+	real_minus_mono_ns = real_ns() - vn_now_ns();
+	one_by_one(lanes, s);
+	bursts(lanes);
+	wait_stragglers(lanes);
+	for (size_t i = 0; i < VN_PROBE_DIRS; i++)
+		if (lanes[i].rx >= 0)
+			count_missed(&lanes[i]);
+	return 0;
+}
+
+struct vn_probe_shared *vn_prober_map(void)
+{
+	void *p = mmap(NULL, sizeof(struct vn_probe_shared), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void vn_prober_unmap(struct vn_probe_shared *s)
+{
+	if (s)
+		munmap(s, sizeof(*s));
+}
+
+int vn_prober_start(const struct vn_probe_job jobs[VN_PROBE_DIRS], struct vn_probe_shared *shared)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid)
+		return pid;
+	/* It holds copies of the daemon's descriptors, locks among them: it must not outlive it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(1);
+	shared->error = work(jobs, shared);
+	_exit(0);
+}

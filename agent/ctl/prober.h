@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one who sends probes and takes them: a child of the daemon, so that neither waits for the other. It works on the
+ * two ends of one link, whose namespaces are the daemon's own.
+ *
+ * Each probe carries its number three times and is otherwise known to the byte: what arrives is recognised, and found
+ * corrupt, even with a bit flipped. The time of sending is taken before the system call, that of arrival by the kernel
+ * when the frame enters the receiving stack; both of CLOCK_REALTIME.
+ */
+#ifndef VNET_CTL_PROBER_H
+#define VNET_CTL_PROBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VN_PROBE_DIRS      2
+#define VN_PROBES_MAX      100000u /* one after the other, a direction */
+#define VN_PROBE_BURST_MAX 400000u
+#define VN_PROBE_LEN_MIN   60u
+
+/**
+ * struct vn_probe_job - what to send in one direction
+ * @tx_ns, @rx_ns:   namespaces of the two ends
+ * @tx_ifindex, @rx_ifindex, @src, @dst: of them
+ * @n, @gap_ns, @len: probes one by one (n 0: none); length in bytes, Ethernet header included
+ * @burst_ns, @burst_gap_ns, @burst_len: then, for so long, frames this far apart: as many as the clock says at each ms
+ */
+struct vn_probe_job {
+	int tx_ns, rx_ns;
+	uint32_t tx_ifindex, rx_ifindex;
+	uint8_t src[6], dst[6];
+	uint32_t n;
+	uint64_t gap_ns;
+	uint32_t len;
+	uint64_t burst_ns, burst_gap_ns;
+	uint32_t burst_len;
+	bool blind;       /* nobody receives: the sender is to be as fast as it can */
+	uint64_t wait_ns; /* for stragglers, after the last was sent */
+};
+
+/* What became of them; in memory that daemon and child share. */
+struct vn_probe_result {
+	uint32_t sent, received, duplicated, corrupted, reordered; /* of those one by one */
+	uint32_t missed;                                           /* by the receiving socket */
+	uint32_t n_delays;                                         /* of undisturbed senders */
+	uint32_t burst_sent, burst_received;
+	uint64_t delay_ns[VN_PROBES_MAX];
+	uint64_t sent_ns[VN_PROBES_MAX];          /* scratch */
+	uint8_t seen[VN_PROBES_MAX];              /* scratch */
+	uint64_t burst_at_ns[VN_PROBE_BURST_MAX]; /* arrival, CLOCK_MONOTONIC, of each that came */
+};
+
+struct vn_probe_shared {
+	int error; /* negative errno of the child's preparations */
+	struct vn_probe_result dir[VN_PROBE_DIRS];
+	uint64_t timer_late_ns[2000]; /* how late this ordinary process woke up: scratch of calibrate */
+	uint32_t n_timer_late;
+};
+
+/* Start the child on @jobs (those without probes and burst are skipped). Its pid, or -errno. */
+int vn_prober_start(const struct vn_probe_job jobs[VN_PROBE_DIRS], struct vn_probe_shared *shared);
+struct vn_probe_shared *vn_prober_map(void);
+void vn_prober_unmap(struct vn_probe_shared *s);
+
+#endif

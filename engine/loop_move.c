@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Directions that come from another engine, or go to one, while traffic runs (engine/own.h): frames parked in the
+ * chunks in which they came, and the seam, where due frames wait for earlier ones that the other engine still holds.
+ */
+#include "engine/loop.h"
+
+#include <stdlib.h>
+
+#include <vnet/util.h>
+
+#define PARKED_MAX    6144u        /* descriptors: a quarter of the chunks, so that sending goes on */
+#define SEAM_PASS_MIN ((uint8_t)2) /* 1: vn_own_claim() has just set it */
+
+int vn_loop_move_init(struct vn_loop *l)
+{
+	l->parked = calloc(PARKED_MAX, sizeof(*l->parked));
+	l->seam_pass = SEAM_PASS_MIN;
+	return l->parked ? 0 : -ENOMEM;
+}
+
+static const struct vn_trunk_meta *meta(const struct vn_loop *l, const struct xdp_desc *d)
+{
+	return (const void *)(vn_xio_data(&l->io, d->addr) - sizeof(struct vn_trunk_meta));
+}
+
+void vn_loop_park(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m)
+{
+	if (l->parked_n + n > VN_MIN(PARKED_MAX, l->io.chunks / 4)) {
+		vn_stat_join(&l->dir[m->slot].drops[VN_EDROP_MEMORY], 1);
+		vn_loop_overload(l, VN_OVERLOAD_MEMORY);
+		vn_xio_drop(&l->io, d, n);
+		return;
+	}
+	memcpy(l->parked + l->parked_n, d, n * sizeof(*d));
+	l->parked_n += n;
+}
+
+/* What cannot be taken moves to the front, in its order. */
+void vn_loop_unpark(struct vn_loop *l)
+{
+	uint32_t kept = 0, n;
+
+	for (uint32_t i = 0; i < l->parked_n; i += n) {
+		struct xdp_desc *d = l->parked + i;
+		const struct vn_trunk_meta *m = meta(l, d);
+
+		for (n = 1; d[n - 1].options & XDP_PKT_CONTD;)
+			n++;
+		switch (vn_loop_claim(l, m->slot)) {
+		case VN_OWN_MINE:
+			vn_loop_take(l, d, n, m);
+			break;
+		case VN_OWN_WAIT:
+			memmove(l->parked + kept, d, n * sizeof(*d));
+			kept += n;
+			break;
+		case VN_OWN_STRAY:
+			l->bad_meta++;
+			vn_xio_drop(&l->io, d, n);
+			break;
+		}
+	}
+	l->parked_n = kept;
+}
+
+static struct vn_frame *frame_at(const struct vn_loop *l, uint32_t ref)
+{
+	return vn_slab_ptr(&l->hold.slab, ref);
+}
+
+/* When the last of what is held of @slot leaves. Looks at the whole heap: moves are rare. */
+static uint64_t held_until_ns(const struct vn_loop *l, uint32_t slot)
+{
+	const struct vn_lane *lane = &l->hold.lane[slot];
+	uint64_t until = lane->tail ? frame_at(l, lane->tail - 1)->release_ns : 0;
+	const struct vn_frame *f;
+
+	for (uint32_t i = 0; i < l->hold.heap.n; i++) {
+		f = frame_at(l, l->hold.heap.node[VN_HEAP_ROOT + i].ref);
+		if (f->slot == slot)
+			until = VN_MAX(until, f->release_ns);
+	}
+	for (uint32_t link = l->seam_head; link; link = f->next) {
+		f = frame_at(l, link - 1);
+		if (f->slot == slot)
+			until = VN_MAX(until, f->release_ns);
+	}
+	return until;
+}
+
+void vn_loop_hand_over(struct vn_loop *l, uint32_t slot)
+{
+	if (slot && slot < l->max_ports)
+		vn_own_hand_over(&l->own, slot, held_until_ns(l, slot));
+	else
+		l->bad_meta++;
+}
+
+void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
+{
+	uint32_t slot = n == 1 ? vn_own_marker_slot(vn_xio_data(&l->io, d->addr), d->len) : 0;
+
+	vn_loop_unpark(l);
+	vn_loop_hand_over(l, slot);
+	vn_xio_drop(&l->io, d, n);
+}
+
+void vn_loop_seam(struct vn_loop *l, struct vn_frame *f)
+{
+	uint32_t link = vn_hold_ref(&l->hold, f) + 1;
+
+	f->next = 0;
+	if (l->seam_head)
+		frame_at(l, l->seam_tail - 1)->next = link;
+	else
+		l->seam_head = link;
+	l->seam_tail = link;
+}
+
+/* Once a frame of a slot stays in a pass over the seam, all later ones of that pass do: seam[] says in which that was.
+ */
+bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f)
+{
+	uint8_t *seam = &l->own.seam[f->slot];
+
+	if (!*seam || f->release_ns < l->dir[f->slot].away_until_ns)
+		return false;
+	if (*seam == l->seam_pass || vn_own_away(&l->own, f->slot)) {
+		*seam = l->seam_pass;
+		return true;
+	}
+	if (!l->seam_head)
+		*seam = 0;
+	return false;
+}
+
+bool vn_loop_seam_release(struct vn_loop *l)
+{
+	uint32_t link = l->seam_head;
+	bool room = true;
+
+	l->seam_head = l->seam_tail = 0;
+	l->seam_pass = l->seam_pass == UINT8_MAX ? SEAM_PASS_MIN : (uint8_t)(l->seam_pass + 1);
+	while (link) {
+		struct vn_frame *f = frame_at(l, link - 1);
+
+		link = f->next;
+		if (room && !vn_loop_seam_shut(l, f)) {
+			room = l->ops->send(l, f);
+			if (room)
+				continue;
+		}
+		vn_loop_seam(l, f);
+	}
+	return room;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whose a direction is. Exactly one engine applies the discipline of a direction and writes its state: the one that
+ * vn_dir.trunk names. The daemon moves it to another while traffic runs (docs/ARCHITECTURE.md, "Life of a move"):
+ *
+ *  1. It stores the new trunk in vn_disc_slot.trunk and switches the port. The new engine keeps what arrives,
+ * untouched.
+ *  2. It sends a marker into the old trunk. The engine that reads it has seen all that came before, and hands the
+ * direction over by storing vn_dir.trunk. What it holds it still releases, counted in vn_dir.away.
+ *  3. The new engine applies the discipline to what it kept, with the times of arrival, and lets out no frame due after
+ * the last of those before that one has left.
+ *
+ * For engines of both kinds; knows nothing of how they hold frames.
+ */
+#ifndef VNET_ENGINE_OWN_H
+#define VNET_ENGINE_OWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vnet/abi_disc.h>
+#include <vnet/abi_engine.h>
+
+/**
+ * struct vn_own
+ * @disc, @dir: mapped elements of the maps, @n of each
+ * @index:      of this engine's trunk
+ * @holder:     enum vn_holder: what it is (precise, unless set otherwise)
+ * @mine:       by slot: this engine is its owner
+ * @seam:       by slot: set to 1 with a direction of which others still hold frames: until vn_own_away() is 0, no frame
+ *              due at or after vn_dir.away_until_ns may leave. The holder clears it
+ */
+struct vn_own {
+	const struct vn_disc_slot *disc;
+	struct vn_dir *dir;
+	uint32_t index, holder, n;
+	uint8_t *mine, *seam;
+};
+
+enum vn_own_verdict {
+	VN_OWN_MINE,  /* apply the discipline */
+	VN_OWN_WAIT,  /* soon: keep the frame and ask again */
+	VN_OWN_STRAY, /* another's */
+};
+
+int vn_own_init(struct vn_own *o, const struct vn_disc_slot *disc, struct vn_dir *dir, uint32_t index, uint32_t n);
+/* What an earlier engine of this trunk held is lost: say so. */
+void vn_own_adopt(struct vn_own *o);
+
+enum vn_own_verdict vn_own_claim_slow(struct vn_own *o, uint32_t slot);
+/* A frame of @slot has come: whose is it? Takes the direction when it is free or has been handed over. */
+static inline enum vn_own_verdict vn_own_claim(struct vn_own *o, uint32_t slot)
+{
+	const struct vn_dir *d = &o->dir[slot];
+
+	if (o->mine[slot] && d->gen == __atomic_load_n(&o->disc[slot].gen, __ATOMIC_RELAXED) &&
+	    __atomic_load_n(&d->trunk, __ATOMIC_RELAXED) == o->index)
+		return VN_OWN_MINE;
+	return vn_own_claim_slow(o, slot);
+}
+
+/*
+ * The marker of @slot has come: hand the direction over if it is to go. What is held of it is let out until @until_ns;
+ * true when it went: from now on vn_own_released_away() for each of those frames.
+ */
+bool vn_own_hand_over(struct vn_own *o, uint32_t slot, uint64_t until_ns);
+/* @frames of @bytes (without the slot's tag), held since before the hand-over, have left. */
+void vn_own_released_away(struct vn_own *o, uint32_t slot, uint32_t frames, uint32_t bytes);
+
+/* Frames of @slot that other engines still hold. */
+uint32_t vn_own_away(const struct vn_own *o, uint32_t slot);
+/* Of the direction that a marker speaks of; 0: no marker. */
+uint32_t vn_own_marker_slot(const void *frame, uint32_t len);
+
+#endif

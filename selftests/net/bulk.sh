@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The bulk holder within the whole: large traffic moves to it by itself, nothing is lost or overtaken on the way there and
+# back, checksums stay right, and every figure agrees with every other.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq iperf3
+plan 9
+
+cat >"$WORK/bulk.yaml" <<YAML
+name: bk
+nodes: {a: {}, b: {}}
+links:
+  l: {endpoints: [a:e0, b:e0], delay: 2ms}
+YAML
+
+# Of the direction from a to b.
+dir_of_l() {
+	vnet -j link show l | jq -r ".links[0].directions[0].$1"
+}
+
+held_by() {
+	[ "$(dir_of_l holder)" = "$1" ]
+}
+
+start_agent || exit 1
+check "the topology applies" vnet topology apply "$WORK/bulk.yaml"
+ip4=$(vnet -j link show l | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
+is "an idle link is held precisely" "$(dir_of_l holder)" precise
+
+iperf_server bk.b
+inn bk.a iperf3 -c "$ip4" -t 25 -J >"$WORK/tcp" &
+PID=$!
+check "under load the bulk holder takes it" busywait 15000 held_by bulk
+down=$(engine_down_drops)
+# A prober at the same time: UDP of its own, through every move.
+"$PERF/vnprobe" -t /run/netns/bk.a -r /run/netns/bk.b -a "$ip4" -p 9100 -n 8000 -R 2000 >"$WORK/probe" &
+PROBE=$!
+for _ in 1 2 3; do
+	vnet engine move l 0 >/dev/null
+	busywait 1000 held_by precise >/dev/null
+	vnet engine move l 15 >/dev/null
+	busywait 1000 held_by bulk >/dev/null
+done
+check "moved to the precise holder and back, three times" held_by bulk
+wait $PROBE
+wait $PID
+cmp_num "TCP came through" "$(jq '.end.sum_received.bytes // 0' "$WORK/tcp")" ">=" 50000000
+cmp_num "probes lost in the moves" "$(unexcused "$(jq .lost "$WORK/probe")" "$down")" "<=" 0
+for c in TcpInCsumErrors UdpInCsumErrors; do
+	is "$c in b" "$(nstat_get bk.b $c | cut -d. -f1)" 0
+done
+all_out() {
+	[ "$(vnet -j -s link show l | jq '[.links[0].directions[].stats.held_packets] | add')" = 0 ]
+}
+check "nothing stays held" busywait 3000 all_out

@@ -1,0 +1,236 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Several engines: links spread over them, moved from one to another under load without a packet lost or overtaken, each
+# engine's death its own affair, and a daemon that comes back with more or fewer of them.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq ping iperf3
+plan 42
+
+cat >"$WORK/e.yaml" <<YAML
+name: e
+nodes: {a: {}, b: {}}
+links:
+  one: {endpoints: [a:e0, b:e0], delay: 5ms}
+  two: {endpoints: [a:e1, b:e1], delay: 5ms}
+  full: {endpoints: [a:e2, b:e2], delay: 5ms, rate: 20mbit, limit: 60, loss: 5%}
+  plain: {endpoints: [a:e3, b:e3]}
+YAML
+
+# addr LINK SIDE: the address of the link's end
+addr() {
+	vnet -j link show "$1" | jq -r ".links[0].endpoints[$2].addresses[0]" | cut -d/ -f1
+}
+
+# probe ADDRESS PORT ARGS...: from a to b; prints vnprobe's JSON. Asks no daemon: there may be none meanwhile.
+probe() {
+	local to=$1 port=$2
+
+	shift 2
+	"$PERF/vnprobe" -t /run/netns/e.a -r /run/netns/e.b -a "$to" -p "$port" "$@"
+}
+
+# sane FILE N: N probes were really sent
+sane() {
+	[ "$(jq .sent "$1")" = "$2" ]
+}
+
+engine() {
+	vnet -j engine show | jq -r ".engines[] | select(.trunk == $1) | $2"
+}
+
+engine_of() {
+	vnet -j link show "$1" | jq -r ".links[0].directions[] | select(.dir == \"$2\") | .engine"
+}
+
+stat() {
+	vnet -j -s link show "$1" | jq ".links[0].directions[] | select(.dir == \"$2\") | .stats | $3"
+}
+
+engines_up() {
+	[ "$(vnet -j engine show | jq '[.engines[] | select(.up)] | length')" = "$1" ]
+}
+
+settled() {
+	[ "$(stat "$1" ab .held_packets)" = 0 ]
+}
+
+# move_while PID LINK...: each in turn to the other of engines 0 and 1 until PID ends; how many moves is in MOVES.
+MOVES=0
+move_while() {
+	local pid=$1 link to
+
+	shift
+	MOVES=0
+	while kill -0 "$pid" 2>/dev/null; do
+		for link; do
+			to=$((1 - $(engine_of "$link" ab)))
+			vnet engine move "$link" dir ab $to || return 1
+			MOVES=$((MOVES + 1))
+		done
+	done
+}
+
+snapshot >"$WORK/before"
+start_agent --engines 2 || exit 1
+check "the topology applies" vnet topology apply "$WORK/e.yaml"
+ONE=$(addr one 1)
+TWO=$(addr two 1)
+check "both engines are up" busywait 5000 engines_up 2
+cmp_num "they are two processes" "$(engine 0 .pid)" "!=" "$(engine 1 .pid)"
+is "directions are spread evenly" "$(engine 0 .directions)" "$(engine 1 .directions)"
+check "doctor shows each" sh -c "'$AGENT' doctor | grep -c '^[a-z]* *engine [01] ' | grep -qx 2"
+
+# --- what is refused ---
+expect_exit "an engine that is not there" 1 "no engine 7" vnet engine move one 7
+expect_exit "no number" 1 "'x' is no number" vnet engine move one x
+expect_exit "no direction" 1 "'bb' is no direction" vnet engine move one dir bb 1
+expect_exit "no link" 1 "onee" vnet engine move onee 1
+expect_exit "too many engines" 1 "from 1 to" vnet daemon --engines 99
+expect_exit "no list of processors" 1 "no list of processors" vnet daemon --engine-cpus 3-1
+
+# --- a move is where it says ---
+vnet engine move one dir both 1
+vnet engine move one dir ba 0
+is "the two directions may differ" "$(engine_of one ab) $(engine_of one ba)" "1 0"
+check "and both work" inn e.a ping -c 3 -i 0.05 -W 2 -q "$(addr one 1)"
+
+# --- under load: no packet lost, none overtaken, the delay as before ---
+# Port 9200 and 9201: two streams at a time need their own.
+probe "$ONE" 9200 -n 30000 -R 10000 >"$WORK/base"
+drops=$(engine_down_drops)
+probe "$ONE" 9200 -n 150000 -R 10000 >"$WORK/p" &
+P=$!
+probe "$TWO" 9201 -n 150000 -R 10000 >"$WORK/q" &
+Q=$!
+move_while $P one two
+wait $P $Q
+cmp_num "links moved under load" "$MOVES" ">=" 6
+for i in p q; do
+	is "stream $i: none lost" "$(unexcused "$(jq .lost "$WORK/$i")" "$drops")" 0
+	is "stream $i: none overtaken, none twice" "$(jq -c '[.reordered, .duplicates]' "$WORK/$i")" "[0,0]"
+done
+cmp_num "and the median delay is as without moves (ratio)" \
+	"$(jq -s '.[0].delay_ns.p50 / .[1].delay_ns.p50' "$WORK/p" "$WORK/base")" "<" 1.02
+is "nothing was refused for want of memory" "$(stat one ab '.drops.memory')" 0
+
+# --- a queue moves with its discipline: the rate, the limit and the loss go on ---
+"$PERF/vnblast" -t /run/netns/e.a -r /run/netns/e.b -a "$(addr full 1)" -R 4000 -s 1000 -b 1 -d 3 >"$WORK/blast" &
+P=$!
+move_while $P full
+wait $P
+check "the queue drains" busywait 5000 settled full
+# What the port refuses (engine-down among it) never came in.
+is "in = out + the engine's drops, across $MOVES moves" \
+	"$(stat full ab '.in_packets - .out_packets - (.drops | .loss + .limit + .memory + .["link-gone"] + .tx)')" 0
+cmp_num "the limit was reached" "$(stat full ab .drops.limit)" ">" 100
+cmp_num "and packets were lost on the way" "$(stat full ab .drops.loss)" ">" 100
+
+# --- the death of one is not the others' ---
+vnet engine move one 0
+vnet engine move two 1
+drops=$(engine_down_drops)
+probe "$ONE" 9200 -n 20000 -R 10000 >"$WORK/p" &
+P=$!
+old=$(engine 1 .pid)
+kill -KILL "$old"
+wait $P
+is "links of the other engine lose nothing" "$(unexcused "$(jq .lost "$WORK/p")" "$drops")" 0
+replaced() {
+	[ "$(engine 1 .up)" = true ] && [ "$(engine 1 .pid)" != "$old" ]
+}
+check "the dead one is replaced" busywait 5000 replaced
+check "its links work again" busywait 5000 inn e.a ping -c 1 -W 1 -q "$(addr two 1)"
+
+# --- an engine that dies in the middle of a move: nothing waits for ever ---
+old=$(engine 1 .pid)
+kill -STOP "$old"
+vnet engine move two 0
+check "a link that was to leave a hung engine works again" busywait 5000 inn e.a ping -c 1 -W 1 -q "$(addr two 1)"
+is "at the new one" "$(engine_of two ab)" 0
+kill -CONT "$old" 2>/dev/null
+check "and the hung one is replaced" busywait 5000 replaced
+
+# --- another number of engines at the next start, with traffic going on ---
+vnet engine move one 1
+drops=$(engine_down_drops)
+probe "$ONE" 9200 -n 40000 -R 10000 >"$WORK/p" &
+P=$!
+kill_agent
+start_agent --engines 1 || exit 1
+alone() {
+	[ "$(vnet -j engine show | jq -c '[.engines[].trunk]')" = "[0]" ]
+}
+check "one engine now: the other gives up its links and ends" busywait 10000 alone
+wait $P
+check "the stream was there" sane "$WORK/p" 40000
+is "no packet is lost by that" "$(unexcused "$(jq .lost "$WORK/p")" "$drops")" 0
+
+# --- link set under full load: nothing lost, exact from the next packet on ---
+# A machine that has no CPU left loses packets in sockets and rings as well; losses by the changes would be there each time.
+US=5000
+changes_lose_none() {
+	local before=$US
+
+	drops=$(engine_down_drops)
+	probe "$ONE" 9200 -n 200000 -R 50000 >"$WORK/p" &
+	P=$!
+	while kill -0 $P 2>/dev/null; do
+		US=$((US + 1))
+		vnet link set one dir ab delay ${US}us >/dev/null
+	done
+	wait $P
+	sane "$WORK/p" 200000 || return 1
+	diag "$((US - before)) changes, lost: $(jq .lost "$WORK/p")"
+	[ "$(unexcused "$(jq .lost "$WORK/p")" "$drops")" = 0 ]
+}
+lost=yes
+for _ in 1 2 3 4 5; do
+	changes_lose_none && lost=no && break
+done
+if [ $lost = yes ] && probe "$ONE" 9200 -n 200000 -R 50000 >"$WORK/p" && [ "$(jq .lost "$WORK/p")" -gt 0 ]; then
+	ktap_skip "changes of the delay at 50,000 packets a second" "this machine loses packets without them, too"
+else
+	is "changes of the delay at 50,000 packets a second: any lost" "$lost" no
+fi
+is "the engine refused none" "$(stat one ab '.drops | .memory + .limit')" 0
+US=$((US + 5000))
+vnet link set one dir ab delay ${US}us >/dev/null
+probe "$ONE" 9200 -n 200 -R 1000 >"$WORK/p"
+cmp_num "the first packets after a change obey it (ns)" "$(jq .delay_ns.min "$WORK/p")" ">=" $((US * 1000))
+
+# --- large traffic goes to the bulk holder by itself, and back; moves between the two kinds lose nothing either ---
+vnet link replace two delay 1ms
+iperf_server e.b
+SERVER=$BG_PID
+inn e.a iperf3 -c "$TWO" -t 8 >/dev/null &
+P=$!
+holder() {
+	vnet -j link show two | jq -e ".links[0].directions[0].holder == \"$1\""
+}
+if busywait 8000 holder bulk >/dev/null; then
+	ktap_ok "large traffic goes to the bulk holder"
+	wait $P
+	drops=$(engine_down_drops)
+	probe "$ONE" 9200 -n 40000 -R 10000 >"$WORK/p" &
+	P=$!
+	MOVES=0
+	while kill -0 $P 2>/dev/null; do
+		vnet engine move one dir ab $((MOVES % 2 ? 0 : 15)) || break
+		MOVES=$((MOVES + 1))
+	done
+	wait $P
+	is "$MOVES moves between the holders lose none" "$(unexcused "$(jq .lost "$WORK/p")" "$drops")" 0
+	is "and turn none round" "$(jq -c '[.reordered, .duplicates]' "$WORK/p")" "[0,0]"
+	check "without traffic it comes back" busywait 15000 holder precise
+else
+	wait $P
+	for i in 1 2 3 4; do ktap_skip "bulk holder $i" "this machine moves too little, or has no tap"; done
+fi
+
+# It would keep its namespace alive.
+kill "$SERVER"
+wait "$SERVER" 2>/dev/null
+check "the topology goes" vnet topology delete e
+stop_agent
+leak_check "and leaves nothing behind" "$WORK/before"
