@@ -94,7 +94,7 @@ MAC_D=$(vnet -j link show dpdk | jq -r '.links[0].endpoints[0].mac')
 A_L=$(vnet -j link show lib | jq -r '.links[0].endpoints[0].addresses[0]' | cut -d/ -f1)
 PEER=$(vnet -j link show honest | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
 down=$(engine_down_drops)
-inn h.good ping -nq -i 0.005 -c 10000 -W 5 "$PEER" >"$WORK/ping" &
+inn h.good ping -nq -i 0.005 -c 8000 -W 5 "$PEER" >"$WORK/ping" &
 HONEST=$!
 fds() {
 	find "/proc/$AGENT_PID/fd" -mindepth 1 | wc -l
@@ -157,7 +157,7 @@ before=$(port l counters.app.packets)
 send_to_l --count 100 raw
 is "and nothing reaches the child" "$(port l counters.app.packets)" "$before"
 is "it blocks its own port" "$(hostile open)" '{"error": "EBUSY", "at": "open"}'
-busywait 9000 jq -e .received "$WORK/out" >/dev/null
+busywait 9000 grep -q received "$WORK/out" >/dev/null
 is "the child saw none" "$(out received)" 0
 wait $BEGUN 2>/dev/null
 still_good "an heir"
