@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -111,10 +112,13 @@ static void forget_start(const struct vn_container_spec *s)
 static void remove_dir(const char *path)
 {
 	DIR *dir = opendir(path);
+	char netns[512];
 	struct dirent *e;
 
 	if (!dir)
 		return;
+	snprintf(netns, sizeof(netns), "%s/" VN_SANDBOX_NETNS, path);
+	umount2(netns, MNT_DETACH);
 	while ((e = readdir(dir)))
 		unlinkat(dirfd(dir), e->d_name, 0);
 	closedir(dir);
@@ -542,6 +546,24 @@ static int docker_pid(const struct vn_container_spec *s, const char *suffix, str
 	return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
 }
 
+static int bind_netns(const struct vn_container_spec *s, pid_t pid, struct vn_err *err)
+{
+	char from[48], path[512];
+	int fd;
+
+	snprintf(from, sizeof(from), "/proc/%d/ns/net", (int)pid);
+	file_path(path, s, VN_SANDBOX_NETNS);
+	fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+	if (fd < 0 || mount(from, path, "none", MS_BIND, NULL) < 0) {
+		int e = errno;
+
+		vn_cleanup_close(&fd);
+		return vn_err_kernel(err, e, "%s on %s: %s", from, path, strerror(e));
+	}
+	close(fd);
+	return 0;
+}
+
 int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid_t *ret_pid, struct vn_err *err)
 {
 	static const char *const options[] = {"docker",
@@ -577,6 +599,8 @@ int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid
 		r = read_pid(s, ret_pid, err);
 	if (r == 0)
 		r = note_start(s, VN_CONTAINER_SANDBOX, *ret_pid, err);
+	if (r == 0)
+		r = bind_netns(s, *ret_pid, err);
 	if (r < 0) {
 		struct vn_err ignored = {0};
 
