@@ -55,3 +55,36 @@ docker_setup() {
 		--iptables=false --ip6tables=false --bridge=none --storage-driver=vfs >"$WORK/dockerd.log" 2>&1
 	busywait 30000 docker version >/dev/null
 }
+
+# with_libs ROOT PROGRAM: PROGRAM below ROOT/bin, with the libraries that it wants.
+with_libs() {
+	local lib
+
+	cp "$2" "$1/bin/" || return 1
+	for lib in $(ldd "$2" | grep -o '/[^ ]*'); do
+		cp -n --parents "$lib" "$1/" 2>/dev/null
+	done
+	return 0
+}
+
+# cgroup_value PID CONTROLLER V1-FILE V2-FILE: a limit of the group that PID is in
+cgroup_value() {
+	local path
+
+	if path=$(grep -m 1 ":$2:" "/proc/$1/cgroup"); then
+		cat "/sys/fs/cgroup/$2${path##*:}/$3"
+		return
+	fi
+	path=$(grep -m 1 '^0::' "/proc/$1/cgroup")
+	path=${path#0::}
+	cat "/sys/fs/cgroup/unified$path/$4" 2>/dev/null || cat "/sys/fs/cgroup$path/$4"
+}
+
+# Field KEY of node NODE, as `node show` has it.
+node() {
+	vnet -j node show "$1" | jq -r ".nodes[0].$2"
+}
+
+node_is() {
+	[ "$(node "$1" "$2")" = "$3" ]
+}
