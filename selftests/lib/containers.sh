@@ -34,7 +34,7 @@ busybox_root() {
 	busybox=$(command -v busybox) || return 1
 	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,run,srv,huge} &&
 		cp "$busybox" "$1/bin/busybox" &&
-		chroot "$1" /bin/busybox --install -s /bin &&
+		chroot "$1" /bin/busybox --install -s /bin && chmod 1777 "$1/tmp" &&
 		echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >"$1/etc/passwd" && echo 'nogroup:x:65534:' >"$1/etc/group"
 }
 

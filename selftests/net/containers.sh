@@ -7,7 +7,7 @@
 . "$TOP/selftests/lib/containers.sh"
 need jq runc busybox
 PER_RUNTIME=17
-plan $((3 * PER_RUNTIME + 19))
+plan $((3 * PER_RUNTIME + 20))
 
 mount_cgroups || skip_all "control groups cannot be mounted here"
 hugepages 8 2>/dev/null || skip_all "no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
