@@ -8,6 +8,7 @@
 #include <vnet/util.h>
 
 #include "run/cpus.h"
+#include "run/hugetlb.h"
 #include "run/seccomp.h"
 #include "topo/container.h"
 
@@ -127,6 +128,7 @@ static json_t *resources(const struct vn_container_spec *s)
 	if (json_object_size(cpu))
 		json_object_set(r, "cpu", cpu);
 	json_decref(cpu);
+	json_object_set_new(r, "pids", json_pack("{s:i}", "limit", VN_CONTAINER_PIDS));
 	if (memory)
 		json_object_set_new(r, "memory", json_pack("{s:I}", "limit", memory));
 	return r;
@@ -141,10 +143,11 @@ static json_t *linux_part(const struct vn_container_spec *s, struct vn_err *err)
 	return json_pack("{s:[{s:s}, {s:s}, {s:s}, {s:s}, {s:s, s:s}], s:s+, s:o, s:o, s:[s, s, s, s, s, s, s], "
 			 "s:[s, s, s, s, s, s]}",
 			 "namespaces", "type", "pid", "type", "ipc", "type", "uts", "type", "mount", "type", "network",
-			 "path", s->netns, "cgroupsPath", "/vnet/", s->id, "resources", resources(s), "seccomp",
-			 seccomp, "maskedPaths", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-			 "/proc/timer_list", "/proc/sched_debug", "/sys/firmware", "readonlyPaths", "/proc/bus",
-			 "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/proc/asound");
+			 "path", s->netns, "cgroupsPath", "/" VN_CGROUP "/", s->id, "resources", resources(s),
+			 "seccomp", seccomp, "maskedPaths", "/proc/acpi", "/proc/kcore", "/proc/keys",
+			 "/proc/latency_stats", "/proc/timer_list", "/proc/sched_debug", "/sys/firmware",
+			 "readonlyPaths", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+			 "/proc/asound");
 }
 
 json_t *vn_oci_config(const struct vn_container_spec *s, struct vn_err *err)
