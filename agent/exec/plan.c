@@ -115,8 +115,8 @@ static bool same_devices(const struct planner *p, const struct vn_link *a, const
 static bool same_kind(const struct vn_port *a, const struct vn_port *b)
 {
 	return a->kind == b->kind &&
-	       (a->kind != VN_PORT_AFXDP ||
-		(a->handover == b->handover && memcmp(&a->afxdp, &b->afxdp, sizeof(a->afxdp)) == 0));
+	       (a->kind != VN_PORT_AFXDP || (a->handover == b->handover && a->buffers == b->buffers &&
+					     memcmp(&a->afxdp, &b->afxdp, sizeof(a->afxdp)) == 0));
 }
 
 /* What the data path is told about the link: disciplines, isolation, VLANs, own addresses, kinds of ports. */
