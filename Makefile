@@ -208,6 +208,7 @@ man_path    = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 .PHONY: install
 install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -D -m 755 $(AGENT) $(sbindir)/vnet-agent
+	ln -sf vnet-agent $(sbindir)/vnet-cni
 	install -D -m 755 $(ENGINE) $(libexecdir)/vnet-engine
 	install -D -m 755 $(PAUSE) $(libexecdir)/vnet-pause
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
@@ -231,7 +232,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
-	rm -f $(sbindir)/vnet-agent $(compdir)/vnet-agent $(unitdir)/vnet-agent.service
+	rm -f $(sbindir)/vnet-agent $(sbindir)/vnet-cni $(compdir)/vnet-agent $(unitdir)/vnet-agent.service
 	rm -f $(libdir)/libvnet.a $(libdir)/libvnet.so $(libdir)/$(LIBVNET_SONAME) $(libdir)/$(notdir $(LIBVNET))
 	rm -f $(libdir)/pkgconfig/libvnet.pc
 	rm -rf $(incdir)

@@ -59,6 +59,13 @@ uint32_t vn_xsk_chunk_size(void);
 /* Frames that vn_xdp_trunk sees on trunk @index go to @xsk from now on. */
 int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *err);
 
+/* What of the kernel bounds a topology. */
+struct vn_kernel {
+	char release[65];
+	uint32_t held_mtu_max; /* the largest MTU of a link that is held */
+};
+int vn_kernel_ask(struct vn_kernel *ret_kernel, struct vn_err *err);
+
 /* What this kernel can do; each with the remedy when missing. */
 struct vn_feature {
 	const char *name;

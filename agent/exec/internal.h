@@ -63,10 +63,10 @@ int vn_exec_configs(struct vn_exec *x, struct vn_step *steps, size_t n);
 
 int vn_exec_runs_start(struct vn_exec *x, struct vn_step *steps, size_t n);
 int vn_exec_runs_stop(struct vn_exec *x, struct vn_step *steps, size_t n);
-/* The sandbox of docker node @node of @new; *@ret_pid has its namespace. */
-int vn_exec_sandbox(struct vn_exec *x, size_t node, pid_t *ret_pid);
-/* Gone afterwards, that of docker node @node of @old. */
-int vn_exec_sandbox_stop(struct vn_exec *x, size_t node);
+/* The sandbox of docker node @node of @new is made; *@ret_netns is its namespace. */
+int vn_exec_sandbox(struct vn_exec *x, size_t node, int *ret_netns);
+/* That of docker node @node of @t is gone afterwards. */
+int vn_exec_sandbox_stop(struct vn_exec *x, const struct vn_topo *t, size_t node);
 /* AF_XDP ports, afxdp.c: on a device of a link being made, on one that stays, on one that goes. */
 int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fresh);
 int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const struct vn_link *l, int side);

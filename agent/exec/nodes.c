@@ -92,21 +92,21 @@ static int adopt_node(struct vn_exec *x, const struct vn_node *node, int fd)
 static int sandbox_node(struct vn_exec *x, size_t i, const char *name)
 {
 	cleanup_close int fd = -EBADF;
-	char path[64];
-	pid_t pid = 0;
-	int r;
+	int r = vn_exec_sandbox(x, i, &fd);
 
-	r = vn_exec_sandbox(x, i, &pid);
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return vn_err_kernel(x->err, errno, "node %s: %s: %s", x->new->nodes[i].name, path, strerror(errno));
 	if (x->mending)
 		vn_netns_delete(name, NULL);
 	r = vn_netns_bind(fd, name, x->err);
-	return r < 0 ? r : adopt_node(x, &x->new->nodes[i], fd);
+	if (r == 0) {
+		r = adopt_node(x, &x->new->nodes[i], fd);
+		if (r < 0)
+			vn_netns_delete(name, NULL);
+	}
+	if (r < 0)
+		vn_exec_sandbox_stop(x, x->new, i);
+	return r;
 }
 
 int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
@@ -147,7 +147,7 @@ int vn_exec_nodes_delete(struct vn_exec *x, struct vn_step *steps, size_t n)
 		steps[i].done = true;
 		r = vn_netns_delete(vn_netns_name(name, x->old->name, x->old->nodes[steps[i].old].name), x->err);
 		if (r == 0 && x->old->nodes[steps[i].old].runtime == VN_RUNTIME_DOCKER)
-			r = vn_exec_sandbox_stop(x, steps[i].old);
+			r = vn_exec_sandbox_stop(x, x->old, steps[i].old);
 		if (x->old->nodes[steps[i].old].runtime == VN_RUNTIME_EXTERNAL)
 			vn_exec_attached_forget(x->f, x->old, steps[i].old);
 		if (r < 0)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What runs in nodes: containers started and stopped by the runner, several at a time. */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <vnet/util.h>
 
 #include "exec/internal.h"
@@ -146,16 +149,32 @@ static int sandbox(struct vn_exec *x, const struct vn_topo *t, size_t node, enum
 	return why.err ? vn_err(x->err, why.exit, why.err, "node %s: %s", t->nodes[node].name, why.text) : 0;
 }
 
-int vn_exec_sandbox(struct vn_exec *x, size_t node, pid_t *ret_pid)
+int vn_exec_sandbox(struct vn_exec *x, size_t node, int *ret_netns)
 {
-	return sandbox(x, x->new, node, VN_RUNNER_SANDBOX, ret_pid);
+	char path[512];
+	pid_t pid;
+	int fd, r = sandbox(x, x->new, node, VN_RUNNER_SANDBOX, &pid);
+
+	if (r < 0)
+		return r;
+	/* The daemon may not look into foreign processes: the runner has given the namespace a name. */
+	snprintf(path, sizeof(path), "%s/" VN_RUNNER_DIR "/%s.%s/" VN_SANDBOX_NETNS, x->f->runtime_dir, x->new->name,
+		 x->new->nodes[node].name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		r = vn_err_kernel(x->err, errno, "node %s: %s: %s", x->new->nodes[node].name, path, strerror(errno));
+		vn_exec_sandbox_stop(x, x->new, node);
+		return r;
+	}
+	*ret_netns = fd;
+	return 0;
 }
 
-int vn_exec_sandbox_stop(struct vn_exec *x, size_t node)
+int vn_exec_sandbox_stop(struct vn_exec *x, const struct vn_topo *t, size_t node)
 {
 	pid_t pid;
 
-	return sandbox(x, x->old, node, VN_RUNNER_SANDBOX_STOP, &pid);
+	return sandbox(x, t, node, VN_RUNNER_SANDBOX_STOP, &pid);
 }
 
 /* Huge pages of all that starts, less what those have that stop first. */

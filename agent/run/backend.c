@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@
 
 #include <vnet/util.h>
 
-#include "run/command.h"
+#include "run/cmdline.h"
 #include "run/cpus.h"
 #include "run/hugetlb.h"
 #include "run/seccomp.h"
@@ -83,7 +84,7 @@ int vn_process_start(pid_t pid, unsigned long long *ret_ticks)
 static int note_start(const struct vn_container_spec *s, const char *name, pid_t pid, struct vn_err *err)
 {
 	unsigned long long start = 0;
-	char path[512], output[VN_COMMAND_OUTPUT];
+	char path[512], output[VN_CMDLINE_OUTPUT];
 	FILE *f;
 
 	if (vn_process_start(pid, &start) < 0) {
@@ -111,10 +112,13 @@ static void forget_start(const struct vn_container_spec *s)
 static void remove_dir(const char *path)
 {
 	DIR *dir = opendir(path);
+	char netns[512];
 	struct dirent *e;
 
 	if (!dir)
 		return;
+	snprintf(netns, sizeof(netns), "%s/" VN_SANDBOX_NETNS, path);
+	umount2(netns, MNT_DETACH);
 	while ((e = readdir(dir)))
 		unlinkat(dirfd(dir), e->d_name, 0);
 	closedir(dir);
@@ -181,9 +185,9 @@ static int check_image(enum vn_runtime runtime, const json_t *o, struct vn_err *
 	const char *const docker[] = {"docker", "image", "inspect", "--format", "{{.Id}}", image, NULL};
 	const char *const alive[] = {"docker", "version", "--format", "{{.Server.Version}}", NULL};
 
-	if (runtime == VN_RUNTIME_DOCKER && !vn_command_works(alive))
+	if (runtime == VN_RUNTIME_DOCKER && !vn_cmdline_works(alive))
 		return vn_err(err, VN_EXIT_KERNEL, ECONNREFUSED, "docker: its daemon does not answer: start dockerd");
-	if (image && !vn_command_works(runtime == VN_RUNTIME_PODMAN ? podman : docker))
+	if (image && !vn_cmdline_works(runtime == VN_RUNTIME_PODMAN ? podman : docker))
 		return vn_err(err, VN_EXIT_KERNEL, ENOENT, "image %s is not here: `%s pull %s`", image,
 			      vn_runtime_words[runtime], image);
 	return 0;
@@ -194,7 +198,7 @@ int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s,
 	const char *program = vn_runtime_words[runtime];
 	int r;
 
-	if (!vn_command_there(program))
+	if (!vn_cmdline_there(program))
 		return vn_err(err, VN_EXIT_KERNEL, ENOENT, "%s is not installed: `apt install %s`", program,
 			      runtime == VN_RUNTIME_DOCKER ? "docker.io" : program);
 	if (access(VN_SECCOMP_BASE, R_OK) < 0)
@@ -217,18 +221,18 @@ static int limit_hugepages(const struct vn_container_spec *s, struct vn_err *err
 /* --- runc
  * ------------------------------------------------------------------------------------------------------------- */
 
-static void runc(struct vn_command *c, const struct vn_container_spec *s, const char *verb)
+static void runc(struct vn_cmdline *c, const struct vn_container_spec *s, const char *verb)
 {
 	/* Its own state beside ours, so that the two go together: DIR/../../runc. */
-	vn_command_add(c, "runc");
-	vn_command_add(c, "--root");
-	vn_command_add(c, "%s/../../runc", s->dir); /* VN_RUNNER_RUNC_DIR */
-	vn_command_add(c, "%s", verb);
+	vn_cmdline_add(c, "runc");
+	vn_cmdline_add(c, "--root");
+	vn_cmdline_add(c, "%s/../../runc", s->dir); /* VN_RUNNER_RUNC_DIR */
+	vn_cmdline_add(c, "%s", verb);
 }
 
 static int runc_start(const struct vn_container_spec *s, struct vn_err *err)
 {
-	cleanup_command struct vn_command create = {.n = 0}, start = {.n = 0};
+	cleanup_cmdline struct vn_cmdline create = {.n = 0}, start = {.n = 0};
 	json_t *config = vn_oci_config(s, err);
 	char log[512];
 	int r;
@@ -240,36 +244,36 @@ static int runc_start(const struct vn_container_spec *s, struct vn_err *err)
 		return r;
 	file_path(log, s, "log");
 	runc(&create, s, "create");
-	vn_command_add(&create, "--bundle");
-	vn_command_add(&create, "%s", s->dir);
-	vn_command_add(&create, "--pid-file");
-	vn_command_add(&create, "%s/pid", s->dir);
-	vn_command_add(&create, "%s", s->id);
-	r = vn_command_run_or_fail(&create, log, err);
+	vn_cmdline_add(&create, "--bundle");
+	vn_cmdline_add(&create, "%s", s->dir);
+	vn_cmdline_add(&create, "--pid-file");
+	vn_cmdline_add(&create, "%s/pid", s->dir);
+	vn_cmdline_add(&create, "%s", s->id);
+	r = vn_cmdline_run_or_fail(&create, log, err);
 	if (r == 0)
 		r = limit_hugepages(s, err);
 	if (r < 0)
 		return r;
 	runc(&start, s, "start");
-	vn_command_add(&start, "%s", s->id);
-	return vn_command_run_or_fail(&start, NULL, err);
+	vn_cmdline_add(&start, "%s", s->id);
+	return vn_cmdline_run_or_fail(&start, NULL, err);
 }
 
 static int runc_stop(const struct vn_container_spec *s, struct vn_err *err)
 {
-	cleanup_command struct vn_command c = {.n = 0};
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
 
 	runc(&c, s, "delete");
-	vn_command_add(&c, "--force");
-	vn_command_add(&c, "%s", s->id);
-	return vn_command_run_or_fail(&c, NULL, err);
+	vn_cmdline_add(&c, "--force");
+	vn_cmdline_add(&c, "%s", s->id);
+	return vn_cmdline_run_or_fail(&c, NULL, err);
 }
 
 /* --- podman and docker
  * -------------------------------------------------------------------------------------------------- */
 
 /* As much as we have, and at most @max. */
-static void add_ulimit(struct vn_command *c, const char *name, __rlimit_resource_t which, rlim_t max)
+static void add_ulimit(struct vn_cmdline *c, const char *name, __rlimit_resource_t which, rlim_t max)
 {
 	struct rlimit r;
 
@@ -277,23 +281,23 @@ static void add_ulimit(struct vn_command *c, const char *name, __rlimit_resource
 		return;
 	max = VN_MIN(max, r.rlim_max);
 	if (max == RLIM_INFINITY)
-		vn_command_add(c, "--ulimit=%s=-1:-1", name);
+		vn_cmdline_add(c, "--ulimit=%s=-1:-1", name);
 	else
-		vn_command_add(c, "--ulimit=%s=%llu:%llu", name, (unsigned long long)max, (unsigned long long)max);
+		vn_cmdline_add(c, "--ulimit=%s=%llu:%llu", name, (unsigned long long)max, (unsigned long long)max);
 }
 
-static void add_limits(struct vn_command *c, const struct vn_container_spec *s, bool docker)
+static void add_limits(struct vn_cmdline *c, const struct vn_container_spec *s, bool docker)
 {
 	long long memory = json_integer_value(json_object_get(s->o, "memory_bytes"));
 	const json_t *numa = json_object_get(s->o, "numa");
 
 	if (*s->cpus)
-		vn_command_add(c, "--cpuset-cpus=%s", s->cpus);
+		vn_cmdline_add(c, "--cpuset-cpus=%s", s->cpus);
 	if (numa)
-		vn_command_add(c, "--cpuset-mems=%lld", (long long)json_integer_value(numa));
+		vn_cmdline_add(c, "--cpuset-mems=%lld", (long long)json_integer_value(numa));
 	if (memory)
-		vn_command_add(c, "--memory=%lld", memory);
-	vn_command_add(c, "--pids-limit=%d", VN_CONTAINER_PIDS);
+		vn_cmdline_add(c, "--memory=%lld", memory);
+	vn_cmdline_add(c, "--pids-limit=%d", VN_CONTAINER_PIDS);
 	add_ulimit(c, "memlock", RLIMIT_MEMLOCK, RLIM_INFINITY);
 	/* podman's own defaults may be more than we have. */
 	if (!docker) {
@@ -302,7 +306,7 @@ static void add_limits(struct vn_command *c, const struct vn_container_spec *s, 
 	}
 }
 
-static void add_rights(struct vn_command *c, const struct vn_container_spec *s)
+static void add_rights(struct vn_cmdline *c, const struct vn_container_spec *s)
 {
 	json_int_t uid = VN_CONTAINER_UID, gid = VN_CONTAINER_UID;
 	json_t *w;
@@ -312,18 +316,18 @@ static void add_rights(struct vn_command *c, const struct vn_container_spec *s)
 		uid = json_integer_value(json_object_get(s->o, "uid"));
 		gid = json_integer_value(json_object_get(s->o, "gid"));
 	}
-	vn_command_add(c, "--user=%lld:%lld", (long long)uid, (long long)gid);
-	vn_command_add(c, "--cap-drop=ALL");
+	vn_cmdline_add(c, "--user=%lld:%lld", (long long)uid, (long long)gid);
+	vn_cmdline_add(c, "--cap-drop=ALL");
 	json_array_foreach (json_object_get(s->o, "capabilities"), i, w)
-		vn_command_add(c, "--cap-add=%s", json_string_value(w));
-	vn_command_add(c, "--security-opt=no-new-privileges");
-	vn_command_add(c, "--security-opt=seccomp=%s/seccomp.json", s->dir);
+		vn_cmdline_add(c, "--cap-add=%s", json_string_value(w));
+	vn_cmdline_add(c, "--security-opt=no-new-privileges");
+	vn_cmdline_add(c, "--security-opt=seccomp=%s/seccomp.json", s->dir);
 	if (!json_is_true(json_object_get(s->o, "writable")))
-		vn_command_add(c, "--read-only");
+		vn_cmdline_add(c, "--read-only");
 }
 
 /* The CPU mask as volumes: the same mounts that runc gets. */
-static int add_cpu_mask(struct vn_command *c, const struct vn_container_spec *s, bool docker, struct vn_err *err)
+static int add_cpu_mask(struct vn_cmdline *c, const struct vn_container_spec *s, bool docker, struct vn_err *err)
 {
 	json_t *list = json_array(), *m;
 	size_t i;
@@ -333,30 +337,30 @@ static int add_cpu_mask(struct vn_command *c, const struct vn_container_spec *s,
 		const char *to = json_string_value(json_object_get(m, "destination"));
 
 		if (!strcmp(json_string_value(json_object_get(m, "type")), "tmpfs"))
-			vn_command_add(c, "--mount=type=tmpfs,destination=%s,tmpfs-mode=0755,tmpfs-size=65536%s", to,
+			vn_cmdline_add(c, "--mount=type=tmpfs,destination=%s,tmpfs-mode=0755,tmpfs-size=65536%s", to,
 				       docker ? "" : ",notmpcopyup");
 		else
-			vn_command_add(c, "--mount=type=bind,source=%s,destination=%s,readonly",
+			vn_cmdline_add(c, "--mount=type=bind,source=%s,destination=%s,readonly",
 				       json_string_value(json_object_get(m, "source")), to);
 	}
 	json_decref(list);
 	return r;
 }
 
-static int add_mounts(struct vn_command *c, const struct vn_container_spec *s, bool docker, struct vn_err *err)
+static int add_mounts(struct vn_cmdline *c, const struct vn_container_spec *s, bool docker, struct vn_err *err)
 {
 	json_t *w;
 	size_t i;
 
-	vn_command_add(c, "--tmpfs=/tmp");
-	vn_command_add(c, "--tmpfs=/run");
+	vn_cmdline_add(c, "--tmpfs=/tmp");
+	vn_cmdline_add(c, "--tmpfs=/run");
 	if (s->ports_dir)
-		vn_command_add(c, "--mount=type=bind,source=%s,destination=/run/vnet", s->ports_dir);
+		vn_cmdline_add(c, "--mount=type=bind,source=%s,destination=/run/vnet", s->ports_dir);
 	json_array_foreach (json_object_get(s->o, "mounts"), i, w) {
 		const char *text = json_string_value(w);
 		bool rw = strlen(text) > 3 && !strcmp(text + strlen(text) - 3, ":rw");
 
-		vn_command_add(c, "--volume=%s%s", text, rw ? "" : ":ro");
+		vn_cmdline_add(c, "--volume=%s%s", text, rw ? "" : ":ro");
 	}
 	return add_cpu_mask(c, s, docker, err);
 }
@@ -368,26 +372,26 @@ static int add_mounts(struct vn_command *c, const struct vn_container_spec *s, b
 #define SANDBOX "-net"
 #define LABEL   "vnet.topology"
 
-static void add_identity(struct vn_command *c, const struct vn_container_spec *s, const char *suffix)
+static void add_identity(struct vn_cmdline *c, const struct vn_container_spec *s, const char *suffix)
 {
-	vn_command_add(c, "--name=%s%s", s->id, suffix);
-	vn_command_add(c, "--label=" LABEL "=%s", s->topo);
-	vn_command_add(c, "--label=vnet.node=%s", s->hostname);
-	vn_command_add(c, "--cidfile=%s/cid%s", s->dir, suffix);
+	vn_cmdline_add(c, "--name=%s%s", s->id, suffix);
+	vn_cmdline_add(c, "--label=" LABEL "=%s", s->topo);
+	vn_cmdline_add(c, "--label=vnet.node=%s", s->hostname);
+	vn_cmdline_add(c, "--cidfile=%s/cid%s", s->dir, suffix);
 }
 
 /* There is a container of this name, and it carries our label. */
 static bool name_is_ours(enum vn_runtime runtime, const struct vn_container_spec *s, const char *suffix)
 {
-	cleanup_command struct vn_command c = {.n = 0};
-	char output[VN_COMMAND_OUTPUT];
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
+	char output[VN_CMDLINE_OUTPUT];
 
-	vn_command_add(&c, "%s", vn_runtime_words[runtime]);
-	vn_command_add(&c, "container");
-	vn_command_add(&c, "inspect");
-	vn_command_add(&c, "--format={{index .Config.Labels \"" LABEL "\"}}");
-	vn_command_add(&c, "%s%s", s->id, suffix);
-	if (vn_command_run(&c, NULL, output) != 0)
+	vn_cmdline_add(&c, "%s", vn_runtime_words[runtime]);
+	vn_cmdline_add(&c, "container");
+	vn_cmdline_add(&c, "inspect");
+	vn_cmdline_add(&c, "--format={{index .Config.Labels \"" LABEL "\"}}");
+	vn_cmdline_add(&c, "%s%s", s->id, suffix);
+	if (vn_cmdline_run(&c, NULL, output) != 0)
 		return false;
 	vn_keep_last_line(output);
 	return strcmp(output, s->topo) == 0;
@@ -395,18 +399,18 @@ static bool name_is_ours(enum vn_runtime runtime, const struct vn_container_spec
 
 static int engine_remove(enum vn_runtime runtime, const char *container, struct vn_err *err)
 {
-	cleanup_command struct vn_command c = {.n = 0};
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
 
-	vn_command_add(&c, "%s", vn_runtime_words[runtime]);
-	vn_command_add(&c, "rm");
-	vn_command_add(&c, "--force");
-	vn_command_add(&c, "--volumes");
+	vn_cmdline_add(&c, "%s", vn_runtime_words[runtime]);
+	vn_cmdline_add(&c, "rm");
+	vn_cmdline_add(&c, "--force");
+	vn_cmdline_add(&c, "--volumes");
 	if (runtime == VN_RUNTIME_PODMAN) {
-		vn_command_add(&c, "--ignore");
-		vn_command_add(&c, "--time=0");
+		vn_cmdline_add(&c, "--ignore");
+		vn_cmdline_add(&c, "--time=0");
 	}
-	vn_command_add(&c, "%s", container);
-	return vn_command_run_or_fail(&c, NULL, err);
+	vn_cmdline_add(&c, "%s", container);
+	return vn_cmdline_run_or_fail(&c, NULL, err);
 }
 
 /*
@@ -416,7 +420,7 @@ static int engine_remove(enum vn_runtime runtime, const char *container, struct 
 static int engine_stop(enum vn_runtime runtime, const struct vn_container_spec *s, const char *suffix,
 		       struct vn_err *err)
 {
-	char path[512], name[VN_CONTAINER_ID_MAX + sizeof(SANDBOX)], cid[VN_COMMAND_OUTPUT] = "";
+	char path[512], name[VN_CONTAINER_ID_MAX + sizeof(SANDBOX)], cid[VN_CMDLINE_OUTPUT] = "";
 
 	snprintf(name, sizeof(name), "%s%s", s->id, suffix);
 	snprintf(path, sizeof(path), "%s/cid%s", s->dir, suffix);
@@ -429,27 +433,27 @@ static int engine_stop(enum vn_runtime runtime, const struct vn_container_spec *
 }
 
 /* The engine's word for a name that is taken is not relied on: who has it is looked up after a failure. */
-static int engine_run(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_command *c,
+static int engine_run(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_cmdline *c,
 		      const char *suffix, struct vn_err *err)
 {
 	const char *engine = vn_runtime_words[runtime];
 	char name[VN_CONTAINER_ID_MAX + sizeof(SANDBOX)], path[512];
 	const char *const there[] = {engine, "container", "inspect", "--format={{.Id}}", name, NULL};
 	struct vn_err why = {0};
-	int r = vn_command_run_or_fail(c, NULL, &why);
+	int r = vn_cmdline_run_or_fail(c, NULL, &why);
 
 	if (r == 0)
 		return 0;
 	snprintf(name, sizeof(name), "%s%s", s->id, suffix);
 	snprintf(path, sizeof(path), "%s/cid%s", s->dir, suffix);
-	if (access(path, F_OK) == 0 || !vn_command_works(there))
+	if (access(path, F_OK) == 0 || !vn_cmdline_works(there))
 		return vn_err(err, why.exit, why.err, "%s", why.text);
 	if (!name_is_ours(runtime, s, suffix))
 		return vn_err(err, VN_EXIT_KERNEL, EEXIST,
 			      "a container %s exists and is not ours: `%s rm %s`, or choose another name", name, engine,
 			      name);
 	r = engine_remove(runtime, name, err);
-	return r < 0 ? r : vn_command_run_or_fail(c, NULL, err);
+	return r < 0 ? r : vn_cmdline_run_or_fail(c, NULL, err);
 }
 
 static int engine_start(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err)
@@ -457,7 +461,7 @@ static int engine_start(enum vn_runtime runtime, const struct vn_container_spec 
 	const bool docker = runtime == VN_RUNTIME_DOCKER;
 	const char *image = json_string_value(json_object_get(s->o, "image"));
 	json_t *seccomp = vn_seccomp_profile(json_object_get(s->o, "capabilities"), err), *w;
-	cleanup_command struct vn_command c = {.n = 0};
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
 	size_t i;
 	int r;
 
@@ -466,26 +470,26 @@ static int engine_start(enum vn_runtime runtime, const struct vn_container_spec 
 	r = write_json(s, "seccomp.json", seccomp, err);
 	if (r < 0)
 		return r;
-	vn_command_add(&c, "%s", vn_runtime_words[runtime]);
-	vn_command_add(&c, "run");
-	vn_command_add(&c, "--detach");
+	vn_cmdline_add(&c, "%s", vn_runtime_words[runtime]);
+	vn_cmdline_add(&c, "run");
+	vn_cmdline_add(&c, "--detach");
 	add_identity(&c, s, "");
 	if (docker)
-		vn_command_add(&c, "--network=container:%s" SANDBOX, s->id);
+		vn_cmdline_add(&c, "--network=container:%s" SANDBOX, s->id);
 	else
-		vn_command_add(&c, "--network=ns:%s", s->netns);
+		vn_cmdline_add(&c, "--network=ns:%s", s->netns);
 	if (!docker) {
-		vn_command_add(&c, "--hostname=%s", s->hostname);
-		vn_command_add(&c, "--pidfile=%s/pid", s->dir);
-		vn_command_add(&c, "--runtime=runc");
-		vn_command_add(&c, "--log-driver=k8s-file");
-		vn_command_add(&c, "--log-opt=path=%s/log", s->dir);
-		vn_command_add(&c, "--log-opt=max-size=" LOG_MAX);
+		vn_cmdline_add(&c, "--hostname=%s", s->hostname);
+		vn_cmdline_add(&c, "--pidfile=%s/pid", s->dir);
+		vn_cmdline_add(&c, "--runtime=runc");
+		vn_cmdline_add(&c, "--log-driver=k8s-file");
+		vn_cmdline_add(&c, "--log-opt=path=%s/log", s->dir);
+		vn_cmdline_add(&c, "--log-opt=max-size=" LOG_MAX);
 	} else {
-		vn_command_add(&c, "--log-driver=json-file");
-		vn_command_add(&c, "--log-opt=max-size=" LOG_MAX);
-		vn_command_add(&c, "--log-opt=max-file=1");
-		vn_command_add(&c, "--pull=never");
+		vn_cmdline_add(&c, "--log-driver=json-file");
+		vn_cmdline_add(&c, "--log-opt=max-size=" LOG_MAX);
+		vn_cmdline_add(&c, "--log-opt=max-file=1");
+		vn_cmdline_add(&c, "--pull=never");
 	}
 	add_rights(&c, s);
 	add_limits(&c, s, docker);
@@ -493,28 +497,28 @@ static int engine_start(enum vn_runtime runtime, const struct vn_container_spec 
 	if (r < 0)
 		return r;
 	json_array_foreach (json_object_get(s->o, "env"), i, w)
-		vn_command_add(&c, "--env=%s", json_string_value(w));
+		vn_cmdline_add(&c, "--env=%s", json_string_value(w));
 	if (image && !docker)
-		vn_command_add(&c, "--pull=never");
+		vn_cmdline_add(&c, "--pull=never");
 	if (!image)
-		vn_command_add(&c, "--rootfs");
-	vn_command_add(&c, "%s", image ?: json_string_value(json_object_get(s->o, "rootfs")));
+		vn_cmdline_add(&c, "--rootfs");
+	vn_cmdline_add(&c, "%s", image ?: json_string_value(json_object_get(s->o, "rootfs")));
 	json_array_foreach (json_object_get(s->o, "command"), i, w)
-		vn_command_add(&c, "%s", json_string_value(w));
+		vn_cmdline_add(&c, "%s", json_string_value(w));
 	return engine_run(runtime, s, &c, "", err);
 }
 
 /* Its last word, before it is removed. */
 static int docker_ended(const struct vn_container_spec *s, const char *suffix, struct vn_err *err)
 {
-	cleanup_command struct vn_command c = {.n = 0};
-	char output[VN_COMMAND_OUTPUT];
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
+	char output[VN_CMDLINE_OUTPUT];
 
-	vn_command_add(&c, "docker");
-	vn_command_add(&c, "logs");
-	vn_command_add(&c, "--tail=1");
-	vn_command_add(&c, "%s%s", s->id, suffix);
-	if (vn_command_run(&c, NULL, output) != 0)
+	vn_cmdline_add(&c, "docker");
+	vn_cmdline_add(&c, "logs");
+	vn_cmdline_add(&c, "--tail=1");
+	vn_cmdline_add(&c, "%s%s", s->id, suffix);
+	if (vn_cmdline_run(&c, NULL, output) != 0)
 		output[0] = '\0';
 	vn_keep_last_line(output);
 	return vn_err_kernel(err, ESRCH, "its program ended at once: %s", *output ? output : "without a word");
@@ -523,16 +527,16 @@ static int docker_ended(const struct vn_container_spec *s, const char *suffix, s
 /* Its process number, into the same file that the other runtimes write. */
 static int docker_pid(const struct vn_container_spec *s, const char *suffix, struct vn_err *err)
 {
-	cleanup_command struct vn_command c = {.n = 0};
-	char output[VN_COMMAND_OUTPUT], path[512];
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
+	char output[VN_CMDLINE_OUTPUT], path[512];
 	int status;
 	FILE *f;
 
-	vn_command_add(&c, "docker");
-	vn_command_add(&c, "inspect");
-	vn_command_add(&c, "--format={{.State.Pid}}");
-	vn_command_add(&c, "%s%s", s->id, suffix);
-	status = vn_command_run(&c, NULL, output);
+	vn_cmdline_add(&c, "docker");
+	vn_cmdline_add(&c, "inspect");
+	vn_cmdline_add(&c, "--format={{.State.Pid}}");
+	vn_cmdline_add(&c, "%s%s", s->id, suffix);
+	status = vn_cmdline_run(&c, NULL, output);
 	if (status || strtol(output, NULL, 10) <= 0)
 		return docker_ended(s, suffix, err);
 	file_path(path, s, "pid");
@@ -540,6 +544,24 @@ static int docker_pid(const struct vn_container_spec *s, const char *suffix, str
 	if (f && fputs(output, f) > 0 && fclose(f) == 0)
 		return 0;
 	return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
+}
+
+static int bind_netns(const struct vn_container_spec *s, pid_t pid, struct vn_err *err)
+{
+	char from[48], path[512];
+	int fd;
+
+	snprintf(from, sizeof(from), "/proc/%d/ns/net", (int)pid);
+	file_path(path, s, VN_SANDBOX_NETNS);
+	fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+	if (fd < 0 || mount(from, path, "none", MS_BIND, NULL) < 0) {
+		int e = errno;
+
+		vn_cleanup_close(&fd);
+		return vn_err_kernel(err, e, "%s on %s: %s", from, path, strerror(e));
+	}
+	close(fd);
+	return 0;
 }
 
 int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid_t *ret_pid, struct vn_err *err)
@@ -557,7 +579,7 @@ int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid
 					      "--log-driver=none",
 					      "--entrypoint=/vnet-pause",
 					      NULL};
-	cleanup_command struct vn_command c = {.n = 0};
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
 	int r;
 
 	r = vn_backend_sandbox_stop(s, err);
@@ -565,11 +587,11 @@ int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid
 		r = make_dir(s, err);
 	if (r < 0)
 		return r;
-	vn_command_add_all(&c, options);
+	vn_cmdline_add_all(&c, options);
 	add_identity(&c, s, SANDBOX);
-	vn_command_add(&c, "--hostname=%s", s->hostname);
-	vn_command_add(&c, "--volume=%s:/vnet-pause:ro", pause);
-	vn_command_add(&c, "%s", json_string_value(json_object_get(s->o, "image")));
+	vn_cmdline_add(&c, "--hostname=%s", s->hostname);
+	vn_cmdline_add(&c, "--volume=%s:/vnet-pause:ro", pause);
+	vn_cmdline_add(&c, "%s", json_string_value(json_object_get(s->o, "image")));
 	r = engine_run(VN_RUNTIME_DOCKER, s, &c, SANDBOX, err);
 	if (r == 0)
 		r = docker_pid(s, SANDBOX, err);
@@ -577,6 +599,8 @@ int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid
 		r = read_pid(s, ret_pid, err);
 	if (r == 0)
 		r = note_start(s, VN_CONTAINER_SANDBOX, *ret_pid, err);
+	if (r == 0)
+		r = bind_netns(s, *ret_pid, err);
 	if (r < 0) {
 		struct vn_err ignored = {0};
 

@@ -35,6 +35,7 @@ int vn_process_start(pid_t pid, unsigned long long *ret_ticks);
 /* A file in the container's directory: "PID START" of its first process. */
 #define VN_CONTAINER_STARTED "started"
 #define VN_CONTAINER_SANDBOX "sandbox" /* the same of docker's sandbox */
+#define VN_SANDBOX_NETNS     "netns"   /* the sandbox's namespace is bound here */
 
 /* Gone afterwards; so too when there was none. Never one that is not ours. */
 int vn_backend_stop(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err);

@@ -76,6 +76,10 @@ int vn_parse_port_buffers(struct vn_parser *p, const struct vn_yaml *v, void *ob
 		"buffers", vn_parse_port_buffers                                                                       \
 	}
 
+/* `mac:` and `vf:` of a port. */
+int vn_parse_port_mac(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+int vn_parse_port_vf(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+
 int vn_parse_links(struct vn_parser *p, const struct vn_yaml *y);
 int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y);
 void vn_parse_release_ports(struct vn_parser *p);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "run/command.h"
+#include "run/cmdline.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -10,17 +10,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-void vn_command_release(struct vn_command *c)
+void vn_cmdline_release(struct vn_cmdline *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		free(c->argv[i]);
 }
 
-void vn_command_add(struct vn_command *c, const char *fmt, ...)
+void vn_cmdline_add(struct vn_cmdline *c, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (c->n == VN_COMMAND_ARGS) {
+	if (c->n == VN_CMDLINE_ARGS) {
 		c->failed = true;
 		return;
 	}
@@ -32,14 +32,14 @@ void vn_command_add(struct vn_command *c, const char *fmt, ...)
 	va_end(ap);
 }
 
-void vn_command_add_all(struct vn_command *c, const char *const *words)
+void vn_cmdline_add_all(struct vn_cmdline *c, const char *const *words)
 {
 	for (; *words; words++)
-		vn_command_add(c, "%s", *words);
+		vn_cmdline_add(c, "%s", *words);
 }
 
 /* The child's output: to @log_path when there is one (a container's own output goes on there), else to the pipe. */
-static void child(const struct vn_command *c, int out, const char *log_path)
+static void child(const struct vn_cmdline *c, int out, const char *log_path)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -48,7 +48,7 @@ static void child(const struct vn_command *c, int out, const char *log_path)
 	if (log_path)
 		out = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (null < 0 || out < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-	    dup2(out, STDERR_FILENO) < 0 || setenv("PATH", VN_COMMAND_PATH, 1) < 0)
+	    dup2(out, STDERR_FILENO) < 0 || setenv("PATH", VN_CMDLINE_PATH, 1) < 0)
 		_exit(126);
 	execvp(c->argv[0], c->argv);
 	_exit(127);
@@ -73,15 +73,15 @@ void vn_keep_last_line(char *text)
 static bool take_output(int fd, char *output, size_t *n)
 {
 	for (;;) {
-		ssize_t got = read(fd, output + *n, VN_COMMAND_OUTPUT - 1 - *n);
+		ssize_t got = read(fd, output + *n, VN_CMDLINE_OUTPUT - 1 - *n);
 
 		if (got <= 0)
 			return got < 0 && (errno == EAGAIN || errno == EINTR);
 		*n += (size_t)got;
 		output[*n] = '\0';
-		if (*n == VN_COMMAND_OUTPUT - 1) {
-			*n = VN_COMMAND_OUTPUT / 2;
-			memmove(output, output + VN_COMMAND_OUTPUT - 1 - *n, *n);
+		if (*n == VN_CMDLINE_OUTPUT - 1) {
+			*n = VN_CMDLINE_OUTPUT / 2;
+			memmove(output, output + VN_CMDLINE_OUTPUT - 1 - *n, *n);
 		}
 	}
 }
@@ -92,7 +92,7 @@ static bool take_output(int fd, char *output, size_t *n)
  */
 static int wait_for(int pidfd, int out, char *output)
 {
-	const uint64_t deadline = vn_now_ns() + VN_COMMAND_TIMEOUT_MS * VN_NSEC_PER_MSEC;
+	const uint64_t deadline = vn_now_ns() + VN_CMDLINE_TIMEOUT_MS * VN_NSEC_PER_MSEC;
 	size_t n = 0;
 
 	for (bool open = true;;) {
@@ -112,7 +112,7 @@ static int wait_for(int pidfd, int out, char *output)
 	}
 }
 
-int vn_command_run(struct vn_command *c, const char *log_path, char output[VN_COMMAND_OUTPUT])
+int vn_cmdline_run(struct vn_cmdline *c, const char *log_path, char output[VN_CMDLINE_OUTPUT])
 {
 	cleanup_close int pidfd = -EBADF;
 	int out[2], st = 0, r;
@@ -146,21 +146,21 @@ int vn_command_run(struct vn_command *c, const char *log_path, char output[VN_CO
 	return r < 0 ? r : WIFEXITED(st) ? WEXITSTATUS(st) : 128;
 }
 
-void vn_read_tail(const char *path, char output[VN_COMMAND_OUTPUT])
+void vn_read_tail(const char *path, char output[VN_CMDLINE_OUTPUT])
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	const off_t max = VN_COMMAND_OUTPUT - 1;
+	const off_t max = VN_CMDLINE_OUTPUT - 1;
 	struct stat st;
 	ssize_t n;
 
 	output[0] = '\0';
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
-	n = pread(fd, output, VN_COMMAND_OUTPUT - 1, st.st_size > max ? st.st_size - max : 0);
+	n = pread(fd, output, VN_CMDLINE_OUTPUT - 1, st.st_size > max ? st.st_size - max : 0);
 	output[n > 0 ? n : 0] = '\0';
 }
 
-static int failed(const struct vn_command *c, const char *log_path, int status, char output[VN_COMMAND_OUTPUT],
+static int failed(const struct vn_cmdline *c, const char *log_path, int status, char output[VN_CMDLINE_OUTPUT],
 		  struct vn_err *err)
 {
 	if (status == 0)
@@ -169,7 +169,7 @@ static int failed(const struct vn_command *c, const char *log_path, int status, 
 		return vn_err(err, VN_EXIT_KERNEL, ENOENT, "%s is not installed", c->argv[0]);
 	if (status == -ETIMEDOUT)
 		return vn_err_kernel(err, ETIMEDOUT, "%s %s: no end in %d s: it was killed", c->argv[0], c->argv[1],
-				     VN_COMMAND_TIMEOUT_MS / 1000);
+				     VN_CMDLINE_TIMEOUT_MS / 1000);
 	if (status < 0)
 		return vn_err_kernel(err, -status, "%s: %s", c->n ? c->argv[0] : "command", strerror(-status));
 	if (log_path)
@@ -178,26 +178,26 @@ static int failed(const struct vn_command *c, const char *log_path, int status, 
 	return vn_err_kernel(err, EIO, "%s %s: %s", c->argv[0], c->argv[1], *output ? output : "failed without a word");
 }
 
-int vn_command_run_or_fail(struct vn_command *c, const char *log_path, struct vn_err *err)
+int vn_cmdline_run_or_fail(struct vn_cmdline *c, const char *log_path, struct vn_err *err)
 {
-	char output[VN_COMMAND_OUTPUT];
-	int status = vn_command_run(c, log_path, output);
+	char output[VN_CMDLINE_OUTPUT];
+	int status = vn_cmdline_run(c, log_path, output);
 
 	return failed(c, log_path, status, output, err);
 }
 
-bool vn_command_works(const char *const *words)
+bool vn_cmdline_works(const char *const *words)
 {
-	cleanup_command struct vn_command c = {.n = 0};
-	char output[VN_COMMAND_OUTPUT];
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
+	char output[VN_CMDLINE_OUTPUT];
 
-	vn_command_add_all(&c, words);
-	return vn_command_run(&c, NULL, output) == 0;
+	vn_cmdline_add_all(&c, words);
+	return vn_cmdline_run(&c, NULL, output) == 0;
 }
 
-bool vn_command_there(const char *name)
+bool vn_cmdline_there(const char *name)
 {
-	const char *dirs = VN_COMMAND_PATH;
+	const char *dirs = VN_CMDLINE_PATH;
 	char path[64];
 
 	for (size_t len; *dirs; dirs += len + (dirs[len] == ':')) {
