@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
-#include <vnet/engine_args.h>
 #include <vnet/util.h>
 
 #ifndef AF_XDP
@@ -49,6 +48,11 @@ static bool have_sg(void)
 	return uname(&u) == 0 && has_sg(u.release);
 }
 
+uint32_t vn_xsk_chunk_size(void)
+{
+	return have_sg() ? 2048 : 4096;
+}
+
 /* Sealed: who gets it cannot take pages from under the kernel's or the other's mapping. */
 static int make_umem(off_t size)
 {
@@ -75,11 +79,11 @@ static int register_umem(int fd, int umem_fd, uint32_t chunks, uint32_t chunk_si
 	return r;
 }
 
-int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err)
+int vn_xsk_create(uint32_t chunks, uint32_t rx_entries, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err)
 {
 	cleanup_close int fd = -EBADF, umem = -EBADF;
 	bool sg = have_sg();
-	uint32_t chunk_size = sg ? 2048 : 4096, rx_entries = vn_engine_rx_entries(chunks);
+	uint32_t chunk_size = vn_xsk_chunk_size();
 	int r;
 
 	fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);

@@ -115,8 +115,8 @@ static bool same_devices(const struct planner *p, const struct vn_link *a, const
 static bool same_kind(const struct vn_port *a, const struct vn_port *b)
 {
 	return a->kind == b->kind &&
-	       (a->kind != VN_PORT_AFXDP ||
-		(a->handover == b->handover && memcmp(&a->afxdp, &b->afxdp, sizeof(a->afxdp)) == 0));
+	       (a->kind != VN_PORT_AFXDP || (a->handover == b->handover && a->buffers == b->buffers &&
+					     memcmp(&a->afxdp, &b->afxdp, sizeof(a->afxdp)) == 0));
 }
 
 /* What the data path is told about the link: disciplines, isolation, VLANs, own addresses, kinds of ports. */
@@ -172,10 +172,16 @@ static bool same_config(const struct planner *p, size_t old, size_t new)
 	       addr_equal(&a->lo6, &b->lo6) && same_port_addrs(p, b) && same_routes(p, a, b);
 }
 
-/* A node's namespace is docker's, or ours. */
+/* A node's namespace is docker's, somebody's, or ours. */
+static enum vn_runtime namespace_of(const struct vn_node *n)
+{
+	return n->runtime == VN_RUNTIME_DOCKER || n->runtime == VN_RUNTIME_EXTERNAL ? (enum vn_runtime)n->runtime
+										    : VN_RUNTIME_NETNS;
+}
+
 static bool same_namespace(const struct vn_node *a, const struct vn_node *b)
 {
-	return (a->runtime == VN_RUNTIME_DOCKER) == (b->runtime == VN_RUNTIME_DOCKER);
+	return namespace_of(a) == namespace_of(b);
 }
 
 /* What runs in node @new goes on. */
@@ -296,11 +302,21 @@ static void plan_links(struct planner *p)
 			add_step(p, VN_STEP_DISC, p->link_of_new[i], i);
 }
 
+static bool is_bare(const struct planner *p, size_t old)
+{
+	return p->seen && p->seen->node_bare && p->seen->node_bare[old];
+}
+
 static void plan_configs(struct planner *p)
 {
-	for (size_t i = 0; i < n_nodes(p->new); i++)
-		if (p->node_of_new[i] == VN_NONE || !same_config(p, p->node_of_new[i], i))
-			add_step(p, VN_STEP_CONFIG, p->node_of_new[i], i);
+	for (size_t i = 0; i < n_nodes(p->new); i++) {
+		const size_t old = p->node_of_new[i];
+
+		if (old == VN_NONE || is_bare(p, old))
+			add_step(p, VN_STEP_CONFIG, VN_NONE, i);
+		else if (!same_config(p, old, i))
+			add_step(p, VN_STEP_CONFIG, old, i);
+	}
 }
 
 /* Sources that do not fit a port are told before anything is done. */

@@ -36,6 +36,8 @@ struct vn_observed {
 	bool *node_ok; /* per node of @old: its namespace exists */
 	bool *link_ok; /* per link of @old: both veth pairs exist and belong to it */
 	bool *run_ok;  /* per node of @old: its container runs */
+	/* per node of @old: its namespace is another one, nothing is configured there; NULL: none */
+	bool *node_bare;
 	const struct vn_kernel *kernel;
 };
 
