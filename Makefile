@@ -82,11 +82,19 @@ $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+BPF_CC = $(CLANG) -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -Iinclude -I. \
+	-isystem /usr/include/$(shell $(CC) -dumpmachine)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -Iinclude -I. \
-		-isystem /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+	$(Q)$(BPF_CC) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+
+# What virtual machines load with tc.
+VM_BPF := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard selftests/vm/*.bpf.c))
+$(B)/selftests/vm/%.bpf.o: selftests/vm/%.bpf.c
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CC) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
 
 $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
@@ -142,7 +150,7 @@ $(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agen
 		$< $(FUZZED_SRC) -o $@ -lyaml -ljansson -lm
 
 .PHONY: tests perf-tools
-tests: all $(UNITS) $(TOOLS) $(PERF) ## build the tests and their tools
+tests: all $(UNITS) $(TOOLS) $(PERF) $(VM_BPF) ## build the tests and their tools
 perf-tools: $(PERF)
 
 # The targets below ask for packages first, so that each alone is enough on a fresh machine. What they build is built
