@@ -168,6 +168,11 @@ void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir)
 	}
 }
 
+void vn_disc_replay(struct vn_maps *m, uint32_t slot)
+{
+	__atomic_fetch_add(&m->disc[slot].replay, 1, __ATOMIC_RELEASE);
+}
+
 void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t from)
 {
 	struct vn_disc_slot *s = &m->disc[slot];

@@ -55,6 +55,9 @@ void vn_disc_read(const struct vn_maps *m, uint32_t slot, struct vn_disc *ret_di
 /* The slot belongs to another link from now on: frames still held for the old one will be dropped. */
 void vn_disc_renew(struct vn_maps *m, uint32_t slot);
 
+/* With the next change of the discipline, which the caller makes, its draws begin anew. */
+void vn_disc_replay(struct vn_maps *m, uint32_t slot);
+
 /* Whose the slot is to be, and whose it is until it has been handed over (vn_disc_slot). */
 void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t from);
 /* Whose engine applies the discipline of @slot; VN_ENGINES_MAX: nobody's, no frame has come yet. */

@@ -116,6 +116,7 @@ struct vn_dir_mark {
  * @away_until_ns: when the last of those leaves
  * @error_max_ns, @error_hist: one-way delay error of sampled frames, from the port's program to the release, ns
  * @reset: the vn_disc_slot.reset that these figures follow; while the two differ, they are of before the request
+ * @replay: the vn_disc_slot.replay that state.index and the memory of the draws follow
  */
 struct vn_dir {
 	struct vn_disc_state state;
@@ -132,7 +133,8 @@ struct vn_dir {
 	__u64 overload_ns;
 	struct vn_dir_mark mark;
 	__u32 reset;
-	__u32 pad[15];
+	__u32 replay;
+	__u32 pad[14];
 	__u64 late_max_ns;
 	__u64 late_hist[VN_HIST_BUCKETS];
 	__u64 error_max_ns;

@@ -7,7 +7,7 @@
 # shellcheck source=selftests/lib/fates.sh
 . "$TOP/selftests/lib/fates.sh"
 plan 15
-INPUTS=$TOP/../shared/inputs
+INPUTS=${VN_TEST_INPUTS:-$TOP/../shared/inputs}
 
 cat >"$WORK/c.yaml" <<YAML
 name: c
@@ -52,8 +52,8 @@ opps() {
 }
 
 # follows NAME N FILE [FROM TO]: what arrived on link N is what FILE says, by 1 % and a frame, in each bin while it was
-# saturated; but from FROM to TO (CLOCK_MONOTONIC). Four bins in a hundred may be off by two frames more: whoever keeps the engine
-# from the CPU for a ms moves frames over their edges.
+# saturated; but from FROM to TO (CLOCK_MONOTONIC). One bin in ten may be off by three frames more: whoever keeps the engine from
+# the CPU for some ms moves frames over two bins' edge.
 follows() {
 	local name=$1 n=$2 out
 
@@ -68,7 +68,7 @@ follows() {
 			off = $1 - $2 < 0 ? $2 - $1 : $1 - $2
 			if (off > $2 / 100 + 1500) {
 				wrong++
-				if (off > $2 / 100 + 4500)
+				if (off > $2 / 100 + 6000)
 					far++
 				printf "bin %d: %d, wanted %d; ", NR - 1, $1, $2
 			}
@@ -77,7 +77,7 @@ follows() {
 		}
 		END {
 			printf "%d bins, %d wrong; %d bytes of %d", bins, wrong, sum, wanted
-			exit !(bins >= 20 && !far && wrong <= bins / 25 && sum / wanted > 0.99 && sum / wanted < 1.01)
+			exit !(bins >= 20 && !far && wrong <= bins / 10 && sum / wanted > 0.99 && sum / wanted < 1.01)
 		}') && ktap_ok "$name" || { ktap_fail "$name"; diag "$out"; }
 }
 
@@ -179,5 +179,5 @@ is "once: it stays at its last row" "$(vnet -j link show l0 | jq -c '.links[0].d
 holds "and so do its frames" "$(about .delay_ns.p50 30000000 3)" -n 500
 printf '%s\n' 100 200 >short.mahi
 set_to trace short.mahi once
-fates -n 1000 -R 1000
+fates -n 1000 -R 1000 -s 1514
 is "opportunities once: the link falls silent" "$(got '.sent - .lost')" 2
