@@ -78,6 +78,8 @@ void vn_dir_reset(struct vn_maps *m, uint32_t slot);
  * The engine sets bits with an atomic or: none that comes meanwhile is lost.
  */
 uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot);
+/* @dropped frames in all never reached the engine of a trunk that cannot tell it: the figure, and the overload. */
+void vn_engine_lost(struct vn_maps *m, uint32_t trunk, uint64_t dropped);
 uint32_t vn_engine_trust(struct vn_maps *m, uint32_t trunk);
 
 #endif

@@ -179,6 +179,7 @@ enum vn_overload_bit {
  * @slab_max_bytes, @lane_max_bytes: what it may hold at most, over all directions and in one
  * @frame_bytes:  of that, what a frame of MTU 1500 takes
  * @overload_ns:  when it was last overloaded
+ * @rx_dropped:   frames that found no room on their way to the engine; of a tap the daemon writes it
  */
 struct vn_engine {
 	__u64 heartbeat_ns;
@@ -192,7 +193,7 @@ struct vn_engine {
 	__u64 slab_bytes;
 	__u64 rx_packets;
 	__u64 tx_packets;
-	__u64 rx_dropped; /* XDP_STATISTICS: frames the kernel could not give us */
+	__u64 rx_dropped;
 	__u64 tx_errors;
 	__u64 bad_meta; /* frames without sane metadata: dropped */
 	__u64 wakeups;
