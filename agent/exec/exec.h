@@ -52,6 +52,8 @@ int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err);
 void vn_fabric_release(struct vn_fabric *f);
 /* Another trunk: made or adopted; and its devices removed. */
 int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
+/* Frames that the trunk's device had no room for. */
+int vn_fabric_trunk_dropped(struct vn_fabric *f, uint32_t index, uint64_t *ret_dropped, struct vn_err *err);
 int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
 /* Namespace, trunks and every port in it are gone afterwards. */
 int vn_fabric_destroy(struct vn_err *err);

@@ -143,6 +143,14 @@ int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
 	return r;
 }
 
+int vn_fabric_trunk_dropped(struct vn_fabric *f, uint32_t index, uint64_t *ret_dropped, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
+	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+
+	return r < 0 ? r : vn_link_tx_dropped(&nl, vn_trunk_ifindex(index, 0), ret_dropped);
+}
+
 int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
 {
 	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
