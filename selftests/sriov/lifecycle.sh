@@ -6,16 +6,8 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-[ "$VM_FIXTURE" != veth ] || skip_all "fixture veth has no SR-IOV device"
-busywait 10000 pf_find >/dev/null
-pf_find || { diag "no SR-IOV device"; exit 1; }
+need_pf
 plan 13
-
-# All that the PF and its VFs have, before and after.
-state_of_pf() {
-	ip -j -d link show "$PF" | jq -cS '.[0] | [.flags - ["LOWER_UP", "NO-CARRIER"], .mtu, .address, .vfinfo_list, .promiscuity]'
-	cat "$PF_PCI/sriov_numvfs" "$PF_PCI/sriov_drivers_autoprobe"
-}
 
 # Direct pairs as far as the VFs go, a wire from the last: 7 VFs of igb are 2 pairs and a wire, 3 of virtio are a wire.
 names=() nodes="" links="" ports=""
@@ -74,9 +66,8 @@ fi
 t0=$(now_ms)
 check "the topology is deleted" vnet topology delete life
 diag "apply took $all ms of guest time, delete $(($(now_ms) - t0)) ms"
-after() { [ "$(state_of_pf)" = "$before" ]; }
-check "the PF is as it was found, attribute by attribute" busywait 5000 after
-after || diag "before: $before; after: $(state_of_pf)"
+check "the PF is as it was found, attribute by attribute" busywait 5000 as_found "$before"
+as_found "$before" || diag "before: $before; after: $(state_of_pf)"
 t0=$(now_ms)
 vfs_up $((2 * pairs + 2)) >/dev/null
 diag "the driver alone takes $(($(now_ms) - t0)) ms for as many"
