@@ -88,6 +88,7 @@ static const struct {
 	{"vnet.node.attach", vn_op_node_attach, false, true},
 	{"vnet.node.detach", vn_op_node_detach, false, true},
 	{"vnet.port.show", vn_op_port_show, true, false},
+	{"vnet.vf.show", vn_op_vf_show, true, false},
 	{"vnet.link.show", vn_op_link_show, true, false},
 	{"vnet.link.set", vn_op_link_set, false, false},
 	{"vnet.engine.show", vn_op_engine_show, true, false},
@@ -279,6 +280,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = vn_engines_open(d, err);
 	if (r == 0)
 		r = vn_state_adopt(d, err);
+	if (r == 0)
+		r = vn_vfs_adopt_all(d, err);
 	if (r == 0)
 		vn_ports_adopt(d);
 	if (r == 0)

@@ -101,6 +101,8 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 	}
 	r = vn_topo_resolve(topo, old, vn_ports_alloc, d, err);
 	if (r == 0)
+		r = vn_vfs_give(d, topo, old, err);
+	if (r == 0)
 		r = vn_files_fill_topo(d, params, topo, old, err);
 	if (r == 0)
 		r = vn_limits_check_topo(d, topo, err);
