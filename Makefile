@@ -139,6 +139,12 @@ demo: ## show it: the Abilene backbone with its real delays (KEEP=1: leave it ru
 	@$(SUBMAKE) all
 	@B=$(B) scripts/demo $(if $(KEEP),--keep)
 
+.PHONY: demo-dpdk
+demo-dpdk: ## show it with DPDK: two testpmd, unprivileged in containers, across a link that delays and loses
+	@scripts/setup -q
+	@$(SUBMAKE) all
+	@B=$(B) scripts/demo-dpdk
+
 # A sanitized agent needs BPF objects and skeletons of its own: another build folder, not another set of flags.
 B_SAN ?= $(B)/asan
 .PHONY: test

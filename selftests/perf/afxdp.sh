@@ -112,7 +112,7 @@ ax_setup() {
 	defer umount "$WORK/axpin"
 	for ns in axa axb; do
 		ip -n $ns link set e0 up
-		bg nsenter --net=$NS/$ns "$PERF/vnxskmap" "$WORK/axpin/$ns" e0 >/dev/null
+		bg nsenter --net="$NS/$ns" "$PERF/vnxskmap" "$WORK/axpin/$ns" e0 >/dev/null
 		busywait 5000 test -e "$WORK/axpin/$ns" >/dev/null || return 1
 	done
 }
