@@ -187,6 +187,7 @@ compdir     = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 unitdir     = $(DESTDIR)$(PREFIX)/lib/systemd/system
 MAN        := $(wildcard docs/man/*.[1-8])
 EXAMPLES   := $(wildcard examples/*.yaml)
+DPDK_EXAMPLES := $(wildcard examples/dpdk/*)
 man_path    = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
 .PHONY: install
@@ -198,6 +199,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 	install -d $(docdir)/examples
 	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)
+	$(if $(DPDK_EXAMPLES),install -d $(docdir)/examples/dpdk && install -m 644 $(DPDK_EXAMPLES) $(docdir)/examples/dpdk/)
 	install -D -m 644 scripts/completion/vnet-agent $(compdir)/vnet-agent
 	install -d $(unitdir)
 	sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@libexecdir@|$(PREFIX)/lib/vnet|g' \
