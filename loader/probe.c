@@ -45,7 +45,7 @@ static int probe_xsk(int unused)
 static int probe_sg(int unused)
 {
 	struct vn_xsk x;
-	int r = vn_xsk_create(64, -1, &x, NULL);
+	int r = vn_xsk_create(64, 64, -1, &x, NULL);
 
 	if (r < 0)
 		return r;

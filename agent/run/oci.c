@@ -98,7 +98,7 @@ static json_t *mounts(const struct vn_container_spec *s, struct vn_err *err)
 	add_mount(list, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k");
 	add_mount(list, "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro");
 	add_mount(list, "/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=65536k");
-	add_mount(list, "/run", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=65536k");
+	add_mount(list, "/run", "tmpfs", "tmpfs", "nosuid,nodev,mode=755,size=65536k");
 	if (json_integer_value(json_object_get(s->o, "hugepages_bytes"))) {
 		snprintf(options, sizeof(options), "nosuid,nodev,pagesize=2M,mode=1777,size=%lld",
 			 (long long)json_integer_value(json_object_get(s->o, "hugepages_bytes")));

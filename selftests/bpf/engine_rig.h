@@ -136,7 +136,7 @@ static inline void rig_exec_engine(const struct rig *g, const struct vn_xsk *x)
 static inline int rig_engine_start(struct rig *g)
 {
 	struct vn_xsk x;
-	int r = vn_xsk_create(RIG_CHUNKS, -1, &x, &g->err);
+	int r = vn_xsk_create(RIG_CHUNKS, vn_engine_rx_entries(RIG_CHUNKS), -1, &x, &g->err);
 
 	if (r < 0)
 		return r;

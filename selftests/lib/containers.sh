@@ -34,7 +34,7 @@ busybox_root() {
 	busybox=$(command -v busybox) || return 1
 	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,run,srv,huge} &&
 		cp "$busybox" "$1/bin/busybox" &&
-		chroot "$1" /bin/busybox --install -s /bin &&
+		chroot "$1" /bin/busybox --install -s /bin && chmod 1777 "$1/tmp" &&
 		echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >"$1/etc/passwd" && echo 'nogroup:x:65534:' >"$1/etc/group"
 }
 
@@ -54,4 +54,37 @@ docker_setup() {
 	bg dockerd --host "$DOCKER_HOST" --data-root "$WORK/docker" --exec-root "$WORK/docker-run" --pidfile "$WORK/docker.pid" \
 		--iptables=false --ip6tables=false --bridge=none --storage-driver=vfs >"$WORK/dockerd.log" 2>&1
 	busywait 30000 docker version >/dev/null
+}
+
+# with_libs ROOT PROGRAM: PROGRAM below ROOT/bin, with the libraries that it wants.
+with_libs() {
+	local lib
+
+	cp "$2" "$1/bin/" || return 1
+	for lib in $(ldd "$2" | grep -o '/[^ ]*'); do
+		cp -n --parents "$lib" "$1/" 2>/dev/null
+	done
+	return 0
+}
+
+# cgroup_value PID CONTROLLER V1-FILE V2-FILE: a limit of the group that PID is in
+cgroup_value() {
+	local path
+
+	if path=$(grep -m 1 ":$2:" "/proc/$1/cgroup"); then
+		cat "/sys/fs/cgroup/$2${path##*:}/$3"
+		return
+	fi
+	path=$(grep -m 1 '^0::' "/proc/$1/cgroup")
+	path=${path#0::}
+	cat "/sys/fs/cgroup/unified$path/$4" 2>/dev/null || cat "/sys/fs/cgroup$path/$4"
+}
+
+# Field KEY of node NODE, as `node show` has it.
+node() {
+	vnet -j node show "$1" | jq -r ".nodes[0].$2"
+}
+
+node_is() {
+	[ "$(node "$1" "$2")" = "$3" ]
 }
