@@ -74,6 +74,7 @@ runtime_cases() {
 	addr=$(node a 'ports[0].addresses[0]')
 	check "$rt: it is on the network, and its link holds frames" inn "$T.d" ping -c 3 -i 0.05 -W 2 "${addr%/*}"
 	is "$rt: the CPU that its set names, and no other seen" \
+	# shellcheck disable=SC2016 # expanded inside
 		"$(awk '/^Cpus_allowed_list/ { print $2 }' "/proc/$pid/status") $(vnet node exec a -- sh -c 'cd /sys/devices/system/cpu && echo $(ls) $(cat online)')" \
 		"0 cpu0 online possible present 0"
 	is "$rt: memory, huge pages and processes are bounded" \
@@ -150,6 +151,7 @@ else
 	done
 fi
 mount --bind /dev/null "$(command -v runc)"
+# shellcheck disable=SC2016 # as it is printed
 refused "a runtime that is not installed" "runtime: runc, rootfs: $ROOT, command: sleep 9" 2 'runc is not installed: `apt install runc`'
 umount "$(command -v runc)"
 leak_check "nothing was created" "$WORK/before"

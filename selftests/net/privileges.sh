@@ -63,7 +63,7 @@ feed() {
 
 # row RUNTIME USER CAPS MEMLOCK DOES: prints works or refused, and why on stderr
 row() {
-	local caps=${3/none/} addr out
+	local caps=${3/none/} out
 
 	cat >"$WORK/t.yaml" <<YAML
 name: $T
@@ -97,7 +97,8 @@ YAML
 
 start_agent || exit 1
 for line in "${ROWS[@]}"; do
-	IFS='|' read -r _ runtime user caps memlock does result _ < <(sed 's/ *| */|/g' <<<"$line")
+	IFS='|' read -r _ runtime user caps memlock does result _ <<<"${line// | /|}"
+	runtime=${runtime# } result=${result% }
 	name="$runtime, user $user, caps $caps, memlock $memlock: $does: $result"
 	if [ -z "${SOURCE[$runtime]-}" ]; then
 		ktap_skip "$name" "$runtime is not installed, or does not work here"
