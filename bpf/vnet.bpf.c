@@ -125,6 +125,18 @@ int vn_tc_port(struct __sk_buff *skb)
 	return bpf_redirect(port->peer_ifindex, 0);
 }
 
+/* The engine wants to know how long its frames take to here (engine/loop.c, "the way out"). */
+static __always_inline void vn_answer_path(__u32 ifindex)
+{
+	__u32 trunk = (ifindex - VN_TRUNK_IFINDEX) / 2;
+	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+
+	if (!e || !e->path_ask)
+		return;
+	e->path_ask = 0;
+	e->path_at_ns = bpf_ktime_get_ns();
+}
+
 /* tc ingress of tr0: what the engine released. The slot is the outermost tag, which the kernel has untagged. */
 SEC("tc")
 int vn_tc_deliver(struct __sk_buff *skb)
@@ -144,6 +156,7 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	if (!(port->flags & VN_PORT_ACTIVE))
 		return vn_drop(number, VN_DROP_NO_PEER);
 	peer = port->peer_ifindex;
+	vn_answer_path(skb->ifindex);
 	if (bpf_skb_vlan_pop(skb))
 		return vn_drop(number, VN_DROP_MALFORMED);
 	if (skb->gso_size)

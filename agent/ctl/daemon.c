@@ -263,6 +263,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (r == 0)
 		r = vn_loop_init(&d->loop);
 	if (r == 0)
+		r = vn_kernel_ask(&d->kernel, err);
+	if (r == 0)
 		r = vn_dp_open(d->opts.pin_dir, d->opts.max_ports, &d->dp, err);
 	if (r < 0)
 		return r;

@@ -50,6 +50,7 @@ struct vn_daemon {
 	struct vn_daemon_opts opts;
 	struct vn_loop loop;
 	struct vn_dp dp;
+	struct vn_kernel kernel;
 	struct vn_fabric fabric;
 	struct vn_runner runner;
 	struct vn_server server;

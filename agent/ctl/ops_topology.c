@@ -112,6 +112,7 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 		r = vn_files_fill_topo(d, params, topo, old, err);
 	if (r == 0)
 		r = vn_limits_check_topo(d, topo, err);
+	seen.kernel = &d->kernel;
 	if (r == 0)
 		r = vn_plan_make(old, &seen, topo, ret_plan, err);
 	if (r < 0) {

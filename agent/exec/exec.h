@@ -6,6 +6,7 @@
 #ifndef VNET_EXEC_EXEC_H
 #define VNET_EXEC_EXEC_H
 
+#include <loader/afxdp.h>
 #include <loader/loader.h>
 
 #include "exec/plan.h"
@@ -62,6 +63,12 @@ int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err);
  * is bound stays bound, and no frame is lost.
  */
 int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t link, int side, struct vn_err *err);
+/*
+ * A socket for the application of port @number in the namespace of the name @netns; see vn_afxdp_socket(). Nobody is
+ * given it yet.
+ */
+int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t number, uint32_t buffers,
+			   struct vn_afxdp_socket *ret_socket, struct vn_err *err);
 /*
  * Frames that were given to the application's socket and found no room in its rings; counted by the driver of the
  * node's end, over that device's life.

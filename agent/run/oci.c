@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run/oci.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -151,14 +152,22 @@ static json_t *linux_part(const struct vn_container_spec *s, struct vn_err *err)
 
 json_t *vn_oci_config(const struct vn_container_spec *s, struct vn_err *err)
 {
-	json_t *m = mounts(s, err), *l = m ? linux_part(s, err) : NULL;
+	const char *rootfs = json_string_value(json_object_get(s->o, "rootfs"));
+	/* runc takes no symlink, which is how one names an image whose directory changes with its content. */
+	cleanup_free char *root = realpath(rootfs, NULL);
+	json_t *m = NULL, *l = NULL;
 
+	if (root) {
+		m = mounts(s, err);
+		l = m ? linux_part(s, err) : NULL;
+	} else {
+		vn_err_kernel(err, errno, "rootfs %s: %s", rootfs, strerror(errno));
+	}
 	if (!l) {
 		json_decref(m);
 		return NULL;
 	}
-	return json_pack("{s:s, s:o, s:{s:O, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", process(s->o),
-			 "root", "path", json_object_get(s->o, "rootfs"), "readonly",
-			 !json_is_true(json_object_get(s->o, "writable")), "hostname", s->hostname, "mounts", m,
-			 "linux", l);
+	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", process(s->o),
+			 "root", "path", root, "readonly", !json_is_true(json_object_get(s->o, "writable")), "hostname",
+			 s->hostname, "mounts", m, "linux", l);
 }

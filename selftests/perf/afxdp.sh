@@ -78,13 +78,13 @@ ax_pps() {
 ax_link() {
 	local mac
 
-	mac=$(vnet -j link show "$2" | jq -r '.links[0].endpoints[1].mac')
+	mac=$(vnet -j link show "ax/$2" | jq -r '.links[0].endpoints[1].mac')
 	ax_pps "$1" ax.a "$(ax_dir "a:$2")" "iface=$2,use_cni=1,dp_path=/run/port/afxdp.sock" \
 		ax.b "$(ax_dir "b:$2")" "iface=$2,use_cni=1,dp_path=/run/port/afxdp.sock" "$mac"
 }
 
 ax_dir() {
-	dirname "$(vnet -j port show "$1" | jq -r '.ports[0].socket')"
+	dirname "$(vnet -j port show "ax/$1" | jq -r '.ports[0].socket')"
 }
 
 # ax_veth MODE: on the bare pair
