@@ -82,18 +82,26 @@ $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+BPF_CC = $(CLANG) -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -Iinclude -I. \
+	-isystem /usr/include/$(shell $(CC) -dumpmachine)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -Iinclude -I. \
-		-isystem /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+	$(Q)$(BPF_CC) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+
+# What virtual machines load with tc.
+VM_BPF := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard selftests/vm/*.bpf.c))
+$(B)/selftests/vm/%.bpf.o: selftests/vm/%.bpf.c
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CC) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
 
 $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
-$(call obj,$(wildcard loader/*.c) $(wildcard selftests/bpf/*.c)): | $(B)/gen/vnet.skel.h $(B)/gen/afxdp.skel.h
+$(call obj,$(wildcard loader/*.c) $(wildcard selftests/bpf/*.c)): | $(B)/gen/vnet.skel.h $(B)/gen/afxdp.skel.h $(B)/gen/vf.skel.h
 
 $(AGENT): $(call obj,$(AGENT_MAIN)) $(LIB_OBJ)
 	$(call say,LD,$@)
@@ -142,7 +150,7 @@ $(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agen
 		$< $(FUZZED_SRC) -o $@ -lyaml -ljansson -lm
 
 .PHONY: tests perf-tools
-tests: all $(UNITS) $(TOOLS) $(PERF) ## build the tests and their tools
+tests: all $(UNITS) $(TOOLS) $(PERF) $(VM_BPF) ## build the tests and their tools
 perf-tools: $(PERF)
 
 # The targets below ask for packages first, so that each alone is enough on a fresh machine. What they build is built
@@ -157,6 +165,12 @@ demo: ## show it: the Abilene backbone with its real delays (KEEP=1: leave it ru
 	@scripts/setup -q
 	@$(SUBMAKE) all
 	@B=$(B) scripts/demo $(if $(KEEP),--keep)
+
+.PHONY: demo-dpdk
+demo-dpdk: ## show it with DPDK: two testpmd, unprivileged in containers, across a link that delays and loses
+	@scripts/setup -q
+	@$(SUBMAKE) all
+	@B=$(B) scripts/demo-dpdk
 
 # A sanitized agent needs BPF objects and skeletons of its own: another build folder, not another set of flags.
 B_SAN ?= $(B)/asan
@@ -202,6 +216,7 @@ compdir     = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 unitdir     = $(DESTDIR)$(PREFIX)/lib/systemd/system
 MAN        := $(wildcard docs/man/*.[1-8])
 EXAMPLES   := $(wildcard examples/*.yaml)
+DPDK_EXAMPLES := $(wildcard examples/dpdk/*)
 LIB_EXAMPLES := $(wildcard $(addprefix examples/libvnet/,*.c *.h Makefile README.md))
 man_path    = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
@@ -214,6 +229,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 	install -d $(docdir)/examples
 	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)
+	$(if $(DPDK_EXAMPLES),install -d $(docdir)/examples/dpdk && install -m 644 $(DPDK_EXAMPLES) $(docdir)/examples/dpdk/)
 	install -D -m 755 $(LIBVNET) $(libdir)/$(notdir $(LIBVNET))
 	ln -sf $(notdir $(LIBVNET)) $(libdir)/$(LIBVNET_SONAME)
 	ln -sf $(LIBVNET_SONAME) $(libdir)/libvnet.so

@@ -81,6 +81,12 @@ static inline volatile struct vn_dir *rig_dir(const struct rig *g, uint32_t slot
 	return &g->dp.maps.dir[slot];
 }
 
+/* Before Linux 6.6 a frame must fit one piece of veth's; the planner refuses links with larger ones. */
+static inline bool rig_carries(const struct rig *g, uint32_t len)
+{
+	return g->sg || len <= 3490;
+}
+
 /* Wait for a condition, re-evaluated with a short pause; false when RIG_WAIT has passed. */
 #define rig_wait(cond)                                                                                                 \
 	({                                                                                                             \
