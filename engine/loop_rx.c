@@ -2,6 +2,7 @@
 /* The way in: from the receive ring through the discipline into the hold, straight out, or nowhere. */
 #include "engine/loop.h"
 
+#include <vnet/abi_port.h>
 #include <vnet/discipline.h>
 #include <vnet/util.h>
 
@@ -255,6 +256,9 @@ void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const
 
 	in = (struct vn_disc_in){.arrival_ns = m->arrival_ns, .len = m->len, .segs = 1};
 	note = (struct vn_tx_note){.slot = m->slot, .len = m->len + TAG_BYTES, .segs = 1, .hop_ns = m->hop_ns};
+	/* its clock was cut to units: it may be half of one less */
+	if (m->hop_ns)
+		vn_way_learn(&l->way_in, m->hop_ns - VN_MIN(m->hop_ns, (1u << VN_SAMPLE_SHIFT) / 2));
 	disc = vn_loop_enter(l, m->slot, &note.gen);
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "engine/xsk.h"
 
+#include <vnet/engine_args.h>
 #include <vnet/util.h>
 
-#define RX_RING_MAX 16384u /* covers scheduling stalls of 50 ms */
 #define TX_RING_MAX 4096u
 #define CHUNKS_MIN  192u
 #define BIND_TRIES  100
@@ -50,8 +50,8 @@ int vn_xio_open(struct vn_xio *x, const struct vn_xio_args *a)
 	*x = (struct vn_xio){.fd = a->fd, .chunks = a->chunks, .chunk_size = a->chunk_size};
 	if (a->chunks < CHUNKS_MIN || (a->chunk_size != 2048 && a->chunk_size != 4096))
 		return -EINVAL;
-	x->rx_target = VN_MIN(a->chunks / 3 * 2, RX_RING_MAX);
-	rx_ring = x->rx_target == pow2_floor(x->rx_target) ? x->rx_target : 2 * pow2_floor(x->rx_target);
+	x->rx_target = vn_engine_rx_target(a->chunks);
+	rx_ring = vn_engine_rx_entries(a->chunks);
 	tx_ring = VN_MIN(pow2_floor(a->chunks - x->rx_target), TX_RING_MAX);
 	x->free = calloc(a->chunks, sizeof(*x->free));
 	x->note = calloc(tx_ring, sizeof(*x->note));

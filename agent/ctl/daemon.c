@@ -85,6 +85,8 @@ static const struct {
 	{"vnet.topology.delete", vn_op_topology_delete, false, true},
 	{"vnet.topology.show", vn_op_topology_show, true, false},
 	{"vnet.node.show", vn_op_node_show, true, false},
+	{"vnet.node.attach", vn_op_node_attach, false, true},
+	{"vnet.node.detach", vn_op_node_detach, false, true},
 	{"vnet.port.show", vn_op_port_show, true, false},
 	{"vnet.link.show", vn_op_link_show, true, false},
 	{"vnet.link.set", vn_op_link_set, false, false},
@@ -252,6 +254,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = make_keepers(d, err);
 	if (r == 0)
 		r = vn_loop_init(&d->loop);
+	if (r == 0)
+		r = vn_kernel_ask(&d->kernel, err);
 	if (r == 0)
 		r = vn_dp_open(d->opts.pin_dir, d->opts.max_ports, &d->dp, err);
 	if (r < 0)
@@ -503,6 +507,7 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 		{"engine-cpus", required_argument, NULL, 'c'},
 		{"rebalance", required_argument, NULL, 'b'},
 		{"socket-group", required_argument, NULL, 'g'},
+		{"image-dir", required_argument, NULL, 'i'},
 		{"no-calibration-check", no_argument, NULL, 'C'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -549,6 +554,9 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 			d->opts.rebalance = strcmp(optarg, "on") == 0;
 			if (!d->opts.rebalance && strcmp(optarg, "off") != 0)
 				return vn_err_usage(err, "--rebalance: '%s' is neither on nor off", optarg);
+			break;
+		case 'i':
+			d->opts.image_dir = optarg;
 			break;
 		case 'g':
 			d->opts.socket_group = optarg;

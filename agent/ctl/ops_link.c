@@ -338,6 +338,9 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		if (r < 0)
 			return r;
 	}
+	r = vn_plan_check_link(&d->kernel, l, fresh, err);
+	if (r < 0)
+		return r;
 	warnings = json_array();
 	r = check_limits(d, l, change.dirs, fresh, warnings, err);
 	if (r < 0) {

@@ -152,7 +152,7 @@ static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
 
 static bool port_is_plain(const struct vn_link *l, const struct vn_port *p)
 {
-	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources && p->kind == VN_PORT_KERNEL &&
+	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources && p->kind == VN_PORT_KERNEL && !p->vf.mode &&
 	       (l->ports[0].isolation == l->ports[1].isolation || p->isolation == VN_ISOLATION_MAC);
 }
 
@@ -165,6 +165,31 @@ static void emit_addrs(struct flow *o, const char *key, const struct vn_addr *co
 	for (i = 0; i < n; i++)
 		fprintf(o->f, "%s\"%s\"", i ? ", " : "", vn_addr_format(buf, addrs[i], false));
 	fputc(']', o->f);
+}
+
+/* Empty for what was not asked for. */
+static void emit_vf(struct flow *o, const struct vn_vf *v)
+{
+	entry(o, "vf: {pf: %s, mode: %s", v->pf, vn_vf_mode_words[v->mode]);
+	if (v->vlan >= 0)
+		entry(o, "vlan: %d", v->vlan);
+	if (v->spoofchk >= 0)
+		entry(o, "spoofchk: %s", vn_vf_switch_words[v->spoofchk]);
+	if (v->trust >= 0)
+		entry(o, "trust: %s", vn_vf_switch_words[v->trust]);
+	if (v->state >= 0)
+		entry(o, "state: %s", vn_vf_state_words[v->state]);
+	if (v->min_tx_rate >= 0)
+		entry(o, "min_tx_rate: %d", v->min_tx_rate);
+	if (v->max_tx_rate >= 0)
+		entry(o, "max_tx_rate: %d", v->max_tx_rate);
+	if (v->driver != VN_VF_KERNEL)
+		entry(o, "driver: %s", vn_vf_driver_words[v->driver]);
+	if (v->xdp != VN_VF_XDP_AUTO)
+		entry(o, "xdp: %s", vn_vf_xdp_words[v->xdp]);
+	if (v->force)
+		entry(o, "force: true");
+	fputc('}', o->f);
 }
 
 static void emit_port(FILE *f, const struct vn_topo *t, const struct vn_link *l, const struct vn_port *p)
@@ -206,7 +231,11 @@ static void emit_port(FILE *f, const struct vn_topo *t, const struct vn_link *l,
 		entry(&o, "kernel: %s", vn_classes_format(kernel, p->afxdp.kernel));
 		entry(&o, "unbound: %s", vn_unbound_words[p->afxdp.unbound]);
 		entry(&o, "handover: %s", vn_handover_words[p->handover]);
+		if (p->buffers)
+			entry(&o, "buffers: %u", p->buffers);
 	}
+	if (p->vf.mode)
+		emit_vf(&o, &p->vf);
 	fputs("}\n", f);
 }
 

@@ -64,9 +64,11 @@ static void add_afxdp(json_t *o, const struct vn_port *p)
 
 	if (o && p->kind == VN_PORT_AFXDP)
 		json_object_set_new(o, "afxdp",
-				    json_pack("{s:s, s:s, s:s}", "kernel", vn_classes_format(kernel, p->afxdp.kernel),
-					      "unbound", vn_unbound_words[p->afxdp.unbound], "handover",
-					      vn_handover_words[p->handover]));
+				    json_pack("{s:s, s:s, s:s, s:o*}", "kernel",
+					      vn_classes_format(kernel, p->afxdp.kernel), "unbound",
+					      vn_unbound_words[p->afxdp.unbound], "handover",
+					      vn_handover_words[p->handover], "buffers",
+					      p->buffers ? json_integer(p->buffers) : NULL));
 }
 
 static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
@@ -83,6 +85,8 @@ static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
 		      addr_to_json(&p->ip4), "ip6", addr_to_json(&p->ip6), "ip_given", p->ip_given, "vlans",
 		      vlans_to_json(p), "sources", sources);
 	add_afxdp(o, p);
+	if (o && p->vf.mode)
+		json_object_set_new(o, "vf", vn_vf_to_json(&p->vf));
 	return o;
 }
 
@@ -190,17 +194,21 @@ static int read_sources(const json_t *o, struct vn_port *p)
 static int read_afxdp(const json_t *o, struct vn_port *p)
 {
 	const char *kernel, *unbound, *handover, *wrong;
+	json_int_t buffers = 0;
 	int u, h;
 
 	if (!o)
 		return 0;
-	if (json_unpack_ex((json_t *)o, NULL, JSON_STRICT, "{s:s, s:s, s:s}", "kernel", &kernel, "unbound", &unbound,
-			   "handover", &handover) < 0)
+	if (json_unpack_ex((json_t *)o, NULL, JSON_STRICT, "{s:s, s:s, s:s, s?I}", "kernel", &kernel, "unbound",
+			   &unbound, "handover", &handover, "buffers", &buffers) < 0)
 		return -EINVAL;
 	u = pick(vn_unbound_words, unbound);
 	h = pick(vn_handover_words, handover);
 	if (u < 0 || h < 0 || vn_classes_parse(kernel, &p->afxdp.kernel, &wrong) < 0)
 		return -EINVAL;
+	if (h == VN_HANDOVER_LIBVNET ? buffers < VN_BUFFERS_MIN || buffers > VN_BUFFERS_MAX : buffers != 0)
+		return -EINVAL;
+	p->buffers = (uint32_t)buffers;
 	p->kind = VN_PORT_AFXDP;
 	p->afxdp.unbound = (uint32_t)u;
 	p->handover = (uint8_t)h;
@@ -210,16 +218,16 @@ static int read_afxdp(const json_t *o, struct vn_port *p)
 static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, struct vn_err *err)
 {
 	const char *node, *ifname, *mac, *isolation;
-	json_t *ip4, *ip6, *vlans, *sources, *afxdp = NULL;
+	json_t *ip4, *ip6, *vlans, *sources, *afxdp = NULL, *vf = NULL;
 	int mac_given, ip_given, kind;
 	json_int_t number;
 	json_error_t why;
 
 	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT,
-			   "{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o, s?o}", "node", &node, "ifname",
+			   "{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o, s?o, s?o}", "node", &node, "ifname",
 			   &ifname, "number", &number, "mac", &mac, "mac_given", &mac_given, "isolation", &isolation,
 			   "ip4", &ip4, "ip6", &ip6, "ip_given", &ip_given, "vlans", &vlans, "sources", &sources,
-			   "afxdp", &afxdp) < 0)
+			   "afxdp", &afxdp, "vf", &vf) < 0)
 		return refuse(err, "port", &why);
 	kind = pick(isolation_words, isolation);
 	if (kind < 0 || !vn_ifname_valid(ifname) || vn_topo_find_node(t, node, &p->node) < 0)
@@ -243,6 +251,8 @@ static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, stru
 		return vn_err_usage(err, "port: bad list of VLANs or sources");
 	if (read_afxdp(afxdp, p) < 0)
 		return vn_err_usage(err, "port: not an AF_XDP port's filter, policy or hand-over");
+	if (vf && vn_vf_from_json(vf, &p->vf) < 0)
+		return vn_err_usage(err, "port: not a VF");
 	return 0;
 }
 

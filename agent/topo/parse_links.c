@@ -270,7 +270,7 @@ int vn_parse_links(struct vn_parser *p, const struct vn_yaml *y)
 
 /* ---- ports ---- */
 
-static int parse_mac(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+int vn_parse_port_mac(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
 	struct vn_port *port = obj;
 	char shown[VN_SHOW_BUF];
@@ -412,8 +412,9 @@ static int parse_sources(struct vn_parser *p, const struct vn_yaml *v, void *obj
 int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y)
 {
 	static const struct vn_key keys[] = {
-		{"mac", parse_mac},     {"ip", parse_ip},           {"isolation", parse_port_isolation},
+		{"mac", vn_parse_port_mac},     {"ip", parse_ip},           {"isolation", parse_port_isolation},
 		{"vlans", parse_vlans}, {"sources", parse_sources}, VN_AFXDP_KEYS,
+		{"vf", vn_parse_port_vf},
 		{NULL, NULL},
 	};
 	char shown[VN_SHOW_BUF], ifname[IF_NAMESIZE];

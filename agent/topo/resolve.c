@@ -446,6 +446,9 @@ static int resolve(struct resolver *r, vn_port_alloc_fn alloc, void *arg)
 	ret = give_macs(r);
 	if (ret < 0)
 		return ret;
+	ret = vn_topo_check_vfs(r->t, r->err);
+	if (ret < 0)
+		return ret;
 	complete_disciplines(r->t);
 	ret = vn_topo_routes(r->t, r->err);
 	if (ret < 0)

@@ -179,6 +179,8 @@ enum vn_overload_bit {
  * @slab_max_bytes, @lane_max_bytes: what it may hold at most, over all directions and in one
  * @frame_bytes:  of that, what a frame of MTU 1500 takes
  * @overload_ns:  when it was last overloaded
+ * @path_ask, @path_at_ns: the engine asks the program at the trunk's other end for the time at which it sees the next
+ *                frame: how long the way out takes. Who answers clears the question. Apart from what ports read
  * @rx_dropped:   frames that found no room on their way to the engine; of a tap the daemon writes it
  */
 struct vn_engine {
@@ -204,8 +206,9 @@ struct vn_engine {
 	__u64 slab_max_bytes;
 	__u64 lane_max_bytes;
 	__u32 frame_bytes;
-	__u32 pad2;
-	__u64 spare[10];
+	__u32 path_ask;
+	__u64 path_at_ns;
+	__u64 spare[9];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 

@@ -14,9 +14,33 @@
 #ifndef VNET_ENGINE_ARGS_H
 #define VNET_ENGINE_ARGS_H
 
+#include <stdint.h>
+
+#define VN_ENGINE_RX_MAX 16384u /* frames: covers scheduling stalls of 50 ms */
+
+/* Chunks an engine gives the kernel to receive into; the rest is for sending. */
+static inline uint32_t vn_engine_rx_target(uint32_t chunks)
+{
+	return chunks / 3 * 2 < VN_ENGINE_RX_MAX ? chunks / 3 * 2 : VN_ENGINE_RX_MAX;
+}
+
+/**
+ * vn_engine_rx_entries() - size of an engine's receive ring: a power of two that holds its target
+ * @chunks: of the UMEM; at least 3
+ *
+ * The daemon creates that ring, as Linux 7.2 takes no socket into an XSKMAP that has none (ENOBUFS), and the engine
+ * maps it.
+ */
+static inline uint32_t vn_engine_rx_entries(uint32_t chunks)
+{
+	uint32_t n = vn_engine_rx_target(chunks), floor = 1u << (31 - __builtin_clz(n));
+
+	return n == floor ? n : 2 * floor;
+}
+
 enum vn_engine_fd {
 	VN_ENGINE_FD_FIRST = 3,
-	VN_ENGINE_FD_XSK = 3,    /* AF_XDP socket, UMEM registered, not bound; or the tap's queue */
+	VN_ENGINE_FD_XSK = 3,    /* AF_XDP socket with UMEM and receive ring, not bound; or the tap's queue */
 	VN_ENGINE_FD_UMEM = 4,   /* memfd; with a tap: anything */
 	VN_ENGINE_FD_DISC = 5,   /* maps: vn_disc (read), */
 	VN_ENGINE_FD_DIR = 6,    /* vn_dir (write), */

@@ -57,7 +57,9 @@ static inline int vn_xsk_ring_map_one(int fd, int option, off_t pgoff, const str
 	size_t len = off->desc + entries * entry_size;
 	uint8_t *map;
 
-	if (setsockopt(fd, SOL_XDP, option, &entries, sizeof(entries)) < 0)
+	/* Made already by who put the socket into an XSKMAP? One that is too small, or none, fails to be mapped. */
+	if (setsockopt(fd, SOL_XDP, option, &entries, sizeof(entries)) < 0 &&
+	    (option != XDP_RX_RING || errno != EINVAL))
 		return -errno;
 	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, pgoff);
 	if (map == MAP_FAILED)
@@ -81,7 +83,7 @@ static inline void vn_xsk_rings_release(struct vn_xsk_rings *r)
 
 /**
  * vn_xsk_rings_init() - create and map all four rings of a socket that is not yet bound
- * @fd:       AF_XDP socket with a registered UMEM
+ * @fd:       AF_XDP socket with a registered UMEM; its receive ring may be there, of @rx_size entries
  * @rx_size:  entries of the receive and of the fill ring; a power of two
  * @tx_size:  entries of the transmit and of the completion ring; a power of two
  * @ret_rings: untouched on failure

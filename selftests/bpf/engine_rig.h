@@ -41,6 +41,7 @@ struct rig {
 	pid_t engine;
 	uint32_t links, tr0, tr1;
 	uint64_t slab_bytes; /* 0: the engine's choice */
+	bool sg;             /* frames of several chunks: Linux 6.6 */
 };
 
 /* A command of the test's own making; output only when it fails. */
@@ -78,6 +79,12 @@ static inline volatile struct vn_engine *rig_status(const struct rig *g)
 static inline volatile struct vn_dir *rig_dir(const struct rig *g, uint32_t slot)
 {
 	return &g->dp.maps.dir[slot];
+}
+
+/* Before Linux 6.6 a frame must fit one piece of veth's; the planner refuses links with larger ones. */
+static inline bool rig_carries(const struct rig *g, uint32_t len)
+{
+	return g->sg || len <= 3490;
 }
 
 /* Wait for a condition, re-evaluated with a short pause; false when RIG_WAIT has passed. */
@@ -135,10 +142,11 @@ static inline void rig_exec_engine(const struct rig *g, const struct vn_xsk *x)
 static inline int rig_engine_start(struct rig *g)
 {
 	struct vn_xsk x;
-	int r = vn_xsk_create(RIG_CHUNKS, -1, &x, &g->err);
+	int r = vn_xsk_create(RIG_CHUNKS, vn_engine_rx_entries(RIG_CHUNKS), -1, &x, &g->err);
 
 	if (r < 0)
 		return r;
+	g->sg = x.sg;
 	g->lock_fd = open("/run/engine.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	g->arena_fd = open("/run/" VN_ARENA_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (g->arena_fd < 0 || ftruncate(g->arena_fd, VN_ARENA_BYTES) < 0)

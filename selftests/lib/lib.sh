@@ -144,7 +144,7 @@ now_ms() {
 busywait() {
 	local deadline out
 
-	deadline=$(($(now_ms) + $1))
+	deadline=$(($(now_ms) + $1 * ${VN_SLOW:-1}))
 	shift
 	while :; do
 		if out=$("$@" 2>&1); then
@@ -293,6 +293,11 @@ inn() {
 
 	shift
 	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+# held_mtu_max: the largest MTU a held link may have on this kernel
+held_mtu_max() {
+	if printf '6.6\n%s\n' "$(uname -r)" | sort -VC; then echo 9000; else echo 3490; fi
 }
 
 # iperf_server NS: running and listening; ended with the test.

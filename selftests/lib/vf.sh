@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Helpers of tests that need the virtual machine's SR-IOV NIC. Source it before lib.sh: such a test runs in the guest's own
+# namespaces, where the devices are, not in a sandbox.
+if [ -z "${VM_FIXTURE-}" ]; then
+	echo "1..0 # SKIP runs in a virtual machine: make vmtest"
+	exit 4
+fi
+export VNET_SANDBOX=1
+
+# pf_find: PCI address and netdev of the first device with VFs to give, in PF_PCI, PF and PF_TOTAL.
+pf_find() {
+	local f
+
+	for f in /sys/bus/pci/devices/*/sriov_totalvfs; do
+		if [ ! -e "$f" ] || [ "$(cat "$f")" -eq 0 ]; then
+			continue
+		fi
+		PF_PCI=${f%/sriov_totalvfs}
+		# shellcheck disable=SC2034 # for the test
+		PF_TOTAL=$(cat "$f")
+		PF=$(netdev_of "$PF_PCI") && return
+	done
+	return 1
+}
+
+# netdev_of PCI-DEVICE: its network device; a virtio one hangs a level lower.
+netdev_of() {
+	local d
+
+	for d in "$1"/net/* "$1"/virtio*/net/*; do
+		[ -d "$d" ] && echo "${d##*/}" && return
+	done
+	return 1
+}
+
+vf_netdev() {
+	netdev_of "$PF_PCI/virtfn$1"
+}
+
+pf_carrier() {
+	[ "$(cat "/sys/class/net/$PF/carrier" 2>/dev/null)" = 1 ]
+}
+
+# vfs_up N: N VFs in the robust order (see docs/TESTING.md), each with its driver and a netdev.
+vfs_up() {
+	local n=$1 i
+
+	ip link set "$PF" up && busywait 10000 pf_carrier >/dev/null || return
+	echo 0 >"$PF_PCI/sriov_drivers_autoprobe"
+	echo 0 >"$PF_PCI/sriov_numvfs"
+	echo "$n" >"$PF_PCI/sriov_numvfs" || return
+	echo 1 >"$PF_PCI/sriov_drivers_autoprobe"
+	for ((i = 0; i < n; i++)); do
+		# Refused by virtio, whose VFs have their addresses from the hypervisor.
+		ip link set "$PF" vf $i mac "$(printf '02:00:00:00:0f:%02x' $i)" 2>/dev/null
+		basename "$(readlink "$PF_PCI/virtfn$i")" >/sys/bus/pci/drivers_probe
+		busywait 10000 vf_netdev $i >/dev/null || return
+	done
+}
+
+vfs_down() {
+	echo 0 >"$PF_PCI/sriov_numvfs"
+}
