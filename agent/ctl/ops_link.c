@@ -157,14 +157,16 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 			 bool with_stats)
 {
 	const struct vn_disc *disc = &l->disc[dir];
+	/* What stands on a VF passed on directly holds nothing. */
+	const bool held = vn_disc_is_held(disc) && l->ports[dir].vf.mode != VN_VF_DIRECT;
 	char text[VN_DISC_TEXT_BUF] = "";
 	json_t *o;
 
 	vn_disc_format(disc, text, sizeof(text));
 	o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s}", "dir", dir_words[dir], "from",
 		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held",
-		      vn_disc_is_held(disc), "discipline", vn_disc_to_json(disc), "text", text);
-	if (o && vn_disc_is_held(disc)) {
+		      held, "discipline", vn_disc_to_json(disc), "text", text);
+	if (o && held) {
 		uint32_t trunk = vn_shard_trunk(&d->fabric, l->ports[dir].number);
 
 		json_object_set_new(o, "engine", json_integer(trunk));
@@ -274,6 +276,9 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	r = vn_disc_parse_args(&disc, c->words.argc, c->words.argv, &given, err);
 	if (r == 0)
 		r = vn_disc_check(&disc, err);
+	if (r == 0 && l->ports[0].vf.mode == VN_VF_DIRECT && vn_vf_cannot(&disc))
+		r = vn_err_usage(err, "link %s: %s is not possible with `mode: direct`: use `mode: wire`", l->name,
+				 vn_vf_cannot(&disc));
 	if (r < 0)
 		return r;
 	vn_disc_complete(&disc, t->name, l->name, dir, t->seed, l->mtu);

@@ -120,6 +120,21 @@ static int check_pf(struct assigner *a, const struct vn_link *l, const struct vn
 	return 0;
 }
 
+/* A switch that sees one address at two VFs sends to either. Within a topology all MACs differ anyway. */
+static int check_mac(struct assigner *a, const struct vn_link *l, const struct vn_port *p, const struct pf_entry *e)
+{
+	char mac[VN_MAC_BUF];
+
+	for (unsigned int i = 0; i < VN_VF_MAX; i++) {
+		const struct vn_pf_vf *v = &e->pf.vfs[i];
+
+		if (*v->owner && !is_of(v->owner, a->t->name) && memcmp(v->mac, p->mac, sizeof(v->mac)) == 0)
+			return vn_link_fail(a->t, l, a->err, "MAC %s: VF %u of PF %s has it, for %s: give each its own",
+					    vn_mac_format(mac, p->mac), i, e->pf.name, v->owner);
+	}
+	return 0;
+}
+
 /* A wire from a PF to itself: each end's partner has the other end's address. Only VLANs keep the two apart. */
 static int check_loop(struct assigner *a, const struct vn_link *l, const struct pf_entry *e)
 {
@@ -208,6 +223,8 @@ static int assign_link(struct assigner *a, struct vn_link *l)
 		r = check_pf(a, l, v, e);
 		if (r == 0 && side == 0)
 			r = check_loop(a, l, e);
+		if (r == 0)
+			r = check_mac(a, l, &l->ports[side], e);
 		if (r == 0)
 			r = take_vf(a, l, e, &v->index);
 		if (r == 0 && v->mode == VN_VF_WIRE)
