@@ -130,10 +130,10 @@ fi
 # Files go, and the daemon; and the engine, of which what it holds and what comes until it is back is lost.
 rm -f steps.csv lte.down
 : >own.mahi
-vnet -j link watch l0 --interval 20ms --count 1 >watch
+vnet -j link watch l0 --interval 20ms --count 1 >position
 pos=$((($(now_monotonic_ns) - $(start_of 0)) % 2500000000))
 cmp_num "watch shows where it stands (ns from where it is)" \
-	"$(jq -s --argjson p $pos '.[0].trace.time_ns - $p | if . < 0 then -. else . end' watch)" "<" 200000000
+	"$(jq -s --argjson p $pos '.[0].trace.time_ns - $p | if . < 0 then -. else . end' position)" "<" 200000000
 kill_agent
 start_agent || exit 1
 in_middle() {
