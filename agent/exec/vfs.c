@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VF is taken in the order that works on every driver seen: the PF is up and has its carrier; automatic probing is off
- * while VFs are made; the PF's administration comes before the VF's driver, which reads its address once; then the driver;
- * then the netdev moves. It is given back by taking its driver away: the netdev goes with it wherever it was, whatever
- * name it had, and with the netdev everything that a node's root may have done to it.
+ * A VF is taken in the order that works on every driver seen: the PF is up and has its carrier; automatic probing is
+ * off while VFs are made; the PF's administration comes before the VF's driver, which reads its address once; then the
+ * driver; then the netdev moves. It is given back by taking its driver away: the netdev goes with it wherever it was,
+ * whatever name it had, and with the netdev everything that a node's root may have done to it.
  *
  * What is done stands in a file before it is done (vf_state.h), so that a crash between any two lines is mended by the
  * next start.
@@ -504,7 +504,8 @@ static bool foreign_use(const struct vn_sriov *pf)
 	return false;
 }
 
-/* No VF of @rec is left: the PF as it was found. While others use VFs that we made, the record waits for the next time. */
+/* No VF of @rec is left: the PF as it was found. While others use VFs that we made, the record waits for the next time.
+ */
 static int settle_pf(struct vn_fabric *f, struct vn_nl *nl, const struct vn_pf_record *rec, struct vn_err *err)
 {
 	struct vn_sriov pf;

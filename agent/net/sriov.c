@@ -551,8 +551,7 @@ void vn_netdev_set(struct vn_nl *nl, uint32_t ifindex, const char *name, const u
 
 void vn_netdev_allmulti(struct vn_nl *nl, uint32_t ifindex)
 {
-	const struct ifinfomsg ifi = {
-		.ifi_index = (int)ifindex, .ifi_flags = IFF_ALLMULTI, .ifi_change = IFF_ALLMULTI};
+	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex, .ifi_flags = IFF_ALLMULTI, .ifi_change = IFF_ALLMULTI};
 
 	vn_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 	vn_nl_end(nl, "take all multicast", 0);
