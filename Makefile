@@ -42,7 +42,8 @@ UNIT_SRC   := $(wildcard selftests/unit/test_*.c selftests/bpf/test_*.c)
 FUZZ_SRC   := $(wildcard selftests/fuzz/fuzz_*.c)
 PERF_SRC   := $(wildcard selftests/perf/*.c)
 TOOL_SRC   := $(wildcard selftests/tools/*.c)
-LINT_SRC   := $(wildcard include/vnet/*.h maps/*.[ch] bpf/*.[ch] loader/*.[ch] engine/*.[ch] agent/*/*.[ch] selftests/*/*.[ch])
+LIBVNET_SRC := $(wildcard lib/*.c)
+LINT_SRC   := $(wildcard include/vnet/*.h lib/*.[ch] maps/*.[ch] bpf/*.[ch] loader/*.[ch] engine/*.[ch] agent/*/*.[ch] selftests/*/*.[ch])
 
 AGENT_MAIN  := agent/cli/main.c
 ENGINE_MAIN := engine/main.c
@@ -52,13 +53,18 @@ ENGINE_OBJ  := $(call obj,$(filter-out $(ENGINE_MAIN),$(ENGINE_SRC)))
 AGENT  := $(B)/vnet-agent
 ENGINE := $(B)/vnet-engine
 PAUSE  := $(B)/vnet-pause
+# libvnet's interface has a version of its own: its first number changes when an old program would not run any more.
+LIBVNET_VERSION := 1.0
+LIBVNET_SONAME := libvnet.so.1
+LIBVNET := $(B)/libvnet.so.$(LIBVNET_VERSION)
+LIBVNET_A := $(B)/libvnet.a
 UNITS  := $(UNIT_SRC:selftests/%.c=$(B)/selftests/%)
 FUZZ   := $(FUZZ_SRC:selftests/%.c=$(B)/selftests/%)
 PERF   := $(PERF_SRC:selftests/%.c=$(B)/selftests/%)
 TOOLS  := $(TOOL_SRC:selftests/%.c=$(B)/selftests/%)
 
 .PHONY: all
-all: $(AGENT) $(ENGINE) $(PAUSE) ## build vnet-agent, vnet-engine and vnet-pause (the default)
+all: $(AGENT) $(ENGINE) $(PAUSE) $(LIBVNET) $(LIBVNET_A) ## build vnet-agent, vnet-engine, vnet-pause and libvnet (the default)
 
 # What objects depend on beside their sources: written anew only when the words differ (git's GIT-CFLAGS). PREFIX stands
 # in one object alone, so that `make install PREFIX=...` builds no more than that.
@@ -76,11 +82,19 @@ $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+BPF_CC = $(CLANG) -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -Iinclude -I. \
+	-isystem /usr/include/$(shell $(CC) -dumpmachine)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -Iinclude -I. \
-		-isystem /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+	$(Q)$(BPF_CC) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
+
+# What virtual machines load with tc.
+VM_BPF := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard selftests/vm/*.bpf.c))
+$(B)/selftests/vm/%.bpf.o: selftests/vm/%.bpf.c
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(BPF_CC) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
 
 $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
@@ -103,19 +117,32 @@ $(PAUSE): $(PAUSE_SRC)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(WARN) -static -s $< -o $@
 
+$(call obj,$(LIBVNET_SRC)): private CFLAGS += -fPIC
+$(call obj,$(LIBVNET_SRC)): private CPPFLAGS += -DLIBVNET_VERSION='"$(LIBVNET_VERSION)"'
+
+$(LIBVNET): $(call obj,$(LIBVNET_SRC)) lib/libvnet.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(LIBVNET_SONAME) -Wl,--version-script=lib/libvnet.map \
+		$(if $(SANITIZE),,-Wl,-z,defs) $(filter %.o,$^) -o $@
+
+$(LIBVNET_A): $(call obj,$(LIBVNET_SRC))
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
 # A unit test links everything but the two mains.
-$(UNITS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIB_OBJ) $(ENGINE_OBJ)
+$(UNITS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIB_OBJ) $(ENGINE_OBJ) $(LIBVNET_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lcmocka $(PKG_LIBS) -lm
 
-$(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o
+$(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIBVNET_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lbpf -lpthread -lm
 
 # Parsers under libFuzzer: their sources compiled a second time, by clang.
-FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c agent/ctl/handover_proto.c
+FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c agent/ctl/handover_proto.c lib/grant.c
 $(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agent/topo/*.h include/vnet/*.h selftests/fuzz/*.h)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
@@ -123,7 +150,7 @@ $(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agen
 		$< $(FUZZED_SRC) -o $@ -lyaml -ljansson -lm
 
 .PHONY: tests perf-tools
-tests: all $(UNITS) $(TOOLS) $(PERF) ## build the tests and their tools
+tests: all $(UNITS) $(TOOLS) $(PERF) $(VM_BPF) ## build the tests and their tools
 perf-tools: $(PERF)
 
 # The targets below ask for packages first, so that each alone is enough on a fresh machine. What they build is built
@@ -138,6 +165,12 @@ demo: ## show it: the Abilene backbone with its real delays (KEEP=1: leave it ru
 	@scripts/setup -q
 	@$(SUBMAKE) all
 	@B=$(B) scripts/demo $(if $(KEEP),--keep)
+
+.PHONY: demo-dpdk
+demo-dpdk: ## show it with DPDK: two testpmd, unprivileged in containers, across a link that delays and loses
+	@scripts/setup -q
+	@$(SUBMAKE) all
+	@B=$(B) scripts/demo-dpdk
 
 # A sanitized agent needs BPF objects and skeletons of its own: another build folder, not another set of flags.
 B_SAN ?= $(B)/asan
@@ -177,20 +210,36 @@ sbindir     = $(DESTDIR)$(PREFIX)/sbin
 libexecdir  = $(DESTDIR)$(PREFIX)/lib/vnet
 mandir      = $(DESTDIR)$(PREFIX)/share/man
 docdir      = $(DESTDIR)$(PREFIX)/share/doc/vnet-agent
+libdir      = $(DESTDIR)$(PREFIX)/lib
+incdir      = $(DESTDIR)$(PREFIX)/include/vnet
 compdir     = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 unitdir     = $(DESTDIR)$(PREFIX)/lib/systemd/system
 MAN        := $(wildcard docs/man/*.[1-8])
 EXAMPLES   := $(wildcard examples/*.yaml)
+DPDK_EXAMPLES := $(wildcard examples/dpdk/*)
+LIB_EXAMPLES := $(wildcard $(addprefix examples/libvnet/,*.c *.h Makefile README.md))
 man_path    = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
 .PHONY: install
 install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -D -m 755 $(AGENT) $(sbindir)/vnet-agent
+	ln -sf vnet-agent $(sbindir)/vnet-cni
 	install -D -m 755 $(ENGINE) $(libexecdir)/vnet-engine
 	install -D -m 755 $(PAUSE) $(libexecdir)/vnet-pause
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 	install -d $(docdir)/examples
 	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)
+	$(if $(DPDK_EXAMPLES),install -d $(docdir)/examples/dpdk && install -m 644 $(DPDK_EXAMPLES) $(docdir)/examples/dpdk/)
+	install -D -m 755 $(LIBVNET) $(libdir)/$(notdir $(LIBVNET))
+	ln -sf $(notdir $(LIBVNET)) $(libdir)/$(LIBVNET_SONAME)
+	ln -sf $(LIBVNET_SONAME) $(libdir)/libvnet.so
+	install -m 644 $(LIBVNET_A) $(libdir)/libvnet.a
+	install -D -m 644 include/vnet/vnet.h $(incdir)/vnet.h
+	install -d $(libdir)/pkgconfig
+	sed -e 's|@prefix@|$(PREFIX)|g' -e 's|@version@|$(LIBVNET_VERSION)|g' lib/libvnet.pc.in > $(libdir)/pkgconfig/libvnet.pc
+	chmod 644 $(libdir)/pkgconfig/libvnet.pc
+	install -d $(docdir)/examples/libvnet
+	install -m 644 $(LIB_EXAMPLES) $(docdir)/examples/libvnet/
 	install -D -m 644 scripts/completion/vnet-agent $(compdir)/vnet-agent
 	install -d $(unitdir)
 	sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@libexecdir@|$(PREFIX)/lib/vnet|g' \
@@ -199,7 +248,10 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
-	rm -f $(sbindir)/vnet-agent $(compdir)/vnet-agent $(unitdir)/vnet-agent.service
+	rm -f $(sbindir)/vnet-agent $(sbindir)/vnet-cni $(compdir)/vnet-agent $(unitdir)/vnet-agent.service
+	rm -f $(libdir)/libvnet.a $(libdir)/libvnet.so $(libdir)/$(LIBVNET_SONAME) $(libdir)/$(notdir $(LIBVNET))
+	rm -f $(libdir)/pkgconfig/libvnet.pc
+	rm -rf $(incdir)
 	rm -f $(foreach m,$(MAN),$(call man_path,$(m)))
 	rm -rf $(libexecdir) $(docdir)
 

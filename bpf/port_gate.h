@@ -14,39 +14,13 @@
 #include <vnet/gate.h>
 #include <vnet/police.h>
 #include "port_check.h"
+#include "segments.h"
 
 /*
  * So often another CPU may take tokens between our look at the bucket and our taking from it. The frame that lost every
  * time is dropped: under such a rush the bucket is empty anyway, and nothing may be granted that was not taken.
  */
 #define VN_POLICE_TRIES 8
-
-/*
- * Bytes that each segment of a super-frame repeats: everything up to the payload of TCP or UDP. Of a tunnel's
- * super-frame only the outer headers are seen.
- */
-static __always_inline __u32 vn_segment_head(struct __sk_buff *skb, const struct vn_l3 *l3)
-{
-	__u32 off = l3->off;
-	__u8 proto = 0, b = 0;
-
-	if (l3->proto == bpf_htons(ETH_P_IP)) {
-		if (bpf_skb_load_bytes(skb, off, &b, 1) < 0 || bpf_skb_load_bytes(skb, off + 9, &proto, 1) < 0)
-			return off;
-		off += (b & 0xf) * 4;
-	} else if (l3->proto == bpf_htons(ETH_P_IPV6)) {
-		if (bpf_skb_load_bytes(skb, off + 6, &proto, 1) < 0)
-			return off;
-		off += sizeof(struct vn_ip6);
-		if (vn_skip_ip6_ext(skb, &off, &proto) != VN_PASS)
-			return off;
-	}
-	if (proto == IPPROTO_UDP)
-		return off + 8;
-	if (proto != IPPROTO_TCP || bpf_skb_load_bytes(skb, off + 12, &b, 1) < 0)
-		return off;
-	return off + (b >> 4) * 4;
-}
 
 static __always_inline int vn_police_frame(struct __sk_buff *skb, const struct vn_l3 *l3, const struct vn_disc *d,
 					   __u32 number, __u64 now_ns)

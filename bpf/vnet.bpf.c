@@ -26,25 +26,20 @@ static __always_inline int vn_drop(__u32 number, __u32 reason)
 	return TC_ACT_SHOT;
 }
 
-static __always_inline __u64 vn_segments(const struct __sk_buff *skb)
-{
-	return skb->gso_segs ?: 1;
-}
-
 /* Returns how many frames this CPU had seen of the port before. */
-static __always_inline __u64 vn_count_in(__u32 number, const struct __sk_buff *skb, bool delivered)
+static __always_inline __u64 vn_count_in(__u32 number, const struct vn_sum *sum, bool delivered)
 {
 	struct vn_port_ctr *c = bpf_map_lookup_elem(&vn_port_ctr, &number);
-	__u64 n = vn_segments(skb), len = skb->len, before;
+	__u64 before;
 
 	if (!c)
 		return 1;
 	before = c->in_packets;
-	c->in_packets += n;
-	c->in_bytes += len;
+	c->in_packets += sum->packets;
+	c->in_bytes += sum->bytes;
 	if (delivered) {
-		c->out_packets += n;
-		c->out_bytes += len;
+		c->out_packets += sum->packets;
+		c->out_bytes += sum->bytes;
 	}
 	return before;
 }
@@ -61,12 +56,11 @@ static __always_inline bool vn_engine_up(const struct vn_engine *e)
  * frame need a second page on the trunk (kernels before 6.6 cannot hold those): frames near that size are never
  * samples.
  */
-static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 before)
+static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 before, __u64 n)
 {
 	__u32 len = skb->gso_size ?: skb->len;
 
-	return (before - 1) / VN_SAMPLE_EVERY != (before - 1 + vn_segments(skb)) / VN_SAMPLE_EVERY &&
-	       (len < 3072 || len > 4096);
+	return (before - 1) / VN_SAMPLE_EVERY != (before - 1 + n) / VN_SAMPLE_EVERY && (len < 3072 || len > 4096);
 }
 
 /*
@@ -74,13 +68,13 @@ static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 befo
  * carries the port's clock: that of every frame into a tap, of samples elsewhere.
  */
 static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, const struct vn_engine *e,
-				   __u32 number, __u64 before)
+				   __u32 number, __u64 before, __u64 n)
 {
 	__u32 ifindex = *(const volatile __u32 *)&port->trunk_ifindex;
 	bool tap = e->stamp_ifindex == ifindex;
 	__u16 tpid = VN_SLOT_TPID;
 
-	if (tap || vn_is_sample(skb, before)) {
+	if (tap || vn_is_sample(skb, before, n)) {
 		tpid = VN_SAMPLE_TPID;
 		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID),
 				      (__u16)(bpf_ktime_get_ns() >> (tap ? VN_STAMP_SHIFT : VN_SAMPLE_SHIFT))))
@@ -101,6 +95,7 @@ int vn_tc_port(struct __sk_buff *skb)
 	__u32 number = skb->tc_classid & 0xffff, flags;
 	const struct vn_port_cfg *port = bpf_map_lookup_elem(&vn_port, &number);
 	struct vn_l3 l3 = {0};
+	struct vn_sum sum;
 	__u64 before;
 	int reason;
 
@@ -114,44 +109,32 @@ int vn_tc_port(struct __sk_buff *skb)
 		reason = vn_port_gate(skb, &l3, number, flags);
 	if (reason != VN_PASS)
 		return vn_drop(number, reason);
+	sum = vn_segments(skb, &l3);
 	if (flags & VN_PORT_HELD) {
 		__u32 trunk = port->trunk;
 		const struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
 
 		if (vn_engine_up(e)) {
-			before = vn_count_in(number, skb, false);
-			return vn_hold(skb, port, e, number, before);
+			before = vn_count_in(number, &sum, false);
+			return vn_hold(skb, port, e, number, before, sum.packets);
 		}
 		if (!(flags & VN_PORT_FAIL_OPEN))
 			return vn_drop(number, VN_DROP_ENGINE_DOWN);
 	}
-	vn_count_in(number, skb, true);
+	vn_count_in(number, &sum, true);
 	return bpf_redirect(port->peer_ifindex, 0);
 }
 
-/* Length of the headers that each segment repeats; of the usual ones: IPv6 without extensions, at most one user tag. */
-static __always_inline __u32 vn_segment_headers(struct __sk_buff *skb)
+/* The engine wants to know how long its frames take to here (engine/loop.c, "the way out"). */
+static __always_inline void vn_answer_path(__u32 ifindex)
 {
-	__u8 ip[10], doff;
-	__u32 at;
+	__u32 trunk = (ifindex - VN_TRUNK_IFINDEX) / 2;
+	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
 
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, ip, sizeof(ip)))
-		return ETH_HLEN;
-	at = ETH_HLEN + (ip[0] >> 4 == 4 ? (ip[0] & 0xf) * 4 : 40);
-	if ((ip[0] >> 4 == 4 ? ip[9] : ip[6]) != IPPROTO_TCP || bpf_skb_load_bytes(skb, at + 12, &doff, 1))
-		return at + 8;
-	return at + (doff >> 4) * 4;
-}
-
-/* What user space wrote into a tap has not had its segments counted yet: the kernel does that on the way out. */
-static __always_inline __u64 vn_segments_written(struct __sk_buff *skb)
-{
-	__u32 size = skb->gso_size, hdr;
-
-	if (skb->gso_segs || !size)
-		return vn_segments(skb);
-	hdr = vn_segment_headers(skb);
-	return skb->len > hdr ? (skb->len - hdr + size - 1) / size : 1;
+	if (!e || !e->path_ask)
+		return;
+	e->path_ask = 0;
+	e->path_at_ns = bpf_ktime_get_ns();
 }
 
 /* tc ingress of tr0: what the engine released. The slot is the outermost tag, which the kernel has untagged. */
@@ -160,7 +143,9 @@ int vn_tc_deliver(struct __sk_buff *skb)
 {
 	__u32 number = skb->vlan_tci & 0xffff, peer;
 	const struct vn_port_cfg *port;
+	struct vn_l3 l3 = {0};
 	struct vn_port_ctr *c;
+	struct vn_sum sum;
 
 	if (!skb->vlan_present || skb->vlan_proto != bpf_htons(VN_SLOT_TPID))
 		return TC_ACT_SHOT;
@@ -171,10 +156,14 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	if (!(port->flags & VN_PORT_ACTIVE))
 		return vn_drop(number, VN_DROP_NO_PEER);
 	peer = port->peer_ifindex;
+	vn_answer_path(skb->ifindex);
 	if (bpf_skb_vlan_pop(skb))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	c->out_packets += vn_segments_written(skb);
-	c->out_bytes += skb->len;
+	if (skb->gso_size)
+		l3 = vn_find_l3(skb);
+	sum = vn_segments(skb, &l3);
+	c->out_packets += sum.packets;
+	c->out_bytes += sum.bytes;
 	return bpf_redirect(peer, 0);
 }
 

@@ -38,6 +38,12 @@
 #define REST_EVERY_NS (100 * VN_NSEC_PER_USEC)
 #define REST_NS       (10 * VN_NSEC_PER_USEC)
 
+#define WAY_SEEN_MIN   64u
+#define WAY_SPARE_PART 8
+#define WAY_MAX_NS     (2 * VN_NSEC_PER_USEC) /* should all measurements have been of a bad time */
+#define WAY_COLD_NS    (30 * VN_NSEC_PER_USEC)
+#define WAY_ASK_EVERY  16u
+
 /*
  * While frames keep coming, being woken by each costs its sender more than anything else on its way (an interrupt to
  * another CPU; on virtual machines several us). A frame that is held anyway can wait in the ring: then the engine
@@ -66,6 +72,7 @@ void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sen
 {
 	struct vn_dir *d = &l->dir[n->slot];
 	uint64_t late_ns = sent_ns > n->release_ns ? sent_ns - n->release_ns : 0;
+	uint64_t error_ns = sent_ns + n->hop_ns;
 
 	l->tx_packets += refused ? 0 : n->segs;
 	if (d->gen != n->gen)
@@ -86,7 +93,45 @@ void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sen
 		vn_loop_overload_dir(l, d, VN_OVERLOAD_LATE);
 	}
 	if (n->hop_ns)
-		account_error(d, late_ns + n->hop_ns);
+		account_error(d, error_ns > n->release_ns ? error_ns - n->release_ns : 0);
+}
+
+/*
+ * A frame is on its way for some us that no discipline asked for: from its port to the trunk, and from here to the
+ * program that delivers it. It is never less than the shortest way seen, so a frame may leave by that much before its
+ * time, and still nothing arrives early. The first way is measured by samples, the second by questions that the program
+ * answers, one in so many kicks of a single frame. A part is kept back for a way shorter than any seen.
+ */
+void vn_way_learn(struct vn_way *w, uint64_t ns)
+{
+	w->min_ns = w->n ? VN_MIN(w->min_ns, ns) : ns;
+	w->n += w->n < WAY_SEEN_MIN;
+}
+
+static uint64_t way_ns(const struct vn_way *w)
+{
+	return w->n < WAY_SEEN_MIN ? 0 : VN_MIN(w->min_ns - w->min_ns / WAY_SPARE_PART, WAY_MAX_NS);
+}
+
+/* After a pause the caches are cold, and the way out is longer. */
+static struct vn_way *way_out(struct vn_loop *l)
+{
+	return &l->way_out[l->now_ns - l->kick_ns > WAY_COLD_NS];
+}
+
+static uint64_t lead_ns(struct vn_loop *l)
+{
+	return way_ns(&l->way_in) + way_ns(way_out(l));
+}
+
+/* What took place between @begin_ns and now. */
+static void way_answered(struct vn_loop *l, struct vn_way *w, uint64_t begin_ns)
+{
+	uint64_t at_ns = __atomic_load_n(&l->status->path_at_ns, __ATOMIC_RELAXED);
+
+	/* Else it is not there yet: the kernel has put it off. */
+	if (at_ns > begin_ns && at_ns <= l->now_ns)
+		vn_way_learn(w, at_ns - begin_ns);
 }
 
 /*
@@ -98,15 +143,23 @@ static int flush(struct vn_loop *l)
 	uint32_t first = l->io.note_head, n, refused;
 	uint64_t begin, took;
 	struct vn_tx_note note;
+	struct vn_way *way = NULL;
 	int r;
 
 	if (!vn_xio_pending(&l->io))
 		return 0;
+	n = l->io.note_tail - first;
+	if (n == 1 && ++l->kicks % WAY_ASK_EVERY == 0) {
+		way = way_out(l);
+		vn_stat_set(&l->status->path_ask, 1);
+	}
 	begin = vn_now_ns();
 	r = vn_xio_kick(&l->io, &refused);
 	l->now_ns = vn_now_ns();
 	took = l->now_ns - begin;
-	n = l->io.note_tail - first;
+	l->kick_ns = l->now_ns;
+	if (way)
+		way_answered(l, way, begin);
 	l->tx_errors += refused;
 	while (vn_xio_settle(&l->io, &note)) {
 		uint32_t place = l->io.note_head - first;
@@ -147,11 +200,12 @@ static bool send_held(struct vn_loop *l, struct vn_frame *f)
 /* At most @max frames whose time has come. */
 static uint32_t release_due(struct vn_loop *l, uint32_t max)
 {
+	uint64_t due_ns = l->now_ns + lead_ns(l);
 	uint32_t n = 0;
 
 	if (l->seam_head && !vn_loop_seam_release(l))
 		return 0;
-	while (n < max && vn_hold_next_ns(&l->hold) <= l->now_ns) {
+	while (n < max && vn_hold_next_ns(&l->hold) <= due_ns) {
 		struct vn_frame *f = vn_hold_first(&l->hold);
 
 		if (vn_loop_seam_shut(l, f)) {
@@ -370,6 +424,8 @@ static int wait_for_work(struct vn_loop *l)
 {
 	uint64_t next_ns = vn_hold_next_ns(&l->hold), wake_ns = l->now_ns + SLEEP_MAX_NS;
 
+	if (!l->bulk)
+		next_ns -= VN_MIN(next_ns, lead_ns(l));
 	if (l->stalled_ns && (vn_xio_pending(&l->io) || next_ns <= l->now_ns)) {
 		l->stalled_ns = 0;
 		doze_until(l, l->now_ns + STALL_NS);

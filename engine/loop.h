@@ -31,6 +31,16 @@ struct vn_trunk_ops {
 extern const struct vn_trunk_ops vn_xsk_ops;
 
 /**
+ * struct vn_way - how long a part of the way takes at least
+ * @min_ns: the shortest ever seen
+ * @n:      measurements
+ */
+struct vn_way {
+	uint64_t min_ns;
+	uint32_t n;
+};
+
+/**
  * struct vn_loop
  * @io:         of a precise trunk; of a tap the descriptor alone
  * @bulk:       of a tap
@@ -41,6 +51,9 @@ extern const struct vn_trunk_ops vn_xsk_ops;
  * @rx_ns:      when frames last came
  * @slack_ns:   shortest time that a frame was to be held in this and the last second (a sliding minimum)
  * @margin_ns:  how long before a release it must be awake: what the kernel's wake-ups took lately
+ * @way_in:     how long frames take at least from their port to the trunk
+ * @way_out:    and from release() to delivery: soon after another frame, and after a pause
+ * @kick_ns:    when frames were last sent
  * @own:        which directions are this engine's
  * @parked:     descriptors of frames, whole ones, whose direction is not yet this engine's (loop_move.c)
  * @seam:       due frames that wait for earlier ones which another engine holds, in order; slab references + 1, 0 ends
@@ -59,6 +72,9 @@ struct vn_loop {
 	bool fifo;
 	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
 	uint64_t rx_ns, slack_ns[2], slack_until_ns;
+	struct vn_way way_in, way_out[2];
+	uint64_t kick_ns;
+	uint32_t kicks;
 	uint64_t rx_packets, tx_packets, tx_errors, bad_meta, wakeups, late_packets;
 	uint64_t rx_lost[3]; /* as XDP_STATISTICS last said */
 	uint32_t scan;       /* where in the heap the housekeeping goes on */
@@ -113,6 +129,9 @@ void vn_loop_seam(struct vn_loop *l, struct vn_frame *f);
 bool vn_loop_seam_release(struct vn_loop *l);
 /* The marker of @slot was read: hand the direction over, if it is to go. */
 void vn_loop_hand_over(struct vn_loop *l, uint32_t slot);
+
+/* A frame took @ns. */
+void vn_way_learn(struct vn_way *w, uint64_t ns);
 
 /* Statistics have one writer, and readers that map the same page: a plain store of a whole word. */
 #define vn_stat_add(p, n) __atomic_store_n((p), *(p) + (n), __ATOMIC_RELAXED)

@@ -2,6 +2,7 @@
 /* The way in: from the receive ring through the discipline into the hold, straight out, or nowhere. */
 #include "engine/loop.h"
 
+#include <vnet/abi_port.h>
 #include <vnet/discipline.h>
 #include <vnet/util.h>
 
@@ -105,14 +106,30 @@ static void dir_mark(struct vn_dir *dir, uint32_t disc_seq, uint64_t now_ns)
 	__atomic_store_n(&m->since_ns, now_ns, __ATOMIC_RELEASE);
 }
 
+/* The seed was set: the next frame is the first, as if none had been before. Clocks and queues go on. */
+static void replay(struct vn_dir *dir, uint32_t number)
+{
+	struct vn_disc_state *s = &dir->state;
+
+	if (dir->replay == number)
+		return;
+	dir->replay = number;
+	s->index = 0;
+	s->flags = 0;
+	s->loss_state = 0;
+	s->reorder_count = 0;
+}
+
 const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen)
 {
 	struct vn_dir *dir = &l->dir[slot];
 	const struct vn_disc *disc = vn_loop_disc(l, slot);
 
 	/* The number outlives the engine: a restart is no change. */
-	if (dir->state.disc_seq != l->hold.lane[slot].seq)
+	if (dir->state.disc_seq != l->hold.lane[slot].seq) {
+		replay(dir, __atomic_load_n(&l->disc[slot].replay, __ATOMIC_RELAXED));
 		dir_mark(dir, l->hold.lane[slot].seq, l->now_ns);
+	}
 	*ret_gen = dir->gen;
 	return disc;
 }
@@ -239,6 +256,9 @@ void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const
 
 	in = (struct vn_disc_in){.arrival_ns = m->arrival_ns, .len = m->len, .segs = 1};
 	note = (struct vn_tx_note){.slot = m->slot, .len = m->len + TAG_BYTES, .segs = 1, .hop_ns = m->hop_ns};
+	/* its clock was cut to units: it may be half of one less */
+	if (m->hop_ns)
+		vn_way_learn(&l->way_in, m->hop_ns - VN_MIN(m->hop_ns, (1u << VN_SAMPLE_SHIFT) / 2));
 	disc = vn_loop_enter(l, m->slot, &note.gen);
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);

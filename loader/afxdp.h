@@ -9,7 +9,10 @@
 #include <stdint.h>
 
 #include <vnet/abi_afxdp.h>
+#include <vnet/abi_handover.h>
 #include <vnet/err.h>
+
+#include "loader/loader.h"
 
 /*
  * Native XDP on the device @ifindex of the calling thread's namespace, for port @number under @pin_dir, with @cfg in
@@ -35,5 +38,20 @@ int vn_afxdp_map_path(const char *pin_dir, uint32_t number, char *buf, size_t si
  * reaches it.
  */
 int vn_afxdp_share_map(const char *pin_dir, uint32_t number, int shared);
+
+/* A socket for an application to be handed: with memory and rings of its own, bound to queue 0. */
+struct vn_afxdp_socket {
+	struct vn_xsk xsk;
+	uint32_t entries; /* of each ring */
+	struct vn_handover_ring ring[VN_RING_MAX];
+};
+/*
+ * Bound to @ifindex of the calling thread's namespace, with @buffers of new, empty memory. -EBUSY: another socket is
+ * bound there, or was a moment ago; -EOPNOTSUPP: who is handed it could not map it (Linux before 6.4).
+ */
+int vn_afxdp_socket(uint32_t ifindex, uint32_t buffers, struct vn_afxdp_socket *ret_socket, struct vn_err *err);
+/* From the next frame on the port's frames go to @xsk_fd; or to nobody, whoever has put a socket there. */
+int vn_afxdp_give(const char *pin_dir, uint32_t number, int xsk_fd);
+void vn_afxdp_take_back(const char *pin_dir, uint32_t number);
 
 #endif

@@ -39,7 +39,7 @@ int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struc
 /* Its device is gone or going: forget the attachment. */
 void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index);
 
-/* An engine's AF_XDP socket made in the namespace of the calling thread: UMEM on a memfd, receive ring. Not yet bound.
+/* An AF_XDP socket made in the namespace of the calling thread: UMEM on a memfd, receive ring. Not yet bound.
  */
 struct vn_xsk {
 	int fd;      /* the socket */
@@ -48,13 +48,23 @@ struct vn_xsk {
 	bool sg; /* multi-buffer frames possible (Linux 6.6) */
 };
 /*
+ * @rx_entries: of the receive ring; a power of two
  * @old_umem_fd: the memfd of an earlier socket with as many chunks, or -1. Its pages are there already: registering 48
  * MiB takes 80 ms the first time and a tenth of it again.
  */
-int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err);
+int vn_xsk_create(uint32_t chunks, uint32_t rx_entries, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err);
 void vn_xsk_release(struct vn_xsk *x);
+/* Bytes of a chunk of every UMEM that vn_xsk_create() makes on this kernel. */
+uint32_t vn_xsk_chunk_size(void);
 /* Frames that vn_xdp_trunk sees on trunk @index go to @xsk from now on. */
 int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *err);
+
+/* What of the kernel bounds a topology. */
+struct vn_kernel {
+	char release[65];
+	uint32_t held_mtu_max; /* the largest MTU of a link that is held */
+};
+int vn_kernel_ask(struct vn_kernel *ret_kernel, struct vn_err *err);
 
 /* What this kernel can do; each with the remedy when missing. */
 struct vn_feature {

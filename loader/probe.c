@@ -45,7 +45,7 @@ static int probe_xsk(int unused)
 static int probe_sg(int unused)
 {
 	struct vn_xsk x;
-	int r = vn_xsk_create(64, -1, &x, NULL);
+	int r = vn_xsk_create(64, 64, -1, &x, NULL);
 
 	if (r < 0)
 		return r;
@@ -89,7 +89,7 @@ static const struct {
 	{"coarse clock in BPF", true, probe_coarse_clock, 0, "Linux 5.11 or later"},
 	{"AF_XDP sockets", true, probe_xsk, 0, "kernel with CONFIG_XDP_SOCKETS; CAP_NET_RAW"},
 	{"AF_XDP multi-buffer", false, probe_sg, 0,
-	 "Linux 6.6 or later; without it links above MTU 3500 cannot be held"},
+	 "Linux 6.6 or later; without it links above MTU 3490 cannot be held"},
 	{"SCHED_FIFO", false, probe_fifo, 0,
 	 "CAP_SYS_NICE and a real-time budget in the cpu cgroup; without it delays are less exact under load"},
 };

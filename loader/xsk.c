@@ -8,22 +8,49 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
-#include <vnet/engine_args.h>
 #include <vnet/util.h>
 
 #ifndef AF_XDP
 #define AF_XDP 44
 #endif
 
+/*
+ * Without multi-buffer AF_XDP a frame must be one piece, so veth must find room for it in one page, beside headroom and
+ * skb_shared_info: 3520 bytes, of which the Ethernet header, two tags of the sender's and the trunk's own take 26.
+ */
+#define MTU_ONE_PIECE 3490
+
 /* Multi-buffer AF_XDP (XDP_USE_SG) came with Linux 6.6; there is no way to ask but the version. */
-static bool have_sg(void)
+static bool has_sg(const char *release)
 {
 	unsigned int major = 0, minor = 0;
-	struct utsname u;
 
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+	if (sscanf(release, "%u.%u", &major, &minor) != 2)
 		return false;
 	return major > 6 || (major == 6 && minor >= 6);
+}
+
+int vn_kernel_ask(struct vn_kernel *ret_kernel, struct vn_err *err)
+{
+	struct utsname u;
+
+	if (uname(&u) < 0)
+		return vn_err_kernel(err, errno, "uname: %s", strerror(errno));
+	*ret_kernel = (struct vn_kernel){.held_mtu_max = has_sg(u.release) ? UINT32_MAX : MTU_ONE_PIECE};
+	snprintf(ret_kernel->release, sizeof(ret_kernel->release), "%s", u.release);
+	return 0;
+}
+
+static bool have_sg(void)
+{
+	struct utsname u;
+
+	return uname(&u) == 0 && has_sg(u.release);
+}
+
+uint32_t vn_xsk_chunk_size(void)
+{
+	return have_sg() ? 2048 : 4096;
 }
 
 /* Sealed: who gets it cannot take pages from under the kernel's or the other's mapping. */
@@ -52,11 +79,11 @@ static int register_umem(int fd, int umem_fd, uint32_t chunks, uint32_t chunk_si
 	return r;
 }
 
-int vn_xsk_create(uint32_t chunks, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err)
+int vn_xsk_create(uint32_t chunks, uint32_t rx_entries, int old_umem_fd, struct vn_xsk *ret_xsk, struct vn_err *err)
 {
 	cleanup_close int fd = -EBADF, umem = -EBADF;
 	bool sg = have_sg();
-	uint32_t chunk_size = sg ? 2048 : 4096, rx_entries = vn_engine_rx_entries(chunks);
+	uint32_t chunk_size = vn_xsk_chunk_size();
 	int r;
 
 	fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);

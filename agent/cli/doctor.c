@@ -174,13 +174,13 @@ static const char *overload_remedy(const char *word)
 		const char *word, *remedy;
 	} remedies[] = {
 		{"late",
-		 "fewer packets, a quieter machine, or --engine-cpu on a processor of its own; then `link reset all`"},
+		 "fewer packets, a quieter machine, or --engine-cpus on a processor of its own; then `link reset all`"},
 		{"ring-full",
-		 "fewer packets at once, or --engine-cpu on a processor of its own; then `link reset all`"},
+		 "fewer packets at once, or --engine-cpus on a processor of its own; then `link reset all`"},
 		{"umem-empty",
-		 "fewer packets at once, or --engine-cpu on a processor of its own; then `link reset all`"},
+		 "fewer packets at once, or --engine-cpus on a processor of its own; then `link reset all`"},
 		{"memory", "less rate times delay, or a limit; then `link reset all`"},
-		{"throttled", "nothing else on the engine's processor (--engine-cpu); then `link reset all`"},
+		{"throttled", "nothing else on the engine's processor (--engine-cpus); then `link reset all`"},
 	};
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(remedies); i++)

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vnet-agent node show | exec */
+/* vnet-agent node show | exec; attach and detach are in attach.c */
 #include "cli/words.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <sched.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/mount.h>
@@ -58,17 +62,17 @@ static int print_nodes(const json_t *nodes)
 static int print_node_details(const json_t *n)
 {
 	static const char *const heads[] = {"    PORT", "LINK", "MAC", "ADDRESSES", NULL};
-	const char *state = vn_json_str(n, "state");
+	const char *state = vn_json_str(n, "state"), *holder = vn_json_str(n, "holder");
 	enum vn_colour c = strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD;
 	cleanup_table struct vn_table t;
 	char buf[512];
 	json_t *p;
 	size_t i;
 
-	printf("node %s/%s: %s%s%s, netns %s, id %" PRIu64 ", forward %s, %" PRIu64 " routes\n",
+	printf("node %s/%s: %s%s%s%s%s%s, netns %s, id %" PRIu64 ", forward %s, %" PRIu64 " routes\n",
 	       vn_json_str(n, "topology"), vn_json_str(n, "name"), vn_colour_on(stdout, c), state,
-	       vn_colour_off(stdout, c), vn_json_str(n, "netns"), vn_json_u64(n, "id"),
-	       vn_json_bool(n, "forward") ? "yes" : "no", vn_json_u64(n, "routes"));
+	       vn_colour_off(stdout, c), *holder ? " (" : "", holder, *holder ? ")" : "", vn_json_str(n, "netns"),
+	       vn_json_u64(n, "id"), vn_json_bool(n, "forward") ? "yes" : "no", vn_json_u64(n, "routes"));
 	vn_table_init(&t, heads);
 	vn_table_add(&t, VN_PLAIN, "    lo");
 	vn_table_add(&t, VN_PLAIN, "-");
@@ -135,16 +139,86 @@ static int find_place(const struct vn_cli *cli, const char *node, struct place *
 	return r;
 }
 
+/* Who the container's program is, as /proc tells it. */
+struct identity {
+	unsigned int uid, gid, no_new_privs;
+	unsigned long long permitted, bounding, ambient;
+	char environ[65536]; /* NAME=value, each with its NUL */
+	size_t environ_len;
+};
+
+static int read_identity(pid_t pid, struct identity *ret)
+{
+	cleanup_fclose FILE *status = NULL;
+	cleanup_close int env = -EBADF;
+	char path[48], line[256];
+	int found = 0;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	status = fopen(path, "re");
+	if (!status)
+		return -errno;
+	while (fgets(line, sizeof(line), status))
+		found += sscanf(line, "Uid:\t%u", &ret->uid) == 1 || sscanf(line, "Gid:\t%u", &ret->gid) == 1 ||
+			 sscanf(line, "NoNewPrivs:\t%u", &ret->no_new_privs) == 1 ||
+			 sscanf(line, "CapPrm:\t%llx", &ret->permitted) == 1 ||
+			 sscanf(line, "CapBnd:\t%llx", &ret->bounding) == 1 ||
+			 sscanf(line, "CapAmb:\t%llx", &ret->ambient) == 1;
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	env = open(path, O_RDONLY | O_CLOEXEC);
+	while (env >= 0 &&
+	       (n = read(env, ret->environ + ret->environ_len, sizeof(ret->environ) - 1 - ret->environ_len)) > 0)
+		ret->environ_len += (size_t)n;
+	return found == 6 ? 0 : -EBADMSG;
+}
+
+/*
+ * Become what the container's program is: its files are not to be trusted with the rights of who came in. Its seccomp
+ * filter and its control group cannot be joined.
+ */
+static int assume(struct identity *id)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct caps[2] = {{.effective = (uint32_t)id->permitted,
+							.permitted = (uint32_t)id->permitted,
+							.inheritable = (uint32_t)id->ambient},
+						       {.effective = (uint32_t)(id->permitted >> 32),
+							.permitted = (uint32_t)(id->permitted >> 32),
+							.inheritable = (uint32_t)(id->ambient >> 32)}};
+
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	for (unsigned long cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		if (!(id->bounding >> cap & 1) && prctl(PR_CAPBSET_DROP, cap) < 0)
+			return -errno;
+	if (setgroups(0, NULL) < 0 || setresgid(id->gid, id->gid, id->gid) < 0 || prctl(PR_SET_KEEPCAPS, 1L) < 0 ||
+	    setresuid(id->uid, id->uid, id->uid) < 0 || syscall(SYS_capset, &h, caps) < 0)
+		return -errno;
+	for (unsigned long cap = 0; cap < 64; cap++)
+		if (id->ambient >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0L, 0L) < 0)
+			return -errno;
+	if (id->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
+		return -errno;
+	clearenv();
+	for (char *s = id->environ; s < id->environ + id->environ_len; s += strlen(s) + 1)
+		putenv(s);
+	return 0;
+}
+
 /* All that the container has of its own. The command is its child: only children are in the process namespace. */
 static int enter_container(const char *node, const struct place *p, struct vn_err *err)
 {
 	cleanup_close int fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
-	int st = 0;
+	static struct identity id;
+	int st = 0, r;
 	pid_t child;
 
 	if (!p->pid)
 		return vn_err(err, VN_EXIT_KERNEL, ESRCH, "node %s: its container has ended: apply the topology again",
 			      node);
+	r = read_identity(p->pid, &id);
+	if (r < 0)
+		return vn_err_kernel(err, -r, "node %s: its container: %s", node, strerror(-r));
 	if (fd < 0 || setns(fd, CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		return vn_err(err, errno == EPERM ? VN_EXIT_DENIED : VN_EXIT_KERNEL, errno,
 			      "node %s: entering its container: %s%s", node, strerror(errno),
@@ -152,8 +226,10 @@ static int enter_container(const char *node, const struct place *p, struct vn_er
 	child = fork();
 	if (child < 0)
 		return vn_err_kernel(err, errno, "node %s: fork: %s", node, strerror(errno));
-	if (child == 0)
-		return 0;
+	if (child == 0) {
+		r = assume(&id);
+		return r < 0 ? vn_err_kernel(err, -r, "node %s: becoming its user: %s", node, strerror(-r)) : 0;
+	}
 	while (waitpid(child, &st, 0) < 0 && errno == EINTR)
 		;
 	exit(WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st));

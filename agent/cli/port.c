@@ -85,6 +85,20 @@ static void print_app(const json_t *p)
 	       vn_json_u64(handovers, "refused"));
 }
 
+/* The socket's own statistics, of a port that the agent lends. */
+static void print_lent(const json_t *lent)
+{
+	static const char *const counts[] = {"dropped", "ring-full", "no-buffer", "tx-invalid"};
+	char bytes[VN_HUMAN_BUF];
+
+	if (!json_is_object(lent))
+		return;
+	for (size_t i = 0; i < VN_ARRAY_SIZE(counts); i++)
+		printf("    %-14s %" PRIu64 " packets\n", counts[i], vn_json_u64(lent, counts[i]));
+	printf("    %" PRIu64 " buffers, %s lent\n", vn_json_u64(lent, "buffers"),
+	       vn_human_bytes(bytes, vn_json_u64(lent, "bytes")));
+}
+
 static void print_port(const json_t *p)
 {
 	const char *state = vn_json_str(p, "state"), *fate;
@@ -107,6 +121,7 @@ static void print_port(const json_t *p)
 		printf("    %-14s %" PRIu64 " packets %s\n", fate, vn_json_u64(count, "packets"),
 		       vn_human_bytes(bytes, vn_json_u64(count, "bytes")));
 	printf("    %-14s %" PRIu64 " packets\n", "undelivered", vn_json_u64(p, "undelivered"));
+	print_lent(json_object_get(p, "lent"));
 	if (*vn_json_str(p, "socket"))
 		printf("    socket %s\n", vn_json_str(p, "socket"));
 	if (*vn_json_str(p, "map"))

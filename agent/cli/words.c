@@ -34,8 +34,10 @@ const struct vn_command vn_commands[] = {
 	 .run = vn_cmd_node_show, .kinds = {VN_ARG_NODE}},
 	{"node", "exec", "NODE -- CMD [ARG...]", "run a command inside a node; exits as the command does", 2, -1,
 	 .raw_after = 1, .run = vn_cmd_node_exec, .kinds = {VN_ARG_NODE, VN_ARG_COMMAND}},
-	{"node", "attach", "NODE pid N|netns PATH", "give a node to somebody else's namespace", 0, -1, .raw_after = 0,
-	 .later = true},
+	{"node", "attach", "NODE pid N|netns PATH|container NAME", "give an external node the namespace of somebody's process "
+	 "or container", 3, 3, .raw_after = -1, .run = vn_cmd_node_attach, .kinds = {VN_ARG_NODE}},
+	{"node", "detach", "NODE", "take it back: its links go on in a namespace of the agent's", 1, 1, .raw_after = -1,
+	 .run = vn_cmd_node_detach, .kinds = {VN_ARG_NODE}},
 
 	{"link", "show", "[NAME]", "links and their disciplines; -s counters and lateness, -d numbers and addresses", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_link_show, .kinds = {VN_ARG_LINK}},
@@ -65,6 +67,11 @@ const struct vn_command vn_commands[] = {
 	{"port", "handover", "NAME", "hand an AF_XDP port to an application", 0, -1, .raw_after = 0, .later = true},
 	{"vf", "show", "[PF]", "virtual functions of SR-IOV devices: who has each, and what stands on it", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_vf_show},
+
+	{"oci-hook", NULL, "", "createRuntime and poststop hook of containers with annotations vnet.topology, vnet.node", 0, 0,
+	 .raw_after = -1, .run = vn_cmd_oci_hook},
+	{"cni", NULL, "", "plugin of the Container Network Interface 1.1 (also as vnet-cni)", 0, 0, .raw_after = -1,
+	 .run = vn_cmd_cni},
 
 	{"doctor", NULL, "", "what this host can do, with a remedy per line; exit 7 when something needed is missing", 0, 0,
 	 .raw_after = -1, .run = vn_cmd_doctor},

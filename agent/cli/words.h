@@ -100,6 +100,10 @@ int vn_cmd_topology_graph(const struct vn_cli *cli, const struct vn_call *call, 
 int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_node_attach(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_node_detach(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_oci_hook(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_cni(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_verify(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_reset(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);

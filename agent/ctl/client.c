@@ -43,7 +43,23 @@ static int gone(struct vn_err *err)
 		      "the agent closed the connection: see its log, and start it again");
 }
 
-int vn_client_send(struct vn_client *c, const char *method, const json_t *parameters, bool more, struct vn_err *err)
+/* The first byte carries the descriptor. */
+static ssize_t send_with_fd(int fd, const char *text, size_t len, int pass)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {.iov_base = (char *)text, .iov_len = len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &pass, sizeof(int));
+	return sendmsg(fd, &m, MSG_NOSIGNAL);
+}
+
+static int client_send(struct vn_client *c, const char *method, const json_t *parameters, bool more, int pass,
+		       struct vn_err *err)
 {
 	json_t *msg = json_pack("{s:s, s:O?}", "method", method, "parameters", parameters);
 	cleanup_free char *text = NULL;
@@ -56,7 +72,8 @@ int vn_client_send(struct vn_client *c, const char *method, const json_t *parame
 	if (!text)
 		return vn_err_usage(err, "the request cannot be written as JSON (is the input UTF-8?)");
 	while (done < len) {
-		ssize_t n = send(c->fd, text + done, len - done, MSG_NOSIGNAL);
+		ssize_t n = pass >= 0 && !done ? send_with_fd(c->fd, text, len, pass)
+					       : send(c->fd, text + done, len - done, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -65,6 +82,16 @@ int vn_client_send(struct vn_client *c, const char *method, const json_t *parame
 		done += (size_t)n;
 	}
 	return 0;
+}
+
+int vn_client_send(struct vn_client *c, const char *method, const json_t *parameters, bool more, struct vn_err *err)
+{
+	return client_send(c, method, parameters, more, -1, err);
+}
+
+int vn_client_send_fd(struct vn_client *c, const char *method, const json_t *parameters, int pass, struct vn_err *err)
+{
+	return client_send(c, method, parameters, false, pass, err);
 }
 
 static int take_error(const json_t *msg, struct vn_err *err)

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -85,6 +86,8 @@ static const struct {
 	{"vnet.topology.delete", vn_op_topology_delete, false, true},
 	{"vnet.topology.show", vn_op_topology_show, true, false},
 	{"vnet.node.show", vn_op_node_show, true, false},
+	{"vnet.node.attach", vn_op_node_attach, false, true},
+	{"vnet.node.detach", vn_op_node_detach, false, true},
 	{"vnet.port.show", vn_op_port_show, true, false},
 	{"vnet.vf.show", vn_op_vf_show, true, false},
 	{"vnet.link.show", vn_op_link_show, true, false},
@@ -226,8 +229,15 @@ static int drop_privileges(struct vn_err *err)
 	capng_clear(CAPNG_SELECT_CAPS);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(keep); i++)
 		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, keep[i]);
+	/* The bounding set first, while that is permitted: no program that we execute gets more. */
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (!capng_have_capability(CAPNG_PERMITTED, cap) && prctl(PR_CAPBSET_DROP, (unsigned long)cap) < 0 &&
+		    errno != EINVAL && errno != EPERM)
+			return vn_err_kernel(err, errno, "dropping capabilities: %s", strerror(errno));
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
 		return vn_err_kernel(err, EPERM, "dropping capabilities: not permitted: is the daemon run by root?");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
+		return vn_err_kernel(err, errno, "no_new_privs: %s", strerror(errno));
 	return 0;
 }
 
@@ -253,6 +263,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = make_keepers(d, err);
 	if (r == 0)
 		r = vn_loop_init(&d->loop);
+	if (r == 0)
+		r = vn_kernel_ask(&d->kernel, err);
 	if (r == 0)
 		r = vn_dp_open(d->opts.pin_dir, d->opts.max_ports, &d->dp, err);
 	if (r < 0)
@@ -506,6 +518,7 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 		{"engine-cpus", required_argument, NULL, 'c'},
 		{"rebalance", required_argument, NULL, 'b'},
 		{"socket-group", required_argument, NULL, 'g'},
+		{"image-dir", required_argument, NULL, 'i'},
 		{"no-calibration-check", no_argument, NULL, 'C'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -552,6 +565,9 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 			d->opts.rebalance = strcmp(optarg, "on") == 0;
 			if (!d->opts.rebalance && strcmp(optarg, "off") != 0)
 				return vn_err_usage(err, "--rebalance: '%s' is neither on nor off", optarg);
+			break;
+		case 'i':
+			d->opts.image_dir = optarg;
 			break;
 		case 'g':
 			d->opts.socket_group = optarg;

@@ -28,6 +28,7 @@ struct vn_running {
 
 struct vn_daemon_opts {
 	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;
+	const char *image_dir; /* root file systems and mounts for clients other than root; NULL: none */
 	uint32_t max_ports;
 	bool no_calibration_check;
 	uint32_t n_engines;             /* precise ones */
@@ -49,6 +50,7 @@ struct vn_daemon {
 	struct vn_daemon_opts opts;
 	struct vn_loop loop;
 	struct vn_dp dp;
+	struct vn_kernel kernel;
 	struct vn_fabric fabric;
 	struct vn_runner runner;
 	struct vn_server server;
@@ -162,6 +164,15 @@ int vn_engines_open(struct vn_daemon *d, struct vn_err *err);
 void vn_engines_tick(struct vn_daemon *d);
 /* Forget them, or end them. */
 void vn_engines_close(struct vn_daemon *d, bool stop);
+
+/* As vnet.node.show has it. */
+json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_t index);
+int vn_op_node_attach(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err);
+int vn_op_node_detach(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err);
+/* May user @uid have the containers that @plan starts: what of the host's files they get? Exit VN_EXIT_DENIED. */
+int vn_containers_allowed(const struct vn_daemon *d, uid_t uid, const struct vn_plan *plan, struct vn_err *err);
 
 /* --- shared
  * ----------------------------------------------------------------------------------------------------------- */

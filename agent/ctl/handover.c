@@ -13,6 +13,7 @@
 #include <vnet/util.h>
 
 #include "ctl/daemon.h"
+#include "ctl/handover_lend.h"
 #include "ctl/handover_owner.h"
 #include "ctl/handover_proto.h"
 
@@ -52,6 +53,8 @@ struct vn_handover_sock {
 	struct conn conns[CONNS_MAX];
 	struct vn_owner owner;
 	struct vn_source death; /* the owner's pidfd */
+	bool lends;             /* libvnet's protocol, not DPDK's */
+	struct vn_lending lending;
 	uint64_t given, refused;
 	bool seen; /* by the sync at work */
 	UT_hash_handle hh;
@@ -139,13 +142,32 @@ static void owner_forget(struct vn_handover_sock *s)
 		unlink(path);
 }
 
+/* Nobody has the port. */
+static void set_free(struct vn_handover_sock *s)
+{
+	if (s->lends)
+		vn_lend_end(s->d, &s->lending);
+	owner_forget(s);
+}
+
 static void on_death(void *arg, uint32_t events)
 {
 	struct vn_handover_sock *s = arg;
 
 	vn_log("port %s: pid %d (%s) ended: the port is free", s->key, (int)s->owner.pid, s->owner.comm);
 	tell(s, "port-free", &s->owner);
-	owner_forget(s);
+	set_free(s);
+}
+
+static void on_lease(void *arg, uint32_t events)
+{
+	struct vn_handover_sock *s = arg;
+
+	if (!vn_lend_lease_ended(&s->lending))
+		return;
+	vn_log("port %s: pid %d (%s) gave it back", s->key, (int)s->owner.pid, s->owner.comm);
+	tell(s, "port-free", &s->owner);
+	set_free(s);
 }
 
 static void owner_watch(struct vn_handover_sock *s)
@@ -224,26 +246,32 @@ static void conn_close(struct conn *c)
 	c->session = (struct vn_handover_session){0};
 }
 
-static int answer(const struct conn *c, const char *text, int fd)
+/* @n_fds is at most VN_HANDOVER_FDS. */
+static int answer_with(const struct conn *c, const void *data, size_t len, const int *fds, size_t n_fds)
 {
 	union {
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(VN_HANDOVER_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control = {0};
-	struct iovec iov = {.iov_base = (void *)text, .iov_len = strlen(text)};
+	struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (fd >= 0) {
+	if (n_fds) {
 		struct cmsghdr *cmsg;
 
 		msg.msg_control = control.buf;
-		msg.msg_controllen = sizeof(control.buf);
+		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
 		cmsg = CMSG_FIRSTHDR(&msg);
 		*cmsg = (struct cmsghdr){
-			.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+			.cmsg_len = CMSG_LEN(n_fds * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
 	}
 	return sendmsg(c->source.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int answer(const struct conn *c, const char *text, int fd)
+{
+	return answer_with(c, text, strlen(text), &fd, fd >= 0);
 }
 
 static int give_map(struct conn *c, const char *text)
@@ -274,6 +302,17 @@ static bool set_busy_poll(int fd, uint32_t usec, uint32_t budget)
 	       setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &packets, sizeof(packets)) == 0;
 }
 
+static void refused(const struct conn *c, bool taken)
+{
+	struct vn_handover_sock *s = c->sock;
+
+	s->refused++;
+	/* Who knocks all the time does not fill the log as well. */
+	if (taken && s->tokens > TOKENS_MAX / 2)
+		vn_log("port %s: pid %d (%s), uid %u, refused: pid %d has it", s->key, (int)c->peer.pid, c->peer.comm,
+		       c->peer.uid, (int)s->owner.pid);
+}
+
 static void handle(struct conn *c, const char *msg, size_t len, const int *fds, size_t n_fds)
 {
 	struct vn_handover_sock *s = c->sock;
@@ -296,14 +335,74 @@ static void handle(struct conn *c, const char *msg, size_t len, const int *fds, 
 	case VN_HANDOVER_CLOSE:
 		break;
 	}
-	if (step.close && !was_connected) {
-		s->refused++;
-		if (port.taken && s->tokens > TOKENS_MAX / 2)
-			vn_log("port %s: pid %d (%s), uid %u, refused: pid %d has it", s->key, (int)c->peer.pid,
-			       c->peer.comm, c->peer.uid, (int)s->owner.pid);
-	}
+	if (step.close && !was_connected)
+		refused(c, port.taken);
 	if (step.close || r < 0)
 		conn_close(c);
+}
+
+/* --- lending --------------------------------------------------------------------------------------------------------
+ */
+
+/* The connection becomes the lease. */
+static void keep_lease(struct conn *c)
+{
+	struct vn_handover_sock *s = c->sock;
+
+	vn_loop_remove(&s->d->loop, &c->source);
+	s->lending.lease = (struct vn_source){.fd = take_fd(&c->source.fd), .handle = on_lease, .arg = s};
+	if (vn_loop_add(&s->d->loop, &s->lending.lease, EPOLLIN) < 0)
+		vn_log("port %s: its lease cannot be watched: the port is free when pid %d ends", s->key,
+		       (int)s->owner.pid);
+	conn_close(c);
+}
+
+/* @c's process is given the port, or told why not. */
+static void lend(struct conn *c, enum vn_grant_status status)
+{
+	struct vn_handover_sock *s = c->sock;
+	struct vn_handover_grant grant = {.magic = VN_HANDOVER_MAGIC, .version = VN_HANDOVER_VERSION, .status = status};
+	cleanup_close int xsk = -EBADF, umem = -EBADF;
+	int fds[VN_HANDOVER_FDS] = {-EBADF, -EBADF}, r;
+
+	if (status == VN_GRANT_OK)
+		status = vn_lend(s->d, &s->lending, &grant, fds);
+	xsk = fds[0];
+	umem = fds[1];
+	r = status == VN_GRANT_OK ? vn_lend_start(s->d, &s->lending, xsk) : 0;
+	if (r < 0)
+		grant.status = status = VN_GRANT_BROKEN;
+	r = answer_with(c, &grant, sizeof(grant), fds, status == VN_GRANT_OK ? VN_HANDOVER_FDS : 0);
+	if (r == 0 && status == VN_GRANT_OK) {
+		s->given++;
+		owner_set(c);
+		keep_lease(c);
+		return;
+	}
+	if (xsk >= 0)
+		vn_lend_end(s->d, &s->lending);
+	if (status != VN_GRANT_AGAIN)
+		refused(c, status == VN_GRANT_BUSY);
+	if (status != VN_GRANT_AGAIN || r < 0)
+		conn_close(c);
+}
+
+static void handle_hello(struct conn *c, const char *msg, size_t len, size_t n_fds)
+{
+	struct vn_handover_sock *s = c->sock;
+	bool taken = taken_for(c) || (s->lending.lease.fd >= 0 && !vn_lend_lease_ended(&s->lending));
+
+	switch (vn_handover_hello(&c->session, msg, len, n_fds)) {
+	case 0:
+		lend(c, taken ? VN_GRANT_BUSY : VN_GRANT_OK);
+		return;
+	case -EPROTONOSUPPORT:
+		lend(c, VN_GRANT_VERSION);
+		return;
+	default:
+		refused(c, false);
+		conn_close(c);
+	}
 }
 
 static size_t take_fds(struct msghdr *msg, int *fds)
@@ -325,7 +424,7 @@ static void on_message(void *arg, uint32_t events)
 		char buf[CMSG_SPACE(FDS_MAX * sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	char text[VN_HANDOVER_MSG_MAX + 1];
+	char text[VN_MAX(VN_HANDOVER_MSG_MAX, sizeof(struct vn_handover_hello)) + 1];
 	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text)};
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
@@ -340,7 +439,10 @@ static void on_message(void *arg, uint32_t events)
 		conn_close(c);
 	} else {
 		n_fds = take_fds(&msg, fds);
-		handle(c, text, (size_t)n, fds, n_fds);
+		if (c->sock->lends)
+			handle_hello(c, text, (size_t)n, n_fds);
+		else
+			handle(c, text, (size_t)n, fds, n_fds);
 		for (size_t i = 0; i < n_fds; i++)
 			close(fds[i]);
 	}
@@ -406,6 +508,7 @@ static void sock_close(struct vn_handover_sock *s)
 		vn_loop_remove(&s->d->loop, &s->listener);
 	vn_cleanup_close(&s->listener.fd);
 	vn_loop_remove(&s->d->loop, &s->death);
+	vn_lend_release(s->d, &s->lending);
 	vn_owner_release(&s->owner);
 	HASH_DEL(s->d->handover.socks, s);
 	free(s);
@@ -418,7 +521,7 @@ static void sock_remove(struct vn_handover_sock *s)
 	struct vn_daemon *d = s->d;
 
 	memcpy(key, s->key, sizeof(key));
-	owner_forget(s);
+	set_free(s);
 	sock_close(s);
 	remove_dirs(d, key);
 }
@@ -434,10 +537,12 @@ static void adopt_owner(struct vn_handover_sock *s)
 		return;
 	}
 	owner_watch(s);
+	if (s->lends)
+		vn_lend_adopt(s->d, &s->lending);
 	vn_log("port %s: pid %d (%s) still has it", s->key, (int)s->owner.pid, s->owner.comm);
 }
 
-static int sock_open(struct vn_daemon *d, const char *key, uint32_t number)
+static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port *port, const struct vn_lend_port *lend)
 {
 	struct vn_handover_sock *s = calloc(1, sizeof(*s));
 	char path[512];
@@ -448,7 +553,10 @@ static int sock_open(struct vn_daemon *d, const char *key, uint32_t number)
 	snprintf(s->key, sizeof(s->key), "%s", key);
 	s->ifname = strrchr(s->key, '/') + 1;
 	s->d = d;
-	s->number = number;
+	s->number = port->number;
+	s->lends = port->handover & VN_HANDOVER_LIBVNET;
+	s->lending = (struct vn_lending)VN_LENDING_NONE;
+	s->lending.port = *lend;
 	s->tokens = TOKENS_MAX;
 	s->death.fd = -EBADF;
 	s->owner = (struct vn_owner)VN_OWNER_NONE;
@@ -475,42 +583,49 @@ static const char *make_key(char *buf, const char *topo, const char *node, const
 	return buf;
 }
 
-static void sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port)
+static void sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port, uint32_t mtu)
 {
+	const bool lends = port->handover & VN_HANDOVER_LIBVNET;
+	struct vn_lend_port lend;
 	struct vn_handover_sock *s;
 	char key[KEY_SIZE];
 	int r;
 
-	if (port->kind != VN_PORT_AFXDP || !(port->handover & VN_HANDOVER_CNI))
+	if (port->kind != VN_PORT_AFXDP || !(port->handover & (VN_HANDOVER_CNI | VN_HANDOVER_LIBVNET)))
 		return;
 	make_key(key, t->name, t->nodes[port->node].name, port->ifname);
+	vn_lend_describe(&lend, t, port, mtu);
 	HASH_FIND_STR(d->handover.socks, key, s);
-	if (s && s->number == port->number) {
+	if (s && s->number == port->number && s->lends == lends) {
+		s->lending.port = lend; /* for the next application */
 		s->seen = true;
 		return;
 	}
 	if (s)
 		sock_remove(s);
-	r = sock_open(d, key, port->number);
+	r = sock_open(d, key, port, &lend);
 	if (r < 0)
 		vn_log("port %s: no socket for its application: %s", key, strerror(-r));
+}
+
+void vn_handover_add(struct vn_daemon *d, const struct vn_topo *t)
+{
+	char path[512];
+
+	if (runtime_path(d, path, sizeof(path), OWNERS) == 0)
+		make_dir(path, 0700);
+	for (size_t p = 0; p < t->n_links * VN_DIRS; p++)
+		sync_port(d, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS], t->links[p / VN_DIRS].mtu);
 }
 
 void vn_handover_sync(struct vn_daemon *d)
 {
 	struct vn_handover_sock *s, *next;
-	char path[512];
 
 	for (s = d->handover.socks; s; s = s->hh.next)
 		s->seen = false;
-	if (d->n_running && runtime_path(d, path, sizeof(path), OWNERS) == 0)
-		make_dir(path, 0700);
-	for (size_t i = 0; i < d->n_running; i++) {
-		const struct vn_topo *t = d->running[i].topo;
-
-		for (size_t p = 0; p < t->n_links * VN_DIRS; p++)
-			sync_port(d, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS]);
-	}
+	for (size_t i = 0; i < d->n_running; i++)
+		vn_handover_add(d, d->running[i].topo);
 	HASH_ITER (hh, d->handover.socks, s, next)
 		if (!s->seen)
 			sock_remove(s);
@@ -550,7 +665,7 @@ void vn_handover_wipe(struct vn_daemon *d)
 }
 
 json_t *vn_handover_owner(struct vn_daemon *d, const char *topo, const char *node, const char *ifname,
-			  json_t **ret_stats)
+			  json_t **ret_stats, json_t **ret_lent)
 {
 	const struct vn_handover_sock *s;
 	char key[KEY_SIZE];
@@ -559,6 +674,7 @@ json_t *vn_handover_owner(struct vn_daemon *d, const char *topo, const char *nod
 	HASH_FIND_STR(d->handover.socks, key, s);
 	*ret_stats = json_pack("{s:I, s:I}", "given", s ? (json_int_t)s->given : 0, "refused",
 			       s ? (json_int_t)s->refused : 0);
+	*ret_lent = s && s->lends ? vn_lend_json(&s->lending) : json_null();
 	if (!s || !vn_owner_alive(&s->owner))
 		return json_null();
 	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:I}", "pid", (json_int_t)s->owner.pid, "uid",

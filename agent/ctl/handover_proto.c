@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "ctl/handover_proto.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,4 +120,22 @@ struct vn_handover_step vn_handover_message(struct vn_handover_session *s, const
 	if (is(&w, "/fin", 1))
 		return reply("/fin_ack", true);
 	return reply("/nak", false);
+}
+
+int vn_handover_hello(struct vn_handover_session *s, const void *msg, size_t len, size_t n_fds)
+{
+	struct vn_handover_hello hello = {0};
+
+	if (n_fds || ++s->n_msgs > VN_HANDOVER_MSGS_MAX || len < offsetof(struct vn_handover_hello, reserved))
+		return -EPROTO;
+	memcpy(&hello, msg, len < sizeof(hello) ? len : sizeof(hello));
+	if (hello.magic != VN_HANDOVER_MAGIC)
+		return -EPROTO;
+	if (hello.version != VN_HANDOVER_VERSION)
+		return -EPROTONOSUPPORT;
+	if (len != sizeof(hello) || !memchr(hello.name, '\0', sizeof(hello.name)))
+		return -EPROTO;
+	keep_host(s, hello.name);
+	s->connected = true;
+	return 0;
 }

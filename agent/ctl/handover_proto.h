@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vnet/abi_handover.h>
+
 #define VN_HANDOVER_MSG_MAX  64 /* bytes of a request */
 #define VN_HANDOVER_MSGS_MAX 32 /* requests of a connection; DPDK needs five */
 #define VN_HANDOVER_HOST_MAX 56 /* what /connect leaves of a request, and a NUL */
@@ -63,5 +65,12 @@ struct vn_handover_step {
  */
 struct vn_handover_step vn_handover_message(struct vn_handover_session *s, const struct vn_handover_port *port,
 					    const char *msg, size_t len, size_t n_fds);
+
+/*
+ * The other protocol, libvnet's (vnet/abi_handover.h): a message that came with @n_fds descriptors. 0: it asks for the
+ * port, and s->host is what the application calls itself; -EPROTONOSUPPORT: it speaks another version, tell it so;
+ * -EPROTO: hang up.
+ */
+int vn_handover_hello(struct vn_handover_session *s, const void *msg, size_t len, size_t n_fds);
 
 #endif

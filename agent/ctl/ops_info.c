@@ -48,22 +48,28 @@ static json_t *node_port(const struct vn_topo *t, uint32_t link_id)
 }
 
 /* A container that ended leaves its network: apply starts it again. */
-static const char *node_state(const struct vn_node *n, const char *netns_path, pid_t pid)
+static const char *node_state(const struct vn_node *n, const char *netns_path, pid_t pid, bool held, bool ended)
 {
 	if (access(netns_path, F_OK) < 0)
 		return "broken";
+	if (n->runtime == VN_RUNTIME_EXTERNAL)
+		return !held ? "detached" : ended ? "stopped" : "up";
 	return vn_runtime_is_container((enum vn_runtime)n->runtime) && !pid ? "stopped" : "up";
 }
 
-static json_t *node_json(struct vn_daemon *d, const struct vn_running *run, size_t index)
+json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_t index)
 {
 	const struct vn_node *n = &run->topo->nodes[index];
 	json_t *addresses = json_array(), *ports = json_array();
+	bool held = false, ended = false;
+	char holder[VN_HOLDER_MAX];
 	pid_t pid = 0;
 	char netns[VN_NETNS_NAME_MAX], path[sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX];
 
-	if (vn_runtime_is_container((enum vn_runtime)n->runtime))
-		vn_container_pid(d->opts.runtime_dir, run->topo->name, n->name, &pid);
+	if (n->runtime == VN_RUNTIME_EXTERNAL)
+		held = vn_exec_attached(&d->fabric, run->topo, index, holder, &ended);
+	if (held || vn_runtime_is_container((enum vn_runtime)n->runtime))
+		vn_container_pid(d->opts.runtime_dir, run->topo->name, n->name, VN_CONTAINER_STARTED, &pid);
 	vn_netns_name(netns, run->topo->name, n->name);
 	snprintf(path, sizeof(path), "%s/%s", VN_NETNS_DIR, netns);
 	if (n->lo4.family)
@@ -72,11 +78,11 @@ static json_t *node_json(struct vn_daemon *d, const struct vn_running *run, size
 		json_array_append_new(addresses, vn_addr_to_json(&n->lo6));
 	for (size_t i = 0; i < n->n_links; i++)
 		json_array_append_new(ports, node_port(run->topo, n->link_ids[i]));
-	return json_pack("{s:s, s:s, s:s, s:O?, s:I, s:I, s:s, s:b, s:s, s:o, s:I, s:o}", "topology", run->topo->name,
-			 "name", n->name, "runtime", vn_runtime_words[n->runtime], "container", n->container, "pid",
-			 (json_int_t)pid, "id", (json_int_t)n->id, "netns", netns, "forward", n->forward, "state",
-			 node_state(n, path, pid), "addresses", addresses, "routes", (json_int_t)n->n_routes, "ports",
-			 ports);
+	return json_pack("{s:s, s:s, s:s, s:O?, s:s?, s:I, s:I, s:s, s:b, s:s, s:o, s:I, s:o}", "topology",
+			 run->topo->name, "name", n->name, "runtime", vn_runtime_words[n->runtime], "container",
+			 n->container, "holder", held ? holder : NULL, "pid", (json_int_t)pid, "id", (json_int_t)n->id,
+			 "netns", netns, "forward", n->forward, "state", node_state(n, path, pid, held, ended),
+			 "addresses", addresses, "routes", (json_int_t)n->n_routes, "ports", ports);
 }
 
 int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
@@ -94,11 +100,11 @@ int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 			json_decref(list);
 			return r;
 		}
-		json_array_append_new(list, node_json(d, run, index));
+		json_array_append_new(list, vn_node_to_json(d, run, index));
 	} else {
 		for (size_t i = 0; i < d->n_running; i++)
 			for (size_t n = 0; n < d->running[i].topo->n_nodes; n++)
-				json_array_append_new(list, node_json(d, &d->running[i], n));
+				json_array_append_new(list, vn_node_to_json(d, &d->running[i], n));
 	}
 	*ret_reply = json_pack("{s:o}", "nodes", list);
 	return *ret_reply ? 0 : -ENOMEM;

@@ -260,6 +260,7 @@ struct change {
 	struct vn_files files;
 	int dirs;
 	bool replace;
+	bool replay; /* the seed is among the words: the draws begin anew, whether it is another one or not */
 	uint64_t now_ns;
 };
 
@@ -285,6 +286,7 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	if (r < 0)
 		return r;
 	vn_files_start(t, l, c->dirs, &disc, given, c->now_ns);
+	c->replay = vn_disc_is_given(given, "seed");
 	*ret_disc = disc;
 	return 0;
 }
@@ -341,6 +343,9 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		if (r < 0)
 			return r;
 	}
+	r = vn_plan_check_link(&d->kernel, l, fresh, err);
+	if (r < 0)
+		return r;
 	warnings = json_array();
 	r = check_limits(d, l, change.dirs, fresh, warnings, err);
 	if (r < 0) {
@@ -354,8 +359,12 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 	}
 	/* Both directions are right: now change them. */
 	for (int dir = 0; dir < VN_DIRS; dir++) {
-		if (memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)
+		bool replay = change.replay && change.dirs >> dir & 1;
+
+		if (!replay && memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)
 			continue;
+		if (replay)
+			vn_disc_replay(&d->dp.maps, l->ports[dir].number);
 		vn_exec_set_disc(&d->fabric, l->ports[dir].number, &fresh[dir]);
 		l->disc[dir] = fresh[dir];
 		changed = true;

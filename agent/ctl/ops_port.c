@@ -65,7 +65,8 @@ static json_t *undelivered(struct vn_daemon *d, const struct vn_topo *t, const s
 static void add_handover(json_t *o, struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port)
 {
 	const char *node = t->nodes[port->node].name;
-	bool cni = port->handover & VN_HANDOVER_CNI, pinned = port->handover & VN_HANDOVER_PINNED;
+	bool cni = port->handover & VN_HANDOVER_CNI, lent = port->handover & VN_HANDOVER_LIBVNET;
+	bool pinned = port->handover & VN_HANDOVER_PINNED;
 	char sock[512] = "", map[192] = "", vdev[640];
 
 	snprintf(sock, sizeof(sock), "%s/" VN_HANDOVER_PORTS "/%s/%s/%s/" VN_HANDOVER_SOCK, d->opts.runtime_dir,
@@ -73,17 +74,17 @@ static void add_handover(json_t *o, struct vn_daemon *d, const struct vn_topo *t
 	pinned = pinned && vn_afxdp_map_path(d->opts.pin_dir, port->number, map, sizeof(map)) == 0;
 	snprintf(vdev, sizeof(vdev), "net_af_xdp0,iface=%s,%s=1,dp_path=%s", port->ifname,
 		 cni ? "use_cni" : "use_pinned_map", cni ? sock : map);
-	json_object_set_new(o, "socket", cni ? json_string(sock) : json_null());
+	json_object_set_new(o, "socket", cni || lent ? json_string(sock) : json_null());
 	json_object_set_new(o, "map", pinned ? json_string(map) : json_null());
 	json_object_set_new(o, "vdev", cni || pinned ? json_string(vdev) : json_null());
 }
 
 static void add_afxdp(json_t *o, struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port)
 {
-	json_t *handovers = NULL, *owner;
+	json_t *handovers = NULL, *lent = NULL, *owner;
 	char kernel[VN_CLASSES_BUF];
 
-	owner = vn_handover_owner(d, t->name, t->nodes[port->node].name, port->ifname, &handovers);
+	owner = vn_handover_owner(d, t->name, t->nodes[port->node].name, port->ifname, &handovers, &lent);
 	json_object_set_new(o, "queues", json_integer(VN_AFXDP_QUEUES));
 	json_object_set_new(o, "kernel", json_string(vn_classes_format(kernel, port->afxdp.kernel)));
 	json_object_set_new(o, "unbound", json_string(vn_unbound_words[port->afxdp.unbound]));
@@ -95,6 +96,7 @@ static void add_afxdp(json_t *o, struct vn_daemon *d, const struct vn_topo *t, c
 	add_handover(o, d, t, port);
 	json_object_set_new(o, "application", owner);
 	json_object_set_new(o, "handovers", handovers);
+	json_object_set_new(o, "lent", lent);
 	json_object_set_new(o, "counters", counters(d, port->number));
 	json_object_set_new(o, "undelivered", undelivered(d, t, port));
 }

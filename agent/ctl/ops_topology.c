@@ -46,23 +46,32 @@ static void on_progress(void *arg, size_t done, size_t total)
 		;
 }
 
+/* A program may look for its socket at once. */
+static void on_before_runs(void *arg, const struct vn_topo *t)
+{
+	const struct progress *p = arg;
+
+	vn_handover_add(p->d, t);
+}
+
 int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
 {
 	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
-	struct vn_exec_ops ops = {.progress = on_progress, .arg = &p};
+	struct vn_exec_ops ops = {.progress = on_progress, .before_runs = on_before_runs, .arg = &p};
 	struct vn_running *run;
 	int r;
 
-	r = vn_arena_save_names(&d->arena, err);
-	if (r == 0)
-		r = vn_state_save_pending(d, plan->old, plan->new, err);
-	if (r < 0)
-		return r;
 	run = plan->old ? vn_running_find(d, plan->old->name) : NULL;
 	d->busy = true;
 	if (run)
 		run->changing = true;
-	r = vn_exec_run(&d->fabric, plan, &ops, err);
+	r = vn_exec_check_runs(&d->fabric, plan, &ops, err);
+	if (r == 0)
+		r = vn_arena_save_names(&d->arena, err);
+	if (r == 0)
+		r = vn_state_save_pending(d, plan->old, plan->new, err);
+	if (r == 0)
+		r = vn_exec_run(&d->fabric, plan, &ops, err);
 	if (run)
 		run->changing = false;
 	d->busy = false;
@@ -105,6 +114,7 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 		r = vn_files_fill_topo(d, params, topo, old, err);
 	if (r == 0)
 		r = vn_limits_check_topo(d, topo, err);
+	seen.kernel = &d->kernel;
 	if (r == 0)
 		r = vn_plan_make(old, &seen, topo, ret_plan, err);
 	if (r < 0) {
@@ -161,11 +171,12 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 		*ret_reply = summary(name, 0, start_ns);
 		return 0;
 	}
-	r = vn_exec_check_runs(&d->fabric, plan, err);
+	r = vn_containers_allowed(d, c->uid, plan, err);
 	if (r == 0)
 		r = vn_plan_execute(d, c, plan, err);
 	if (r < 0) {
 		vn_ports_rebuild(d);
+		vn_handover_sync(d);
 		return r;
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);

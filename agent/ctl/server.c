@@ -121,7 +121,10 @@ static void conn_request(struct vn_conn *c, json_t *request)
 		c->waiting = json_incref(request);
 		if (!c->dead)
 			vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
+		return;
 	}
+	vn_cleanup_close(&c->passed);
+	c->passed = -EBADF;
 }
 
 static void conn_take(struct vn_conn *c)
@@ -158,7 +161,8 @@ static void conn_event(void *arg, uint32_t events)
 	}
 	if (c->dead || !(events & EPOLLIN))
 		return;
-	n = vn_wire_fill(&c->in, c->source.fd);
+	/* Without a place for them, descriptors that come by the read-only socket are closed by the kernel. */
+	n = c->observe ? vn_wire_fill(&c->in, c->source.fd) : vn_wire_fill_fd(&c->in, c->source.fd, &c->passed);
 	if (n == 0 || (n < 0 && n != -EAGAIN))
 		conn_kill(c);
 	else if (n > 0)
@@ -185,6 +189,7 @@ static void accept_event(void *arg, uint32_t events)
 	c->pid = cred.pid;
 	c->uid = cred.uid;
 	c->observe = l->observe;
+	c->passed = -EBADF;
 	c->in.max = l->observe ? 65536 : VN_WIRE_REQUEST_MAX;
 	c->source = (struct vn_source){.fd = take_fd(&fd), .handle = conn_event, .arg = c};
 	if (vn_loop_add(s->loop, &c->source, EPOLLIN) < 0) {
@@ -258,6 +263,7 @@ void vn_server_reap(struct vn_server *s)
 		*pp = c->next;
 		s->listeners[c->observe].n_conns--;
 		json_decref(c->waiting);
+		vn_cleanup_close(&c->passed);
 		vn_wire_buf_release(&c->in);
 		free(c->out);
 		free(c);

@@ -26,6 +26,7 @@ struct vn_conn {
 	bool monitor;    /* gets events until it goes */
 	bool dead;       /* closed; freed by the loop's outermost turn */
 	json_t *waiting; /* a request that waits for the daemon to be idle */
+	int passed;      /* a descriptor that came with the request, or negative; closed after it */
 	pid_t pid;
 	uid_t uid;
 	struct vn_conn *next;

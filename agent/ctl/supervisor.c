@@ -257,7 +257,9 @@ static int make_socket(struct vn_supervisor *s, struct vn_xsk *ret_xsk, struct v
 
 	if (setns(s->fabric->netns_fd, CLONE_NEWNET) < 0)
 		return vn_err_kernel(err, errno, "engine: entering %s: %s", VN_FABRIC_NAME, strerror(errno));
-	r = s->trunk == VN_TRUNK_BULK ? make_tap(ret_xsk, err) : vn_xsk_create(ENGINE_CHUNKS, s->umem_fd, ret_xsk, err);
+	r = s->trunk == VN_TRUNK_BULK
+		    ? make_tap(ret_xsk, err)
+		    : vn_xsk_create(ENGINE_CHUNKS, vn_engine_rx_entries(ENGINE_CHUNKS), s->umem_fd, ret_xsk, err);
 	if (setns(s->fabric->host_netns_fd, CLONE_NEWNET) < 0) {
 		vn_log("cannot return to the host's network namespace: %s", strerror(errno));
 		abort();

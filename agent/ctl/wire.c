@@ -2,6 +2,7 @@
 /* Framing, the same on both sides. */
 #include "ctl/wire.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 #include <vnet/util.h>
 
@@ -14,10 +15,8 @@ void vn_wire_buf_release(struct vn_wire_buf *b)
 	*b = (struct vn_wire_buf){.max = b->max};
 }
 
-ssize_t vn_wire_fill(struct vn_wire_buf *b, int fd)
+static int make_room(struct vn_wire_buf *b)
 {
-	ssize_t n;
-
 	if (b->size - b->len < FILL_STEP) {
 		size_t size = VN_MAX(b->size * 2, b->len + FILL_STEP);
 		char *data;
@@ -30,9 +29,48 @@ ssize_t vn_wire_fill(struct vn_wire_buf *b, int fd)
 		b->data = data;
 		b->size = size;
 	}
+	return 0;
+}
+
+ssize_t vn_wire_fill(struct vn_wire_buf *b, int fd)
+{
+	ssize_t n = make_room(b);
+
+	if (n < 0)
+		return n;
 	n = read(fd, b->data + b->len, b->size - b->len);
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
+	b->len += (size_t)n;
+	return n;
+}
+
+static void take_passed(struct msghdr *m, int *passed)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (h->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			vn_cleanup_close(passed);
+			memcpy(passed, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
+		}
+	}
+}
+
+ssize_t vn_wire_fill_fd(struct vn_wire_buf *b, int fd, int *passed)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
+	struct iovec iov;
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	ssize_t n = make_room(b);
+
+	if (n < 0)
+		return n;
+	iov = (struct iovec){.iov_base = b->data + b->len, .iov_len = b->size - b->len};
+	n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	take_passed(&m, passed);
 	b->len += (size_t)n;
 	return n;
 }

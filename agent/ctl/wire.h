@@ -24,13 +24,18 @@
  *     {name?} -> {topologies: [{name, nodes, links, ports, addressing, routing, seed, broken_links}]};
  *     with name also "topology": the resolved form (vn_topo_to_json) as it runs
  *   vnet.node.show [o]
- *     {name?} -> {nodes: [{topology, name, runtime, container?, pid (0: none), id, netns, forward, addresses: [..],
- *                          routes, state: "up"|"stopped"|"broken",
- *                          ports: [{ifname, link, mac, addresses: [..]}]}]}
+ *     {name?} -> {nodes: [{topology, name, runtime, container?, holder?, pid (0: none), id, netns, forward, addresses:
+ * [..], routes, state: "up"|"stopped"|"detached"|"broken", ports: [{ifname, link, mac, addresses: [..]}]}]}
+ *   vnet.node.attach
+ *     {name, holder?, pid?} and a descriptor of a network namespace (SCM_RIGHTS, with the request's first byte)
+ *     -> {attached: bool, node: as in vnet.node.show}
+ *   vnet.node.detach
+ *     {name, holder?} -> {detached: bool, node}; with holder only what that holder attached
  *   vnet.port.show [o]
  *     {name?: "NODE:INTERFACE"} -> {ports: [{topology, name, node, ifname, link, kind: "kernel"|"afxdp", ... for afxdp:
  *       queues, kernel, unbound, handover, state: "up"|"broken", mode: "copy"|null, socket|null, map|null, vdev|null,
  *       application: {pid, uid, gid, comm, host, since_ns}|null, handovers: {given, refused},
+ *       lent: {buffers, bytes, dropped, ring-full, no-buffer, tx-invalid}|null,
  *       counters: {"app": {packets, bytes}, ...}, undelivered|null}]}; without a name all AF_XDP ports
  *   vnet.link.show [o]
  *     {name?, stats?} -> {links: [{topology, name, mtu, engine_down, state: "up"|"broken",
@@ -95,6 +100,8 @@ void vn_wire_buf_release(struct vn_wire_buf *b);
 
 /* Read what is there into @b. Bytes read; 0: the other side closed; -EAGAIN; -EMSGSIZE when longer than @b->max. */
 ssize_t vn_wire_fill(struct vn_wire_buf *b, int fd);
+/* The same from a socket on which descriptors may come along: the last one is in *@passed, what was there is closed. */
+ssize_t vn_wire_fill_fd(struct vn_wire_buf *b, int fd, int *passed);
 /* Take the first complete message: 0 with an object, -EAGAIN when none is complete, -EBADMSG when it is not JSON. */
 int vn_wire_take(struct vn_wire_buf *b, json_t **ret_msg, struct vn_err *err);
 /* Compact text of @msg, with its NUL counted in *@ret_len. Free it. */
@@ -114,6 +121,8 @@ int vn_client_send(struct vn_client *c, const char *method, const json_t *parame
  * text as the daemon gave them) and returns its -errno.
  */
 int vn_client_receive(struct vn_client *c, json_t **ret_parameters, bool *ret_continues, struct vn_err *err);
+/* The same with descriptor @pass, which stays the caller's. */
+int vn_client_send_fd(struct vn_client *c, const char *method, const json_t *parameters, int pass, struct vn_err *err);
 /* Send, and wait for the one reply. */
 int vn_client_call(struct vn_client *c, const char *method, const json_t *parameters, json_t **ret_parameters,
 		   struct vn_err *err);

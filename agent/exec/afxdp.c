@@ -91,6 +91,19 @@ int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t l
 	return attach(&x, port, fd);
 }
 
+int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t number, uint32_t buffers,
+			   struct vn_afxdp_socket *ret_socket, struct vn_err *err)
+{
+	cleanup_close int fd = vn_netns_open(netns);
+	int r = fd < 0 ? fd : vn_netns_enter(fd);
+
+	if (r < 0)
+		return vn_err_kernel(err, -r, "node %s: %s", netns, strerror(-r));
+	r = vn_afxdp_socket(VN_IFINDEX_NODE + number, buffers, ret_socket, err);
+	vn_netns_leave(f->host_netns_fd);
+	return r;
+}
+
 /* What the program gave to a socket and its driver could not: the application's ring was full, or it had no buffer. */
 int vn_fabric_afxdp_undelivered(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port,
 				uint64_t *ret_n)

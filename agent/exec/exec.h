@@ -6,6 +6,7 @@
 #ifndef VNET_EXEC_EXEC_H
 #define VNET_EXEC_EXEC_H
 
+#include <loader/afxdp.h>
 #include <loader/loader.h>
 
 #include "exec/plan.h"
@@ -51,6 +52,8 @@ int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err);
 void vn_fabric_release(struct vn_fabric *f);
 /* Another trunk: made or adopted; and its devices removed. */
 int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
+/* Frames that the trunk's device had no room for. */
+int vn_fabric_trunk_dropped(struct vn_fabric *f, uint32_t index, uint64_t *ret_dropped, struct vn_err *err);
 int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
 /* Namespace, trunks and every port in it are gone afterwards. */
 int vn_fabric_destroy(struct vn_err *err);
@@ -63,6 +66,12 @@ int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err);
  */
 int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t link, int side, struct vn_err *err);
 /*
+ * A socket for the application of port @number in the namespace of the name @netns; see vn_afxdp_socket(). Nobody is
+ * given it yet.
+ */
+int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t number, uint32_t buffers,
+			   struct vn_afxdp_socket *ret_socket, struct vn_err *err);
+/*
  * Frames that were given to the application's socket and found no room in its rings; counted by the driver of the
  * node's end, over that device's life.
  */
@@ -72,6 +81,8 @@ int vn_fabric_afxdp_undelivered(struct vn_fabric *f, const struct vn_topo *t, co
 struct vn_exec_ops {
 	/* After each batch, at least every 50 ms: @done of @total steps. The daemon serves its other duties here. */
 	void (*progress)(void *arg, size_t done, size_t total);
+	/* Before containers of @t start, whose devices are complete: what their programs look for. May be NULL. */
+	void (*before_runs)(void *arg, const struct vn_topo *t);
 	void *arg;
 };
 
@@ -82,7 +93,7 @@ struct vn_exec_ops {
 int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops *ops, struct vn_err *err);
 
 /* What the containers that @p starts need is there: asked before anything is changed. Waits for the runtimes. */
-int vn_exec_check_runs(const struct vn_fabric *f, const struct vn_plan *p, struct vn_err *err);
+int vn_exec_check_runs(struct vn_fabric *f, const struct vn_plan *p, const struct vn_exec_ops *ops, struct vn_err *err);
 
 /*
  * Which objects of @t are really there: one dump of the fabric's links, one listing of VN_NETNS_DIR.
@@ -90,6 +101,24 @@ int vn_exec_check_runs(const struct vn_fabric *f, const struct vn_plan *p, struc
  */
 int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed *ret_seen, struct vn_err *err);
 void vn_observed_release(struct vn_observed *o);
+
+/*
+ * Nodes with runtime external. vn_exec_relocate() gives node @node of @t, which runs, the namespace @fd that somebody
+ * else made, or a fresh one (@fd < 0): its devices move there, and the name /run/netns/TOPOLOGY.NODE. What is left to
+ * do is in @seen then, for a plan from @t to @t: the node's configuration, and links whose device was nowhere. When it
+ * fails all is where it was, unconfigured.
+ */
+int vn_exec_relocate(struct vn_fabric *f, const struct vn_topo *t, size_t node, int fd, struct vn_observed *seen,
+		     struct vn_err *err);
+
+/* Who attached it, in words ("pid 4711", "oci:ID"); and the process, when one is known, whose end is worth telling. */
+#define VN_HOLDER_MAX 256
+int vn_exec_attached_note(const struct vn_fabric *f, const struct vn_topo *t, size_t node, const char *holder,
+			  pid_t pid, struct vn_err *err);
+void vn_exec_attached_forget(const struct vn_fabric *f, const struct vn_topo *t, size_t node);
+/* False: nobody did. *@ret_ended: the process is gone. */
+bool vn_exec_attached(const struct vn_fabric *f, const struct vn_topo *t, size_t node, char holder[VN_HOLDER_MAX],
+		      bool *ret_ended);
 
 /*
  * After a crash in the middle of a change from @from to @to (either may be NULL): make it @goal (one of the two)

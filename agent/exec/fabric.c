@@ -144,6 +144,14 @@ int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
 	return r;
 }
 
+int vn_fabric_trunk_dropped(struct vn_fabric *f, uint32_t index, uint64_t *ret_dropped, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
+	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+
+	return r < 0 ? r : vn_link_tx_dropped(&nl, vn_trunk_ifindex(index, 0), ret_dropped);
+}
+
 int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
 {
 	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
@@ -319,20 +327,20 @@ int vn_exec_seen_ports(struct vn_fabric *f, uint16_t **ret_mtu, struct vn_err *e
 	return r;
 }
 
-static bool node_there(const struct vn_topo *t, const struct vn_node *n)
+static bool runs(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_node *n, const char *what)
+{
+	pid_t pid;
+
+	return f->runtime_dir && vn_container_pid(f->runtime_dir, t->name, n->name, what, &pid) == 0;
+}
+
+/* A namespace of docker's is of use only while its sandbox lives: no container can be started in it otherwise. */
+static bool node_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_node *n)
 {
 	char name[VN_NETNS_NAME_MAX];
 	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, n->name));
 
-	return fd >= 0;
-}
-
-static bool run_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_node *n)
-{
-	pid_t pid;
-
-	return vn_runtime_is_container((enum vn_runtime)n->runtime) && f->runtime_dir &&
-	       vn_container_pid(f->runtime_dir, t->name, n->name, &pid) == 0;
+	return fd >= 0 && (n->runtime != VN_RUNTIME_DOCKER || runs(f, t, n, VN_CONTAINER_SANDBOX));
 }
 
 static bool port_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *p, const uint16_t *mtu,
@@ -349,9 +357,10 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 		.node_ok = calloc(t->n_nodes ?: 1, sizeof(bool)),
 		.link_ok = calloc(t->n_links ?: 1, sizeof(bool)),
 		.run_ok = calloc(t->n_nodes ?: 1, sizeof(bool)),
+		.node_bare = calloc(t->n_nodes ?: 1, sizeof(bool)),
 	};
 	cleanup_free uint16_t *mtu = NULL;
-	int r = seen.node_ok && seen.link_ok && seen.run_ok
+	int r = seen.node_ok && seen.link_ok && seen.run_ok && seen.node_bare
 			? 0
 			: vn_err_kernel(err, ENOMEM, "observing: %s", strerror(ENOMEM));
 
@@ -362,8 +371,9 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 		return r;
 	}
 	for (size_t i = 0; i < t->n_nodes; i++) {
-		seen.node_ok[i] = node_there(t, &t->nodes[i]);
-		seen.run_ok[i] = run_there(f, t, &t->nodes[i]);
+		seen.node_ok[i] = node_there(f, t, &t->nodes[i]);
+		seen.run_ok[i] = vn_runtime_is_container((enum vn_runtime)t->nodes[i].runtime) &&
+				 runs(f, t, &t->nodes[i], VN_CONTAINER_STARTED);
 	}
 	for (size_t i = 0; i < t->n_links; i++) {
 		const struct vn_link *l = &t->links[i];
@@ -382,5 +392,6 @@ void vn_observed_release(struct vn_observed *o)
 	free(o->node_ok);
 	free(o->link_ok);
 	free(o->run_ok);
-	o->node_ok = o->link_ok = o->run_ok = NULL;
+	free(o->node_bare);
+	o->node_ok = o->link_ok = o->run_ok = o->node_bare = NULL;
 }

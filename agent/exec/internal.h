@@ -63,8 +63,10 @@ int vn_exec_configs(struct vn_exec *x, struct vn_step *steps, size_t n);
 
 int vn_exec_runs_start(struct vn_exec *x, struct vn_step *steps, size_t n);
 int vn_exec_runs_stop(struct vn_exec *x, struct vn_step *steps, size_t n);
-/* The sandbox of docker node @node of @new; *@ret_pid has its namespace. */
-int vn_exec_sandbox(struct vn_exec *x, size_t node, pid_t *ret_pid);
+/* The sandbox of docker node @node of @new is made; *@ret_netns is its namespace. */
+int vn_exec_sandbox(struct vn_exec *x, size_t node, int *ret_netns);
+/* That of docker node @node of @t is gone afterwards. */
+int vn_exec_sandbox_stop(struct vn_exec *x, const struct vn_topo *t, size_t node);
 /* AF_XDP ports, afxdp.c: on a device of a link being made, on one that stays, on one that goes. */
 int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fresh);
 int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const struct vn_link *l, int side);
@@ -78,6 +80,11 @@ void vn_fabric_filter(struct vn_nl *nl, const struct vn_fabric *f, uint32_t ifin
 
 /* A socket in namespace @fd, back in the host's afterwards. */
 int vn_exec_nl_open(const struct vn_fabric *f, int fd, struct vn_nl *nl, struct vn_err *err);
+/*
+ * What a node's namespace is set to; the thread is in it. @foreign: it is not of our making, and may have been set
+ * otherwise before.
+ */
+int vn_exec_node_sysctls(struct vn_proc *proc, const struct vn_node *node, bool foreign, struct vn_err *err);
 /* Forwarding of both families in the namespace of the thread. */
 int vn_exec_forwarding(const struct vn_proc *p, bool on, struct vn_err *err);
 

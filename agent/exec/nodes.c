@@ -33,7 +33,7 @@ int vn_exec_forwarding(const struct vn_proc *p, bool on, struct vn_err *err)
  * A new namespace inherits the host's IPv4 settings: all that matters is said, not assumed. Set before there are
  * devices, because each of them would be walked.
  */
-static int node_sysctls(struct vn_proc *proc, const struct vn_node *node, struct vn_err *err)
+int vn_exec_node_sysctls(struct vn_proc *proc, const struct vn_node *node, bool foreign, struct vn_err *err)
 {
 	static const char *const settings[][2] = {
 		/* Paths need not be symmetric. */
@@ -43,12 +43,19 @@ static int node_sysctls(struct vn_proc *proc, const struct vn_node *node, struct
 		{"ipv6/conf/default/accept_dad", "0"},
 		{"ipv6/conf/default/accept_ra", "0"},
 	};
+	/* docker turns IPv6 off in networks that it knows no IPv6 of. */
+	static const char *const ipv6_on[][2] = {
+		{"ipv6/conf/default/disable_ipv6", "0"},
+		{"ipv6/conf/lo/disable_ipv6", "0"},
+	};
 	int r;
 
 	vn_proc_visit(proc);
 	r = vn_exec_forwarding(proc, node->forward, err);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(settings) && r == 0; i++)
 		r = vn_sysctl_write(proc, settings[i][0], settings[i][1], err);
+	for (size_t i = 0; foreign && i < VN_ARRAY_SIZE(ipv6_on) && r == 0; i++)
+		r = vn_sysctl_write(proc, ipv6_on[i][0], ipv6_on[i][1], err);
 	return r;
 }
 
@@ -61,7 +68,12 @@ static int inside_new(void *arg, struct vn_err *err)
 {
 	const struct new_node *n = arg;
 
-	return node_sysctls(n->proc, n->node, err);
+	return vn_exec_node_sysctls(n->proc, n->node, false, err);
+}
+
+static bool is_foreign(const struct vn_node *n)
+{
+	return n->runtime == VN_RUNTIME_DOCKER || n->runtime == VN_RUNTIME_EXTERNAL;
 }
 
 /* Mending: one that is there is kept, its settings are said again. */
@@ -70,7 +82,7 @@ static int adopt_node(struct vn_exec *x, const struct vn_node *node, int fd)
 	int r = vn_netns_enter(fd);
 
 	if (r == 0) {
-		r = node_sysctls(&x->proc, node, x->err);
+		r = vn_exec_node_sysctls(&x->proc, node, is_foreign(node), x->err);
 		vn_netns_leave(x->f->host_netns_fd);
 	}
 	return r;
@@ -80,21 +92,21 @@ static int adopt_node(struct vn_exec *x, const struct vn_node *node, int fd)
 static int sandbox_node(struct vn_exec *x, size_t i, const char *name)
 {
 	cleanup_close int fd = -EBADF;
-	char path[64];
-	pid_t pid = 0;
-	int r;
+	int r = vn_exec_sandbox(x, i, &fd);
 
-	r = vn_exec_sandbox(x, i, &pid);
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return vn_err_kernel(x->err, errno, "node %s: %s: %s", x->new->nodes[i].name, path, strerror(errno));
 	if (x->mending)
 		vn_netns_delete(name, NULL);
 	r = vn_netns_bind(fd, name, x->err);
-	return r < 0 ? r : adopt_node(x, &x->new->nodes[i], fd);
+	if (r == 0) {
+		r = adopt_node(x, &x->new->nodes[i], fd);
+		if (r < 0)
+			vn_netns_delete(name, NULL);
+	}
+	if (r < 0)
+		vn_exec_sandbox_stop(x, x->new, i);
+	return r;
 }
 
 int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
@@ -113,8 +125,11 @@ int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 			r = adopt_node(x, node, there);
 		else if (node->runtime == VN_RUNTIME_DOCKER)
 			r = sandbox_node(x, steps[i].new, name);
-		else
+		else {
+			if (node->runtime == VN_RUNTIME_EXTERNAL)
+				vn_exec_attached_forget(x->f, x->new, steps[i].new);
 			r = vn_netns_create(x->f->host_netns_fd, name, inside_new, &fresh, x->err);
+		}
 		if (r < 0)
 			return vn_err_kernel(x->err, -r, "node %s: %s", node->name, strerror(-r));
 		steps[i].done = true;
@@ -131,6 +146,10 @@ int vn_exec_nodes_delete(struct vn_exec *x, struct vn_step *steps, size_t n)
 
 		steps[i].done = true;
 		r = vn_netns_delete(vn_netns_name(name, x->old->name, x->old->nodes[steps[i].old].name), x->err);
+		if (r == 0 && x->old->nodes[steps[i].old].runtime == VN_RUNTIME_DOCKER)
+			r = vn_exec_sandbox_stop(x, x->old, steps[i].old);
+		if (x->old->nodes[steps[i].old].runtime == VN_RUNTIME_EXTERNAL)
+			vn_exec_attached_forget(x->f, x->old, steps[i].old);
 		if (r < 0)
 			return r;
 		vn_exec_tick(x, i + 1);

@@ -7,6 +7,7 @@
 #include <vnet/util.h>
 
 #include "exec/port_cfg.h"
+#include "topo/disc_words.h"
 
 /* Objects of the old topology by name. */
 struct name_entry {
@@ -124,8 +125,8 @@ static bool same_devices(const struct planner *p, const struct vn_link *a, const
 static bool same_kind(const struct vn_port *a, const struct vn_port *b)
 {
 	return a->kind == b->kind &&
-	       (a->kind != VN_PORT_AFXDP ||
-		(a->handover == b->handover && memcmp(&a->afxdp, &b->afxdp, sizeof(a->afxdp)) == 0));
+	       (a->kind != VN_PORT_AFXDP || (a->handover == b->handover && a->buffers == b->buffers &&
+					     memcmp(&a->afxdp, &b->afxdp, sizeof(a->afxdp)) == 0));
 }
 
 /* What the data path is told about the link: disciplines, isolation, VLANs, own addresses, kinds of ports. */
@@ -181,10 +182,16 @@ static bool same_config(const struct planner *p, size_t old, size_t new)
 	       addr_equal(&a->lo6, &b->lo6) && same_port_addrs(p, b) && same_routes(p, a, b);
 }
 
-/* A node's namespace is docker's, or ours. */
+/* A node's namespace is docker's, somebody's, or ours. */
+static enum vn_runtime namespace_of(const struct vn_node *n)
+{
+	return n->runtime == VN_RUNTIME_DOCKER || n->runtime == VN_RUNTIME_EXTERNAL ? (enum vn_runtime)n->runtime
+										    : VN_RUNTIME_NETNS;
+}
+
 static bool same_namespace(const struct vn_node *a, const struct vn_node *b)
 {
-	return (a->runtime == VN_RUNTIME_DOCKER) == (b->runtime == VN_RUNTIME_DOCKER);
+	return namespace_of(a) == namespace_of(b);
 }
 
 /* What runs in node @new goes on. */
@@ -311,11 +318,21 @@ static void plan_links(struct planner *p)
 			add_step(p, VN_STEP_DISC, p->link_of_new[i], i);
 }
 
+static bool is_bare(const struct planner *p, size_t old)
+{
+	return p->seen && p->seen->node_bare && p->seen->node_bare[old];
+}
+
 static void plan_configs(struct planner *p)
 {
-	for (size_t i = 0; i < n_nodes(p->new); i++)
-		if (p->node_of_new[i] == VN_NONE || !same_config(p, p->node_of_new[i], i))
-			add_step(p, VN_STEP_CONFIG, p->node_of_new[i], i);
+	for (size_t i = 0; i < n_nodes(p->new); i++) {
+		const size_t old = p->node_of_new[i];
+
+		if (old == VN_NONE || is_bare(p, old))
+			add_step(p, VN_STEP_CONFIG, VN_NONE, i);
+		else if (!same_config(p, old, i))
+			add_step(p, VN_STEP_CONFIG, old, i);
+	}
 }
 
 /* Sources that do not fit a port are told before anything is done. */
@@ -334,6 +351,27 @@ static int check_ports(const struct vn_topo *t, struct vn_err *err)
 						    VN_PORT_PREFIXES);
 		}
 	return 0;
+}
+
+int vn_plan_check_link(const struct vn_kernel *k, const struct vn_link *l, const struct vn_disc disc[VN_DIRS],
+		       struct vn_err *err)
+{
+	if (l->mtu <= k->held_mtu_max || !(vn_disc_is_held(&disc[0]) || vn_disc_is_held(&disc[1])))
+		return 0;
+	/* The bulk holder could, but whatever it gives back is held precisely. */
+	return vn_err(err, VN_EXIT_NOT_POSSIBLE, EOPNOTSUPP,
+		      "link %s: MTU %u with a discipline that holds frames: Linux %s loses those of more than %u bytes "
+		      "(AF_XDP in several buffers came with 6.6): say `mtu: %u` or less, or boot Linux 6.6 or later",
+		      l->name, l->mtu, k->release, k->held_mtu_max, k->held_mtu_max);
+}
+
+static int check_kernel(const struct vn_topo *t, const struct vn_observed *seen, struct vn_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n_links(t) && seen && seen->kernel && r == 0; i++)
+		r = vn_plan_check_link(seen->kernel, &t->links[i], t->links[i].disc, err);
+	return r;
 }
 
 static size_t *index_array(size_t n)
@@ -366,6 +404,8 @@ int vn_plan_make(const struct vn_topo *old, const struct vn_observed *seen, cons
 	struct planner p = {.old = old, .new = new, .seen = seen};
 	int r = check_ports(new, err);
 
+	if (r == 0)
+		r = check_kernel(new, seen, err);
 	if (r < 0)
 		return r;
 	r = planner_init(&p);

@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include <loader/loader.h>
+
 #include "topo/model.h"
 
 enum vn_step_kind {
@@ -29,12 +31,15 @@ struct vn_step {
 
 /*
  * What of the running topology is really there; filled by the executor from the kernel before planning.
- * NULL arrays: everything that @old says exists.
+ * NULL arrays: everything that @old says exists. @kernel is borrowed; NULL: it can do all that is wanted.
  */
 struct vn_observed {
 	bool *node_ok; /* per node of @old: its namespace exists */
 	bool *link_ok; /* per link of @old: both veth pairs exist and belong to it */
 	bool *run_ok;  /* per node of @old: its container runs */
+	/* per node of @old: its namespace is another one, nothing is configured there; NULL: none */
+	bool *node_bare;
+	const struct vn_kernel *kernel;
 };
 
 struct vn_plan {
@@ -52,6 +57,9 @@ struct vn_plan {
 int vn_plan_make(const struct vn_topo *old, const struct vn_observed *seen, const struct vn_topo *new,
 		 struct vn_plan **ret_plan, struct vn_err *err);
 void vn_plan_free(struct vn_plan *p);
+/* Refuses link @l with disciplines @disc when @k would lose its large frames. */
+int vn_plan_check_link(const struct vn_kernel *k, const struct vn_link *l, const struct vn_disc disc[VN_DIRS],
+		       struct vn_err *err);
 
 /* "create link ab: a:eth0 <-> b:eth0, delay 10ms" */
 int vn_step_describe(const struct vn_plan *p, const struct vn_step *s, char *buf, size_t size);

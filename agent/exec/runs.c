@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What runs in nodes: containers started and stopped by the runner, several at a time. */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <vnet/util.h>
 
 #include "exec/internal.h"
 
 #define TURN_MS 20
+
+static bool has_ports(const struct vn_topo *t, const struct vn_node *n)
+{
+	for (size_t i = 0; i < n->n_links; i++)
+		if (t->links[n->link_ids[i] / VN_DIRS].ports[n->link_ids[i] % VN_DIRS].handover & VN_HANDOVER_CNI)
+			return true;
+	return false;
+}
 
 static struct vn_runner_job job_of(const struct vn_topo *t, size_t node, enum vn_runner_op op)
 {
@@ -15,6 +26,7 @@ static struct vn_runner_job job_of(const struct vn_topo *t, size_t node, enum vn
 				      .topo = t->name,
 				      .node = n->name,
 				      .place = node,
+				      .ports = has_ports(t, n),
 				      .o = n->container};
 }
 
@@ -32,13 +44,14 @@ struct batch {
 
 static void take_reply(struct batch *b, uint64_t id, const struct vn_err *why)
 {
-	b->received++;
-	if (!why->err || b->first)
-		return;
-	for (size_t i = 0; i < b->sent; i++)
-		if (b->ids[i] == id)
+	for (size_t i = 0; i < b->sent; i++) {
+		if (b->ids[i] != id)
+			continue;
+		b->received++;
+		if (why->err && !b->first)
 			b->first = vn_err(b->err, why->exit, why->err, "node %s: %s", b->topo->nodes[b->nodes[i]].name,
 					  why->text);
+	}
 }
 
 /* Send as much as the runner takes, wait for a reply. 0, or the runner is gone. After a failure nothing more begins. */
@@ -55,10 +68,14 @@ static int turn(struct batch *b)
 		r = vn_runner_send(b->runner, &job, &b->ids[b->sent], b->err);
 		if (r == -EAGAIN)
 			break;
+		/* Those under way are still waited for: their replies are nobody else's. */
 		if (r < 0)
-			return r;
-		b->sent++;
+			b->first = r;
+		else
+			b->sent++;
 	}
+	if (b->received == b->sent)
+		return 0;
 	r = vn_runner_receive(b->runner, TURN_MS, &id, &pid, &why);
 	if (r == 0)
 		take_reply(b, id, &why);
@@ -72,7 +89,6 @@ static bool finished(const struct batch *b)
 	return b->received == b->sent && (b->first || b->sent == b->n);
 }
 
-/* @tick is called between turns; NULL: nothing to serve meanwhile. */
 static int run_batch(struct batch *b, struct vn_exec *x)
 {
 	int r = 0;
@@ -82,8 +98,7 @@ static int run_batch(struct batch *b, struct vn_exec *x)
 		return -ENOMEM;
 	while (r == 0 && !finished(b)) {
 		r = turn(b);
-		if (x)
-			vn_exec_tick(x, b->received);
+		vn_exec_tick(x, b->received);
 	}
 	free(b->ids);
 	return r < 0 ? r : b->first;
@@ -107,6 +122,8 @@ static int run_steps(struct vn_exec *x, struct vn_step *steps, size_t n, const s
 
 int vn_exec_runs_start(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
+	if (x->ops && x->ops->before_runs)
+		x->ops->before_runs(x->ops->arg, x->new);
 	return run_steps(x, steps, n, x->new, VN_RUNNER_START);
 }
 
@@ -115,11 +132,11 @@ int vn_exec_runs_stop(struct vn_exec *x, struct vn_step *steps, size_t n)
 	return run_steps(x, steps, n, x->old, VN_RUNNER_STOP);
 }
 
-int vn_exec_sandbox(struct vn_exec *x, size_t node, pid_t *ret_pid)
+static int sandbox(struct vn_exec *x, const struct vn_topo *t, size_t node, enum vn_runner_op op, pid_t *ret_pid)
 {
-	const struct vn_runner_job job = job_of(x->new, node, VN_RUNNER_SANDBOX);
+	const struct vn_runner_job job = job_of(t, node, op);
 	struct vn_err why = {0};
-	uint64_t id, got;
+	uint64_t id, got = 0;
 	int r;
 
 	if (!x->f->runner)
@@ -127,24 +144,81 @@ int vn_exec_sandbox(struct vn_exec *x, size_t node, pid_t *ret_pid)
 	r = vn_runner_send(x->f->runner, &job, &id, x->err);
 	if (r < 0)
 		return r;
-	while ((r = vn_runner_receive(x->f->runner, TURN_MS, &got, ret_pid, &why)) == -EAGAIN)
+	while ((r = vn_runner_receive(x->f->runner, TURN_MS, &got, ret_pid, &why)) == -EAGAIN || (r == 0 && got != id))
 		vn_exec_tick(x, 0);
 	if (r < 0)
 		return vn_err_kernel(x->err, -r, "the runner of containers died: %s", strerror(-r));
-	if (r == 0 && why.err)
-		r = vn_err(x->err, why.exit, why.err, "node %s: %s", x->new->nodes[node].name, why.text);
-	return r;
+	return why.err ? vn_err(x->err, why.exit, why.err, "node %s: %s", t->nodes[node].name, why.text) : 0;
 }
 
-int vn_exec_check_runs(const struct vn_fabric *f, const struct vn_plan *p, struct vn_err *err)
+int vn_exec_sandbox(struct vn_exec *x, size_t node, int *ret_netns)
+{
+	char path[512];
+	pid_t pid;
+	int fd, r = sandbox(x, x->new, node, VN_RUNNER_SANDBOX, &pid);
+
+	if (r < 0)
+		return r;
+	/* The daemon may not look into foreign processes: the runner has given the namespace a name. */
+	snprintf(path, sizeof(path), "%s/" VN_RUNNER_DIR "/%s.%s/" VN_SANDBOX_NETNS, x->f->runtime_dir, x->new->name,
+		 x->new->nodes[node].name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		r = vn_err_kernel(x->err, errno, "node %s: %s: %s", x->new->nodes[node].name, path, strerror(errno));
+		vn_exec_sandbox_stop(x, x->new, node);
+		return r;
+	}
+	*ret_netns = fd;
+	return 0;
+}
+
+int vn_exec_sandbox_stop(struct vn_exec *x, const struct vn_topo *t, size_t node)
+{
+	pid_t pid;
+
+	return sandbox(x, t, node, VN_RUNNER_SANDBOX_STOP, &pid);
+}
+
+/* Huge pages of all that starts, less what those have that stop first. */
+static long long hugepages(const struct vn_plan *p)
+{
+	long long sum = 0;
+
+	for (size_t i = 0; i < p->n_steps; i++) {
+		const struct vn_step *s = &p->steps[i];
+		const json_t *o = s->kind != VN_STEP_RUN ? NULL
+				  : s->new != VN_NONE    ? p->new->nodes[s->new].container
+							 : p->old->nodes[s->old].container;
+		const long long bytes = json_integer_value(json_object_get(o, "hugepages_bytes"));
+
+		sum += s->new != VN_NONE ? bytes : -bytes;
+	}
+	return sum;
+}
+
+int vn_exec_check_runs(struct vn_fabric *f, const struct vn_plan *p, const struct vn_exec_ops *ops, struct vn_err *err)
 {
 	cleanup_free size_t *nodes = calloc(p->n_steps ?: 1, sizeof(*nodes));
+	struct vn_exec x = {.f = f, .ops = ops, .n_steps = p->n_steps};
 	struct batch b = {.runner = f->runner, .topo = p->new, .nodes = nodes, .op = VN_RUNNER_CHECK, .err = err};
 
 	if (!nodes)
 		return vn_err_kernel(err, ENOMEM, "containers: %s", strerror(ENOMEM));
-	for (size_t i = 0; i < p->n_steps; i++)
-		if (p->steps[i].kind == VN_STEP_RUN && p->steps[i].new != VN_NONE)
-			nodes[b.n++] = p->steps[i].new;
-	return b.n ? run_batch(&b, NULL) : 0;
+	for (size_t i = 0; i < p->n_steps; i++) {
+		const size_t node = p->steps[i].new;
+
+		if (p->steps[i].kind != VN_STEP_RUN || node == VN_NONE)
+			continue;
+		/* Many nodes alike, as defaults make them, are asked for once. */
+		if (b.n && p->new->nodes[nodes[b.n - 1]].runtime ==
+				   p->new->nodes[node].runtime &&json_equal(p->new->nodes[nodes[b.n - 1]].container,
+									    p->new->nodes[node].container))
+			continue;
+		nodes[b.n++] = node;
+	}
+	if (!b.n)
+		return 0;
+	if (!b.runner)
+		return vn_err_kernel(err, ENOTCONN, "containers: there is no runner");
+	return vn_backend_check_hugepages(hugepages(p), err) ?: run_batch(&b, &x);
 }

@@ -38,6 +38,9 @@ struct vn_link_info {
 	uint32_t ifindex, peer_ifindex, group, mtu, flags;
 	const char *name;
 };
+/* Frames that the device dropped instead of sending. */
+int vn_link_tx_dropped(struct vn_nl *nl, uint32_t ifindex, uint64_t *ret_dropped);
+
 /* Dump of the socket's namespace. */
 int vn_link_dump(struct vn_nl *nl, void (*each)(void *arg, const struct vn_link_info *l), void *arg);
 

@@ -9,25 +9,35 @@
 #define VN_CONTAINER_ID_MAX 144 /* "vnet-TOPOLOGY.NODE-net" */
 
 /*
- * Everything without which vn_backend_start() would fail: the runtime's program, image or root file system, CPUs, huge
- * pages. Nothing is changed. Errors say what to do.
+ * Everything without which vn_backend_start() would fail: the runtime's program, image or root file system, CPUs.
+ * Nothing is changed. Errors say what to do.
  */
 int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err);
+
+/* So many bytes of huge pages are free, for all that is about to start together; the error says what to do. */
+int vn_backend_check_hugepages(long long bytes, struct vn_err *err);
 
 /*
  * docker does not join a namespace by path: a container of ours that does nothing (@pause, a static program) has the
  * namespace that becomes the node's. *@ret_pid is its process.
  */
 int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid_t *ret_pid, struct vn_err *err);
+/* Sandbox, container and all that was kept of them are gone afterwards. */
+int vn_backend_sandbox_stop(const struct vn_container_spec *s, struct vn_err *err);
 
-/* Start it, detached; *@ret_pid is its first process in the host's numbers. A remnant of that name is removed first. */
+/*
+ * Start it, detached; *@ret_pid is its first process in the host's numbers. A remnant of ours is removed first; a
+ * container of that name that is somebody's is left alone: -EEXIST.
+ */
 int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s, pid_t *ret_pid, struct vn_err *err);
 /* When process @pid began, in clock ticks since boot: tells it from another that got its number later. -ESRCH. */
 int vn_process_start(pid_t pid, unsigned long long *ret_ticks);
 /* A file in the container's directory: "PID START" of its first process. */
 #define VN_CONTAINER_STARTED "started"
+#define VN_CONTAINER_SANDBOX "sandbox" /* the same of docker's sandbox */
+#define VN_SANDBOX_NETNS     "netns"   /* the sandbox's namespace is bound here */
 
-/* Gone afterwards, sandbox included; so too when there was none. */
+/* Gone afterwards; so too when there was none. Never one that is not ours. */
 int vn_backend_stop(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err);
 
 #endif

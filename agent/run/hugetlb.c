@@ -2,6 +2,7 @@
 #include "run/hugetlb.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,7 +11,6 @@
 #include <vnet/util.h>
 
 #define V1_ROOT "/sys/fs/cgroup/hugetlb"
-#define OURS    "vnet"
 
 /* Where the version 2 tree may be mounted: alone, or beside version 1. */
 static const char *const v2_roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
@@ -78,7 +78,7 @@ static int fail(const char *dir, const char *file, int r, struct vn_err *err)
 	return vn_err_kernel(err, -r, "hugepages: %s/%s: %s", dir, file, strerror(-r));
 }
 
-/* A group of its own below OURS, with the controller handed down to it. */
+/* A group of its own below VN_CGROUP, with the controller handed down to it. */
 static int limit_v2(const char *root, const char *id, pid_t pid, const char *bytes, struct vn_err *err)
 {
 	char dir[256], number[16];
@@ -86,13 +86,13 @@ static int limit_v2(const char *root, const char *id, pid_t pid, const char *byt
 
 	if (r < 0)
 		return fail(root, "cgroup.subtree_control", r, err);
-	snprintf(dir, sizeof(dir), "%s/" OURS, root);
+	snprintf(dir, sizeof(dir), "%s/" VN_CGROUP, root);
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return fail(root, OURS, -errno, err);
+		return fail(root, VN_CGROUP, -errno, err);
 	r = put(dir, "cgroup.subtree_control", "+hugetlb");
 	if (r < 0)
 		return fail(dir, "cgroup.subtree_control", r, err);
-	snprintf(dir, sizeof(dir), "%s/" OURS "/%s", root, id);
+	snprintf(dir, sizeof(dir), "%s/" VN_CGROUP "/%s", root, id);
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return fail(root, id, -errno, err);
 	r = put(dir, "hugetlb.2MB.max", bytes);
@@ -129,14 +129,25 @@ int vn_hugetlb_limit(const char *id, pid_t pid, long long bytes, struct vn_err *
 	return 0;
 }
 
+/* The group above all of ours, in every hierarchy: one that is not empty stays. */
+static void release_parents(void)
+{
+	glob_t g;
+
+	rmdir("/sys/fs/cgroup/" VN_CGROUP);
+	if (glob("/sys/fs/cgroup/*/" VN_CGROUP, GLOB_NOSORT, NULL, &g) == 0)
+		for (size_t i = 0; i < g.gl_pathc; i++)
+			rmdir(g.gl_pathv[i]);
+	globfree(&g);
+}
+
 void vn_hugetlb_release(const char *id)
 {
 	char dir[256];
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(v2_roots); i++) {
-		snprintf(dir, sizeof(dir), "%s/" OURS "/%s", v2_roots[i], id);
-		rmdir(dir);
-		snprintf(dir, sizeof(dir), "%s/" OURS, v2_roots[i]);
+		snprintf(dir, sizeof(dir), "%s/" VN_CGROUP "/%s", v2_roots[i], id);
 		rmdir(dir);
 	}
+	release_parents();
 }

@@ -15,7 +15,10 @@
  * to one of its own, named @id. On a kernel without the controller: 0, there is nothing to keep others from.
  */
 int vn_hugetlb_limit(const char *id, pid_t pid, long long bytes, struct vn_err *err);
-/* The group that was made for @id is removed, if there is one and nobody is left in it. */
+/* Control groups of ours, also runc's, are below this one. */
+#define VN_CGROUP "vnet"
+
+/* The group that was made for @id is removed, if there is one and nobody is left in it; VN_CGROUP after the last. */
 void vn_hugetlb_release(const char *id);
 
 #endif

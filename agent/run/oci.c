@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run/oci.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include <vnet/util.h>
 
 #include "run/cpus.h"
+#include "run/hugetlb.h"
 #include "run/seccomp.h"
 #include "topo/container.h"
 
@@ -96,7 +98,7 @@ static json_t *mounts(const struct vn_container_spec *s, struct vn_err *err)
 	add_mount(list, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k");
 	add_mount(list, "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro");
 	add_mount(list, "/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=65536k");
-	add_mount(list, "/run", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=65536k");
+	add_mount(list, "/run", "tmpfs", "tmpfs", "nosuid,nodev,mode=755,size=65536k");
 	if (json_integer_value(json_object_get(s->o, "hugepages_bytes"))) {
 		snprintf(options, sizeof(options), "nosuid,nodev,pagesize=2M,mode=1777,size=%lld",
 			 (long long)json_integer_value(json_object_get(s->o, "hugepages_bytes")));
@@ -126,6 +128,7 @@ static json_t *resources(const struct vn_container_spec *s)
 	if (json_object_size(cpu))
 		json_object_set(r, "cpu", cpu);
 	json_decref(cpu);
+	json_object_set_new(r, "pids", json_pack("{s:i}", "limit", VN_CONTAINER_PIDS));
 	if (memory)
 		json_object_set_new(r, "memory", json_pack("{s:I}", "limit", memory));
 	return r;
@@ -140,22 +143,31 @@ static json_t *linux_part(const struct vn_container_spec *s, struct vn_err *err)
 	return json_pack("{s:[{s:s}, {s:s}, {s:s}, {s:s}, {s:s, s:s}], s:s+, s:o, s:o, s:[s, s, s, s, s, s, s], "
 			 "s:[s, s, s, s, s, s]}",
 			 "namespaces", "type", "pid", "type", "ipc", "type", "uts", "type", "mount", "type", "network",
-			 "path", s->netns, "cgroupsPath", "/vnet/", s->id, "resources", resources(s), "seccomp",
-			 seccomp, "maskedPaths", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-			 "/proc/timer_list", "/proc/sched_debug", "/sys/firmware", "readonlyPaths", "/proc/bus",
-			 "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/proc/asound");
+			 "path", s->netns, "cgroupsPath", "/" VN_CGROUP "/", s->id, "resources", resources(s),
+			 "seccomp", seccomp, "maskedPaths", "/proc/acpi", "/proc/kcore", "/proc/keys",
+			 "/proc/latency_stats", "/proc/timer_list", "/proc/sched_debug", "/sys/firmware",
+			 "readonlyPaths", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+			 "/proc/asound");
 }
 
 json_t *vn_oci_config(const struct vn_container_spec *s, struct vn_err *err)
 {
-	json_t *m = mounts(s, err), *l = m ? linux_part(s, err) : NULL;
+	const char *rootfs = json_string_value(json_object_get(s->o, "rootfs"));
+	/* runc takes no symlink, which is how one names an image whose directory changes with its content. */
+	cleanup_free char *root = realpath(rootfs, NULL);
+	json_t *m = NULL, *l = NULL;
 
+	if (root) {
+		m = mounts(s, err);
+		l = m ? linux_part(s, err) : NULL;
+	} else {
+		vn_err_kernel(err, errno, "rootfs %s: %s", rootfs, strerror(errno));
+	}
 	if (!l) {
 		json_decref(m);
 		return NULL;
 	}
-	return json_pack("{s:s, s:o, s:{s:O, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", process(s->o),
-			 "root", "path", json_object_get(s->o, "rootfs"), "readonly",
-			 !json_is_true(json_object_get(s->o, "writable")), "hostname", s->hostname, "mounts", m,
-			 "linux", l);
+	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", process(s->o),
+			 "root", "path", root, "readonly", !json_is_true(json_object_get(s->o, "writable")), "hostname",
+			 s->hostname, "mounts", m, "linux", l);
 }

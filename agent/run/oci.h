@@ -10,6 +10,7 @@
 /**
  * struct vn_container_spec - one container, complete
  * @id:        "vnet-TOPOLOGY.NODE"
+ * @topo:      name of the topology
  * @hostname:  of the node
  * @o:         what runs in it (topo/container.h)
  * @netns:     path of the node's network namespace
@@ -18,10 +19,13 @@
  * @ports_dir: of the node's hand-over sockets; it appears as /run/vnet in the container; NULL: none
  */
 struct vn_container_spec {
-	const char *id, *hostname;
+	const char *id, *topo, *hostname;
 	const json_t *o;
 	const char *netns, *cpus, *dir, *ports_dir;
 };
+
+/* Processes and threads that a container may have: a fork bomb stays its own. */
+#define VN_CONTAINER_PIDS 4096
 
 /* The configuration as an object; files it refers to are written below @s->dir. NULL with @err. */
 json_t *vn_oci_config(const struct vn_container_spec *s, struct vn_err *err);

@@ -2,9 +2,11 @@
 #include "run/runner.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,6 +20,8 @@
 /* --- the runner's side
  * ---------------------------------------------------------------------------------------------------
  */
+
+#define LOG_PERIOD_MS 1000
 
 struct task {
 	uint64_t id;
@@ -35,7 +39,7 @@ struct server {
 };
 
 struct request {
-	int op, runtime;
+	int op, runtime, ports;
 	const char *topo, *node;
 	json_int_t id, place;
 	json_t *o;
@@ -45,9 +49,9 @@ static int unpack(const json_t *msg, struct request *ret, struct vn_err *err)
 {
 	json_error_t why;
 
-	if (json_unpack_ex((json_t *)msg, &why, 0, "{s:I, s:i, s:i, s:s, s:s, s:I, s:o}", "id", &ret->id, "op",
+	if (json_unpack_ex((json_t *)msg, &why, 0, "{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:o}", "id", &ret->id, "op",
 			   &ret->op, "runtime", &ret->runtime, "topology", &ret->topo, "node", &ret->node, "place",
-			   &ret->place, "container", &ret->o) < 0)
+			   &ret->place, "ports", &ret->ports, "container", &ret->o) < 0)
 		return vn_err_usage(err, "runner: %s", why.text);
 	if (!vn_runtime_is_container((enum vn_runtime)ret->runtime) || strlen(ret->topo) > VN_NAME_MAX ||
 	    strlen(ret->node) > VN_NAME_MAX || strpbrk(ret->topo, "/.") || strpbrk(ret->node, "/."))
@@ -60,33 +64,75 @@ static int perform(const struct server *s, const struct request *q, pid_t *ret_p
 {
 	char id[VN_CONTAINER_ID_MAX], dir[512], netns[320], cpus[VN_CPU_LIST], ports[512];
 	struct vn_container_spec spec = {
-		.id = id, .hostname = q->node, .o = q->o, .netns = netns, .cpus = cpus, .dir = dir};
+		.id = id, .topo = q->topo, .hostname = q->node, .o = q->o, .netns = netns, .cpus = cpus, .dir = dir};
 	enum vn_runtime runtime = (enum vn_runtime)q->runtime;
 	int r;
 
 	snprintf(id, sizeof(id), "vnet-%s.%s", q->topo, q->node);
 	snprintf(netns, sizeof(netns), "/run/netns/%s.%s", q->topo, q->node);
-	snprintf(dir, sizeof(dir), "%s/" VN_RUNNER_DIR, s->runtime_dir);
-	if (mkdir(dir, 0711) < 0 && errno != EEXIST)
-		return vn_err_kernel(err, errno, "%s: %s", dir, strerror(errno));
 	snprintf(dir, sizeof(dir), "%s/" VN_RUNNER_DIR "/%s.%s", s->runtime_dir, q->topo, q->node);
 	snprintf(ports, sizeof(ports), "%s/ports/%s/%s", s->runtime_dir, q->topo, q->node);
-	if (access(ports, F_OK) == 0)
+	if (q->ports)
 		spec.ports_dir = ports;
 	r = vn_cpus_choose(q->o, (size_t)q->place, cpus, err);
-	if (r < 0 && q->op != VN_RUNNER_STOP)
+	if (r < 0 && q->op != VN_RUNNER_STOP && q->op != VN_RUNNER_SANDBOX_STOP)
 		return r;
 	switch ((enum vn_runner_op)q->op) {
 	case VN_RUNNER_CHECK:
 		return vn_backend_check(runtime, &spec, err);
 	case VN_RUNNER_SANDBOX:
 		return vn_backend_sandbox(&spec, s->pause_path, ret_pid, err);
+	case VN_RUNNER_SANDBOX_STOP:
+		return vn_backend_sandbox_stop(&spec, err);
 	case VN_RUNNER_START:
 		return vn_backend_start(runtime, &spec, ret_pid, err);
 	case VN_RUNNER_STOP:
 		return vn_backend_stop(runtime, &spec, err);
 	}
 	return vn_err_usage(err, "runner: unknown operation %d", q->op);
+}
+
+/*
+ * Operations of a runner that was killed with its daemon go on to their end: containers would appear after they were
+ * cleared away. Each holds the lock, which the one who asks for it here has to wait for.
+ */
+static void wait_for_predecessor(const struct server *s)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" VN_RUNNER_DIR, s->runtime_dir);
+	if (mkdir(path, 0711) < 0 && errno != EEXIST)
+		return;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* kept: workers inherit it, runtimes do not */
+	while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
+		;
+}
+
+/*
+ * What containers of runc say is appended to a file: of one that grew too long the beginning goes. Engines do that
+ * themselves.
+ */
+static void cut_logs(const struct server *s)
+{
+	static char tail[VN_RUNNER_LOG_MAX / 2];
+	char pattern[512];
+	glob_t g;
+
+	snprintf(pattern, sizeof(pattern), "%s/" VN_RUNNER_DIR "/*/log", s->runtime_dir);
+	if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0)
+		for (size_t i = 0; i < g.gl_pathc; i++) {
+			cleanup_close int fd = open(g.gl_pathv[i], O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_APPEND);
+			struct stat st;
+			ssize_t n;
+
+			if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= VN_RUNNER_LOG_MAX)
+				continue;
+			n = pread(fd, tail, sizeof(tail), st.st_size - (off_t)sizeof(tail));
+			if (ftruncate(fd, 0) == 0 && n > 0)
+				(void)!write(fd, tail, (size_t)n);
+		}
+	globfree(&g);
 }
 
 /* In a process of its own: the reply goes into the pipe as a whole. */
@@ -122,6 +168,7 @@ static void begin(struct server *s)
 
 	if (n <= 0)
 		_exit(0); /* the daemon is gone */
+	/* Only the daemon speaks here, and it checked. */
 	msg = n <= (ssize_t)VN_RUNNER_MESSAGE_MAX ? json_loadb(text, (size_t)n, 0, &why) : NULL;
 	if (!msg || pipe2(out, O_CLOEXEC) < 0)
 		_exit(1);
@@ -164,11 +211,15 @@ static void serve(struct server *s)
 	for (;;) {
 		struct pollfd p[VN_RUNNER_PARALLEL + 1];
 		size_t n = s->n_tasks;
+		int r;
 
 		for (size_t i = 0; i < n; i++)
 			p[i] = (struct pollfd){.fd = s->tasks[i].out, .events = POLLIN};
 		p[n] = (struct pollfd){.fd = n < VN_RUNNER_PARALLEL ? s->fd : -1, .events = POLLIN};
-		if (poll(p, n + 1, -1) < 0)
+		r = poll(p, n + 1, LOG_PERIOD_MS);
+		if (r == 0)
+			cut_logs(s);
+		if (r <= 0)
 			continue;
 		for (size_t i = n; i-- > 0;)
 			if (p[i].revents)
@@ -214,6 +265,7 @@ int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pau
 		s.fd = 3;
 		fcntl(3, F_SETFD, FD_CLOEXEC);
 		close_range(4, ~0U, 0);
+		wait_for_predecessor(&s);
 		serve(&s);
 	}
 	close(pair[1]);
@@ -241,9 +293,9 @@ int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_
 		return vn_err_kernel(err, ENOTCONN, "the runner of containers is gone: restart the daemon");
 	if (r->pending >= VN_RUNNER_PARALLEL)
 		return -EAGAIN;
-	msg = json_pack("{s:I, s:i, s:i, s:s, s:s, s:I, s:O}", "id", (json_int_t)r->next_id, "op", (int)job->op,
+	msg = json_pack("{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:O}", "id", (json_int_t)r->next_id, "op", (int)job->op,
 			"runtime", (int)job->runtime, "topology", job->topo, "node", job->node, "place",
-			(json_int_t)job->place, "container", job->o);
+			(json_int_t)job->place, "ports", job->ports, "container", job->o);
 	text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
 	json_decref(msg);
 	if (!text)
@@ -293,14 +345,14 @@ int vn_runner_receive(struct vn_runner *r, int timeout_ms, uint64_t *ret_id, pid
 	return 0;
 }
 
-int vn_container_pid(const char *runtime_dir, const char *topo, const char *node, pid_t *ret_pid)
+int vn_container_pid(const char *runtime_dir, const char *topo, const char *node, const char *what, pid_t *ret_pid)
 {
 	unsigned long long start = 0, now;
 	char path[512];
 	int pid = 0, n;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/" VN_RUNNER_DIR "/%s.%s/" VN_CONTAINER_STARTED, runtime_dir, topo, node);
+	snprintf(path, sizeof(path), "%s/" VN_RUNNER_DIR "/%s.%s/%s", runtime_dir, topo, node, what);
 	f = fopen(path, "re");
 	if (!f)
 		return -ESRCH;

@@ -16,9 +16,10 @@
 /* In the runtime directory: a directory for each container, and the state of runc. */
 #define VN_RUNNER_DIR         "containers"
 #define VN_RUNNER_RUNC_DIR    "runc"
-#define VN_RUNNER_MESSAGE_MAX 131072u /* a container's description with all that belongs to it */
+#define VN_RUNNER_LOG_MAX     (1 << 20) /* of what a container said; half of it stays when there is more */
+#define VN_RUNNER_MESSAGE_MAX 131072u   /* a container's description with all that belongs to it */
 
-enum vn_runner_op { VN_RUNNER_CHECK, VN_RUNNER_SANDBOX, VN_RUNNER_START, VN_RUNNER_STOP };
+enum vn_runner_op { VN_RUNNER_CHECK, VN_RUNNER_SANDBOX, VN_RUNNER_SANDBOX_STOP, VN_RUNNER_START, VN_RUNNER_STOP };
 
 struct vn_runner {
 	int fd;
@@ -37,6 +38,7 @@ struct vn_runner {
  * struct vn_runner_job - one operation on one container
  * @topo, @node: names
  * @place:       of the node in the topology: where its CPUs begin
+ * @ports:       it has ports with hand-over sockets
  * @o:           what runs in it
  */
 struct vn_runner_job {
@@ -44,6 +46,7 @@ struct vn_runner_job {
 	enum vn_runtime runtime;
 	const char *topo, *node;
 	size_t place;
+	bool ports;
 	const json_t *o;
 };
 
@@ -59,7 +62,10 @@ int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_
  */
 int vn_runner_receive(struct vn_runner *r, int timeout_ms, uint64_t *ret_id, pid_t *ret_pid, struct vn_err *ret_why);
 
-/* The first process of a running container, from what was written at its start; -ESRCH when it does not run. */
-int vn_container_pid(const char *runtime_dir, const char *topo, const char *node, pid_t *ret_pid);
+/*
+ * The process that is written in file @what (VN_CONTAINER_STARTED, VN_CONTAINER_SANDBOX) of the node's directory;
+ * -ESRCH when it does not run any more.
+ */
+int vn_container_pid(const char *runtime_dir, const char *topo, const char *node, const char *what, pid_t *ret_pid);
 
 #endif

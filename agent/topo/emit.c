@@ -231,6 +231,8 @@ static void emit_port(FILE *f, const struct vn_topo *t, const struct vn_link *l,
 		entry(&o, "kernel: %s", vn_classes_format(kernel, p->afxdp.kernel));
 		entry(&o, "unbound: %s", vn_unbound_words[p->afxdp.unbound]);
 		entry(&o, "handover: %s", vn_handover_words[p->handover]);
+		if (p->buffers)
+			entry(&o, "buffers: %u", p->buffers);
 	}
 	if (p->vf.mode)
 		emit_vf(&o, &p->vf);

@@ -64,9 +64,11 @@ static void add_afxdp(json_t *o, const struct vn_port *p)
 
 	if (o && p->kind == VN_PORT_AFXDP)
 		json_object_set_new(o, "afxdp",
-				    json_pack("{s:s, s:s, s:s}", "kernel", vn_classes_format(kernel, p->afxdp.kernel),
-					      "unbound", vn_unbound_words[p->afxdp.unbound], "handover",
-					      vn_handover_words[p->handover]));
+				    json_pack("{s:s, s:s, s:s, s:o*}", "kernel",
+					      vn_classes_format(kernel, p->afxdp.kernel), "unbound",
+					      vn_unbound_words[p->afxdp.unbound], "handover",
+					      vn_handover_words[p->handover], "buffers",
+					      p->buffers ? json_integer(p->buffers) : NULL));
 }
 
 static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
@@ -192,17 +194,21 @@ static int read_sources(const json_t *o, struct vn_port *p)
 static int read_afxdp(const json_t *o, struct vn_port *p)
 {
 	const char *kernel, *unbound, *handover, *wrong;
+	json_int_t buffers = 0;
 	int u, h;
 
 	if (!o)
 		return 0;
-	if (json_unpack_ex((json_t *)o, NULL, JSON_STRICT, "{s:s, s:s, s:s}", "kernel", &kernel, "unbound", &unbound,
-			   "handover", &handover) < 0)
+	if (json_unpack_ex((json_t *)o, NULL, JSON_STRICT, "{s:s, s:s, s:s, s?I}", "kernel", &kernel, "unbound",
+			   &unbound, "handover", &handover, "buffers", &buffers) < 0)
 		return -EINVAL;
 	u = pick(vn_unbound_words, unbound);
 	h = pick(vn_handover_words, handover);
 	if (u < 0 || h < 0 || vn_classes_parse(kernel, &p->afxdp.kernel, &wrong) < 0)
 		return -EINVAL;
+	if (h == VN_HANDOVER_LIBVNET ? buffers < VN_BUFFERS_MIN || buffers > VN_BUFFERS_MAX : buffers != 0)
+		return -EINVAL;
+	p->buffers = (uint32_t)buffers;
 	p->kind = VN_PORT_AFXDP;
 	p->afxdp.unbound = (uint32_t)u;
 	p->handover = (uint8_t)h;

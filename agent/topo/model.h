@@ -16,6 +16,7 @@
 
 #include <vnet/abi_afxdp.h>
 #include <vnet/abi_disc.h>
+#include <vnet/abi_handover.h>
 #include <vnet/abi_port.h>
 #include <vnet/err.h>
 
@@ -44,10 +45,11 @@ enum vn_port_kind {
 	VN_PORT_AFXDP,  /* an application binds AF_XDP sockets to it */
 };
 
-/* How an application gets at the XSKMAP of its port: bits. */
+/* How an application gets at its port: bits, the first two of them together or alone. */
 enum vn_handover_mode {
-	VN_HANDOVER_CNI = 1u << 0,    /* a socket that speaks the protocol of DPDK's use_cni */
-	VN_HANDOVER_PINNED = 1u << 1, /* the map's pin, for use_pinned_map */
+	VN_HANDOVER_CNI = 1u << 0,     /* a socket that speaks the protocol of DPDK's use_cni */
+	VN_HANDOVER_PINNED = 1u << 1,  /* the map's pin, for use_pinned_map */
+	VN_HANDOVER_LIBVNET = 1u << 2, /* a bound socket and its memory, by libvnet's protocol (vnet/abi_handover.h) */
 };
 
 /* A port: endpoint @side of link @link, interface @ifname of node @node. */
@@ -69,6 +71,7 @@ struct vn_port {
 	uint8_t handover; /* enum vn_handover_mode */
 	struct vn_afxdp_cfg afxdp;
 	struct vn_vf vf; /* mode VN_VF_OFF: a veth */
+	uint32_t buffers; /* for VN_HANDOVER_LIBVNET, else 0 */
 };
 
 struct vn_link {

@@ -61,17 +61,19 @@ extern const struct vn_key vn_link_default_keys[];
 extern const struct vn_key vn_container_keys[];
 int vn_parse_container_check(struct vn_parser *p, const struct vn_yaml *v, const struct vn_node *node);
 
-/* Keys of an AF_XDP port, in a port's table; `kind` first, since the others ask for it. See parse_ports.c. */
+/* Keys of an AF_XDP port, in a port's table; `kind` first, since the others ask for it; `handover` before `buffers`.
+ * See parse_ports.c. */
 int vn_parse_port_kind(struct vn_parser *p, const struct vn_yaml *v, void *obj);
 int vn_parse_port_queues(struct vn_parser *p, const struct vn_yaml *v, void *obj);
 int vn_parse_port_kernel(struct vn_parser *p, const struct vn_yaml *v, void *obj);
 int vn_parse_port_unbound(struct vn_parser *p, const struct vn_yaml *v, void *obj);
 int vn_parse_port_handover(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+int vn_parse_port_buffers(struct vn_parser *p, const struct vn_yaml *v, void *obj);
 #define VN_AFXDP_KEYS                                                                                                  \
 	{"kind", vn_parse_port_kind}, {"queues", vn_parse_port_queues}, {"kernel", vn_parse_port_kernel},              \
-		{"unbound", vn_parse_port_unbound},                                                                    \
+		{"unbound", vn_parse_port_unbound}, {"handover", vn_parse_port_handover},                              \
 	{                                                                                                              \
-		"handover", vn_parse_port_handover                                                                     \
+		"buffers", vn_parse_port_buffers                                                                       \
 	}
 
 /* `mac:` and `vf:` of a port. */

@@ -4,10 +4,11 @@
 
 const char *const vn_port_kind_words[3] = {[VN_PORT_KERNEL] = "kernel", [VN_PORT_AFXDP] = "afxdp", NULL};
 const char *const vn_unbound_words[3] = {[VN_AFXDP_UNBOUND_KERNEL] = "kernel", [VN_AFXDP_UNBOUND_DROP] = "drop", NULL};
-const char *const vn_handover_words[5] = {[0] = "none",
+const char *const vn_handover_words[6] = {[0] = "none",
 					  [VN_HANDOVER_CNI] = "cni",
 					  [VN_HANDOVER_PINNED] = "pinned",
 					  [VN_HANDOVER_CNI | VN_HANDOVER_PINNED] = "both",
+					  [VN_HANDOVER_LIBVNET] = "libvnet",
 					  NULL};
 
 static const char *const class_words[] = {
@@ -171,7 +172,33 @@ int vn_parse_port_handover(struct vn_parser *p, const struct vn_yaml *v, void *o
 
 	if (r == 0)
 		r = vn_parse_choice(p, v, "handover", vn_handover_words, &i);
-	if (r == 0)
-		port->handover = (uint8_t)i;
-	return r;
+	if (r < 0)
+		return r;
+	port->handover = (uint8_t)i;
+	port->buffers = i == VN_HANDOVER_LIBVNET ? VN_BUFFERS_DEFAULT : 0;
+	return 0;
+}
+
+int vn_parse_port_buffers(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	struct vn_port *port = obj;
+	char shown[VN_SHOW_BUF];
+	const char *text;
+	uint64_t n;
+	int r = need_afxdp(p, v, port, "buffers");
+
+	if (r < 0)
+		return r;
+	if (port->handover != VN_HANDOVER_LIBVNET)
+		return vn_parse_fail(p, vn_parse_key_of(v),
+				     "buffers: is for ports whose memory the agent makes: add `handover: libvnet`, or "
+				     "leave it out");
+	text = vn_parse_text(p, v, "a number of frames");
+	if (!text)
+		return -EINVAL;
+	if (vn_parse_u64(text, UINT32_MAX, &n) < 0 || n < VN_BUFFERS_MIN || n > VN_BUFFERS_MAX)
+		return vn_parse_fail(p, v, "buffers: '%s' is no number of frames from %u to %u", vn_show(shown, text),
+				     VN_BUFFERS_MIN, VN_BUFFERS_MAX);
+	port->buffers = (uint32_t)n;
+	return 0;
 }

@@ -52,6 +52,6 @@ int vn_mac_parse(const char *s, uint8_t ret_mac[6]);
 #define VN_CLASSES_BUF 64
 int vn_classes_parse(const char *s, uint32_t *ret_mask, const char **ret_wrong);
 const char *vn_classes_format(char *buf, uint32_t mask);
-extern const char *const vn_port_kind_words[3], *const vn_unbound_words[3], *const vn_handover_words[5];
+extern const char *const vn_port_kind_words[3], *const vn_unbound_words[3], *const vn_handover_words[6];
 
 #endif

@@ -81,6 +81,12 @@ static inline volatile struct vn_dir *rig_dir(const struct rig *g, uint32_t slot
 	return &g->dp.maps.dir[slot];
 }
 
+/* Before Linux 6.6 a frame must fit one piece of veth's; the planner refuses links with larger ones. */
+static inline bool rig_carries(const struct rig *g, uint32_t len)
+{
+	return g->sg || len <= 3490;
+}
+
 /* Wait for a condition, re-evaluated with a short pause; false when RIG_WAIT has passed. */
 #define rig_wait(cond)                                                                                                 \
 	({                                                                                                             \
@@ -136,7 +142,7 @@ static inline void rig_exec_engine(const struct rig *g, const struct vn_xsk *x)
 static inline int rig_engine_start(struct rig *g)
 {
 	struct vn_xsk x;
-	int r = vn_xsk_create(RIG_CHUNKS, -1, &x, &g->err);
+	int r = vn_xsk_create(RIG_CHUNKS, vn_engine_rx_entries(RIG_CHUNKS), -1, &x, &g->err);
 
 	if (r < 0)
 		return r;

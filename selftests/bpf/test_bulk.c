@@ -143,12 +143,17 @@ static void build(struct out_frame *f, const struct shape *s)
 		f->data[f->len++] = (uint8_t)(i * 131 + (i >> 8));
 }
 
-static void send_super(int fd, const struct out_frame *f)
+/* False where the kernel's virtio headers know no UDP segments: before Linux 6.2 such a frame cannot be sent. */
+static bool send_super(int fd, const struct out_frame *f)
 {
 	const struct iovec iov[2] = {{(void *)&f->vh, sizeof(f->vh)}, {(void *)f->data, f->len}};
 	const struct msghdr m = {.msg_iov = (void *)iov, .msg_iovlen = 2};
 
-	assert_int_equal(sendmsg(fd, &m, 0), (ssize_t)(sizeof(f->vh) + f->len));
+	if (sendmsg(fd, &m, 0) == (ssize_t)(sizeof(f->vh) + f->len))
+		return true;
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(f->vh.gso_type, VIRTIO_NET_HDR_GSO_UDP_L4);
+	return false;
 }
 
 /* --- segments out */
@@ -247,7 +252,10 @@ static void test_super_frames(void **state)
 
 		build(&f, s);
 		vn_port_flags(&rig.dp.maps, 1, 0, VN_PORT_HELD);
-		send_super(fd, &f);
+		if (!send_super(fd, &f)) {
+			printf("# %s: this kernel knows no such frame\n", s->name);
+			continue;
+		}
 		collect(&plain, segs);
 		vn_port_flags(&rig.dp.maps, 1, VN_PORT_HELD, 0);
 		for (size_t k = 0; k < VN_ARRAY_SIZE(rates); k++) {

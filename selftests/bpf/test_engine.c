@@ -194,7 +194,7 @@ static void test_jumbo(void **state)
 	if (!rig.dp.maps.max_ports)
 		skip();
 	for (size_t i = 0; i < VN_ARRAY_SIZE(len); i++) {
-		if (len[i] > 3500 && !rig.sg)
+		if (!rig_carries(&rig, len[i]))
 			continue;
 		delay_of(0, len[i], 50);
 		delay_of(2 * VN_NSEC_PER_MSEC, len[i], 50);

@@ -295,6 +295,11 @@ inn() {
 	nsenter --net="/run/netns/$ns" -- "$@"
 }
 
+# held_mtu_max: the largest MTU a held link may have on this kernel
+held_mtu_max() {
+	if printf '6.6\n%s\n' "$(uname -r)" | sort -VC; then echo 9000; else echo 3490; fi
+}
+
 # iperf_server NS: running and listening; ended with the test.
 iperf_server() {
 	bg nsenter --net="/run/netns/$1" -- iperf3 -s >/dev/null 2>&1

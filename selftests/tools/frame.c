@@ -7,6 +7,7 @@
  *             udp4 SRC DST | udp6 SRC DST       to port 9
  *             arp SENDER-IP TARGET-IP [SENDER-MAC]
  *             na TARGET-IP6 [MAC] | ns TARGET-IP6 [MAC] | ra
+ *             hex BYTES                         the whole frame, as it is
  *       prints {"sent": N}; frames carry --mark and their number, so that a capture can tell them
  *   frame capture DEV [--mark N] [--expect N] [--wait MS] [--ready FILE]
  *       counts the marked frames that arrive until N have come, or MS passed since the start; prints
@@ -215,6 +216,17 @@ static void make_nd(struct buf *b, const struct opts *o, unsigned int number, ui
 	(void)number;
 }
 
+static void make_hex(struct buf *b, const char *text)
+{
+	uint8_t v;
+
+	for (; *text; text += 2) {
+		if (sscanf(text, "%2hhx", &v) != 1 || !text[1])
+			usage("hex");
+		put8(b, v);
+	}
+}
+
 static void make(struct buf *b, const struct opts *o, unsigned int number, int argc, char **argv)
 {
 	const char *kind = argv[0];
@@ -233,6 +245,8 @@ static void make(struct buf *b, const struct opts *o, unsigned int number, int a
 		make_nd(b, o, number, 135, argv[1], argc > 2 ? argv[2] : NULL);
 	} else if (strcmp(kind, "ra") == 0) {
 		make_nd(b, o, number, 134, "::", NULL);
+	} else if (strcmp(kind, "hex") == 0 && argc == 2) {
+		make_hex(b, argv[1]);
 	} else {
 		usage(kind);
 	}

@@ -132,6 +132,37 @@ static void test_device_changes(void **state)
 		  "configure node b: 6 addresses, 6 routes, forwarding\n");
 }
 
+/* What this kernel would lose silently is refused, with the link, the MTU, the kernel and the way out. */
+static void test_kernel_bounds(void **state)
+{
+	static const char large[] = LINE "links:\n"
+					 "  ab: {endpoints: [a:eth0, b:eth0], mtu: 9000}\n"
+					 "  bc: {endpoints: [b:eth1, c:eth0], mtu: 3491, delay: 1ms}\n";
+	const struct vn_kernel old = {.release = "6.1.0-50-amd64", .held_mtu_max = 3490},
+			       fresh = {.release = "6.6.0", .held_mtu_max = UINT32_MAX};
+	struct vn_observed seen = {.kernel = &old};
+	cleanup_topo struct vn_topo *t = topo_text(large, NULL, NULL);
+	cleanup_plan struct vn_plan *p = NULL;
+	struct vn_disc held[VN_DIRS] = {t->links[0].disc[0], t->links[1].disc[1]};
+	struct vn_err err = {0};
+
+	assert_int_equal(vn_plan_make(NULL, &seen, t, &p, &err), -EOPNOTSUPP);
+	assert_int_equal(err.exit, VN_EXIT_NOT_POSSIBLE);
+	assert_null(p);
+	assert_non_null(strstr(err.text, "link bc: MTU 3491"));
+	assert_non_null(strstr(err.text, "Linux 6.1.0-50-amd64"));
+	assert_non_null(strstr(err.text, "`mtu: 3490`"));
+	/* A large link that is not held is fine, until one of its directions is. */
+	assert_int_equal(vn_plan_check_link(&old, &t->links[0], t->links[0].disc, NULL), 0);
+	assert_int_equal(vn_plan_check_link(&old, &t->links[0], held, NULL), -EOPNOTSUPP);
+	t->links[1].mtu = 3490;
+	assert_int_equal(vn_plan_check_link(&old, &t->links[1], held, NULL), 0);
+	t->links[1].mtu = 9000;
+	seen.kernel = &fresh;
+	p = plan(NULL, &seen, t);
+	assert_true(p->n_steps > 0);
+}
+
 static void test_node_and_link_go(void **state)
 {
 	static const char shorter[] = "name: t\nnodes: {a: {}, b: {}}\nlinks:\n"
@@ -274,11 +305,17 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_create_and_delete), cmocka_unit_test(test_nothing_to_do),
-		cmocka_unit_test(test_discipline_alone),  cmocka_unit_test(test_isolation_alone),
-		cmocka_unit_test(test_device_changes),    cmocka_unit_test(test_node_and_link_go),
-		cmocka_unit_test(test_observed),          cmocka_unit_test(test_json),
-		cmocka_unit_test(test_port_cfg),          cmocka_unit_test(test_many),
+		cmocka_unit_test(test_create_and_delete),
+		cmocka_unit_test(test_nothing_to_do),
+		cmocka_unit_test(test_discipline_alone),
+		cmocka_unit_test(test_isolation_alone),
+		cmocka_unit_test(test_kernel_bounds),
+		cmocka_unit_test(test_device_changes),
+		cmocka_unit_test(test_node_and_link_go),
+		cmocka_unit_test(test_observed),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_port_cfg),
+		cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Container engines inside the sandbox, apart from the machine's own: control groups mounted, storage of podman and docker
+# below $WORK. Sourced after lib.sh.
+
+# The sandbox has a /sys of its own, without control groups: the same hierarchies once more.
+mount_cgroups() {
+	local name
+
+	if grep -q '^0::' /proc/self/cgroup && [ "$(grep -c . /proc/self/cgroup)" = 1 ]; then
+		mount -t cgroup2 cgroup2 /sys/fs/cgroup
+		return
+	fi
+	mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup || return 1
+	while IFS=: read -r _ name _; do
+		case $name in
+		'')
+			mkdir /sys/fs/cgroup/unified && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified
+			;;
+		name=*)
+			mkdir "/sys/fs/cgroup/${name#name=}" && mount -t cgroup -o "none,$name" cgroup "/sys/fs/cgroup/${name#name=}"
+			;;
+		*)
+			mkdir "/sys/fs/cgroup/$name" && mount -t cgroup -o "$name" cgroup "/sys/fs/cgroup/$name"
+			;;
+		esac || return 1
+	done </proc/self/cgroup
+}
+
+# busybox_root DIR: a root file system with nothing but busybox.
+busybox_root() {
+	local busybox word
+
+	busybox=$(command -v busybox) || return 1
+	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,run,srv} && chmod 1777 "$1/tmp" && with_libs "$1" "$busybox" || return 1
+	# Relative links: whoever writes through one from outside stays inside.
+	for word in $("$busybox" --list); do
+		[ "$word" = busybox ] || ln -s busybox "$1/bin/$word"
+	done
+	echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >"$1/etc/passwd" && echo 'nogroup:x:65534:' >"$1/etc/group"
+}
+
+# Their files: $WORK is removed without crossing mounts, so they must not be left mounted.
+podman_setup() {
+	export CONTAINERS_STORAGE_CONF=$WORK/storage.conf CONTAINERS_CONF=$WORK/containers.conf
+	printf '[storage]\ndriver = "vfs"\nrunroot = "%s"\ngraphroot = "%s"\n' "$WORK/podman-run" "$WORK/podman" \
+		>"$CONTAINERS_STORAGE_CONF"
+	printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "runc"\n%s\n[network]\nnetwork_backend = "cni"\n%s\n[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n' \
+		"${1-}" "${2-}" >"$CONTAINERS_CONF"
+	defer podman rm --all --force --time 0
+}
+
+# dockerd of our own, answering.
+docker_setup() {
+	export DOCKER_HOST=unix://$WORK/docker.sock
+	bg dockerd --host "$DOCKER_HOST" --data-root "$WORK/docker" --exec-root "$WORK/docker-run" --pidfile "$WORK/docker.pid" \
+		--iptables=false --ip6tables=false --bridge=none --storage-driver=vfs >"$WORK/dockerd.log" 2>&1
+	busywait 30000 docker version >/dev/null
+}
+
+# with_libs ROOT PROGRAM: PROGRAM below ROOT/bin, with the libraries that it wants.
+with_libs() {
+	local lib
+
+	cp --remove-destination "$2" "$1/bin/" || return 1
+	for lib in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
+		cp -n --parents "$lib" "$1/" 2>/dev/null
+	done
+	return 0
+}
+
+# cgroup_value PID CONTROLLER V1-FILE V2-FILE: a limit of the group that PID is in
+cgroup_value() {
+	local path
+
+	if path=$(grep -m 1 ":$2:" "/proc/$1/cgroup"); then
+		cat "/sys/fs/cgroup/$2${path##*:}/$3"
+		return
+	fi
+	path=$(grep -m 1 '^0::' "/proc/$1/cgroup")
+	path=${path#0::}
+	cat "/sys/fs/cgroup/unified$path/$4" 2>/dev/null || cat "/sys/fs/cgroup$path/$4"
+}
+
+# Field KEY of node NODE, as `node show` has it.
+node() {
+	vnet -j node show "$1" | jq -r ".nodes[0].$2"
+}
+
+node_is() {
+	[ "$(node "$1" "$2")" = "$3" ]
+}
