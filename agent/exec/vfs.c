@@ -158,11 +158,10 @@ static int prepare_pf(struct vn_exec *x, struct vn_nl *nl, struct vn_sriov *pf, 
 		if (r < 0)
 			return r;
 	}
-	if (pf->num)
-		return 0;
-	r = bring_up(x, nl, pf);
-	if (r == 0)
-		r = vn_sriov_set_autoprobe(pf, false, x->err);
+	r = pf->up && pf->num ? 0 : bring_up(x, nl, pf);
+	if (r < 0 || pf->num)
+		return r;
+	r = vn_sriov_set_autoprobe(pf, false, x->err);
 	if (r == 0)
 		r = vn_sriov_set_num(pf, VN_MIN(pf->total, VN_MAX(highest + 1, VFS_SPARE)), x->err);
 	if (r == 0)
@@ -727,6 +726,29 @@ static bool is_running(void *arg, const char *pf, const struct vn_vf_record *v)
 	return find_owner(arg, pf, v, &t) != NULL;
 }
 
+/* VFs with an agent's mark that nothing on disk speaks of: they are told, not touched. */
+static void tell_leaked(const struct vn_fabric *f, void (*log)(const char *fmt, ...))
+{
+	struct if_nameindex *names = if_nameindex();
+	struct vn_pf *pf = malloc(sizeof(*pf));
+
+	for (struct if_nameindex *i = names; pf && i && i->if_index; i++) {
+		struct vn_sriov s;
+
+		*pf = (struct vn_pf){0};
+		if (vn_sriov_open(i->if_name, &s, NULL) < 0 || !s.num ||
+		    vn_vfs_look((void *)f, i->if_name, pf, NULL) < 0)
+			continue;
+		for (unsigned int vf = 0; vf < VN_VF_MAX; vf++)
+			if (strstr(pf->vfs[vf].other, "another agent"))
+				log("PF %s: %s: not recorded here: left as it is (unbind it to free it)", s.name,
+				    pf->vfs[vf].other);
+	}
+	free(pf);
+	if (names)
+		if_freenameindex(names);
+}
+
 int vn_vfs_adopt(struct vn_fabric *f, struct vn_topo *const *topos, size_t n, void (*log)(const char *fmt, ...),
 		 struct vn_err *err)
 {
@@ -743,6 +765,7 @@ int vn_vfs_adopt(struct vn_fabric *f, struct vn_topo *const *topos, size_t n, vo
 		free(names[i]);
 	}
 	free(names);
+	tell_leaked(f, log);
 	for (size_t t = 0; t < n; t++)
 		for (size_t i = 0; i < topos[t]->n_links * VN_DIRS; i++) {
 			const struct vn_port *p = &topos[t]->links[i / VN_DIRS].ports[i % VN_DIRS];

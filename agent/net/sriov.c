@@ -173,12 +173,29 @@ int vn_sriov_set_autoprobe(const struct vn_sriov *pf, bool on, struct vn_err *er
 	return write_pci(pf->pci, "sriov_drivers_autoprobe", on ? "1" : "0", err);
 }
 
+/* A group's file can be opened once. */
+static bool group_in_use(int group)
+{
+	char path[32];
+	cleanup_close int fd = -EBADF;
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 && errno == EBUSY;
+}
+
 int vn_pci_unbind(const char *pci, struct vn_err *err)
 {
 	char driver[64];
 
 	vn_pci_driver(pci, driver, sizeof(driver));
-	return *driver ? write_pci(pci, "driver/unbind", pci, err) : 0;
+	if (!*driver)
+		return 0;
+	/* The kernel would wait for the guest to let go of it, and we with it. */
+	if (strcmp(driver, "vfio-pci") == 0 && group_in_use(vn_pci_iommu_group(pci)))
+		return vn_err_kernel(err, EBUSY, "PCI device %s: a guest has it (/dev/vfio/%d): end the guest first",
+				     pci, vn_pci_iommu_group(pci));
+	return write_pci(pci, "driver/unbind", pci, err);
 }
 
 int vn_pci_override_clear(const char *pci, struct vn_err *err)

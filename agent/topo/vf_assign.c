@@ -179,6 +179,15 @@ static int take_vf(struct assigner *a, const struct vn_link *l, struct pf_entry 
 		e->pf.name, have, e->wanted, ours, others, why ? " (" : "", why ?: "", why ? ")" : "");
 }
 
+/* Two PFs may hang on one switch: of those that this topology uses, no two share a VLAN. */
+static bool vid_free(const struct assigner *a, unsigned int vid)
+{
+	for (size_t i = 0; i < a->n_pfs; i++)
+		if (a->pfs[i]->vid_taken[vid])
+			return false;
+	return true;
+}
+
 /* From the top, where networks rarely number theirs. */
 static int take_vid(struct assigner *a, const struct vn_link *l, struct pf_entry *e, const struct vn_vf *v,
 		    uint16_t *ret_vid)
@@ -199,7 +208,7 @@ static int take_vid(struct assigner *a, const struct vn_link *l, struct pf_entry
 		return 0;
 	}
 	for (unsigned int vid = VN_VF_VLAN_MAX; vid > 1; vid--)
-		if (!e->vid_taken[vid]) {
+		if (vid_free(a, vid)) {
 			e->vid_taken[vid] = true;
 			*ret_vid = (uint16_t)vid;
 			return 0;
