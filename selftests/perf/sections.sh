@@ -51,7 +51,7 @@ bench_limit() {
 		timeout 60 perf report -i "$WORK/perf.data" --no-children -g none --comm vnet-engine,vnblast --sort comm,sym 2>/dev/null |
 			grep -vE "^#|^$" | head -n 24
 		printf '```\n'
-	} | tee -a "$NOTES"
+	} | tee "$WORK/notes.limit"
 }
 
 bench_bulk() {
@@ -122,7 +122,7 @@ bench_delay() {
 shape_one() {
 	local holder=$1 rate=$2 flows=$3 warm=3 seconds=4 i got pct limit_us wait_us
 
-	[ "$rate" = 1 ] && warm=8 seconds=20
+	[ "$rate" = 1 ] && warm=10 seconds=30
 	vnet link replace shaped rate "${rate}mbit" holder "$holder" >/dev/null
 	limit_us=$(vnet -j link show shaped | jq ".links[0].directions[0].discipline | .limit_bytes * 8e6 / .rate_bps")
 	: >"$WORK/shape"
