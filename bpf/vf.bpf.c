@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The program on a VF in its node. A NIC's switch delivers what it likes; here passes what comes from the other end of the
- * VF's link and nothing else. On a direct link, where no host end does it, the direction's discipline is applied here: its
- * state, its policer and its loss; what would have to be kept cannot be.
+ * The program on a VF in its node. A NIC's switch delivers what it likes; here passes what comes from the other end of
+ * the VF's link and nothing else. On a direct link, where no host end does it, the direction's discipline is applied
+ * here: its state, its policer and its loss; what would have to be kept cannot be.
  *
  * One program for all VFs: a VF's interface index, chosen by the agent, says which port it is.
  */
@@ -130,7 +130,8 @@ int vn_xdp_vf(struct xdp_md *ctx)
 	flags = *(volatile const __u32 *)&from->flags;
 	if (!(flags & VN_PORT_ACTIVE))
 		return vn_vf_drop(peer, VN_DROP_INACTIVE);
-	if (*(const __u16 *)src != *(const __u16 *)from->mac || *(const __u32 *)(src + 2) != *(const __u32 *)(from->mac + 2))
+	if (*(const __u16 *)src != *(const __u16 *)from->mac ||
+	    *(const __u32 *)(src + 2) != *(const __u32 *)(from->mac + 2))
 		return vn_vf_drop(peer, VN_DROP_FOREIGN);
 	return flags & VN_PORT_DIRECT ? vn_vf_direct(peer, flags, len) : XDP_PASS;
 }

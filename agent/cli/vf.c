@@ -25,8 +25,8 @@ static const char *zerocopy(const json_t *vf)
 
 static int print_vfs(const json_t *vfs)
 {
-	static const char *const heads[] = {"PF",    ">VF",  "DRIVER",     "OWNER", "ROLE", "INTERFACE",
-					    ">VLAN", "MAC",  ">IOMMU",     "XDP",   "ZERO-COPY", ">RX", ">TX", NULL};
+	static const char *const heads[] = {"PF",  ">VF",    "DRIVER", "OWNER",     "ROLE", "INTERFACE", ">VLAN",
+					    "MAC", ">IOMMU", "XDP",    "ZERO-COPY", ">RX",  ">TX",       NULL};
 	cleanup_table struct vn_table t;
 	json_t *vf;
 	size_t i;
@@ -40,7 +40,8 @@ static int print_vfs(const json_t *vfs)
 		vn_table_add(&t, VN_PLAIN, "%s", or_dash(vf, "driver"));
 		vn_table_add(&t, VN_PLAIN, "%s", or_dash(vf, "owner"));
 		vn_table_add(&t, VN_PLAIN, "%s", or_dash(vf, "role"));
-		vn_table_add(&t, VN_PLAIN, "%s", *vn_json_str(vf, "vfio") ? vn_json_str(vf, "vfio") : or_dash(vf, "ifname"));
+		vn_table_add(&t, VN_PLAIN, "%s",
+			     *vn_json_str(vf, "vfio") ? vn_json_str(vf, "vfio") : or_dash(vf, "ifname"));
 		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(vf, "vlan"));
 		vn_table_add(&t, VN_PLAIN, "%s", or_dash(vf, "mac"));
 		if (json_is_integer(group))

@@ -164,8 +164,8 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 
 	vn_disc_format(disc, text, sizeof(text));
 	o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s}", "dir", dir_words[dir], "from",
-		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held",
-		      held, "discipline", vn_disc_to_json(disc), "text", text);
+		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held", held,
+		      "discipline", vn_disc_to_json(disc), "text", text);
 	if (o && held) {
 		uint32_t trunk = vn_shard_trunk(&d->fabric, l->ports[dir].number);
 

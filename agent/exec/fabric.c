@@ -343,8 +343,8 @@ static bool node_there(const struct vn_fabric *f, const struct vn_topo *t, const
 	return fd >= 0 && (n->runtime != VN_RUNTIME_DOCKER || runs(f, t, n, VN_CONTAINER_SANDBOX));
 }
 
-static bool port_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *p,
-		       const uint16_t *mtu, uint32_t wanted)
+static bool port_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *p, const uint16_t *mtu,
+		       uint32_t wanted)
 {
 	if (p->number >= f->dp->maps.max_ports || (p->vf.mode && !vn_vf_there(f, t, p)))
 		return false;
@@ -380,8 +380,8 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 
 		seen.link_ok[i] = true;
 		for (int side = 0; side < VN_DIRS; side++)
-			seen.link_ok[i] &= seen.node_ok[l->ports[side].node] &&
-					   port_there(f, t, &l->ports[side], mtu, l->mtu);
+			seen.link_ok[i] &=
+				seen.node_ok[l->ports[side].node] && port_there(f, t, &l->ports[side], mtu, l->mtu);
 	}
 	*ret_seen = seen;
 	return 0;

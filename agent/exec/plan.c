@@ -99,8 +99,7 @@ static bool addr_equal(const struct vn_addr *a, const struct vn_addr *b)
 
 static bool same_vf(const struct vn_vf *a, const struct vn_vf *b)
 {
-	return vn_vf_same(a, b) &&
-	       (!a->mode || (a->index == b->index && a->partner == b->partner && a->vid == b->vid));
+	return vn_vf_same(a, b) && (!a->mode || (a->index == b->index && a->partner == b->partner && a->vid == b->vid));
 }
 
 static bool has_vf(const struct vn_link *l)

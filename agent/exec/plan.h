@@ -50,9 +50,9 @@ struct vn_plan {
 
 /*
  * Steps in the order in which they are to run: containers stopped, links deleted, VFs given back, nodes deleted, nodes
- * created, VFs made, links created, disciplines, configuration, containers started. A container starts anew when its description changed. A link
- * whose ports, MACs or MTU change is deleted and created; one whose discipline alone changes gets one VN_STEP_DISC.
- * Cost: O(nodes + links), no walk over all links per link.
+ * created, VFs made, links created, disciplines, configuration, containers started. A container starts anew when its
+ * description changed. A link whose ports, MACs or MTU change is deleted and created; one whose discipline alone
+ * changes gets one VN_STEP_DISC. Cost: O(nodes + links), no walk over all links per link.
  */
 int vn_plan_make(const struct vn_topo *old, const struct vn_observed *seen, const struct vn_topo *new,
 		 struct vn_plan **ret_plan, struct vn_err *err);

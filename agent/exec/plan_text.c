@@ -218,7 +218,7 @@ static const char *kind_word(enum vn_step_kind kind)
 {
 	static const char *const words[] = {
 		[VN_STEP_NODE] = "node",       [VN_STEP_LINK] = "link",     [VN_STEP_CONFIG] = "config",
-		[VN_STEP_DISC] = "discipline", [VN_STEP_RUN] = "container",   [VN_STEP_VF] = "vf",
+		[VN_STEP_DISC] = "discipline", [VN_STEP_RUN] = "container", [VN_STEP_VF] = "vf",
 	};
 
 	return words[kind];

@@ -32,13 +32,13 @@ static json_t *vf_to_json(const struct vn_vf_record *v)
 {
 	const struct vn_vf_admin *b = &v->before;
 
-	return json_pack("{s:i, s:s, s:b, s:i, s:o, s:b, s:s, s:o, s:i, s:{s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I}}",
-			 "vf", (int)v->vf, "owner", v->owner, "partner", v->partner, "vid", v->vid, "port_mac",
-			 mac_to_json(v->port_mac), "bound", v->bound, "name", v->name, "mac", mac_to_json(v->mac),
-			 "mtu", (int)v->mtu, "before", "has", (int)b->has, "mac", mac_to_json(b->mac), "vlan",
-			 (int)b->vlan, "qos", (int)b->qos, "spoofchk", (int)b->spoofchk, "trust", (int)b->trust,
-			 "state", (int)b->state, "min_tx_rate", (json_int_t)b->min_tx_rate, "max_tx_rate",
-			 (json_int_t)b->max_tx_rate);
+	return json_pack(
+		"{s:i, s:s, s:b, s:i, s:o, s:b, s:s, s:o, s:i, s:{s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I}}", "vf",
+		(int)v->vf, "owner", v->owner, "partner", v->partner, "vid", v->vid, "port_mac",
+		mac_to_json(v->port_mac), "bound", v->bound, "name", v->name, "mac", mac_to_json(v->mac), "mtu",
+		(int)v->mtu, "before", "has", (int)b->has, "mac", mac_to_json(b->mac), "vlan", (int)b->vlan, "qos",
+		(int)b->qos, "spoofchk", (int)b->spoofchk, "trust", (int)b->trust, "state", (int)b->state,
+		"min_tx_rate", (json_int_t)b->min_tx_rate, "max_tx_rate", (json_int_t)b->max_tx_rate);
 }
 
 static int vf_from_json(const json_t *o, struct vn_vf_record *v)
@@ -47,12 +47,13 @@ static int vf_from_json(const json_t *o, struct vn_vf_record *v)
 	const char *owner, *port_mac, *name, *mac, *before_mac;
 	json_int_t min, max;
 
-	if (json_unpack((json_t *)o,
-			"{s:i, s:s, s:b, s:i, s:s, s:b, s:s, s:s, s:i, s:{s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:I}}",
-			"vf", &vf, "owner", &owner, "partner", &partner, "vid", &vid, "port_mac", &port_mac, "bound",
-			&bound, "name", &name, "mac", &mac, "mtu", &mtu, "before", "has", &has, "mac", &before_mac,
-			"vlan", &vlan, "qos", &qos, "spoofchk", &spoofchk, "trust", &trust, "state", &state,
-			"min_tx_rate", &min, "max_tx_rate", &max) < 0)
+	if (json_unpack(
+		    (json_t *)o,
+		    "{s:i, s:s, s:b, s:i, s:s, s:b, s:s, s:s, s:i, s:{s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:I}}",
+		    "vf", &vf, "owner", &owner, "partner", &partner, "vid", &vid, "port_mac", &port_mac, "bound",
+		    &bound, "name", &name, "mac", &mac, "mtu", &mtu, "before", "has", &has, "mac", &before_mac, "vlan",
+		    &vlan, "qos", &qos, "spoofchk", &spoofchk, "trust", &trust, "state", &state, "min_tx_rate", &min,
+		    "max_tx_rate", &max) < 0)
 		return -EBADMSG;
 	*v = (struct vn_vf_record){.vf = (unsigned int)vf,
 				   .partner = partner,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the agent did to PFs and their VFs, on disk before it does it: one file a PF under the runtime directory. Whoever
- * comes after a crash knows from it which VFs are the agent's, for which port, and how they were found.
+ * What the agent did to PFs and their VFs, on disk before it does it: one file a PF under the runtime directory.
+ * Whoever comes after a crash knows from it which VFs are the agent's, for which port, and how they were found.
  */
 #ifndef VNET_EXEC_VF_STATE_H
 #define VNET_EXEC_VF_STATE_H

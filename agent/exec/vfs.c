@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VF is taken in the order that works on every driver seen: the PF is up and has its carrier; automatic probing is off
- * while VFs are made; the PF's administration comes before the VF's driver, which reads its address once; then the driver;
- * then the netdev moves. It is given back by taking its driver away: the netdev goes with it wherever it was, whatever
- * name it had, and with the netdev everything that a node's root may have done to it.
+ * A VF is taken in the order that works on every driver seen: the PF is up and has its carrier; automatic probing is
+ * off while VFs are made; the PF's administration comes before the VF's driver, which reads its address once; then the
+ * driver; then the netdev moves. It is given back by taking its driver away: the netdev goes with it wherever it was,
+ * whatever name it had, and with the netdev everything that a node's root may have done to it.
  *
  * What is done stands in a file before it is done (vf_state.h), so that a crash between any two lines is mended by the
  * next start.
@@ -158,11 +158,10 @@ static int prepare_pf(struct vn_exec *x, struct vn_nl *nl, struct vn_sriov *pf, 
 		if (r < 0)
 			return r;
 	}
-	if (pf->num)
-		return 0;
-	r = bring_up(x, nl, pf);
-	if (r == 0)
-		r = vn_sriov_set_autoprobe(pf, false, x->err);
+	r = pf->up && pf->num ? 0 : bring_up(x, nl, pf);
+	if (r < 0 || pf->num)
+		return r;
+	r = vn_sriov_set_autoprobe(pf, false, x->err);
 	if (r == 0)
 		r = vn_sriov_set_num(pf, VN_MIN(pf->total, VN_MAX(highest + 1, VFS_SPARE)), x->err);
 	if (r == 0)
@@ -504,7 +503,8 @@ static bool foreign_use(const struct vn_sriov *pf)
 	return false;
 }
 
-/* No VF of @rec is left: the PF as it was found. While others use VFs that we made, the record waits for the next time. */
+/* No VF of @rec is left: the PF as it was found. While others use VFs that we made, the record waits for the next time.
+ */
 static int settle_pf(struct vn_fabric *f, struct vn_nl *nl, const struct vn_pf_record *rec, struct vn_err *err)
 {
 	struct vn_sriov pf;
@@ -726,6 +726,29 @@ static bool is_running(void *arg, const char *pf, const struct vn_vf_record *v)
 	return find_owner(arg, pf, v, &t) != NULL;
 }
 
+/* VFs with an agent's mark that nothing on disk speaks of: they are told, not touched. */
+static void tell_leaked(const struct vn_fabric *f, void (*log)(const char *fmt, ...))
+{
+	struct if_nameindex *names = if_nameindex();
+	struct vn_pf *pf = malloc(sizeof(*pf));
+
+	for (struct if_nameindex *i = names; pf && i && i->if_index; i++) {
+		struct vn_sriov s;
+
+		*pf = (struct vn_pf){0};
+		if (vn_sriov_open(i->if_name, &s, NULL) < 0 || !s.num ||
+		    vn_vfs_look((void *)f, i->if_name, pf, NULL) < 0)
+			continue;
+		for (unsigned int vf = 0; vf < VN_VF_MAX; vf++)
+			if (strstr(pf->vfs[vf].other, "another agent"))
+				log("PF %s: %s: not recorded here: left as it is (unbind it to free it)", s.name,
+				    pf->vfs[vf].other);
+	}
+	free(pf);
+	if (names)
+		if_freenameindex(names);
+}
+
 int vn_vfs_adopt(struct vn_fabric *f, struct vn_topo *const *topos, size_t n, void (*log)(const char *fmt, ...),
 		 struct vn_err *err)
 {
@@ -742,6 +765,7 @@ int vn_vfs_adopt(struct vn_fabric *f, struct vn_topo *const *topos, size_t n, vo
 		free(names[i]);
 	}
 	free(names);
+	tell_leaked(f, log);
 	for (size_t t = 0; t < n; t++)
 		for (size_t i = 0; i < topos[t]->n_links * VN_DIRS; i++) {
 			const struct vn_port *p = &topos[t]->links[i / VN_DIRS].ports[i % VN_DIRS];

@@ -44,7 +44,9 @@ static void find_socks(struct socks *s)
 		struct nlmsghdr h;
 		struct xdp_diag_req r;
 	} req = {
-		.h = {.nlmsg_len = sizeof(req), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		.h = {.nlmsg_len = sizeof(req),
+		      .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
 		.r = {.sdiag_family = AF_XDP, .xdiag_show = XDP_SHOW_INFO | XDP_SHOW_UMEM},
 	};
 	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -181,10 +183,10 @@ static json_t *vf_json(struct vn_fabric *f, struct vn_nl *nl, const struct vn_sr
 	vn_pci_driver(pci, driver, sizeof(driver));
 	group = vn_pci_iommu_group(pci);
 	snprintf(group_file, sizeof(group_file), "/dev/vfio/%d", group);
-	o = json_pack("{s:s, s:i, s:s, s:s, s:s?, s:s?, s:s?, s:i, s:o, s:s?}", "pf", pf->name, "vf", (int)vf, "pci", pci,
-		      "driver", driver, "owner", v ? v->owner : NULL, "role",
-		      v ? v->partner ? "partner" : "node" : NULL, "mode", p ? vn_vf_mode_words[p->vf.mode] : NULL, "vlan",
-		      v ? v->vid : 0, "iommu_group", group < 0 ? json_null() : json_integer(group), "vfio",
+	o = json_pack("{s:s, s:i, s:s, s:s, s:s?, s:s?, s:s?, s:i, s:o, s:s?}", "pf", pf->name, "vf", (int)vf, "pci",
+		      pci, "driver", driver, "owner", v ? v->owner : NULL, "role",
+		      v ? v->partner ? "partner" : "node" : NULL, "mode", p ? vn_vf_mode_words[p->vf.mode] : NULL,
+		      "vlan", v ? v->vid : 0, "iommu_group", group < 0 ? json_null() : json_integer(group), "vfio",
 		      strcmp(driver, "vfio-pci") == 0 ? group_file : NULL);
 	if (!o)
 		return NULL;

@@ -173,12 +173,29 @@ int vn_sriov_set_autoprobe(const struct vn_sriov *pf, bool on, struct vn_err *er
 	return write_pci(pf->pci, "sriov_drivers_autoprobe", on ? "1" : "0", err);
 }
 
+/* A group's file can be opened once. */
+static bool group_in_use(int group)
+{
+	char path[32];
+	cleanup_close int fd = -EBADF;
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 && errno == EBUSY;
+}
+
 int vn_pci_unbind(const char *pci, struct vn_err *err)
 {
 	char driver[64];
 
 	vn_pci_driver(pci, driver, sizeof(driver));
-	return *driver ? write_pci(pci, "driver/unbind", pci, err) : 0;
+	if (!*driver)
+		return 0;
+	/* The kernel would wait for the guest to let go of it, and we with it. */
+	if (strcmp(driver, "vfio-pci") == 0 && group_in_use(vn_pci_iommu_group(pci)))
+		return vn_err_kernel(err, EBUSY, "PCI device %s: a guest has it (/dev/vfio/%d): end the guest first",
+				     pci, vn_pci_iommu_group(pci));
+	return write_pci(pci, "driver/unbind", pci, err);
 }
 
 int vn_pci_override_clear(const char *pci, struct vn_err *err)
@@ -551,8 +568,7 @@ void vn_netdev_set(struct vn_nl *nl, uint32_t ifindex, const char *name, const u
 
 void vn_netdev_allmulti(struct vn_nl *nl, uint32_t ifindex)
 {
-	const struct ifinfomsg ifi = {
-		.ifi_index = (int)ifindex, .ifi_flags = IFF_ALLMULTI, .ifi_change = IFF_ALLMULTI};
+	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex, .ifi_flags = IFF_ALLMULTI, .ifi_change = IFF_ALLMULTI};
 
 	vn_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 	vn_nl_end(nl, "take all multicast", 0);

@@ -142,10 +142,11 @@ static int check_port(const struct vn_topo *t, const struct vn_link *l, int side
 				    "its own program: leave it out and write `xdp: none`",
 				    node, p->ifname);
 	if (p->vf.driver == VN_VF_VFIO && p->vf.mode != VN_VF_WIRE)
-		return vn_link_fail(t, l, err,
-				    "port '%s:%s': `driver: vfio-pci` needs `mode: wire`: no program of ours stands on a "
-				    "VF that a guest has",
-				    node, p->ifname);
+		return vn_link_fail(
+			t, l, err,
+			"port '%s:%s': `driver: vfio-pci` needs `mode: wire`: no program of ours stands on a "
+			"VF that a guest has",
+			node, p->ifname);
 	if (p->vf.mode == VN_VF_DIRECT && (p->isolation == VN_ISOLATION_IP || p->vlan_list))
 		return vn_link_fail(t, l, err,
 				    "port '%s:%s': `mode: direct` isolates by MAC alone: leave out `%s`, or use `mode: "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A port that is a virtual function (VF) of an SR-IOV device: what the file asks for, and which VF it gets. Pure: what the
- * machine has is asked of the caller.
+ * A port that is a virtual function (VF) of an SR-IOV device: what the file asks for, and which VF it gets. Pure: what
+ * the machine has is asked of the caller.
  */
 #ifndef VNET_TOPO_VF_H
 #define VNET_TOPO_VF_H

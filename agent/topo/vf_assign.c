@@ -173,9 +173,19 @@ static int take_vf(struct assigner *a, const struct vn_link *l, struct pf_entry 
 			ours++;
 		}
 	}
-	return vn_link_fail(a->t, l, a->err,
-			    "PF %s has %u VFs, this topology wants %u of them: %u are given to ports, %u are not to be had%s%s%s",
-			    e->pf.name, have, e->wanted, ours, others, why ? " (" : "", why ?: "", why ? ")" : "");
+	return vn_link_fail(
+		a->t, l, a->err,
+		"PF %s has %u VFs, this topology wants %u of them: %u are given to ports, %u are not to be had%s%s%s",
+		e->pf.name, have, e->wanted, ours, others, why ? " (" : "", why ?: "", why ? ")" : "");
+}
+
+/* Two PFs may hang on one switch: of those that this topology uses, no two share a VLAN. */
+static bool vid_free(const struct assigner *a, unsigned int vid)
+{
+	for (size_t i = 0; i < a->n_pfs; i++)
+		if (a->pfs[i]->vid_taken[vid])
+			return false;
+	return true;
 }
 
 /* From the top, where networks rarely number theirs. */
@@ -184,10 +194,11 @@ static int take_vid(struct assigner *a, const struct vn_link *l, struct pf_entry
 {
 	if (v->vlan >= 0) {
 		if (v->vlan && e->vid_taken[v->vlan])
-			return vn_link_fail(a->t, l, a->err,
-					    "VLAN %d of PF %s joins another link's VFs already: frames would loop: take "
-					    "another, or leave `vlan:` out",
-					    v->vlan, e->pf.name);
+			return vn_link_fail(
+				a->t, l, a->err,
+				"VLAN %d of PF %s joins another link's VFs already: frames would loop: take "
+				"another, or leave `vlan:` out",
+				v->vlan, e->pf.name);
 		*ret_vid = (uint16_t)v->vlan;
 		e->vid_taken[v->vlan] = true;
 		return 0;
@@ -197,7 +208,7 @@ static int take_vid(struct assigner *a, const struct vn_link *l, struct pf_entry
 		return 0;
 	}
 	for (unsigned int vid = VN_VF_VLAN_MAX; vid > 1; vid--)
-		if (!e->vid_taken[vid]) {
+		if (vid_free(a, vid)) {
 			e->vid_taken[vid] = true;
 			*ret_vid = (uint16_t)vid;
 			return 0;

@@ -57,7 +57,7 @@ opps() {
 follows() {
 	local name=$1 n=$2 out
 
-	out=$(jq -r '.bins[]' "$WORK/l$n" | paste - "$3" | awk -v start="$(jq .sent_from_ns "$WORK/l$n")" \
+	if out=$(jq -r '.bins[]' "$WORK/l$n" | paste - "$3" | awk -v start="$(jq .sent_from_ns "$WORK/l$n")" \
 		-v end="$(jq .sent_until_ns "$WORK/l$n")" -v zero="$(start_of "$n")" -v from="${4-0}" -v to="${5-0}" '
 		NF == 2 {
 			at = zero + (NR - 1) * 1e8
@@ -78,7 +78,12 @@ follows() {
 		END {
 			printf "%d bins, %d wrong; %d bytes of %d", bins, wrong, sum, wanted
 			exit !(bins >= 20 && !far && wrong <= bins / 10 && sum / wanted > 0.99 && sum / wanted < 1.01)
-		}') && ktap_ok "$name" || { ktap_fail "$name"; diag "$out"; }
+		}'); then
+		ktap_ok "$name"
+	else
+		ktap_fail "$name"
+		diag "$out"
+	fi
 }
 
 # --- tables of rates and opportunities of our own; and two that others recorded ---
@@ -125,10 +130,10 @@ fi
 # Files go, and the daemon; and the engine, of which what it holds and what comes until it is back is lost.
 rm -f steps.csv lte.down
 : >own.mahi
-vnet -j link watch l0 --interval 20ms --count 1 >watch
+vnet -j link watch l0 --interval 20ms --count 1 >position
 pos=$((($(now_monotonic_ns) - $(start_of 0)) % 2500000000))
 cmp_num "watch shows where it stands (ns from where it is)" \
-	"$(jq -s --argjson p $pos '.[0].trace.time_ns - $p | if . < 0 then -. else . end' watch)" "<" 200000000
+	"$(jq -s --argjson p $pos '.[0].trace.time_ns - $p | if . < 0 then -. else . end' position)" "<" 200000000
 kill_agent
 start_agent || exit 1
 in_middle() {

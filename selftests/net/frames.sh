@@ -62,7 +62,7 @@ for dev in p9 h9; do
 	[ $dev = p9 ] || full=$((BIG + 14))
 	across "$dev: $full bytes, the largest" $dev ".len == $full" --len "$full" raw
 	across "$dev: 3500 bytes" $dev '.len == 3500' --len 3500 raw
-	across "$dev: $((full + 8)) bytes, two tags" $dev ".len == $full + 8 and .vlan == [100, 200]" --vlan ad:100,200 --len $((full + 8)) raw
+	across "$dev: $((full + 4)) bytes, tagged" $dev ".len == $full + 4 and .vlan[0] == 5" --vlan 5 --len $((full + 4)) raw
 done
 across "hs: MTU 1280, full" hs '.len == 1294' --len 1294 raw
 

@@ -47,7 +47,7 @@ same() {
 	out=$("$TOOLS/fates" compare "$WORK/first" "$2")
 	if [ "$(jq .different <<<"$out")" = 0 ]; then
 		ktap_ok "$1: $(jq -c '{frames, different}' <<<"$out")"
-	elif [ $drops -gt 0 ]; then
+	elif [ "$drops" -gt 0 ]; then
 		ktap_skip "$1" "this machine kept the engine off its CPU: $drops frames never reached the discipline"
 	else
 		ktap_fail "$1"

@@ -41,7 +41,7 @@ vnet -j vf show >"$WORK/vfs.json"
 diag "$(vnet vf show)"
 is "every VF used has its owner" "$(jq '[.vfs[] | select(.owner)] | length' "$WORK/vfs.json")" $((2 * pairs + 2))
 is "each node's VF has its program" "$(jq -c '[.vfs[] | select(.role == "node") | .xdp] | unique' "$WORK/vfs.json")" \
-	"$([ "$VM_FIXTURE" = igb ] && echo '["generic"]' || echo '["native"]')"
+	"$([[ $VM_FIXTURE = igb* ]] && echo '["generic"]' || echo '["native"]')"
 
 answers() {
 	inn "life.$1" ping -q -c 2 -i 0.3 -W 3 "$2"

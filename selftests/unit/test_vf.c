@@ -114,7 +114,8 @@ static void test_refused(void **state)
 	refused(WIRE, &pf, "carries the host's default route");
 
 	pf = igb;
-	refused("  \"a:e\": {vf: {pf: p, vlan: 5}}\n  \"b:e\": {vf: {pf: p, vlan: 5}}\n", &pf, "would loop past the wire");
+	refused("  \"a:e\": {vf: {pf: p, vlan: 5}}\n  \"b:e\": {vf: {pf: p, vlan: 5}}\n", &pf,
+		"would loop past the wire");
 	refused("  \"a:e\": {vf: {pf: p, vlan: 5}}\n  \"c:e\": {vf: {pf: p, vlan: 5}}\n", &pf, "VLAN 5 of PF p joins");
 	pf.num = 7;
 	for (int i = 0; i < 6; i++)
@@ -227,7 +228,7 @@ static void test_netlink(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_given),	    cmocka_unit_test(test_kept), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_given),       cmocka_unit_test(test_kept), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_vlans_spent), cmocka_unit_test(test_plan), cmocka_unit_test(test_json),
 		cmocka_unit_test(test_netlink),
 	};

@@ -27,7 +27,7 @@ struct {
 } edt_config SEC(".maps");
 
 SEC("tc")
-int edt_cross(struct __sk_buff *skb)
+int edt_cross(struct __sk_buff *skb __attribute__((unused)))
 {
 	__u32 key = 0;
 	struct edt_config *c = bpf_map_lookup_elem(&edt_config, &key);
