@@ -209,7 +209,7 @@ links:
 YAML
 	for n in 1 2; do
 		stop_agent
-		start_agent --engines $n --rebalance off || return 1
+		start_agent --engines "$n" --rebalance off || return 1
 		apply "$WORK/pairs.yaml"
 		[ $n = 2 ] && vnet engine move ab 0 >/dev/null && vnet engine move cd 1 >/dev/null
 		a=$(peer ab) b=$(peer cd)
