@@ -101,7 +101,7 @@ $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
-$(call obj,$(wildcard loader/*.c) $(wildcard selftests/bpf/*.c)): | $(B)/gen/vnet.skel.h $(B)/gen/afxdp.skel.h
+$(call obj,$(wildcard loader/*.c) $(wildcard selftests/bpf/*.c)): | $(B)/gen/vnet.skel.h $(B)/gen/afxdp.skel.h $(B)/gen/vf.skel.h
 
 $(AGENT): $(call obj,$(AGENT_MAIN)) $(LIB_OBJ)
 	$(call say,LD,$@)
@@ -166,6 +166,12 @@ demo: ## show it: the Abilene backbone with its real delays (KEEP=1: leave it ru
 	@$(SUBMAKE) all
 	@B=$(B) scripts/demo $(if $(KEEP),--keep)
 
+.PHONY: demo-dpdk
+demo-dpdk: ## show it with DPDK: two testpmd, unprivileged in containers, across a link that delays and loses
+	@scripts/setup -q
+	@$(SUBMAKE) all
+	@B=$(B) scripts/demo-dpdk
+
 # A sanitized agent needs BPF objects and skeletons of its own: another build folder, not another set of flags.
 B_SAN ?= $(B)/asan
 .PHONY: test
@@ -210,6 +216,7 @@ compdir     = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 unitdir     = $(DESTDIR)$(PREFIX)/lib/systemd/system
 MAN        := $(wildcard docs/man/*.[1-8])
 EXAMPLES   := $(wildcard examples/*.yaml)
+DPDK_EXAMPLES := $(wildcard examples/dpdk/*)
 LIB_EXAMPLES := $(wildcard $(addprefix examples/libvnet/,*.c *.h Makefile README.md))
 man_path    = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
@@ -222,6 +229,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 	install -d $(docdir)/examples
 	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)
+	$(if $(DPDK_EXAMPLES),install -d $(docdir)/examples/dpdk && install -m 644 $(DPDK_EXAMPLES) $(docdir)/examples/dpdk/)
 	install -D -m 755 $(LIBVNET) $(libdir)/$(notdir $(LIBVNET))
 	ln -sf $(notdir $(LIBVNET)) $(libdir)/$(LIBVNET_SONAME)
 	ln -sf $(LIBVNET_SONAME) $(libdir)/libvnet.so

@@ -236,6 +236,7 @@ static bool bulk_send(struct vn_loop *l, struct vn_frame *f)
 					.slot = f->slot,
 					.len = c->bytes + TAG_BYTES,
 					.segs = c->segs,
+					.hop_ns = f->hop_ns,
 					.away = !l->own.mine[f->slot]};
 
 	if (d->gen == f->gen) {
@@ -355,6 +356,18 @@ static void no_memory(struct vn_loop *l, struct vn_dir *dir, uint32_t segs)
 	vn_loop_overload_dir(l, dir, VN_OVERLOAD_MEMORY);
 }
 
+/*
+ * The delay error of one frame in VN_SAMPLE_EVERY, as with the other holder. Here every frame is stamped, and the
+ * discipline counts from the stamp: its error is its lateness, whatever the tap and this engine took, and the half unit
+ * by which the stamp is late. 0: no sample.
+ */
+static uint32_t sample_hop_ns(const struct vn_dir *dir, uint32_t segs)
+{
+	uint64_t n = dir->in_packets;
+
+	return n / VN_SAMPLE_EVERY != (n - segs) / VN_SAMPLE_EVERY ? (1u << VN_STAMP_SHIFT) / 2 : 0;
+}
+
 /* @c of the frame that @body holds waits until its time; false: no memory. */
 static bool chunk_hold(struct vn_loop *l, struct vn_frame *body, const struct vn_chunk *c,
 		       const struct vn_tx_note *note, const struct vn_fate *fate)
@@ -370,6 +383,7 @@ static bool chunk_hold(struct vn_loop *l, struct vn_frame *body, const struct vn
 	f->gen = note->gen;
 	f->slot = (uint16_t)note->slot;
 	f->len = 0;
+	f->hop_ns = note->hop_ns;
 	to = (void *)f->data;
 	*to = (struct vn_chunk){
 		.body = vn_body_of(body)->chunk.body, .first = c->first, .segs = c->segs, .bytes = c->bytes};
@@ -396,6 +410,7 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struc
 
 	vn_stat_add(&dir->in_packets, s.segs);
 	vn_stat_add(&dir->in_bytes, vn_super_bytes(&s, 0, s.segs) - s.segs * TAG_BYTES);
+	note.hop_ns = sample_hop_ns(dir, s.segs);
 	for (uint32_t first = 0; first < s.segs; first += c.segs) {
 		struct vn_fate fate[2];
 
@@ -417,6 +432,7 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struc
 		if (!kept && fate[0].release_ns <= l->now_ns && fate[0].release_ns < vn_hold_next_ns(&l->hold) &&
 		    !l->own.seam[slot]) {
 			chunk_send(l, body, &c, &note);
+			note.hop_ns = 0;
 			continue;
 		}
 		if (!kept) {
@@ -427,6 +443,7 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struc
 		}
 		if (!kept || !chunk_hold(l, body, &c, &note, &fate[0]))
 			no_memory(l, dir, c.segs);
+		note.hop_ns = 0;
 	}
 	/* Parked, and then dropped whole. */
 	if (kept && !vn_body_of(body)->refs)
@@ -548,8 +565,7 @@ static uint32_t bulk_receive(struct vn_loop *l)
 	return n;
 }
 
-/* What found no room in the tap's queue is known to the device's statistics alone (tx_dropped): the daemon reads them.
- */
+/* What found no room in the tap's queue is known to the device's statistics alone: the daemon reads them. */
 static int bulk_check(struct vn_loop *l)
 {
 	return l->bulk->error;

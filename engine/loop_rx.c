@@ -106,14 +106,30 @@ static void dir_mark(struct vn_dir *dir, uint32_t disc_seq, uint64_t now_ns)
 	__atomic_store_n(&m->since_ns, now_ns, __ATOMIC_RELEASE);
 }
 
+/* The seed was set: the next frame is the first, as if none had been before. Clocks and queues go on. */
+static void replay(struct vn_dir *dir, uint32_t number)
+{
+	struct vn_disc_state *s = &dir->state;
+
+	if (dir->replay == number)
+		return;
+	dir->replay = number;
+	s->index = 0;
+	s->flags = 0;
+	s->loss_state = 0;
+	s->reorder_count = 0;
+}
+
 const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen)
 {
 	struct vn_dir *dir = &l->dir[slot];
 	const struct vn_disc *disc = vn_loop_disc(l, slot);
 
 	/* The number outlives the engine: a restart is no change. */
-	if (dir->state.disc_seq != l->hold.lane[slot].seq)
+	if (dir->state.disc_seq != l->hold.lane[slot].seq) {
+		replay(dir, __atomic_load_n(&l->disc[slot].replay, __ATOMIC_RELAXED));
 		dir_mark(dir, l->hold.lane[slot].seq, l->now_ns);
+	}
 	*ret_gen = dir->gen;
 	return disc;
 }

@@ -54,6 +54,7 @@ static void renew(struct vn_own *o, uint32_t slot, uint32_t gen)
 	memset(d, 0, sizeof(*d));
 	d->trunk = o->index;
 	d->reset = __atomic_load_n(&o->disc[slot].reset, __ATOMIC_RELAXED);
+	d->replay = __atomic_load_n(&o->disc[slot].replay, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->gen, gen, __ATOMIC_RELEASE);
 }
 

@@ -337,7 +337,6 @@ int vnet_port_stats(struct vnet_port *p, struct vnet_port_stats *stats)
 	s.rx_dropped = x.rx_dropped;
 	s.rx_ring_full = x.rx_ring_full;
 	s.rx_no_buffer = x.rx_fill_ring_empty_descs;
-	s.rx_invalid = x.rx_invalid_descs;
 	s.tx_invalid = x.tx_invalid_descs;
 	return copy_out(stats, &s, sizeof(s));
 }

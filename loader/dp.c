@@ -14,6 +14,8 @@
 
 #include <vnet/util.h>
 
+#include "loader/internal.h"
+
 #include "vnet.skel.h"
 
 static void skel_freep(struct vnet_bpf **s)
@@ -63,14 +65,14 @@ static uint32_t pinned_max_ports(const char *pin_dir, uint32_t max_ports)
 	return info.max_entries;
 }
 
-static int prepare_maps(struct vnet_bpf *skel, const char *pin_dir, uint32_t max_ports, bool *ret_adopted,
-			struct vn_err *err)
+int vn_maps_prepare(struct bpf_object *obj, const char *pin_dir, uint32_t max_ports, bool *ret_adopted,
+		    struct vn_err *err)
 {
 	struct bpf_map *map;
 	char path[256];
 	int r;
 
-	bpf_object__for_each_map(map, skel->obj)
+	bpf_object__for_each_map(map, obj)
 	{
 		const char *name = bpf_map__name(map);
 
@@ -88,6 +90,11 @@ static int prepare_maps(struct vnet_bpf *skel, const char *pin_dir, uint32_t max
 			return vn_err_kernel(err, -r, "map %s: pin path: %s", name, strerror(-r));
 	}
 	return 0;
+}
+
+int vn_maps_share(struct bpf_object *obj, const char *pin_dir, bool *ret_adopted, struct vn_err *err)
+{
+	return vn_maps_prepare(obj, pin_dir, pinned_max_ports(pin_dir, VN_PORTS_DEFAULT), ret_adopted, err);
 }
 
 static int prog_tag(int fd, __u8 tag[BPF_TAG_SIZE])
@@ -197,7 +204,7 @@ int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, st
 	if (!skel)
 		return vn_err_kernel(err, errno, "BPF object: %s", strerror(errno));
 	max_ports = pinned_max_ports(pin_dir, max_ports);
-	r = prepare_maps(skel, pin_dir, max_ports, &dp.adopted, err);
+	r = vn_maps_prepare(skel->obj, pin_dir, max_ports, &dp.adopted, err);
 	if (r < 0)
 		return r;
 	r = vnet_bpf__load(skel);

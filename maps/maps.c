@@ -168,6 +168,11 @@ void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir)
 	}
 }
 
+void vn_disc_replay(struct vn_maps *m, uint32_t slot)
+{
+	__atomic_fetch_add(&m->disc[slot].replay, 1, __ATOMIC_RELEASE);
+}
+
 void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t from)
 {
 	struct vn_disc_slot *s = &m->disc[slot];
@@ -213,4 +218,15 @@ uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot)
 uint32_t vn_engine_trust(struct vn_maps *m, uint32_t trunk)
 {
 	return __atomic_exchange_n(&m->engine[trunk].overload, 0, __ATOMIC_RELAXED);
+}
+
+void vn_engine_lost(struct vn_maps *m, uint32_t trunk, uint64_t dropped)
+{
+	struct vn_engine *e = &m->engine[trunk];
+
+	if (__atomic_load_n(&e->rx_dropped, __ATOMIC_RELAXED) == dropped)
+		return;
+	__atomic_store_n(&e->rx_dropped, dropped, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&e->overload, 1u << VN_OVERLOAD_RX_FULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->overload_ns, vn_now_ns(), __ATOMIC_RELAXED);
 }

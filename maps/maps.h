@@ -55,6 +55,9 @@ void vn_disc_read(const struct vn_maps *m, uint32_t slot, struct vn_disc *ret_di
 /* The slot belongs to another link from now on: frames still held for the old one will be dropped. */
 void vn_disc_renew(struct vn_maps *m, uint32_t slot);
 
+/* With the next change of the discipline, which the caller makes, its draws begin anew. */
+void vn_disc_replay(struct vn_maps *m, uint32_t slot);
+
 /* Whose the slot is to be, and whose it is until it has been handed over (vn_disc_slot). */
 void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t from);
 /* Whose engine applies the discipline of @slot; VN_ENGINES_MAX: nobody's, no frame has come yet. */
@@ -75,6 +78,8 @@ void vn_dir_reset(struct vn_maps *m, uint32_t slot);
  * The engine sets bits with an atomic or: none that comes meanwhile is lost.
  */
 uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot);
+/* @dropped frames in all never reached the engine of a trunk that cannot tell it: the figure, and the overload. */
+void vn_engine_lost(struct vn_maps *m, uint32_t trunk, uint64_t dropped);
 uint32_t vn_engine_trust(struct vn_maps *m, uint32_t trunk);
 
 #endif

@@ -88,7 +88,7 @@ static void print_app(const json_t *p)
 /* The socket's own statistics, of a port that the agent lends. */
 static void print_lent(const json_t *lent)
 {
-	static const char *const counts[] = {"dropped", "ring-full", "no-buffer", "rx-invalid", "tx-invalid"};
+	static const char *const counts[] = {"dropped", "ring-full", "no-buffer", "tx-invalid"};
 	char bytes[VN_HUMAN_BUF];
 
 	if (!json_is_object(lent))

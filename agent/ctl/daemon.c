@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -88,6 +89,7 @@ static const struct {
 	{"vnet.node.attach", vn_op_node_attach, false, true},
 	{"vnet.node.detach", vn_op_node_detach, false, true},
 	{"vnet.port.show", vn_op_port_show, true, false},
+	{"vnet.vf.show", vn_op_vf_show, true, false},
 	{"vnet.link.show", vn_op_link_show, true, false},
 	{"vnet.link.set", vn_op_link_set, false, false},
 	{"vnet.engine.show", vn_op_engine_show, true, false},
@@ -227,8 +229,15 @@ static int drop_privileges(struct vn_err *err)
 	capng_clear(CAPNG_SELECT_CAPS);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(keep); i++)
 		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, keep[i]);
+	/* The bounding set first, while that is permitted: no program that we execute gets more. */
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (!capng_have_capability(CAPNG_PERMITTED, cap) && prctl(PR_CAPBSET_DROP, (unsigned long)cap) < 0 &&
+		    errno != EINVAL && errno != EPERM)
+			return vn_err_kernel(err, errno, "dropping capabilities: %s", strerror(errno));
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
 		return vn_err_kernel(err, EPERM, "dropping capabilities: not permitted: is the daemon run by root?");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
+		return vn_err_kernel(err, errno, "no_new_privs: %s", strerror(errno));
 	return 0;
 }
 
@@ -279,6 +288,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = vn_engines_open(d, err);
 	if (r == 0)
 		r = vn_state_adopt(d, err);
+	if (r == 0)
+		r = vn_vfs_adopt_all(d, err);
 	if (r == 0)
 		vn_ports_adopt(d);
 	if (r == 0)

@@ -608,21 +608,24 @@ static void sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct
 		vn_log("port %s: no socket for its application: %s", key, strerror(-r));
 }
 
+void vn_handover_add(struct vn_daemon *d, const struct vn_topo *t)
+{
+	char path[512];
+
+	if (runtime_path(d, path, sizeof(path), OWNERS) == 0)
+		make_dir(path, 0700);
+	for (size_t p = 0; p < t->n_links * VN_DIRS; p++)
+		sync_port(d, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS], t->links[p / VN_DIRS].mtu);
+}
+
 void vn_handover_sync(struct vn_daemon *d)
 {
 	struct vn_handover_sock *s, *next;
-	char path[512];
 
 	for (s = d->handover.socks; s; s = s->hh.next)
 		s->seen = false;
-	if (d->n_running && runtime_path(d, path, sizeof(path), OWNERS) == 0)
-		make_dir(path, 0700);
-	for (size_t i = 0; i < d->n_running; i++) {
-		const struct vn_topo *t = d->running[i].topo;
-
-		for (size_t p = 0; p < t->n_links * VN_DIRS; p++)
-			sync_port(d, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS], t->links[p / VN_DIRS].mtu);
-	}
+	for (size_t i = 0; i < d->n_running; i++)
+		vn_handover_add(d, d->running[i].topo);
 	HASH_ITER (hh, d->handover.socks, s, next)
 		if (!s->seen)
 			sock_remove(s);

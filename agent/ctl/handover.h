@@ -20,6 +20,7 @@
 #include <vnet/err.h>
 
 struct vn_daemon;
+struct vn_topo;
 struct vn_handover_sock;
 
 #define VN_HANDOVER_SOCK  "afxdp.sock"
@@ -33,6 +34,8 @@ struct vn_handover {
 /* Sockets as the running topologies have AF_XDP ports: new ones made, others kept with their owners, the rest removed.
  */
 void vn_handover_sync(struct vn_daemon *d);
+/* The sockets of @t, which is about to run; the next vn_handover_sync() removes them when it does not. */
+void vn_handover_add(struct vn_daemon *d, const struct vn_topo *t);
 /* Every 100 ms: connections that take too long, listeners that were silenced. */
 void vn_handover_tick(struct vn_daemon *d);
 /* Close everything; paths and owners stay for the next daemon. */

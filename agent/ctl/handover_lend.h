@@ -59,7 +59,7 @@ void vn_lend_adopt(struct vn_daemon *d, struct vn_lending *l);
 /* Has the application closed its connection, or broken the protocol on it? */
 bool vn_lend_lease_ended(const struct vn_lending *l);
 
-/* {buffers, bytes, dropped, ring-full, no-buffer, rx-invalid, tx-invalid} of all its applications so far. */
+/* {buffers, bytes, dropped, ring-full, no-buffer, tx-invalid} of all its applications so far. */
 json_t *vn_lend_json(const struct vn_lending *l);
 
 #endif

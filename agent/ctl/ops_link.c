@@ -157,14 +157,16 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 			 bool with_stats)
 {
 	const struct vn_disc *disc = &l->disc[dir];
+	/* What stands on a VF passed on directly holds nothing. */
+	const bool held = vn_disc_is_held(disc) && l->ports[dir].vf.mode != VN_VF_DIRECT;
 	char text[VN_DISC_TEXT_BUF] = "";
 	json_t *o;
 
 	vn_disc_format(disc, text, sizeof(text));
 	o = json_pack("{s:s, s:s, s:s, s:b, s:o, s:s}", "dir", dir_words[dir], "from",
-		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held",
-		      vn_disc_is_held(disc), "discipline", vn_disc_to_json(disc), "text", text);
-	if (o && vn_disc_is_held(disc)) {
+		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held", held,
+		      "discipline", vn_disc_to_json(disc), "text", text);
+	if (o && held) {
 		uint32_t trunk = vn_shard_trunk(&d->fabric, l->ports[dir].number);
 
 		json_object_set_new(o, "engine", json_integer(trunk));
@@ -258,6 +260,7 @@ struct change {
 	struct vn_files files;
 	int dirs;
 	bool replace;
+	bool replay; /* the seed is among the words: the draws begin anew, whether it is another one or not */
 	uint64_t now_ns;
 };
 
@@ -273,6 +276,9 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	r = vn_disc_parse_args(&disc, c->words.argc, c->words.argv, &given, err);
 	if (r == 0)
 		r = vn_disc_check(&disc, err);
+	if (r == 0 && l->ports[0].vf.mode == VN_VF_DIRECT && vn_vf_cannot(&disc))
+		r = vn_err_usage(err, "link %s: %s is not possible with `mode: direct`: use `mode: wire`", l->name,
+				 vn_vf_cannot(&disc));
 	if (r < 0)
 		return r;
 	vn_disc_complete(&disc, t->name, l->name, dir, t->seed, l->mtu);
@@ -280,6 +286,7 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	if (r < 0)
 		return r;
 	vn_files_start(t, l, c->dirs, &disc, given, c->now_ns);
+	c->replay = vn_disc_is_given(given, "seed");
 	*ret_disc = disc;
 	return 0;
 }
@@ -352,8 +359,12 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 	}
 	/* Both directions are right: now change them. */
 	for (int dir = 0; dir < VN_DIRS; dir++) {
-		if (memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)
+		bool replay = change.replay && change.dirs >> dir & 1;
+
+		if (!replay && memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)
 			continue;
+		if (replay)
+			vn_disc_replay(&d->dp.maps, l->ports[dir].number);
 		vn_exec_set_disc(&d->fabric, l->ports[dir].number, &fresh[dir]);
 		l->disc[dir] = fresh[dir];
 		changed = true;

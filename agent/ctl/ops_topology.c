@@ -46,10 +46,18 @@ static void on_progress(void *arg, size_t done, size_t total)
 		;
 }
 
+/* A program may look for its socket at once. */
+static void on_before_runs(void *arg, const struct vn_topo *t)
+{
+	const struct progress *p = arg;
+
+	vn_handover_add(p->d, t);
+}
+
 int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
 {
 	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
-	struct vn_exec_ops ops = {.progress = on_progress, .arg = &p};
+	struct vn_exec_ops ops = {.progress = on_progress, .before_runs = on_before_runs, .arg = &p};
 	struct vn_running *run;
 	int r;
 
@@ -100,6 +108,8 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 			return r;
 	}
 	r = vn_topo_resolve(topo, old, vn_ports_alloc, d, err);
+	if (r == 0)
+		r = vn_vfs_give(d, topo, old, err);
 	if (r == 0)
 		r = vn_files_fill_topo(d, params, topo, old, err);
 	if (r == 0)
@@ -166,6 +176,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 		r = vn_plan_execute(d, c, plan, err);
 	if (r < 0) {
 		vn_ports_rebuild(d);
+		vn_handover_sync(d);
 		return r;
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);

@@ -358,6 +358,7 @@ static void judge_probes(struct vn_daemon *d, struct target *t, const struct vn_
 		.reordered = r->reordered,
 		.missed = r->missed,
 		.serve_ns = serve_ns(&t->asked, j->len),
+		.port_engine_down = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN] - twin->engine_down[t->dir],
 	};
 	struct vn_dir dir;
 

@@ -122,6 +122,7 @@ void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, int dir, const struct v
 	if (vn_shard_trunk(&d->fabric, slot) != trunk && vn_shard_begin(&d->fabric, slot, trunk) == 0)
 		vn_shard_settle(&d->fabric);
 	vn_dir_reset(&d->dp.maps, slot);
+	t->engine_down[dir] = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN];
 }
 
 /* --- looking at a queue ------------------------------------------------------------------------------------------- */

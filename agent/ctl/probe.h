@@ -15,6 +15,7 @@
 struct vn_twin {
 	struct vn_topo *topo;
 	int netns_fd[VN_DIRS];
+	uint64_t engine_down[VN_DIRS]; /* dropped at its port before this probing */
 };
 
 /* Between open and close no other change of topologies begins (d->busy). */

@@ -125,6 +125,16 @@ static void leave(struct vn_daemon *d, uint32_t trunk)
 /* --- who holds what
  * --------------------------------------------------------------------------------------------------------------- */
 
+/* What found no room in the tap's queue, the device alone knows: its engine has no right to ask. */
+static void look_at_tap(struct vn_daemon *d)
+{
+	struct vn_err err = {0};
+	uint64_t dropped;
+
+	if (vn_fabric_trunk_dropped(&d->fabric, VN_TRUNK_BULK, &dropped, &err) == 0)
+		vn_engine_lost(maps(d), VN_TRUNK_BULK, dropped);
+}
+
 static void look_at_engine(struct vn_daemon *d, uint32_t trunk, uint64_t ns)
 {
 	const struct vn_engine *e = &maps(d)->engine[trunk];
@@ -258,6 +268,8 @@ static void rebalance(struct vn_daemon *d)
 
 static void look(struct vn_daemon *d, uint64_t ns)
 {
+	if (d->engine_used[VN_TRUNK_BULK])
+		look_at_tap(d);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
 		if (d->engine_used[i])
 			look_at_engine(d, i, ns);

@@ -35,7 +35,7 @@
  *     {name?: "NODE:INTERFACE"} -> {ports: [{topology, name, node, ifname, link, kind: "kernel"|"afxdp", ... for afxdp:
  *       queues, kernel, unbound, handover, state: "up"|"broken", mode: "copy"|null, socket|null, map|null, vdev|null,
  *       application: {pid, uid, gid, comm, host, since_ns}|null, handovers: {given, refused},
- *       lent: {buffers, bytes, dropped, ring-full, no-buffer, rx-invalid, tx-invalid}|null,
+ *       lent: {buffers, bytes, dropped, ring-full, no-buffer, tx-invalid}|null,
  *       counters: {"app": {packets, bytes}, ...}, undelivered|null}]}; without a name all AF_XDP ports
  *   vnet.link.show [o]
  *     {name?, stats?} -> {links: [{topology, name, mtu, engine_down, state: "up"|"broken",

@@ -3,6 +3,7 @@
 #include <vnet/util.h>
 
 #include "exec/internal.h"
+#include "exec/vfs.h"
 
 #define TICK_NS        (20 * VN_NSEC_PER_MSEC)
 #define OPEN_NODES_MAX 256u /* namespaces kept open from one batch to the next */
@@ -101,6 +102,8 @@ static step_fn step_function(const struct vn_step *s)
 		return vn_exec_discs;
 	case VN_STEP_CONFIG:
 		return vn_exec_configs;
+	case VN_STEP_VF:
+		return s->new != VN_NONE ? vn_exec_vfs_make : vn_exec_vfs_release;
 	case VN_STEP_RUN:
 		return s->new != VN_NONE ? vn_exec_runs_start : vn_exec_runs_stop;
 	}
@@ -283,7 +286,8 @@ static int find_adoptable(struct vn_fabric *f, const struct vn_topo *other, cons
 	for (size_t i = 0; i < n_links(goal); i++) {
 		const struct vn_link *l = &goal->links[i];
 
-		adopt[i] = true;
+		/* VFs are made anew in any case: their links follow. */
+		adopt[i] = !l->ports[0].vf.mode && !l->ports[1].vf.mode;
 		for (int side = 0; side < VN_DIRS; side++)
 			adopt[i] &= l->ports[side].number < max && mtu[l->ports[side].number] == l->mtu;
 	}

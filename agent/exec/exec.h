@@ -52,6 +52,8 @@ int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err);
 void vn_fabric_release(struct vn_fabric *f);
 /* Another trunk: made or adopted; and its devices removed. */
 int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
+/* Frames that the trunk's device had no room for. */
+int vn_fabric_trunk_dropped(struct vn_fabric *f, uint32_t index, uint64_t *ret_dropped, struct vn_err *err);
 int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
 /* Namespace, trunks and every port in it are gone afterwards. */
 int vn_fabric_destroy(struct vn_err *err);
@@ -79,6 +81,8 @@ int vn_fabric_afxdp_undelivered(struct vn_fabric *f, const struct vn_topo *t, co
 struct vn_exec_ops {
 	/* After each batch, at least every 50 ms: @done of @total steps. The daemon serves its other duties here. */
 	void (*progress)(void *arg, size_t done, size_t total);
+	/* Before containers of @t start, whose devices are complete: what their programs look for. May be NULL. */
+	void (*before_runs)(void *arg, const struct vn_topo *t);
 	void *arg;
 };
 

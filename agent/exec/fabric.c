@@ -8,6 +8,7 @@
 #include "exec/internal.h"
 #include "exec/shard.h"
 #include "exec/trunk.h"
+#include "exec/vfs.h"
 #include "net/netns.h"
 #include "net/tc.h"
 #include "net/veth.h"
@@ -141,6 +142,14 @@ int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
 		r = vn_trunk_make(f, &nl, index, err);
 	vn_netns_leave(f->host_netns_fd);
 	return r;
+}
+
+int vn_fabric_trunk_dropped(struct vn_fabric *f, uint32_t index, uint64_t *ret_dropped, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
+	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+
+	return r < 0 ? r : vn_link_tx_dropped(&nl, vn_trunk_ifindex(index, 0), ret_dropped);
 }
 
 int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
@@ -288,12 +297,14 @@ struct seen_ports {
 	uint32_t max;
 };
 
+/* The other end of a veth is the node's; a VF has none. */
 static void see_port(void *arg, const struct vn_link_info *l)
 {
 	const struct seen_ports *s = arg;
 	uint32_t number = l->ifindex - VN_IFINDEX_HOST;
 
-	if (is_port(l) && number < s->max && l->group == VN_GROUP_PORTS && l->peer_ifindex == VN_IFINDEX_NODE + number)
+	if (is_port(l) && number < s->max && l->group == VN_GROUP_PORTS &&
+	    (l->peer_ifindex == VN_IFINDEX_NODE + number || !l->peer_ifindex))
 		s->mtu[number] = (uint16_t)l->mtu;
 }
 
@@ -332,6 +343,14 @@ static bool node_there(const struct vn_fabric *f, const struct vn_topo *t, const
 	return fd >= 0 && (n->runtime != VN_RUNTIME_DOCKER || runs(f, t, n, VN_CONTAINER_SANDBOX));
 }
 
+static bool port_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *p, const uint16_t *mtu,
+		       uint32_t wanted)
+{
+	if (p->number >= f->dp->maps.max_ports || (p->vf.mode && !vn_vf_there(f, t, p)))
+		return false;
+	return p->vf.mode == VN_VF_DIRECT || mtu[p->number] == wanted;
+}
+
 int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed *ret_seen, struct vn_err *err)
 {
 	struct vn_observed seen = {
@@ -361,8 +380,8 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 
 		seen.link_ok[i] = true;
 		for (int side = 0; side < VN_DIRS; side++)
-			seen.link_ok[i] &= l->ports[side].number < f->dp->maps.max_ports &&
-					   mtu[l->ports[side].number] == l->mtu && seen.node_ok[l->ports[side].node];
+			seen.link_ok[i] &=
+				seen.node_ok[l->ports[side].node] && port_there(f, t, &l->ports[side], mtu, l->mtu);
 	}
 	*ret_seen = seen;
 	return 0;

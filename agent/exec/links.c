@@ -6,7 +6,9 @@
 #include "exec/port_cfg.h"
 #include "exec/shard.h"
 #include "exec/trunk.h"
+#include "exec/vfs.h"
 #include "net/netns.h"
+#include "net/sriov.h"
 #include "net/tc.h"
 #include "net/veth.h"
 #include "topo/disc_words.h"
@@ -15,6 +17,12 @@
 static size_t new_port(const struct vn_step *steps, size_t i)
 {
 	return steps[i / VN_DIRS].new *VN_DIRS + i % VN_DIRS;
+}
+
+/* A VF on a direct link has no host end. */
+static bool has_host_end(const struct vn_topo *t, size_t port_id)
+{
+	return t->links[port_id / VN_DIRS].ports[port_id % VN_DIRS].vf.mode != VN_VF_DIRECT;
 }
 
 static uint32_t host_ifindex(const struct vn_topo *t, size_t port_id)
@@ -53,8 +61,11 @@ static int create_pair(struct vn_exec *x, size_t port_id)
 	struct vn_veth_end end = {.ifname = host, .ifindex = VN_IFINDEX_HOST + port->number, .netns_fd = -1};
 	struct vn_veth_end peer = {
 		.ifname = port->ifname, .ifindex = VN_IFINDEX_NODE + port->number, .netns_fd = -1, .mac = port->mac};
-	int r = vn_exec_node_fd(x, port->node, &peer.netns_fd);
+	int r;
 
+	if (port->vf.mode)
+		return vn_exec_vf_place(x, l, (int)(port_id % VN_DIRS));
+	r = vn_exec_node_fd(x, port->node, &peer.netns_fd);
 	if (r < 0)
 		return r;
 	snprintf(host, sizeof(host), VN_PORT_IFNAME, port->number);
@@ -117,10 +128,14 @@ static int attach_filters(struct vn_exec *x, const struct vn_step *steps, size_t
 {
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
 		x->nl.tag = new_port(steps, i);
+		if (!has_host_end(x->new, x->nl.tag))
+			continue;
 		vn_tc_ingress(&x->nl, host_ifindex(x->new, x->nl.tag));
 	}
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
 		x->nl.tag = new_port(steps, i);
+		if (!has_host_end(x->new, x->nl.tag))
+			continue;
 		vn_fabric_filter(&x->nl, x->f, host_ifindex(x->new, x->nl.tag));
 	}
 	return flush(x);
@@ -160,7 +175,12 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 	}
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
 		x->nl.tag = new_port(steps, i);
+		if (!has_host_end(x->new, x->nl.tag))
+			continue;
 		vn_link_up(&x->nl, host_ifindex(x->new, x->nl.tag));
+		/* What a node sends to groups is the other end's to judge, not the NIC's. */
+		if (x->new->links[x->nl.tag / VN_DIRS].ports[x->nl.tag % VN_DIRS].vf.mode)
+			vn_netdev_allmulti(&x->nl, host_ifindex(x->new, x->nl.tag));
 	}
 	return flush(x);
 }
@@ -231,6 +251,9 @@ static int delete_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 		vn_shard_leave(x->f, number);
 		vn_disc_renew(maps, number);
 		vn_disc_write(maps, number, &none);
+		/* A VF is not deleted but given back, by a step of its own. */
+		if (x->old->links[id / VN_DIRS].ports[id % VN_DIRS].vf.mode)
+			continue;
 		x->nl.tag = id;
 		vn_link_set_group(&x->nl, VN_IFINDEX_HOST + number, VN_GROUP_DYING);
 	}

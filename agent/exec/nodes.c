@@ -286,6 +286,8 @@ static void config_ports(struct config *c)
 		const struct vn_port *peer = &c->x->new->links[link].ports[!(c->b->link_ids[i] % VN_DIRS)];
 		const uint32_t ifindex = VN_IFINDEX_NODE + is->number;
 
+		if (!vn_vf_has_netdev(&is->vf))
+			continue;
 		c->nl->tag = c->b->link_ids[i];
 		if (!was || c->x->mending)
 			vn_link_up(c->nl, ifindex);
@@ -334,6 +336,9 @@ static void set_route(const struct config *c, const struct vn_route *is)
 	const struct vn_addr *src = is->dst.family == AF_INET ? &c->b->lo4 : &c->b->lo6;
 	uint32_t oif = is->gw.family ? VN_IFINDEX_NODE + route_port(c->x->new, is)->number : 0;
 
+	/* Whoever has the VF has its own routes. */
+	if (is->gw.family && !vn_vf_has_netdev(&route_port(c->x->new, is)->vf))
+		return;
 	vn_route_replace(c->nl, is, oif, src);
 }
 
@@ -341,6 +346,8 @@ static void drop_route(const struct config *c, const struct vn_route *was)
 {
 	uint32_t oif = was->gw.family ? VN_IFINDEX_NODE + route_port(c->x->old, was)->number : 0;
 
+	if (was->gw.family && !vn_vf_has_netdev(&route_port(c->x->old, was)->vf))
+		return;
 	vn_route_del(c->nl, was, oif);
 }
 

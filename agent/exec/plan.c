@@ -97,6 +97,16 @@ static bool addr_equal(const struct vn_addr *a, const struct vn_addr *b)
 	return a->family == b->family && (!a->family || (a->plen == b->plen && !memcmp(a->bytes, b->bytes, 16)));
 }
 
+static bool same_vf(const struct vn_vf *a, const struct vn_vf *b)
+{
+	return vn_vf_same(a, b) && (!a->mode || (a->index == b->index && a->partner == b->partner && a->vid == b->vid));
+}
+
+static bool has_vf(const struct vn_link *l)
+{
+	return l->ports[0].vf.mode || l->ports[1].vf.mode;
+}
+
 /* The device would have to be another one. */
 static bool same_devices(const struct planner *p, const struct vn_link *a, const struct vn_link *b)
 {
@@ -106,7 +116,7 @@ static bool same_devices(const struct planner *p, const struct vn_link *a, const
 		const struct vn_port *x = &a->ports[side], *y = &b->ports[side];
 
 		if (p->node_of_new[y->node] != x->node || strcmp(x->ifname, y->ifname) != 0 ||
-		    memcmp(x->mac, y->mac, sizeof(x->mac)) != 0 || x->number != y->number)
+		    memcmp(x->mac, y->mac, sizeof(x->mac)) != 0 || x->number != y->number || !same_vf(&x->vf, &y->vf))
 			return false;
 	}
 	return true;
@@ -279,6 +289,9 @@ static void plan_link_deletes(struct planner *p)
 		}
 		add_step(p, VN_STEP_LINK, i, VN_NONE);
 	}
+	for (size_t i = 0; i < n_links(p->old); i++)
+		if (p->link_of_old[i] == VN_NONE && has_vf(&p->old->links[i]))
+			add_step(p, VN_STEP_VF, i, VN_NONE);
 }
 
 static void plan_nodes(struct planner *p)
@@ -293,6 +306,9 @@ static void plan_nodes(struct planner *p)
 
 static void plan_links(struct planner *p)
 {
+	for (size_t i = 0; i < n_links(p->new); i++)
+		if (p->link_of_new[i] == VN_NONE && has_vf(&p->new->links[i]))
+			add_step(p, VN_STEP_VF, VN_NONE, i);
 	for (size_t i = 0; i < n_links(p->new); i++)
 		if (p->link_of_new[i] == VN_NONE)
 			add_step(p, VN_STEP_LINK, VN_NONE, i);
@@ -375,7 +391,7 @@ static int planner_init(struct planner *p)
 	    !p->plan || table_init(&p->old_nodes, n_nodes(p->old)) < 0 ||
 	    table_init(&p->old_links, n_links(p->old)) < 0)
 		return -ENOMEM;
-	p->max_steps = 2 * n_nodes(p->old) + 3 * n_nodes(p->new) + n_links(p->old) + n_links(p->new);
+	p->max_steps = 2 * n_nodes(p->old) + 3 * n_nodes(p->new) + 2 * (n_links(p->old) + n_links(p->new));
 	p->plan->steps = calloc(p->max_steps ?: 1, sizeof(*p->plan->steps));
 	p->plan->old = p->old;
 	p->plan->new = p->new;

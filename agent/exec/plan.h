@@ -18,6 +18,7 @@ enum vn_step_kind {
 	VN_STEP_CONFIG, /* inside a node: sysctls, addresses, routes, its ends up */
 	VN_STEP_DISC,   /* disciplines of a link that stays */
 	VN_STEP_RUN,    /* what runs in a node: its container */
+	VN_STEP_VF,     /* the VFs of a link: made and configured; given back as they were found */
 };
 
 /* @old/@new are indices into plan->old / plan->new, or VN_NONE. */
@@ -48,10 +49,10 @@ struct vn_plan {
 };
 
 /*
- * Steps in the order in which they are to run: containers stopped, links deleted, nodes deleted, nodes created, links
- * created, disciplines, configuration, containers started. A container starts anew when its description changed. A link
- * whose ports, MACs or MTU change is deleted and created; one whose discipline alone changes gets one VN_STEP_DISC.
- * Cost: O(nodes + links), no walk over all links per link.
+ * Steps in the order in which they are to run: containers stopped, links deleted, VFs given back, nodes deleted, nodes
+ * created, VFs made, links created, disciplines, configuration, containers started. A container starts anew when its
+ * description changed. A link whose ports, MACs or MTU change is deleted and created; one whose discipline alone
+ * changes gets one VN_STEP_DISC. Cost: O(nodes + links), no walk over all links per link.
  */
 int vn_plan_make(const struct vn_topo *old, const struct vn_observed *seen, const struct vn_topo *new,
 		 struct vn_plan **ret_plan, struct vn_err *err);

@@ -19,6 +19,7 @@
 #define DISC_NS        2000u
 #define CONFIG_NS      300000u
 #define ROUTE_NS       2500u
+#define VF_NS          500000000u /* drivers differ by tens */
 #define RUN_NS         300000000u /* runc or podman; a few at a time */
 #define RUN_STOP_NS    100000000u
 
@@ -142,6 +143,45 @@ static int describe_run(const struct vn_topo *t, size_t i, bool start, char *buf
 			image ?: rootfs, word ? ", " : "", word ?: "");
 }
 
+/* "a:eth0 is VF 3 of ens1 (wire to VF 4, VLAN 4094)" */
+static int describe_vf(const struct vn_topo *t, const struct vn_link *l, int side, char *buf, size_t size)
+{
+	static const char *const programs[] = {
+		[VN_VF_XDP_AUTO] = "native XDP, generic where its driver has none",
+		[VN_VF_XDP_NATIVE] = "native XDP",
+		[VN_VF_XDP_GENERIC] = "generic XDP",
+		[VN_VF_XDP_NONE] = "no program of ours on it",
+	};
+	const struct vn_vf *v = &l->ports[side].vf;
+	char partner[32] = "direct", vlan[32] = "";
+
+	if (v->mode == VN_VF_WIRE)
+		snprintf(partner, sizeof(partner), "wire to VF %u", v->partner);
+	if (v->vid)
+		snprintf(vlan, sizeof(vlan), ", VLAN %u", v->vid);
+	return snprintf(buf, size, "%s:%s is VF %u of %s (%s%s, %s)", port_node(t, l, side)->name,
+			l->ports[side].ifname, v->index, v->pf, partner, vlan,
+			v->driver == VN_VF_VFIO ? "driver vfio-pci" : programs[v->xdp]);
+}
+
+/* Attaching resets some NICs for seconds: so it is done once, when the VF is placed, and the program replaced after. */
+static int describe_vfs(const struct vn_topo *t, const struct vn_link *l, bool make, char *buf, size_t size)
+{
+	int n = snprintf(buf, size, make ? "make VFs of link %s: " : "give back VFs of link %s", l->name);
+	const char *sep = "";
+
+	for (int side = 0; side < VN_DIRS && make; side++) {
+		if (!l->ports[side].vf.mode || n < 0 || (size_t)n >= size)
+			continue;
+		n += snprintf(buf + n, size - (size_t)n, "%s", sep);
+		n += describe_vf(t, l, side, buf + n, size - (size_t)n);
+		sep = "; ";
+	}
+	if (make && n > 0 && (size_t)n < size)
+		n += snprintf(buf + n, size - (size_t)n, "; its PF may be away for seconds");
+	return n;
+}
+
 int vn_step_describe(const struct vn_plan *p, const struct vn_step *s, char *buf, size_t size)
 {
 	const struct vn_topo *t = s->new != VN_NONE ? p->new : p->old;
@@ -164,6 +204,9 @@ int vn_step_describe(const struct vn_plan *p, const struct vn_step *s, char *buf
 	case VN_STEP_CONFIG:
 		n = describe_config(p, s, buf, size);
 		break;
+	case VN_STEP_VF:
+		n = describe_vfs(t, &t->links[i], s->new != VN_NONE, buf, size);
+		break;
 	case VN_STEP_RUN:
 		n = describe_run(t, i, s->new != VN_NONE, buf, size);
 		break;
@@ -175,7 +218,7 @@ static const char *kind_word(enum vn_step_kind kind)
 {
 	static const char *const words[] = {
 		[VN_STEP_NODE] = "node",       [VN_STEP_LINK] = "link",     [VN_STEP_CONFIG] = "config",
-		[VN_STEP_DISC] = "discipline", [VN_STEP_RUN] = "container",
+		[VN_STEP_DISC] = "discipline", [VN_STEP_RUN] = "container", [VN_STEP_VF] = "vf",
 	};
 
 	return words[kind];
@@ -210,6 +253,9 @@ static void add_cost(const struct vn_plan *p, const struct vn_step *s, struct co
 			c->kernel_bytes += (json_int_t)(routes * ROUTE_BYTES);
 		c->time_ns += (json_int_t)(CONFIG_NS + routes * ROUTE_NS);
 		break;
+	case VN_STEP_VF:
+		c->time_ns += VF_NS;
+		break;
 	case VN_STEP_RUN:
 		c->time_ns += sign > 0 ? RUN_NS : RUN_STOP_NS;
 		break;
@@ -225,7 +271,7 @@ json_t *vn_plan_to_json(const struct vn_plan *p)
 		const struct vn_step *s = &p->steps[i];
 		const struct vn_topo *t = s->new != VN_NONE ? p->new : p->old;
 		const size_t at = s->new != VN_NONE ? s->new : s->old;
-		const bool link = s->kind == VN_STEP_LINK || s->kind == VN_STEP_DISC;
+		const bool link = s->kind == VN_STEP_LINK || s->kind == VN_STEP_DISC || s->kind == VN_STEP_VF;
 		char text[4 * VN_DISC_TEXT_BUF + 1024];
 
 		vn_step_describe(p, s, text, sizeof(text));

@@ -83,6 +83,8 @@ int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side,
 	int r;
 
 	c.flags |= vn_port_disc_flags(&l->disc[side]);
+	if (port->vf.mode == VN_VF_DIRECT)
+		c.flags |= VN_PORT_DIRECT;
 	if (l->fail_open)
 		c.flags |= VN_PORT_FAIL_OPEN;
 	if (port->vlan_list)

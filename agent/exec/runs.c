@@ -12,7 +12,7 @@
 static bool has_ports(const struct vn_topo *t, const struct vn_node *n)
 {
 	for (size_t i = 0; i < n->n_links; i++)
-		if (t->links[n->link_ids[i] / VN_DIRS].ports[n->link_ids[i] % VN_DIRS].kind == VN_PORT_AFXDP)
+		if (t->links[n->link_ids[i] / VN_DIRS].ports[n->link_ids[i] % VN_DIRS].handover & VN_HANDOVER_CNI)
 			return true;
 	return false;
 }
@@ -122,6 +122,8 @@ static int run_steps(struct vn_exec *x, struct vn_step *steps, size_t n, const s
 
 int vn_exec_runs_start(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
+	if (x->ops && x->ops->before_runs)
+		x->ops->before_runs(x->ops->arg, x->new);
 	return run_steps(x, steps, n, x->new, VN_RUNNER_START);
 }
 

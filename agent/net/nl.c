@@ -278,6 +278,8 @@ int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), vo
 			if (h->nlmsg_type == NLMSG_ERROR) {
 				const struct nlmsgerr *e = NLMSG_DATA(h);
 
+				if (!e->error)
+					return 0;
 				return vn_err_kernel(nl->err, -e->error, "netlink dump: %s", strerror(-e->error));
 			}
 			each(arg, h);

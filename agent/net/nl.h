@@ -86,7 +86,10 @@ int vn_nl_flush(struct vn_nl *nl);
 #define VN_NL_TURN_MS 20
 int vn_nl_flush_slow(struct vn_nl *nl, void (*turn)(void *arg), void *arg);
 
-/* Send the dump request begun by vn_nl_begin() (flags with NLM_F_DUMP); @each sees every answer. */
+/*
+ * Send the request begun by vn_nl_begin(), of a dump (flags with NLM_F_DUMP) or of one object (NLM_F_ACK); @each sees
+ * every answer.
+ */
 int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), void *arg);
 
 #endif

@@ -142,3 +142,41 @@ int vn_link_dump(struct vn_nl *nl, void (*each)(void *arg, const struct vn_link_
 	vn_nl_put_u32(nl, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	return vn_nl_dump(nl, dump_one, &d);
 }
+
+struct stats_arg {
+	uint32_t ifindex;
+	bool found;
+	uint64_t tx_dropped;
+};
+
+static void read_stats(void *arg, struct nlmsghdr *h)
+{
+	const struct if_stats_msg *ifs = NLMSG_DATA(h);
+	struct stats_arg *s = arg;
+	struct nlattr *a;
+
+	if (h->nlmsg_type != RTM_NEWSTATS || h->nlmsg_len < NLMSG_LENGTH(sizeof(*ifs)) || ifs->ifindex != s->ifindex)
+		return;
+	a = nlmsg_find_attr(h, sizeof(*ifs), IFLA_STATS_LINK_64);
+	if (!a || nla_len(a) < (int)sizeof(struct rtnl_link_stats64))
+		return;
+	s->found = true;
+	s->tx_dropped = ((const struct rtnl_link_stats64 *)nla_data(a))->tx_dropped;
+}
+
+int vn_link_tx_dropped(struct vn_nl *nl, uint32_t ifindex, uint64_t *ret_dropped)
+{
+	const struct if_stats_msg ifs = {.ifindex = ifindex, .filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)};
+	struct stats_arg s = {.ifindex = ifindex};
+	int r;
+
+	/* One device's, not all: what ends the answer is the acknowledgement. */
+	vn_nl_begin(nl, RTM_GETSTATS, NLM_F_ACK, &ifs, sizeof(ifs));
+	r = vn_nl_dump(nl, read_stats, &s);
+	if (r < 0)
+		return r;
+	if (!s.found)
+		return -ENODEV;
+	*ret_dropped = s.tx_dropped;
+	return 0;
+}

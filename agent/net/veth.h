@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Devices: veth pairs and what is set on any link. Each function adds requests to a batch.
- *
- * A port's two devices get chosen interface indexes, so that nobody has to ask for them: VN_IFINDEX_HOST + number in
- * the fabric, VN_IFINDEX_NODE + number in the node. They differ, because a veth whose index equals its peer's looks to
- * the kernel (and to `ip link`) like a device without a peer.
  */
 #ifndef VNET_NET_VETH_H
 #define VNET_NET_VETH_H
 
+#include <vnet/ifindex.h>
+
 #include "net/nl.h"
 
-#define VN_IFINDEX_HOST 1000000u
-#define VN_IFINDEX_NODE 2000000u
-#define VN_IFINDEX_LO   1u
+#define VN_IFINDEX_LO 1u
 
 #define VN_GROUP_PORTS 0x766e0001u /* host ends in use */
 #define VN_GROUP_DYING 0x766e0002u /* host ends to be deleted together */
@@ -42,6 +38,9 @@ struct vn_link_info {
 	uint32_t ifindex, peer_ifindex, group, mtu, flags;
 	const char *name;
 };
+/* Frames that the device dropped instead of sending. */
+int vn_link_tx_dropped(struct vn_nl *nl, uint32_t ifindex, uint64_t *ret_dropped);
+
 /* Dump of the socket's namespace. */
 int vn_link_dump(struct vn_nl *nl, void (*each)(void *arg, const struct vn_link_info *l), void *arg);
 

@@ -60,40 +60,6 @@ static int unpack(const json_t *msg, struct request *ret, struct vn_err *err)
 	return vn_container_check(ret->o, (enum vn_runtime)ret->runtime, err);
 }
 
-/* The directory of the node's hand-over sockets, which appear in it later (ctl/handover.h says who may enter). */
-static int make_ports_dir(const struct server *s, const struct request *q, struct vn_err *err)
-{
-	static const mode_t modes[] = {0700, 0755, 0755};
-	char path[3][512];
-
-	snprintf(path[0], sizeof(path[0]), "%s/ports", s->runtime_dir);
-	snprintf(path[1], sizeof(path[1]), "%s/ports/%s", s->runtime_dir, q->topo);
-	snprintf(path[2], sizeof(path[2]), "%s/ports/%s/%s", s->runtime_dir, q->topo, q->node);
-	for (size_t i = 0; i < VN_ARRAY_SIZE(modes); i++)
-		if (mkdir(path[i], modes[i]) < 0 && errno != EEXIST)
-			return vn_err_kernel(err, errno, "%s: %s", path[i], strerror(errno));
-	return 0;
-}
-
-static int start(const struct server *s, const struct request *q, enum vn_runtime runtime,
-		 const struct vn_container_spec *spec, pid_t *ret_pid, struct vn_err *err)
-{
-	int r = spec->ports_dir ? make_ports_dir(s, q, err) : 0;
-	char path[512];
-
-	if (r == 0)
-		r = vn_backend_start(runtime, spec, ret_pid, err);
-	if (r == 0 || !spec->ports_dir)
-		return r;
-	/* Those that nobody uses. */
-	rmdir(spec->ports_dir);
-	snprintf(path, sizeof(path), "%s/ports/%s", s->runtime_dir, q->topo);
-	rmdir(path);
-	snprintf(path, sizeof(path), "%s/ports", s->runtime_dir);
-	rmdir(path);
-	return r;
-}
-
 static int perform(const struct server *s, const struct request *q, pid_t *ret_pid, struct vn_err *err)
 {
 	char id[VN_CONTAINER_ID_MAX], dir[512], netns[320], cpus[VN_CPU_LIST], ports[512];
@@ -119,7 +85,7 @@ static int perform(const struct server *s, const struct request *q, pid_t *ret_p
 	case VN_RUNNER_SANDBOX_STOP:
 		return vn_backend_sandbox_stop(&spec, err);
 	case VN_RUNNER_START:
-		return start(s, q, runtime, &spec, ret_pid, err);
+		return vn_backend_start(runtime, &spec, ret_pid, err);
 	case VN_RUNNER_STOP:
 		return vn_backend_stop(runtime, &spec, err);
 	}

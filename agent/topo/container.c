@@ -218,6 +218,9 @@ int vn_container_check(const json_t *o, enum vn_runtime runtime, struct vn_err *
 	const char *key;
 	json_t *v;
 
+	/* A node with a runtime and no other key. */
+	if (!o)
+		return vn_err_usage(err, "runtime %s needs an image or a rootfs", vn_runtime_words[runtime]);
 	if (!json_is_object(o))
 		return vn_err_usage(err, "a container is described by an object");
 	json_object_foreach ((json_t *)o, key, v) {

@@ -152,8 +152,8 @@ static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
 
 static bool port_is_plain(const struct vn_link *l, const struct vn_port *p)
 {
-	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources && p->kind == VN_PORT_KERNEL && !p->vf.mode &&
-	       (l->ports[0].isolation == l->ports[1].isolation || p->isolation == VN_ISOLATION_MAC);
+	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources && p->kind == VN_PORT_KERNEL &&
+	       !p->vf.mode && (l->ports[0].isolation == l->ports[1].isolation || p->isolation == VN_ISOLATION_MAC);
 }
 
 static void emit_addrs(struct flow *o, const char *key, const struct vn_addr *const *addrs, size_t n)

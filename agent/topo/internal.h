@@ -57,7 +57,6 @@ const char *vn_addr_why_not_host(const struct vn_addr *a);
 /* A node's address block, its loopback, and address @host of the block (@host under 256). */
 struct vn_addr vn_addr_block(int family, uint32_t id);
 struct vn_addr vn_addr_in_block(int family, uint32_t id, uint8_t host, uint8_t plen);
-int vn_mac_parse(const char *s, uint8_t ret_mac[6]);
 /* Unicast and not all zero. */
 bool vn_mac_valid(const uint8_t mac[6]);
 

@@ -70,7 +70,7 @@ struct vn_port {
 	uint8_t kind;     /* enum vn_port_kind; what follows is for VN_PORT_AFXDP */
 	uint8_t handover; /* enum vn_handover_mode */
 	struct vn_afxdp_cfg afxdp;
-	struct vn_vf vf; /* mode VN_VF_OFF: a veth */
+	struct vn_vf vf;  /* mode VN_VF_OFF: a veth */
 	uint32_t buffers; /* for VN_HANDOVER_LIBVNET, else 0 */
 };
 

@@ -412,8 +412,12 @@ static int parse_sources(struct vn_parser *p, const struct vn_yaml *v, void *obj
 int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y)
 {
 	static const struct vn_key keys[] = {
-		{"mac", vn_parse_port_mac},     {"ip", parse_ip},           {"isolation", parse_port_isolation},
-		{"vlans", parse_vlans}, {"sources", parse_sources}, VN_AFXDP_KEYS,
+		{"mac", vn_parse_port_mac},
+		{"ip", parse_ip},
+		{"isolation", parse_port_isolation},
+		{"vlans", parse_vlans},
+		{"sources", parse_sources},
+		VN_AFXDP_KEYS,
 		{"vf", vn_parse_port_vf},
 		{NULL, NULL},
 	};

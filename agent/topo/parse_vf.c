@@ -110,14 +110,12 @@ static int parse_vlan(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 
 static int parse_min_rate(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
-	return parse_number(p, v, "min_tx_rate", VN_VF_RATE_MAX, " (Mbit/s)",
-			    &((struct vn_port *)obj)->vf.min_tx_rate);
+	return parse_number(p, v, "min_tx_rate", VN_VF_RATE_MAX, " (Mbit/s)", &((struct vn_port *)obj)->vf.min_tx_rate);
 }
 
 static int parse_max_rate(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
-	return parse_number(p, v, "max_tx_rate", VN_VF_RATE_MAX, " (Mbit/s)",
-			    &((struct vn_port *)obj)->vf.max_tx_rate);
+	return parse_number(p, v, "max_tx_rate", VN_VF_RATE_MAX, " (Mbit/s)", &((struct vn_port *)obj)->vf.max_tx_rate);
 }
 
 static int parse_force(struct vn_parser *p, const struct vn_yaml *v, void *obj)

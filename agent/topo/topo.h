@@ -43,6 +43,7 @@ const char *vn_addr_format(char *buf, const struct vn_addr *a, bool bare);
 /* "02:00:00:00:00:01". Returns @buf. */
 #define VN_MAC_BUF 18
 const char *vn_mac_format(char *buf, const uint8_t mac[6]);
+int vn_mac_parse(const char *s, uint8_t ret_mac[6]);
 
 /*
  * AF_XDP ports: `kernel:` as bits of enum vn_afxdp_class, "none", "arp+icmp", "all-but udp+tcp"; and the words of the

@@ -126,11 +126,6 @@ static bool loses(const struct vn_disc *d)
 	return d->loss_ppb || d->loss_model != VN_LOSS_RANDOM;
 }
 
-static bool loss_follows_trace(const struct vn_disc *d)
-{
-	return d->trace_block && loses(d);
-}
-
 static void judge_loss(struct vn_verify *v, bool probe, const struct vn_disc *d, uint64_t lost, uint64_t n)
 {
 	double want = 0, worth = 1;
@@ -138,7 +133,7 @@ static void judge_loss(struct vn_verify *v, bool probe, const struct vn_disc *d,
 
 	if (!loses(d) && !lost)
 		return;
-	if (!loss_follows_trace(d) && vn_stat_disc_loss(d, &want, &worth) == 0) {
+	if (!d->trace_block && vn_stat_disc_loss(d, &want, &worth) == 0) {
 		judge_share(v, "loss", probe, lost, n, want, worth);
 		return;
 	}
@@ -285,7 +280,9 @@ static void judge_config(struct vn_verify *v, const struct vn_verify_figures *f)
 }
 
 /* Drops that no discipline asked for. */
-static void judge_drops(struct vn_verify *v, const struct vn_verify_figures *f)
+/* What no discipline asks for; how many frames that were. */
+static uint64_t judge_drops(struct vn_verify *v, bool probe, const struct vn_dir *dir, uint64_t port_engine_down,
+			    uint64_t port_no_peer)
 {
 	static const struct {
 		enum vn_edrop drop;
@@ -294,28 +291,29 @@ static void judge_drops(struct vn_verify *v, const struct vn_verify_figures *f)
 		   {VN_EDROP_LOST, "engine-down"},
 		   {VN_EDROP_TX, "tx"},
 		   {VN_EDROP_GONE, "link-gone"}};
-	struct vn_verify_row *row = row_add(v, "drops", false, VN_PASSED);
+	struct vn_verify_row *row = row_add(v, "drops", probe, VN_PASSED);
 	size_t len = 0;
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(bad); i++) {
-		uint64_t n = f->dir->drops[bad[i].drop] + (bad[i].drop == VN_EDROP_LOST ? f->port_engine_down : 0);
+		uint64_t n = dir->drops[bad[i].drop] + (bad[i].drop == VN_EDROP_LOST ? port_engine_down : 0);
 
 		row->n += n;
 		if (n && len < sizeof(row->found))
 			len += (size_t)snprintf(row->found + len, sizeof(row->found) - len, "%s%s %" PRIu64,
 						len ? ", " : "", bad[i].word, n);
 	}
-	if (f->port_no_peer && len < sizeof(row->found))
+	if (port_no_peer && len < sizeof(row->found))
 		snprintf(row->found + len, sizeof(row->found) - len, "%sno-peer %" PRIu64, len ? ", " : "",
-			 f->port_no_peer);
-	row->n += f->port_no_peer;
+			 port_no_peer);
+	row->n += port_no_peer;
 	PRINT(row->bound, "none but those asked for");
 	if (!row->n) {
 		PRINT(row->found, "none");
-		return;
+		return 0;
 	}
 	row->verdict = VN_FAILED;
 	PRINT(row->note, "frames were dropped that the discipline did not ask to be");
+	return row->n;
 }
 
 static void judge_reorder(struct vn_verify *v, bool probe, const struct vn_disc *d, uint64_t k, uint64_t n)
@@ -361,7 +359,7 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v)
 	if (!f->held)
 		return;
 	judge_overload(v, false, dir->overload | f->engine_overload);
-	judge_drops(v, f);
+	judge_drops(v, false, dir, f->port_engine_down, f->port_no_peer);
 	judge_engine(v, false, dir);
 	judge_loss(v, false, d, lost, n);
 	judge_event(v, "duplicate", false, d->dup_ppb, d->dup_corr_ppb, vn_verify_since(dir->duplicated, m->duplicated),
@@ -452,23 +450,25 @@ static void judge_probe_jitter(struct vn_verify *v, const struct vn_disc *d, con
 
 void vn_verify_probing(const struct vn_disc *d, const struct vn_verify_probes *p, struct vn_verify *v)
 {
-	uint64_t kept = p->sent > p->lost ? p->sent - p->lost : 0;
+	uint64_t kept = p->sent > p->lost ? p->sent - p->lost : 0, other;
 	struct vn_verify_row *row;
 
 	judge_overload(v, true, p->dir->overload);
+	/* Frames that are missing for another reason are not the loss that was set. */
+	other = judge_drops(v, true, p->dir, p->port_engine_down, 0) + p->dir->drops[VN_EDROP_LIMIT];
 	judge_engine(v, true, p->dir);
 	if (p->missed) {
 		row = row_add(v, "loss", true, VN_UNKNOWN);
 		PRINT(row->found, "-");
 		PRINT(row->note, "the probes' receiver lost %" PRIu64 " frames itself: try again", p->missed);
 	} else {
-		judge_loss(v, true, d, p->lost, p->sent);
+		judge_loss(v, true, d, p->lost - VN_MIN(p->lost, other), p->sent);
 		judge_event(v, "duplicate", true, d->dup_ppb, d->dup_corr_ppb, p->duplicated, kept);
 		judge_event(v, "corrupt", true, d->corrupt_ppb, d->corrupt_corr_ppb, p->corrupted, kept);
 	}
 	if (fixed_delay(d))
 		judge_probe_delay(v, d, p);
-	else if (!d->reorder_ppb && !(d->flags & VN_DISC_SLOT) && !d->trace_block)
+	else if (!d->reorder_ppb && !(d->flags & (VN_DISC_SLOT | VN_DISC_ORDER_KEEP)) && !d->trace_block)
 		judge_probe_jitter(v, d, p);
 	/* Who overtakes whom depends on the delays of both; without jitter and the like, order is kept. */
 	if (d->reorder_ppb)

@@ -91,6 +91,7 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v);
  * @serve_ns:  time of one probe in the server of the rate
  * @burst_ns, @burst_bits: between first and last frame of a burst that kept the queue full
  * @missed:    frames that the receiver itself lost: nothing can be said about loss
+ * @port_engine_down: of them, dropped at the port
  * @dir:       the engine's figures of them
  */
 struct vn_verify_probes {
@@ -99,6 +100,7 @@ struct vn_verify_probes {
 	uint64_t sent, lost, duplicated, corrupted, reordered, missed;
 	uint64_t serve_ns;
 	uint64_t burst_ns, burst_bits;
+	uint64_t port_engine_down;
 	const struct vn_dir *dir;
 };
 void vn_verify_probing(const struct vn_disc *asked, const struct vn_verify_probes *p, struct vn_verify *v);

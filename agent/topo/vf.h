@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A port that is a virtual function (VF) of an SR-IOV device: what the file asks for, and which VF it gets. Pure: what the
- * machine has is asked of the caller.
+ * A port that is a virtual function (VF) of an SR-IOV device: what the file asks for, and which VF it gets. Pure: what
+ * the machine has is asked of the caller.
  */
 #ifndef VNET_TOPO_VF_H
 #define VNET_TOPO_VF_H
@@ -83,7 +83,8 @@ int vn_topo_check_vfs(const struct vn_topo *t, struct vn_err *err);
 struct vn_pf_vf {
 	char owner[192]; /* "TOPOLOGY/NODE:INTERFACE" of ours, "": nobody */
 	char other[96];  /* why it cannot be had though no port of ours has it, "": it can */
-	uint16_t vid;    /* of ours */
+	uint16_t vid;    /* of ours, and its MAC */
+	uint8_t mac[6];
 };
 
 struct vn_pf {

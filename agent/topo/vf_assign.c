@@ -120,6 +120,21 @@ static int check_pf(struct assigner *a, const struct vn_link *l, const struct vn
 	return 0;
 }
 
+/* A switch that sees one address at two VFs sends to either. Within a topology all MACs differ anyway. */
+static int check_mac(struct assigner *a, const struct vn_link *l, const struct vn_port *p, const struct pf_entry *e)
+{
+	char mac[VN_MAC_BUF];
+
+	for (unsigned int i = 0; i < VN_VF_MAX; i++) {
+		const struct vn_pf_vf *v = &e->pf.vfs[i];
+
+		if (*v->owner && !is_of(v->owner, a->t->name) && memcmp(v->mac, p->mac, sizeof(v->mac)) == 0)
+			return vn_link_fail(a->t, l, a->err, "MAC %s: VF %u of PF %s has it, for %s: give each its own",
+					    vn_mac_format(mac, p->mac), i, e->pf.name, v->owner);
+	}
+	return 0;
+}
+
 /* A wire from a PF to itself: each end's partner has the other end's address. Only VLANs keep the two apart. */
 static int check_loop(struct assigner *a, const struct vn_link *l, const struct pf_entry *e)
 {
@@ -158,9 +173,19 @@ static int take_vf(struct assigner *a, const struct vn_link *l, struct pf_entry 
 			ours++;
 		}
 	}
-	return vn_link_fail(a->t, l, a->err,
-			    "PF %s has %u VFs, this topology wants %u of them: %u are given to ports, %u are not to be had%s%s%s",
-			    e->pf.name, have, e->wanted, ours, others, why ? " (" : "", why ?: "", why ? ")" : "");
+	return vn_link_fail(
+		a->t, l, a->err,
+		"PF %s has %u VFs, this topology wants %u of them: %u are given to ports, %u are not to be had%s%s%s",
+		e->pf.name, have, e->wanted, ours, others, why ? " (" : "", why ?: "", why ? ")" : "");
+}
+
+/* Two PFs may hang on one switch: of those that this topology uses, no two share a VLAN. */
+static bool vid_free(const struct assigner *a, unsigned int vid)
+{
+	for (size_t i = 0; i < a->n_pfs; i++)
+		if (a->pfs[i]->vid_taken[vid])
+			return false;
+	return true;
 }
 
 /* From the top, where networks rarely number theirs. */
@@ -169,10 +194,11 @@ static int take_vid(struct assigner *a, const struct vn_link *l, struct pf_entry
 {
 	if (v->vlan >= 0) {
 		if (v->vlan && e->vid_taken[v->vlan])
-			return vn_link_fail(a->t, l, a->err,
-					    "VLAN %d of PF %s joins another link's VFs already: frames would loop: take "
-					    "another, or leave `vlan:` out",
-					    v->vlan, e->pf.name);
+			return vn_link_fail(
+				a->t, l, a->err,
+				"VLAN %d of PF %s joins another link's VFs already: frames would loop: take "
+				"another, or leave `vlan:` out",
+				v->vlan, e->pf.name);
 		*ret_vid = (uint16_t)v->vlan;
 		e->vid_taken[v->vlan] = true;
 		return 0;
@@ -182,7 +208,7 @@ static int take_vid(struct assigner *a, const struct vn_link *l, struct pf_entry
 		return 0;
 	}
 	for (unsigned int vid = VN_VF_VLAN_MAX; vid > 1; vid--)
-		if (!e->vid_taken[vid]) {
+		if (vid_free(a, vid)) {
 			e->vid_taken[vid] = true;
 			*ret_vid = (uint16_t)vid;
 			return 0;
@@ -208,6 +234,8 @@ static int assign_link(struct assigner *a, struct vn_link *l)
 		r = check_pf(a, l, v, e);
 		if (r == 0 && side == 0)
 			r = check_loop(a, l, e);
+		if (r == 0)
+			r = check_mac(a, l, &l->ports[side], e);
 		if (r == 0)
 			r = take_vf(a, l, e, &v->index);
 		if (r == 0 && v->mode == VN_VF_WIRE)

@@ -145,6 +145,7 @@ _Static_assert(__builtin_offsetof(struct vn_disc, delay_corr_ppb) == 64, "hot pa
  * @from:  whose engine did so until now: @trunk, but while the direction moves. Where both name an engine and
  * vn_dir.trunk names another, that one is dead, and the engine may take the direction without being handed it
  * @reset: counts the requests to begin the figures anew; the engine follows (struct vn_dir.reset)
+ * @replay: counts the requests to begin the draws anew; each comes before a change of @seq (struct vn_dir.replay)
  * @disc: the discipline
  */
 struct vn_disc_slot {
@@ -153,7 +154,7 @@ struct vn_disc_slot {
 	__u32 trunk;
 	__u32 from;
 	__u32 reset;
-	__u32 pad1;
+	__u32 replay;
 	__u64 pad2[5];
 	struct vn_disc disc;
 };

@@ -116,6 +116,7 @@ struct vn_dir_mark {
  * @away_until_ns: when the last of those leaves
  * @error_max_ns, @error_hist: one-way delay error of sampled frames, from the port's program to the release, ns
  * @reset: the vn_disc_slot.reset that these figures follow; while the two differ, they are of before the request
+ * @replay: the vn_disc_slot.replay that state.index and the memory of the draws follow
  */
 struct vn_dir {
 	struct vn_disc_state state;
@@ -132,7 +133,8 @@ struct vn_dir {
 	__u64 overload_ns;
 	struct vn_dir_mark mark;
 	__u32 reset;
-	__u32 pad[15];
+	__u32 replay;
+	__u32 pad[14];
 	__u64 late_max_ns;
 	__u64 late_hist[VN_HIST_BUCKETS];
 	__u64 error_max_ns;
@@ -179,6 +181,7 @@ enum vn_overload_bit {
  * @overload_ns:  when it was last overloaded
  * @path_ask, @path_at_ns: the engine asks the program at the trunk's other end for the time at which it sees the next
  *                frame: how long the way out takes. Who answers clears the question. Apart from what ports read
+ * @rx_dropped:   frames that found no room on their way to the engine; of a tap the daemon writes it
  */
 struct vn_engine {
 	__u64 heartbeat_ns;
@@ -192,7 +195,7 @@ struct vn_engine {
 	__u64 slab_bytes;
 	__u64 rx_packets;
 	__u64 tx_packets;
-	__u64 rx_dropped; /* XDP_STATISTICS: frames the kernel could not give us */
+	__u64 rx_dropped;
 	__u64 tx_errors;
 	__u64 bad_meta; /* frames without sane metadata: dropped */
 	__u64 wakeups;

@@ -39,6 +39,7 @@ enum vn_port_flag {
 	VN_PORT_FAIL_OPEN = 1u << 2, /* pass unheld, instead of dropping, while the engine is down */
 	VN_PORT_POLICED = 1u << 4,   /* a token bucket: police_* of the direction's discipline, state in vn_police */
 	VN_PORT_GATED = 1u << 5,     /* `state down` or a flap schedule of the discipline */
+	VN_PORT_DIRECT = 1u << 6,    /* a VF without host end: the program on the peer's VF applies the discipline */
 	VN_PORT_VLAN_LIST = 1u << 3, /* tagged frames only with an id from vlans[] (an empty list: none) */
 };
 
@@ -60,7 +61,8 @@ enum vn_isolation {
 	X(ENGINE_DOWN, "engine-down", "held link while the engine is dead or hung")                                    \
 	X(NO_PEER, "no-peer", "released for a port that is gone")                                                      \
 	X(POLICE, "police", "over the rate that the discipline polices")                                               \
-	X(DOWN, "down", "the link is down, by its state or its flap schedule")
+	X(DOWN, "down", "the link is down, by its state or its flap schedule")                                         \
+	X(FOREIGN, "foreign", "reached the peer's VF from somebody else than the port")
 
 enum vn_drop {
 #define X(id, word, text) VN_DROP_##id,

@@ -107,17 +107,16 @@ struct vnet_port_info {
  * @rx_dropped:      packets that the kernel could not place: too long, mostly
  * @rx_ring_full:    packets that found the receive ring full: the application is too slow
  * @rx_no_buffer:    packets that found no buffer: the application keeps too many
- * @rx_invalid:      descriptors that the kernel refused, of the fill ring
  * @tx_invalid:      descriptors that the kernel refused, of the transmit ring
  *
- * The last five are the kernel's, by XDP_STATISTICS.
+ * The last four are the kernel's, by XDP_STATISTICS.
  */
 struct vnet_port_stats {
 	size_t size;
 	uint64_t rx_packets, rx_bytes;
 	uint64_t tx_packets, tx_bytes, tx_done;
 	uint64_t rx_dropped, rx_ring_full, rx_no_buffer;
-	uint64_t rx_invalid, tx_invalid;
+	uint64_t tx_invalid;
 };
 
 /** enum vnet_wait - what vnet_port_wait() waits for, and found: something to receive, room to send */

@@ -4,13 +4,14 @@
 # the network namespace of the machine alone.
 
 # shellcheck disable=SC2034 # for who sources it
-FIXTURES=(virtio virtio-copy igb veth)
+FIXTURES=(virtio virtio-copy igb igb-iommu veth)
 
 fixture_about() {
 	case $1 in
 	virtio) echo "virtio-net with SR-IOV, 3 VFs, native XDP and AF_XDP zero-copy" ;;
 	virtio-copy) echo "virtio-net with SR-IOV, 3 VFs, zero-copy refused (no iommu_platform): the fallback" ;;
 	igb) echo "Intel 82576, 1 PF, 7 VFs: administration by the PF, generic XDP only on VFs" ;;
+	igb-iommu) echo "the same behind an IOMMU: VFs for guests (VM_PACKAGES=dpdk-dev for DPDK on them)" ;;
 	veth) echo "no NIC: the ordinary suite" ;;
 	*) return 1 ;;
 	esac
@@ -50,6 +51,11 @@ fixture() {
 	igb)
 		devices=(-netdev hubport,id=n0,hubid=0 -device pcie-root-port,id=rp0,bus=pcie.0,chassis=1,slot=1
 			-device igb,bus=rp0,netdev=n0,mac=52:54:00:00:02:00)
+		;;
+	igb-iommu)
+		fixture igb
+		devices=(-device intel-iommu,intremap=on,caching-mode=on "${devices[@]}")
+		VM_APPEND="intel_iommu=on ${VM_APPEND-}"
 		;;
 	veth) ;;
 	*) return 1 ;;

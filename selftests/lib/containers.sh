@@ -29,13 +29,15 @@ mount_cgroups() {
 
 # busybox_root DIR: a root file system with nothing but busybox.
 busybox_root() {
-	local busybox
+	local busybox word
 
 	busybox=$(command -v busybox) || return 1
-	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,run,srv,huge} &&
-		cp "$busybox" "$1/bin/busybox" &&
-		chroot "$1" /bin/busybox --install -s /bin && chmod 1777 "$1/tmp" &&
-		echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >"$1/etc/passwd" && echo 'nogroup:x:65534:' >"$1/etc/group"
+	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,run,srv} && chmod 1777 "$1/tmp" && with_libs "$1" "$busybox" || return 1
+	# Relative links: whoever writes through one from outside stays inside.
+	for word in $("$busybox" --list); do
+		[ "$word" = busybox ] || ln -s busybox "$1/bin/$word"
+	done
+	echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >"$1/etc/passwd" && echo 'nogroup:x:65534:' >"$1/etc/group"
 }
 
 # Their files: $WORK is removed without crossing mounts, so they must not be left mounted.
@@ -60,8 +62,8 @@ docker_setup() {
 with_libs() {
 	local lib
 
-	cp "$2" "$1/bin/" || return 1
-	for lib in $(ldd "$2" | grep -o '/[^ ]*'); do
+	cp --remove-destination "$2" "$1/bin/" || return 1
+	for lib in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
 		cp -n --parents "$lib" "$1/" 2>/dev/null
 	done
 	return 0

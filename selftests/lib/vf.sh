@@ -62,3 +62,23 @@ vfs_up() {
 vfs_down() {
 	echo 0 >"$PF_PCI/sriov_numvfs"
 }
+
+# state_of_pf: all that the PF and its VFs have, to be compared before and after.
+state_of_pf() {
+	ip -j -d link show "$PF" | jq -cS '.[0] | [.flags - ["LOWER_UP", "NO-CARRIER"], .mtu, .address, .vfinfo_list, .promiscuity]'
+	cat "$PF_PCI/sriov_numvfs" "$PF_PCI/sriov_drivers_autoprobe"
+}
+
+# need_pf: the PF is found, or the test says why not.
+need_pf() {
+	[ "$VM_FIXTURE" != veth ] || skip_all "fixture veth has no SR-IOV device"
+	busywait 10000 pf_find >/dev/null
+	pf_find && return
+	diag "fixture $VM_FIXTURE shows no SR-IOV device"
+	exit 1
+}
+
+# as_found BEFORE: the PF has the state that state_of_pf printed before.
+as_found() {
+	[ "$(state_of_pf)" = "$1" ]
+}

@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq iperf3
-plan 9
+plan 13
 
 cat >"$WORK/bulk.yaml" <<YAML
 name: bk
@@ -54,3 +54,17 @@ all_out() {
 	[ "$(vnet -j -s link show l | jq '[.links[0].directions[].stats.held_packets] | add')" = 0 ]
 }
 check "nothing stays held" busywait 3000 all_out
+
+# --- what the holder books, and what its tap has no room for ---
+vnet link replace l delay 5ms holder bulk >/dev/null
+check "held in bulk by request" busywait 5000 held_by bulk
+"$PERF/vnprobe" -t /run/netns/bk.a -r /run/netns/bk.b -a "$ip4" -p 9100 -n 5000 >"$WORK/probe"
+cmp_num "the delay error of one frame in 64 is kept" \
+	"$(vnet -j -s link show l | jq '.links[0].directions[0].stats.delay_error.count')" ">=" 70
+nsenter --net=/run/netns/vnet-fabric ip link set bulk txqueuelen 2
+"$TOOLS/fates" send -t /run/netns/bk.a -d e0 -r /run/netns/bk.b -D e0 -n 20000 -R 200000 >"$WORK/f"
+told() {
+	vnet -j engine show | jq -e '.engines[] | select(.trunk == 15) | .rx_dropped > 100 and (.overload | index("ring-full"))'
+}
+cmp_num "a queue of two frames is too short" "$(jq .lost "$WORK/f")" ">" 100
+check "what the tap drops is told" busywait 5000 told

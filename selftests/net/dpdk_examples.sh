@@ -10,12 +10,12 @@ need jq ping runc tcpdump
 IMAGE=$("$TOP/scripts/image" -q) || skip_all "no image with DPDK (scripts/image): no mirror, no mmdebstrap?"
 hugepages 150 2>/dev/null || skip_all "no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
 mount_cgroups || skip_all "control groups cannot be mounted"
-plan 27
+plan 28
 
 FRAME=$TOOLS/frame
 LOG=/run/vnet/containers
 
-# example NAME: applied, with the image where this machine has it; its DPDK nodes answer by the line PATTERN in their log
+# example NAME: applied, with the image where this machine has it
 example() {
 	ln -sfnT "$IMAGE" "$WORK/image"
 	sed "s,/var/cache/vnet-agent/dpdk,$WORK/image," "$TOP/examples/dpdk/$1.yaml" >"$WORK/$1.yaml"
@@ -106,18 +106,15 @@ SUB1=0a640001 SUB2=0a640002 SERVER=c6336407 LOCAL=c0000201 REMOTE=c0000202
 TAGS=88a8006481000001
 UDP=115c000900140000$(printf vnet-payload | od -An -tx1 | tr -d ' \n')
 
-# outer HEX: GRE with MPLS, from $1 to $2; the gateway's own has identification 0
+# gre_mpls SRC DST HEX: in GRE for MPLS; the gateway's own has identification 0
 gre_mpls() {
-	local head
-
-	head=$(ip4 "$1" "$2" 47 64 "00008847$3")
-	echo "$head"
+	ip4 "$1" "$2" 47 64 "00008847$3"
 }
 
 # capture NS FILTER COUNT: the frames in hex, a line each, into $WORK/frames; CAPTURE is its pid
 capture() {
 	: >"$WORK/tcpdump"
-	nsenter --net="/run/netns/$1" tcpdump -l -i eth0 -Z root -nn -xx -c "$3" "$2" >"$WORK/dump" 2>"$WORK/tcpdump" &
+	nsenter --net="/run/netns/$1" tcpdump -l -Q in -i eth0 -Z root -nn -xx -c "$3" "$2" >"$WORK/dump" 2>"$WORK/tcpdump" &
 	CAPTURE=$!
 	busywait 10000 grep -q 'listening on' "$WORK/tcpdump" >/dev/null
 }
@@ -165,10 +162,10 @@ send bng.core "${BNG_MAC}${CORE_MAC}0800$(gre_mpls $REMOTE $LOCAL "003e8140$DOWN
 is "downstream: the subscriber's tags, byte by byte" "$(captured)" \
 	"${CUSTOMER_MAC}${ACCESS_MAC}${TAGS}0800$(ip4 $SERVER $SUB1 17 63 "$UDP")"
 
-UP=$(counter bng.bng up)
+check "one packet went up" grown bng.bng up 0 1
 send bng.customer "${ACCESS_MAC}${CUSTOMER_MAC}${TAGS}0800$(ip4 $SUB2 $SERVER 17 64 "$UDP")" 50
 check "50 packets under a neighbour's address: dropped, counted" grown bng.bng spoofed "$SPOOFED" 50
-is "none of them got into the tunnel" "$(counter bng.bng up)" "$UP"
+is "none of them got into the tunnel" "$(counter bng.bng up)" 1
 UNKNOWN=$(counter bng.bng unknown) MISROUTED=$(counter bng.bng misrouted)
 send bng.customer "${ACCESS_MAC}${CUSTOMER_MAC}88a800c881000001""0800$(ip4 $SUB1 $SERVER 17 64 "$UDP")" 3
 send bng.core "${BNG_MAC}${CORE_MAC}0800$(gre_mpls $REMOTE $LOCAL "7fff8140$DOWN")" 4

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # Section afxdp of the bench: two testpmd of DPDK 24.11, each as nobody in the image with CAP_NET_RAW alone, through a
-# link, against the same two on a bare veth pair with the least XDP program there is (vnxskmap). One forwarding lcore
-# on the first CPU, the other on the last; one sends what it can, the other receives it, or sends it back (macswap).
+# link, against the same two on a bare veth pair with the least XDP program there is (vnxskmap). Their forwarding lcores
+# run on any CPU: beside a real-time engine on the last one, the scheduler finds them what is left. One sends what it can,
+# the other receives it, or sends it back (macswap).
 
 AX_PKTS=64 # bytes
 
-# ax_pmd NAME CPU NS PORTDIR VDEV-ARGS TESTPMD-ARGS...: running, told by lines on fd ${AX_IN[NAME]}, its words in $WORK/pmd.NAME
+# ax_pmd NAME UID NS PORTDIR VDEV-ARGS TESTPMD-ARGS...: running, told by lines on fd ${AX_IN[NAME]}, its words in $WORK/pmd.NAME
 declare -A AX_IN=() AX_PID=()
 ax_pmd() {
-	local name=$1 cpu=$2 ns=$3 dir=$4 vdev=$5 fd
+	local name=$1 uid=$2 ns=$3 dir=$4 vdev=$5 fd all="(0-$(($(nproc) - 1)))"
 
 	shift 5
 	rm -f "$WORK/pmd.$name" "$WORK/in.$name"
 	mkfifo "$WORK/in.$name"
-	APP_UID=$((65533 - cpu)) "$TOP/selftests/lib/in-image" "$IMAGE" "$ns" "$dir" stdbuf -oL dpdk-testpmd --lcores "0@(0-$(($(nproc) - 1))),1@$cpu" \
+	APP_UID=$uid "$TOP/selftests/lib/in-image" "$IMAGE" "$ns" "$dir" stdbuf -oL dpdk-testpmd --lcores "0@$all,1@$all" \
 		--no-pci --in-memory -m 64 --no-telemetry --vdev "net_af_xdp0,$vdev" -- -i --no-mlockall \
 		--total-num-mbufs=3072 "$@" <"$WORK/in.$name" >"$WORK/pmd.$name" 2>&1 &
 	AX_PID[$name]=$!
@@ -62,8 +63,8 @@ ax_answered() {
 ax_pps() {
 	local n0 t0 n1 t1
 
-	ax_pmd a 0 "$2" "$3" "$4" --forward-mode=txonly --txpkts=$AX_PKTS --eth-peer=0,"$8" || return 1
-	ax_pmd b $(($(nproc) - 1)) "$5" "$6" "$7" --forward-mode="$1" || return 1
+	ax_pmd a 65534 "$2" "$3" "$4" --forward-mode=txonly --txpkts=$AX_PKTS --eth-peer=0,"$8" || return 1
+	ax_pmd b 65533 "$5" "$6" "$7" --forward-mode="$1" || return 1
 	ax_tell b start
 	ax_tell a start
 	sleep 0.5
@@ -112,7 +113,7 @@ ax_setup() {
 	defer umount "$WORK/axpin"
 	for ns in axa axb; do
 		ip -n $ns link set e0 up
-		bg nsenter --net=$NS/$ns "$PERF/vnxskmap" "$WORK/axpin/$ns" e0 >/dev/null
+		bg nsenter --net="$NS/$ns" "$PERF/vnxskmap" "$WORK/axpin/$ns" e0 >/dev/null
 		busywait 5000 test -e "$WORK/axpin/$ns" >/dev/null || return 1
 	done
 }

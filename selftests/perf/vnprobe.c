@@ -23,6 +23,7 @@
 static const char help[] =
 	"usage: vnprobe -t TXNS -r RXNS -a ADDR\n"
 	"  -n PROBES (10000)  -R PROBES a second (10000)  -s PAYLOAD bytes (64)  -p PORT (9001)\n"
+	"  -g NS: expected time between arrivals, reports the error (its amount) of each as spacing_ns\n"
 	"  -e NS: expected delay, reports the error (measured - expected) too\n"
 	"  -c kernel|user: clock of arrival (kernel)  -W MS: wait for stragglers (500 after the expected delay)\n"
 	"  -T CPU: pin the sender\n"
@@ -35,6 +36,7 @@ struct probe {
 
 struct result {
 	uint64_t *delay_ns; /* by sequence number; UINT64_MAX: not arrived */
+	uint64_t *at_ns;
 	uint64_t received, duplicates, reordered;
 };
 
@@ -86,6 +88,7 @@ static void take(const struct probe *p, uint64_t at_ns)
 		return;
 	}
 	res.delay_ns[p->seq] = at_ns - p->sent_ns;
+	res.at_ns[p->seq] = at_ns;
 	res.received++;
 	if (p->seq < highest)
 		res.reordered++;
@@ -161,7 +164,23 @@ static void print_quantiles(const char *name, int64_t *v, size_t n)
 	       (long long)v[n - 1], sum / (double)n);
 }
 
-static void report(bool expected, uint64_t expect_ns, bool fifo, uint64_t refused)
+/* How far the time between arrivals one after the other is from @gap_ns; losses leave a hole. */
+static void print_spacing(uint64_t gap_ns)
+{
+	int64_t *v = calloc(n_probes + 1, sizeof(*v));
+	size_t k = 0;
+
+	if (!v)
+		die("memory");
+	for (uint64_t i = 1; i < n_probes; i++)
+		if (res.delay_ns[i] != UINT64_MAX && res.delay_ns[i - 1] != UINT64_MAX)
+			v[k++] = llabs((int64_t)(res.at_ns[i] - res.at_ns[i - 1] - gap_ns));
+	if (k)
+		print_quantiles("spacing_ns", v, k);
+	free(v);
+}
+
+static void report(bool expected, uint64_t expect_ns, uint64_t gap_ns, bool fifo, uint64_t refused)
 {
 	double n = (double)n_probes, lost = n - (double)res.received, p = lost / n, z2 = Z99 * Z99;
 	double mid = (p + z2 / (2 * n)) / (1 + z2 / n);
@@ -186,6 +205,8 @@ static void report(bool expected, uint64_t expect_ns, bool fifo, uint64_t refuse
 		if (expected)
 			print_quantiles("error_ns", v, k);
 	}
+	if (gap_ns)
+		print_spacing(gap_ns);
 	printf("}\n");
 	free(v);
 }
@@ -193,7 +214,7 @@ static void report(bool expected, uint64_t expect_ns, bool fifo, uint64_t refuse
 int main(int argc, char **argv)
 {
 	const char *tx = "", *rx = "", *addr = NULL;
-	uint64_t payload = 64, port = 9001, expect_ns = 0, wait_ms = 500, refused, deadline;
+	uint64_t payload = 64, port = 9001, expect_ns = 0, gap_ns = 0, wait_ms = 500, refused, deadline;
 	struct sockaddr_storage sa;
 	bool expected = false, fifo;
 	double rate = 10000;
@@ -201,7 +222,7 @@ int main(int argc, char **argv)
 	socklen_t len;
 	int opt, home_fd, tx_fd, rx_fd, on = 1, tx_cpu = -1;
 
-	while ((opt = getopt(argc, argv, "t:r:a:n:R:s:p:e:c:W:T:h")) != -1) {
+	while ((opt = getopt(argc, argv, "t:r:a:n:R:s:p:e:g:c:W:T:h")) != -1) {
 		switch (opt) {
 		case 't':
 			tx = optarg;
@@ -228,6 +249,9 @@ int main(int argc, char **argv)
 			expect_ns = parse_u64(optarg, "-e");
 			expected = true;
 			break;
+		case 'g':
+			gap_ns = parse_u64(optarg, "-g");
+			break;
 		case 'c':
 			user_clock = !strcmp(optarg, "user");
 			break;
@@ -248,7 +272,8 @@ int main(int argc, char **argv)
 	home_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	len = parse_addr(addr, (uint16_t)port, &sa);
 	res.delay_ns = malloc(n_probes * sizeof(*res.delay_ns));
-	if (!res.delay_ns)
+	res.at_ns = malloc(n_probes * sizeof(*res.at_ns));
+	if (!res.delay_ns || !res.at_ns)
 		die("memory");
 	memset(res.delay_ns, 0xff, n_probes * sizeof(*res.delay_ns));
 
@@ -275,6 +300,6 @@ int main(int argc, char **argv)
 		sleep_until(now_ns() + 5000000);
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
-	report(expected, expect_ns, fifo, refused);
+	report(expected, expect_ns, gap_ns, fifo, refused);
 	return 0;
 }

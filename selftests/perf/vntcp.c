@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One TCP connection as fast as it goes: goodput at the receiver, after a warm-up. */
+/* TCP connections as fast as they go: their goodput at the receiver together, after a warm-up. */
 #include <getopt.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -8,9 +8,11 @@
 
 #include "perf.h"
 
-#define CHUNK (128u << 10)
+#define CHUNK     (128u << 10)
+#define FLOWS_MAX 64u
 
-static const char help[] = "usage: vntcp -t TXNS -r RXNS -a ADDR [-p PORT] [-d SECONDS (3)] [-w WARMUP seconds (1)]\n"
+static const char help[] = "usage: vntcp -t TXNS -r RXNS -a ADDR [-p PORT] [-n FLOWS (1)] [-d SECONDS (3)] "
+			   "[-w WARMUP seconds (1)]\n"
 			   "Prints one JSON object.\n";
 
 static _Atomic uint64_t received;
@@ -18,7 +20,7 @@ static atomic_bool stop;
 
 static void *receive(void *arg)
 {
-	static char buf[CHUNK];
+	static _Thread_local char buf[CHUNK];
 	int fd = accept(*(int *)arg, NULL, NULL);
 
 	if (fd < 0)
@@ -48,17 +50,19 @@ static void *send_run(void *arg)
 int main(int argc, char **argv)
 {
 	const char *tx = "", *rx = "", *addr = NULL;
-	uint64_t port = 9002, t0, t1, n0, n1;
+	uint64_t port = 9002, flows = 1, t0, t1, n0, n1;
 	double seconds = 3, warmup = 1;
 	struct tcp_info info = {};
 	socklen_t info_len = sizeof(info);
 	struct sockaddr_storage sa;
-	pthread_t receiver, sender;
+	pthread_t receiver[FLOWS_MAX], sender[FLOWS_MAX];
+	unsigned int retransmits = 0;
+	int fd[FLOWS_MAX];
 	socklen_t len;
-	int opt, home_fd, listen_fd, fd;
+	int opt, home_fd, listen_fd;
 	struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
 
-	while ((opt = getopt(argc, argv, "t:r:a:p:d:w:h")) != -1) {
+	while ((opt = getopt(argc, argv, "t:r:a:p:n:d:w:h")) != -1) {
 		switch (opt) {
 		case 't':
 			tx = optarg;
@@ -72,6 +76,9 @@ int main(int argc, char **argv)
 		case 'p':
 			port = parse_u64(optarg, "-p");
 			break;
+		case 'n':
+			flows = parse_u64(optarg, "-n");
+			break;
 		case 'd':
 			seconds = parse_double(optarg, "-d");
 			break;
@@ -83,24 +90,28 @@ int main(int argc, char **argv)
 			return opt == 'h' ? 0 : 2;
 		}
 	}
-	if (!addr)
+	if (!addr || flows < 1 || flows > FLOWS_MAX)
 		die_usage("%s", help);
 	home_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	len = parse_addr(addr, (uint16_t)port, &sa);
 	ns_enter(rx);
 	listen_fd = socket_bound(sa.ss_family, SOCK_STREAM, (uint16_t)port);
-	if (listen(listen_fd, 1) < 0)
+	if (listen(listen_fd, (int)flows) < 0)
 		die("listen");
 	if (setns(home_fd, CLONE_NEWNET) < 0)
 		die("setns");
 	ns_enter(tx);
-	if (pthread_create(&receiver, NULL, receive, &listen_fd))
-		die("pthread_create");
-	fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, len) < 0)
-		die("%s", addr);
-	if (pthread_create(&sender, NULL, send_run, &fd))
-		die("pthread_create");
+	for (uint64_t i = 0; i < flows; i++)
+		if (pthread_create(&receiver[i], NULL, receive, &listen_fd))
+			die("pthread_create");
+	for (uint64_t i = 0; i < flows; i++) {
+		fd[i] = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd[i] < 0 || connect(fd[i], (struct sockaddr *)&sa, len) < 0)
+			die("%s", addr);
+	}
+	for (uint64_t i = 0; i < flows; i++)
+		if (pthread_create(&sender[i], NULL, send_run, &fd[i]))
+			die("pthread_create");
 
 	sleep_until(now_ns() + (uint64_t)(warmup * 1e9));
 	t0 = now_ns();
@@ -108,15 +119,18 @@ int main(int argc, char **argv)
 	sleep_until(t0 + (uint64_t)(seconds * 1e9));
 	t1 = now_ns();
 	n1 = atomic_load(&received);
-	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len);
 	atomic_store(&stop, true);
-	/* A reset ends both ends at once, whatever a slow link still holds. */
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
-	shutdown(fd, SHUT_RDWR);
-	pthread_join(sender, NULL);
-	close(fd);
+	for (uint64_t i = 0; i < flows; i++) {
+		getsockopt(fd[i], IPPROTO_TCP, TCP_INFO, &info, &info_len);
+		retransmits += info.tcpi_total_retrans;
+		/* A reset ends both ends at once, whatever a slow link still holds. */
+		setsockopt(fd[i], SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
+		shutdown(fd[i], SHUT_RDWR);
+		pthread_join(sender[i], NULL);
+		close(fd[i]);
+	}
 	printf("{\"bytes\":%llu,\"window_ns\":%llu,\"goodput_bps\":%.0f,\"retransmits\":%u,\"rtt_us\":%u}\n",
 	       (unsigned long long)(n1 - n0), (unsigned long long)(t1 - t0),
-	       (double)(n1 - n0) * 8e9 / (double)(t1 - t0), info.tcpi_total_retrans, info.tcpi_rtt);
+	       (double)(n1 - n0) * 8e9 / (double)(t1 - t0), retransmits, info.tcpi_rtt);
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpfcall CMD...: call bpf(2) with each command number and an empty argument; print "CMD ERRNO" for each. What a seccomp
- * filter refuses is told by its errno from what the kernel does.
+ * bpfcall CMD...: call bpf(2) with each command number and an empty argument; print "CMD ERRNO" for each. What a
+ * seccomp filter refuses is told by its errno from what the kernel does.
  */
 #include <errno.h>
 #include <linux/bpf.h>

@@ -11,8 +11,8 @@
  *   xsk say PATH MESSAGE...
  *       speaks the hand-over protocol word by word: each MESSAGE is sent and the reply printed, "+fd" behind it where a
  *       descriptor came along, "closed" where the connection ended. A MESSAGE "+N:TEXT" carries N descriptors.
- *   xsk flood PATH N
- *       N connections, each closed at once; prints {"connected", "refused"}
+ *   xsk flood PATH N [MS]
+ *       N connections, each closed at once, or as many as MS allow; prints {"connected", "refused"}
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -167,12 +167,13 @@ static int cmd_say(int argc, char *argv[])
 static int cmd_flood(int argc, char *argv[])
 {
 	unsigned int n = argc > 1 ? number(argv[1]) : 0, connected = 0, refused = 0;
+	const uint64_t ms = argc > 2 ? number(argv[2]) : UINT32_MAX, until_ns = vn_now_ns() + ms * VN_NSEC_PER_MSEC;
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	if (argc < 2)
 		usage();
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", argv[0]);
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < n && (i % 1024 || vn_now_ns() < until_ns); i++) {
 		int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 		if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)

@@ -3,7 +3,7 @@
 # What a packager sees: install puts everything where PREFIX says, below DESTDIR; uninstall takes all of it away again.
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
-plan 9
+plan 10
 
 cd "$TOP" || exit 1
 D=$WORK/root
@@ -12,6 +12,11 @@ P=/opt/vn
 installed() {
 	(cd "$D$P" && test -x sbin/vnet-agent -a -x lib/vnet/vnet-engine -a -f lib/systemd/system/vnet-agent.service \
 		-a -f share/bash-completion/completions/vnet-agent)
+}
+
+library() {
+	(cd "$D$P" && test -f lib/libvnet.so -a -L lib/libvnet.so.1 -a -f lib/libvnet.a -a -f include/vnet/vnet.h) &&
+		grep -qx "prefix=$P" "$D$P/lib/pkgconfig/libvnet.pc"
 }
 
 pages() {
@@ -26,9 +31,10 @@ pages() {
 check "make install" make --no-print-directory B="$B" install DESTDIR="$D" PREFIX=$P
 check "programs, unit and completion are there" installed
 check "so are the man pages" pages
+check "the library, its header, and a libvnet.pc that names its place" library
 is "and the examples" "$(find "$D$P/share/doc/vnet-agent/examples" -name '*.yaml' | wc -l)" "$(find examples -name '*.yaml' | wc -l)"
 is "nothing is outside PREFIX" "$(find "$D" -type f -not -path "$D$P/*" | wc -l)" 0
 is "the unit has no hole left" "$(grep -cE '@[a-z]+@' "$D$P/lib/systemd/system/vnet-agent.service")" 0
 check "the unit names the installed program" grep -q "^ExecStart=$P/sbin/vnet-agent" "$D$P/lib/systemd/system/vnet-agent.service"
 check "make uninstall" make --no-print-directory B="$B" uninstall DESTDIR="$D" PREFIX=$P
-is "no file is left" "$(find "$D" -type f | wc -l)" 0
+is "no file is left" "$(find "$D" -not -type d | wc -l)" 0

@@ -18,7 +18,7 @@ zc_kernel=$(uname -r | awk -F. '{ print ($1 > 6 || ($1 == 6 && $2 >= 11)) ? "tru
 case $VM_FIXTURE in
 virtio) vfs=3 native=true zerocopy=$zc_kernel ;;
 virtio-copy) vfs=3 native=true zerocopy=false ;;
-igb) vfs=7 native=false zerocopy=false ;;
+igb | igb-iommu) vfs=7 native=false zerocopy=false ;;
 esac
 plan 9
 
@@ -99,7 +99,7 @@ else
 fi
 
 # The administration by the PF: what igb obeys, virtio refuses as a whole.
-if [ "$VM_FIXTURE" = igb ]; then
+if [[ $VM_FIXTURE = igb* ]]; then
 	check "the PF sets a VF's MAC, VLAN and trust" ip link set "$PF" vf 2 mac 02:00:00:00:0f:42 vlan 5 trust on
 	is "and reads them back" "$(ip -j link show "$PF" | jq -c '.[0].vfinfo_list[2] | [.mac // .address, .vlan_list[0].vlan, .trust]')" \
 		'["02:00:00:00:0f:42",5,true]'

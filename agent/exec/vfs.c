@@ -1,0 +1,781 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VF is taken in the order that works on every driver seen: the PF is up and has its carrier; automatic probing is
+ * off while VFs are made; the PF's administration comes before the VF's driver, which reads its address once; then the
+ * driver; then the netdev moves. It is given back by taking its driver away: the netdev goes with it wherever it was,
+ * whatever name it had, and with the netdev everything that a node's root may have done to it.
+ *
+ * What is done stands in a file before it is done (vf_state.h), so that a crash between any two lines is mended by the
+ * next start.
+ */
+#include "exec/vfs.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/if_link.h>
+
+#include <loader/vf.h>
+#include <vnet/util.h>
+
+#include "exec/internal.h"
+#include "exec/vf_state.h"
+#include "net/netns.h"
+#include "net/sriov.h"
+#include "net/veth.h"
+
+#define MARK            "vnet-agent " /* begins the alias of a netdev that is a port's */
+#define CARRIER_WAIT_NS (10 * VN_NSEC_PER_SEC)
+#define NETDEV_WAIT_NS  (10 * VN_NSEC_PER_SEC)
+#define POLL_US         20000
+#define VFS_SPARE       16u /* VFs made beyond those asked for: a PF that has VFs cannot have more without losing them */
+
+static void owner_of(const struct vn_topo *t, const struct vn_port *p, char buf[VN_OWNER_MAX])
+{
+	snprintf(buf, VN_OWNER_MAX, "%s/%s:%s", t->name, t->nodes[p->node].name, p->ifname);
+}
+
+struct vf_name {
+	const char *pf;
+	unsigned int vf;
+};
+
+static void describe_vf(void *arg, uint64_t tag, char *buf, size_t size)
+{
+	const struct vf_name *n = arg;
+
+	snprintf(buf, size, "PF %s, VF %u", n->pf, n->vf);
+}
+
+static int host_nl(struct vn_nl *nl, struct vf_name *name, struct vn_err *err)
+{
+	nl->describe = describe_vf;
+	nl->arg = name;
+	return vn_nl_open(nl, err);
+}
+
+/* --- looking ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Why VF @vf, which no port of ours has, cannot be had. */
+static void look_at_free(struct vn_nl *nl, const struct vn_sriov *pf, unsigned int vf, char *buf, size_t size)
+{
+	char pci[VN_PCI_NAME], driver[64];
+	struct vn_vf_netdev dev;
+
+	if (vn_sriov_vf_pci(pf, vf, pci) < 0)
+		return;
+	vn_pci_driver(pci, driver, sizeof(driver));
+	if (!*driver)
+		return;
+	if (strcmp(driver, "vfio-pci") == 0)
+		snprintf(buf, size, "VF %u is bound to vfio-pci", vf);
+	else if (vn_sriov_netdev(nl, pci, &dev) < 0)
+		snprintf(buf, size, "VF %u is in another network namespace", vf);
+	else if (strncmp(dev.alias, MARK, strlen(MARK)) == 0)
+		snprintf(buf, size, "VF %u belongs to another agent: %.60s", vf, dev.alias);
+	else if (dev.flags & IFF_UP)
+		snprintf(buf, size, "VF %u is in use on the host as %s", vf, dev.name);
+}
+
+int vn_vfs_look(void *fabric, const char *name, struct vn_pf *ret_pf, struct vn_err *err)
+{
+	const struct vn_fabric *f = fabric;
+	cleanup_pf_record struct vn_pf_record rec = {0};
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
+	struct vf_name what = {.pf = name};
+	struct vn_sriov pf;
+	int r = vn_sriov_open(name, &pf, err);
+
+	if (r < 0)
+		return r;
+	r = host_nl(&nl, &what, err);
+	if (r == 0)
+		r = vn_default_route(&nl, pf.ifindex, &ret_pf->default_route);
+	if (r < 0)
+		return r;
+	r = vn_pf_record_load(f->runtime_dir, name, &rec, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	ret_pf->total = pf.total;
+	ret_pf->num = pf.num;
+	ret_pf->can_vlan = vn_sriov_can_vlan(pf.ifindex);
+	for (unsigned int i = 0; i < pf.num && i < VN_VF_MAX; i++) {
+		const struct vn_vf_record *v = vn_pf_record_find(&rec, i);
+
+		if (!v) {
+			look_at_free(&nl, &pf, i, ret_pf->vfs[i].other, sizeof(ret_pf->vfs[i].other));
+			continue;
+		}
+		snprintf(ret_pf->vfs[i].owner, sizeof(ret_pf->vfs[i].owner), "%s", v->owner);
+		ret_pf->vfs[i].vid = v->vid;
+		if (!v->partner)
+			memcpy(ret_pf->vfs[i].mac, v->port_mac, sizeof(v->port_mac));
+	}
+	return 0;
+}
+
+/* --- making ----------------------------------------------------------------------------------------------------------
+ */
+
+static bool has_carrier(const char *pf)
+{
+	char path[PATH_MAX], c = '0';
+	cleanup_close int fd = -EBADF;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/carrier", pf);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &c, 1) == 1 && c == '1';
+}
+
+/* VFs of a PF without carrier reach nobody on some NICs; but that may be what its owner wants. */
+static int bring_up(struct vn_exec *x, struct vn_nl *nl, const struct vn_sriov *pf)
+{
+	const uint64_t until = vn_now_ns() + CARRIER_WAIT_NS;
+	int r;
+
+	vn_link_up(nl, pf->ifindex);
+	r = vn_nl_flush(nl);
+	while (r == 0 && !has_carrier(pf->name) && vn_now_ns() < until) {
+		usleep(POLL_US);
+		vn_exec_tick(x, 0);
+	}
+	return r;
+}
+
+/* The PF has VFs, and its record says how it was before we came. */
+static int prepare_pf(struct vn_exec *x, struct vn_nl *nl, struct vn_sriov *pf, unsigned int highest,
+		      struct vn_pf_record *rec)
+{
+	const char *dir = x->f->runtime_dir;
+	int r = vn_pf_record_load(dir, pf->name, rec, x->err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == -ENOENT) {
+		*rec = (struct vn_pf_record){.raised = !pf->num, .up = pf->up, .autoprobe = pf->autoprobe};
+		snprintf(rec->pf, sizeof(rec->pf), "%s", pf->name);
+		r = vn_pf_record_save(dir, rec, x->err);
+		if (r < 0)
+			return r;
+	}
+	r = pf->up && pf->num ? 0 : bring_up(x, nl, pf);
+	if (r < 0 || pf->num)
+		return r;
+	r = vn_sriov_set_autoprobe(pf, false, x->err);
+	if (r == 0)
+		r = vn_sriov_set_num(pf, VN_MIN(pf->total, VN_MAX(highest + 1, VFS_SPARE)), x->err);
+	if (r == 0)
+		r = vn_sriov_set_autoprobe(pf, rec->autoprobe, x->err);
+	return r == 0 ? vn_sriov_open(pf->name, pf, x->err) : r;
+}
+
+/* One VF of a port: the node's, or its partner in the fabric. */
+struct want {
+	struct vn_sriov pf;
+	const struct vn_port *port;
+	const uint8_t *mac;
+	bool partner, mac_given;
+	unsigned int vf;
+	uint32_t mtu;
+	char pci[VN_PCI_NAME], owner[VN_OWNER_MAX];
+};
+
+/* What the administration is to be, and which attributes the file asks for. The rest is as a fresh VF has it. */
+static uint32_t wanted_admin(const struct want *w, struct vn_vf_admin *a)
+{
+	const struct vn_vf *v = &w->port->vf;
+	uint32_t asked = v->vid ? 1u << VN_VF_ATTR_VLAN : 0;
+
+	*a = (struct vn_vf_admin){.vlan = v->vid, .spoofchk = 1, .state = IFLA_VF_LINK_STATE_AUTO};
+	memcpy(a->mac, w->mac, sizeof(a->mac));
+	if (w->partner)
+		return asked;
+	if (v->spoofchk >= 0) {
+		a->spoofchk = (uint32_t)v->spoofchk;
+		asked |= 1u << VN_VF_ATTR_SPOOFCHK;
+	}
+	if (v->trust >= 0) {
+		a->trust = (uint32_t)v->trust;
+		asked |= 1u << VN_VF_ATTR_TRUST;
+	}
+	if (v->state >= 0) {
+		a->state = (uint32_t)v->state;
+		asked |= 1u << VN_VF_ATTR_STATE;
+	}
+	if (v->min_tx_rate >= 0 || v->max_tx_rate >= 0) {
+		a->min_tx_rate = v->min_tx_rate >= 0 ? (uint32_t)v->min_tx_rate : 0;
+		a->max_tx_rate = v->max_tx_rate >= 0 ? (uint32_t)v->max_tx_rate : 0;
+		asked |= 1u << VN_VF_ATTR_RATE;
+	}
+	return asked;
+}
+
+static int verify_attr(const struct want *w, enum vn_vf_attr attr, const struct vn_vf_admin *want,
+		       const struct vn_vf_admin *is, struct vn_err *err)
+{
+	char wanted[64], found[64];
+
+	if (!(is->has >> attr & 1) || vn_vf_attr_equal(attr, want, is))
+		return 0;
+	return vn_err_kernel(err, EIO, "PF %s, VF %u: %s was accepted, but the PF says %s", w->pf.name, w->vf,
+			     vn_vf_attr_text(wanted, sizeof(wanted), attr, want),
+			     vn_vf_attr_text(found, sizeof(found), attr, is));
+}
+
+/*
+ * Set, read back, compare. What was not asked for is only set where the PF has something else, and may be refused: an
+ * address the VF's own netdev can be given as well.
+ */
+static int administrate(struct vn_nl *nl, const struct want *w, const struct vn_vf_admin *want, uint32_t asked,
+			struct vn_err *err)
+{
+	struct vn_vf_admin is;
+	uint32_t set = 0;
+	int r = vn_sriov_admin_get(nl, w->pf.ifindex, w->vf, &is);
+
+	for (int attr = 0; attr < VN_VF_ATTR_MAX && r == 0; attr++) {
+		const uint32_t bit = 1u << attr;
+
+		if (!(asked & bit) && (!(is.has & bit) || vn_vf_attr_equal((enum vn_vf_attr)attr, want, &is)))
+			continue;
+		nl->err = asked & bit ? err : NULL;
+		vn_sriov_admin_put(nl, w->pf.ifindex, w->vf, (enum vn_vf_attr)attr, want);
+		r = vn_nl_flush(nl);
+		nl->err = err;
+		if (r == 0)
+			set |= bit;
+		else if (!(asked & bit))
+			r = 0;
+	}
+	if (r == 0)
+		r = vn_sriov_admin_get(nl, w->pf.ifindex, w->vf, &is);
+	for (int attr = 0; attr < VN_VF_ATTR_MAX && r == 0; attr++)
+		if (set >> attr & 1)
+			r = verify_attr(w, (enum vn_vf_attr)attr, want, &is, err);
+	return r;
+}
+
+/* The VF as it is found, on disk before it is touched. One that is the port's already stays as it was first found. */
+static int record(struct vn_exec *x, struct vn_nl *nl, struct vn_pf_record *rec, const struct want *w)
+{
+	struct vn_vf_record *v = vn_pf_record_find(rec, w->vf);
+	struct vn_vf_netdev dev;
+	char driver[64];
+	int r;
+
+	if (v && strcmp(v->owner, w->owner) != 0)
+		return vn_err(x->err, VN_EXIT_CHANGED, EBUSY, "PF %s, VF %u: %s has it: apply again", w->pf.name, w->vf,
+			      v->owner);
+	if (!v) {
+		v = vn_pf_record_add(rec);
+		if (!v)
+			return vn_err_kernel(x->err, ENOMEM, "%s", strerror(ENOMEM));
+		v->vf = w->vf;
+		snprintf(v->owner, sizeof(v->owner), "%s", w->owner);
+		r = vn_sriov_admin_get(nl, w->pf.ifindex, w->vf, &v->before);
+		if (r < 0)
+			return r;
+		vn_pci_driver(w->pci, driver, sizeof(driver));
+		v->bound = *driver;
+		if (v->bound && vn_sriov_netdev(nl, w->pci, &dev) == 0) {
+			snprintf(v->name, sizeof(v->name), "%s", dev.name);
+			memcpy(v->mac, dev.mac, sizeof(v->mac));
+			v->mtu = dev.mtu;
+		}
+	}
+	v->partner = w->partner;
+	v->vid = w->port->vf.vid;
+	memcpy(v->port_mac, w->mac, sizeof(v->port_mac));
+	return vn_pf_record_save(x->f->runtime_dir, rec, x->err);
+}
+
+static int wait_netdev(struct vn_exec *x, struct vn_nl *nl, const struct want *w, struct vn_vf_netdev *ret_dev)
+{
+	const uint64_t until = vn_now_ns() + NETDEV_WAIT_NS;
+	int r;
+
+	while ((r = vn_sriov_netdev(nl, w->pci, ret_dev)) == -ENOENT && vn_now_ns() < until) {
+		usleep(POLL_US);
+		vn_exec_tick(x, 0);
+	}
+	return r == -ENOENT ? vn_err(x->err, VN_EXIT_NOT_POSSIBLE, ENODEV,
+				     "PF %s, VF %u: its driver made no network device", w->pf.name, w->vf)
+			    : r;
+}
+
+static int set_netdev(struct vn_exec *x, struct vn_nl *nl, const struct want *w)
+{
+	char alias[sizeof(MARK) + VN_OWNER_MAX];
+	struct vn_vf_netdev dev;
+	int r = wait_netdev(x, nl, w, &dev);
+
+	if (r < 0)
+		return r;
+	snprintf(alias, sizeof(alias), MARK "%s", w->owner);
+	/* Something of the host's (a network manager) may have been quicker. */
+	vn_link_down(nl, dev.ifindex);
+	if (memcmp(dev.mac, w->mac, sizeof(dev.mac)) != 0)
+		vn_netdev_set(nl, dev.ifindex, NULL, w->mac, 0, NULL);
+	if (dev.mtu != w->mtu)
+		vn_netdev_set(nl, dev.ifindex, NULL, NULL, w->mtu, NULL);
+	vn_netdev_set(nl, dev.ifindex, NULL, NULL, 0, alias);
+	r = vn_nl_flush(nl);
+	if (r == 0)
+		r = vn_sriov_netdev(nl, w->pci, &dev);
+	if (r == 0 && memcmp(dev.mac, w->mac, sizeof(dev.mac)) != 0)
+		return vn_err_kernel(x->err, EIO, "PF %s, VF %u: mac: accepted, but %s has another", w->pf.name, w->vf,
+				     dev.name);
+	return r;
+}
+
+/* Alone in its group: whoever has the group's file reaches every device in it. */
+static int bind_vfio(struct vn_exec *x, const struct want *w)
+{
+	int group = vn_pci_iommu_group(w->pci), size = group < 0 ? 0 : vn_iommu_group_size(group);
+
+	if (group < 0)
+		return vn_err(x->err, VN_EXIT_NOT_POSSIBLE, ENODEV,
+			      "PF %s, VF %u: driver: vfio-pci: this host has no IOMMU: switch it on (intel_iommu=on)",
+			      w->pf.name, w->vf);
+	if (size != 1)
+		return vn_err(x->err, VN_EXIT_NOT_POSSIBLE, EBUSY,
+			      "PF %s, VF %u: driver: vfio-pci: IOMMU group %d has %d devices: a guest would reach "
+			      "them all",
+			      w->pf.name, w->vf, group, size);
+	return vn_pci_probe(w->pci, "vfio-pci", x->err);
+}
+
+static int make_vf(struct vn_exec *x, struct want *w, unsigned int highest)
+{
+	cleanup_pf_record struct vn_pf_record rec = {0};
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
+	struct vf_name what = {.pf = w->port->vf.pf, .vf = w->vf};
+	struct vn_vf_admin want;
+	uint32_t asked;
+	int r = vn_sriov_open(w->port->vf.pf, &w->pf, x->err);
+
+	if (r == 0)
+		r = host_nl(&nl, &what, x->err);
+	if (r == 0)
+		r = prepare_pf(x, &nl, &w->pf, highest, &rec);
+	if (r < 0)
+		return r;
+	if (vn_sriov_vf_pci(&w->pf, w->vf, w->pci) < 0)
+		return vn_err(x->err, VN_EXIT_CHANGED, ENODEV, "PF %s has %u VFs by now, no VF %u: apply again",
+			      w->pf.name, w->pf.num, w->vf);
+	asked = wanted_admin(w, &want);
+	r = record(x, &nl, &rec, w);
+	if (r == 0)
+		r = vn_pci_unbind(w->pci, x->err);
+	if (r == 0)
+		r = administrate(&nl, w, &want, asked, x->err);
+	if (r == 0 && w->port->vf.driver == VN_VF_VFIO && !w->partner)
+		return bind_vfio(x, w);
+	if (r == 0)
+		r = vn_pci_probe(w->pci, NULL, x->err);
+	return r == 0 ? set_netdev(x, &nl, w) : r;
+}
+
+static unsigned int highest_vf(const struct vn_topo *t, const char *pf)
+{
+	unsigned int max = 0;
+
+	for (size_t i = 0; i < t->n_links * VN_DIRS; i++) {
+		const struct vn_vf *v = &t->links[i / VN_DIRS].ports[i % VN_DIRS].vf;
+
+		if (!v->mode || strcmp(v->pf, pf) != 0)
+			continue;
+		max = VN_MAX(max, v->index);
+		if (v->mode == VN_VF_WIRE)
+			max = VN_MAX(max, v->partner);
+	}
+	return max;
+}
+
+static int make_port(struct vn_exec *x, const struct vn_link *l, int side)
+{
+	const struct vn_port *port = &l->ports[side], *peer = &l->ports[!side];
+	const unsigned int highest = highest_vf(x->new, port->vf.pf);
+	struct want w = {.port = port, .mac = port->mac, .vf = port->vf.index, .mtu = l->mtu};
+	int r;
+
+	owner_of(x->new, port, w.owner);
+	r = make_vf(x, &w, highest);
+	if (r < 0 || port->vf.mode != VN_VF_WIRE)
+		return r;
+	/* The partner stands for the other end: what the node sends there, the NIC's switch gives to the partner. */
+	w.partner = true;
+	w.mac = peer->mac;
+	w.vf = port->vf.partner;
+	return make_vf(x, &w, highest);
+}
+
+int vn_exec_vfs_make(struct vn_exec *x, struct vn_step *steps, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct vn_link *l = &x->new->links[steps[i].new];
+
+		steps[i].done = true;
+		for (int side = 0; side < VN_DIRS; side++) {
+			int r = l->ports[side].vf.mode ? make_port(x, l, side) : 0;
+
+			if (r < 0)
+				return vn_err_kernel(x->err, -r, "link %s: its VFs: %s", l->name, strerror(-r));
+		}
+		vn_exec_tick(x, i + 1);
+	}
+	return 0;
+}
+
+/* --- giving back -----------------------------------------------------------------------------------------------------
+ */
+
+/* Attribute by attribute as it was found; what the driver did not take before it need not take now. */
+static void restore_admin(struct vn_nl *nl, const struct vn_sriov *pf, const struct vn_vf_record *v)
+{
+	struct vn_err *err = nl->err;
+	struct vn_vf_admin is;
+
+	if (vn_sriov_admin_get(nl, pf->ifindex, v->vf, &is) < 0)
+		return;
+	nl->err = NULL;
+	for (int attr = 0; attr < VN_VF_ATTR_MAX; attr++)
+		if (v->before.has >> attr & 1 && !vn_vf_attr_equal((enum vn_vf_attr)attr, &v->before, &is)) {
+			vn_sriov_admin_put(nl, pf->ifindex, v->vf, (enum vn_vf_attr)attr, &v->before);
+			vn_nl_flush(nl);
+		}
+	nl->err = err;
+}
+
+/* A VF that had a netdev on the host has it again, by its old name. */
+static int restore_netdev(struct vn_nl *nl, const char *pci, const struct vn_vf_record *v, struct vn_err *err)
+{
+	const uint64_t until = vn_now_ns() + NETDEV_WAIT_NS;
+	struct vn_vf_netdev dev;
+	int r = vn_pci_probe(pci, NULL, err);
+
+	while (r == 0 && *v->name && vn_sriov_netdev(nl, pci, &dev) < 0)
+		if (vn_now_ns() < until)
+			usleep(POLL_US);
+		else
+			return vn_err_kernel(err, ENODEV, "PCI device %s: its network device did not come back", pci);
+	if (r < 0 || !*v->name)
+		return r;
+	if (strcmp(dev.name, v->name) != 0)
+		vn_netdev_set(nl, dev.ifindex, v->name, NULL, 0, NULL);
+	if (dev.mtu != v->mtu)
+		vn_netdev_set(nl, dev.ifindex, NULL, NULL, v->mtu, NULL);
+	if (memcmp(dev.mac, v->mac, sizeof(dev.mac)) != 0)
+		vn_netdev_set(nl, dev.ifindex, NULL, v->mac, 0, NULL);
+	return vn_nl_flush(nl);
+}
+
+static int give_back(struct vn_nl *nl, const struct vn_sriov *pf, const struct vn_pf_record *rec,
+		     const struct vn_vf_record *v, struct vn_err *err)
+{
+	char pci[VN_PCI_NAME];
+	int r;
+
+	/* Gone with its PF's other VFs: nothing is left to give back. */
+	if (vn_sriov_vf_pci(pf, v->vf, pci) < 0)
+		return 0;
+	r = vn_pci_unbind(pci, err);
+	if (r < 0)
+		return r;
+	restore_admin(nl, pf, v);
+	if (v->bound && !rec->raised)
+		return restore_netdev(nl, pci, v, err);
+	return vn_pci_override_clear(pci, err);
+}
+
+/* Somebody else took a VF of those that we made. */
+static bool foreign_use(const struct vn_sriov *pf)
+{
+	char pci[VN_PCI_NAME], driver[64];
+
+	for (unsigned int i = 0; i < pf->num; i++) {
+		if (vn_sriov_vf_pci(pf, i, pci) < 0)
+			continue;
+		vn_pci_driver(pci, driver, sizeof(driver));
+		if (*driver)
+			return true;
+	}
+	return false;
+}
+
+/* No VF of @rec is left: the PF as it was found. While others use VFs that we made, the record waits for the next time.
+ */
+static int settle_pf(struct vn_fabric *f, struct vn_nl *nl, const struct vn_pf_record *rec, struct vn_err *err)
+{
+	struct vn_sriov pf;
+	int r = 0;
+
+	if (vn_sriov_open(rec->pf, &pf, NULL) == 0) {
+		if (rec->raised && pf.num && foreign_use(&pf))
+			return 0;
+		if (rec->raised && pf.num)
+			r = vn_sriov_set_num(&pf, 0, err);
+		if (r == 0 && pf.autoprobe != rec->autoprobe)
+			r = vn_sriov_set_autoprobe(&pf, rec->autoprobe, err);
+		if (r == 0 && !rec->up && pf.up) {
+			vn_link_down(nl, pf.ifindex);
+			r = vn_nl_flush(nl);
+		}
+	}
+	if (r == 0)
+		vn_pf_record_remove(f->runtime_dir, rec->pf);
+	return r;
+}
+
+/* Whether VF @v, of PF @pf, is to stay. */
+typedef bool (*keep_fn)(void *arg, const char *pf, const struct vn_vf_record *v);
+
+/* Give back what @keep (NULL: nothing) does not keep among the VFs of @pf whose owner is @owner (NULL: anybody). */
+static int release_pf(struct vn_fabric *f, const char *name, const char *owner, keep_fn keep, void *arg,
+		      struct vn_err *err)
+{
+	cleanup_pf_record struct vn_pf_record rec = {0};
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
+	struct vf_name what = {.pf = name};
+	struct vn_sriov pf = {0};
+	int r = vn_pf_record_load(f->runtime_dir, name, &rec, err), first = 0;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = host_nl(&nl, &what, err);
+	if (r < 0)
+		return r;
+	/* A PF that went took its VFs along. */
+	if (vn_sriov_open(name, &pf, NULL) < 0)
+		pf.num = 0;
+	for (size_t i = rec.n_vfs; i-- > 0;) {
+		const struct vn_vf_record *v = &rec.vfs[i];
+
+		if ((owner && strcmp(v->owner, owner) != 0) || (keep && keep(arg, name, v)))
+			continue;
+		what.vf = v->vf;
+		r = pf.num ? give_back(&nl, &pf, &rec, v, err) : 0;
+		if (r < 0) {
+			first = first ?: r;
+			continue;
+		}
+		vn_pf_record_drop(&rec, v);
+		r = vn_pf_record_save(f->runtime_dir, &rec, err);
+		first = first ?: r;
+	}
+	if (!rec.n_vfs && first == 0)
+		first = settle_pf(f, &nl, &rec, err);
+	return first;
+}
+
+int vn_exec_vfs_release(struct vn_exec *x, struct vn_step *steps, size_t n)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct vn_link *l = &x->old->links[steps[i].old];
+
+		steps[i].done = true;
+		for (int side = 0; side < VN_DIRS; side++) {
+			const struct vn_port *port = &l->ports[side];
+			char owner[VN_OWNER_MAX];
+			int r;
+
+			if (!port->vf.mode)
+				continue;
+			vn_vf_detach(x->f->dp->pin_dir, port->number);
+			owner_of(x->old, port, owner);
+			r = release_pf(x->f, port->vf.pf, owner, NULL, NULL, x->err);
+			first = first ?: r;
+		}
+		vn_exec_tick(x, i + 1);
+	}
+	return first;
+}
+
+/* --- placing ---------------------------------------------------------------------------------------------------------
+ */
+
+static int move(struct vn_exec *x, const struct vn_vf *v, unsigned int vf, const struct vn_vf_move *to)
+{
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
+	struct vf_name what = {.pf = v->pf, .vf = vf};
+	struct vn_vf_netdev dev;
+	char pci[VN_PCI_NAME];
+	struct vn_sriov pf;
+	int r = vn_sriov_open(v->pf, &pf, x->err);
+
+	if (r == 0)
+		r = host_nl(&nl, &what, x->err);
+	if (r == 0)
+		r = vn_sriov_vf_pci(&pf, vf, pci);
+	if (r == 0)
+		r = vn_sriov_netdev(&nl, pci, &dev);
+	if (r < 0)
+		return vn_err(x->err, VN_EXIT_CHANGED, -r, "PF %s, VF %u: its network device is gone: apply again",
+			      v->pf, vf);
+	vn_link_down(&nl, dev.ifindex);
+	vn_netdev_move(&nl, dev.ifindex, to);
+	return vn_nl_flush(&nl);
+}
+
+static int put_program(const struct vn_fabric *f, const struct vn_port *port, int node_fd, enum vn_xdp_mode *ret_mode,
+		       struct vn_err *err)
+{
+	static const enum vn_xdp_mode want[] = {[VN_VF_XDP_AUTO] = VN_XDP_OFF,
+						[VN_VF_XDP_NATIVE] = VN_XDP_NATIVE,
+						[VN_VF_XDP_GENERIC] = VN_XDP_GENERIC};
+	int r;
+
+	if (port->vf.xdp == VN_VF_XDP_NONE || port->vf.driver == VN_VF_VFIO)
+		return 0;
+	r = vn_netns_enter(node_fd);
+	if (r < 0)
+		return vn_err_kernel(err, -r, "entering a node: %s", strerror(-r));
+	r = vn_vf_attach(f->dp->pin_dir, port->number, VN_IFINDEX_NODE + port->number, want[port->vf.xdp], ret_mode,
+			 err);
+	vn_netns_leave(f->host_netns_fd);
+	return r;
+}
+
+int vn_exec_vf_place(struct vn_exec *x, const struct vn_link *l, int side)
+{
+	const struct vn_port *port = &l->ports[side];
+	struct vn_vf_move to = {.ifindex = VN_IFINDEX_NODE + port->number, .name = port->ifname};
+	enum vn_xdp_mode mode = VN_XDP_OFF;
+	char host[IF_NAMESIZE];
+	int r = vn_exec_node_fd(x, port->node, &to.netns_fd), node_fd = to.netns_fd;
+
+	if (r == 0 && port->vf.driver != VN_VF_VFIO)
+		r = move(x, &port->vf, port->vf.index, &to);
+	if (r == 0)
+		r = put_program(x->f, port, node_fd, &mode, x->err);
+	if (r < 0 || port->vf.mode != VN_VF_WIRE)
+		return r;
+	snprintf(host, sizeof(host), VN_PORT_IFNAME, port->number);
+	to = (struct vn_vf_move){.netns_fd = x->f->netns_fd,
+				 .ifindex = VN_IFINDEX_HOST + port->number,
+				 .name = host,
+				 .group = VN_GROUP_PORTS};
+	return move(x, &port->vf, port->vf.partner, &to);
+}
+
+/* --- what is there ---------------------------------------------------------------------------------------------------
+ */
+
+static int node_netns(const struct vn_topo *t, const struct vn_port *port)
+{
+	char name[VN_NETNS_NAME_MAX];
+
+	return vn_netns_open(vn_netns_name(name, t->name, t->nodes[port->node].name));
+}
+
+bool vn_vf_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port)
+{
+	char pci[VN_PCI_NAME], ifname[IF_NAMESIZE] = "", driver[64];
+	cleanup_close int fd = node_netns(t, port);
+	struct vn_sriov pf;
+
+	if (vn_sriov_open(port->vf.pf, &pf, NULL) < 0 || vn_sriov_vf_pci(&pf, port->vf.index, pci) < 0)
+		return false;
+	if (port->vf.driver == VN_VF_VFIO) {
+		vn_pci_driver(pci, driver, sizeof(driver));
+		return strcmp(driver, "vfio-pci") == 0;
+	}
+	if (fd < 0 || vn_netns_enter(fd) < 0)
+		return false;
+	if (!if_indextoname(VN_IFINDEX_NODE + port->number, ifname))
+		*ifname = '\0';
+	vn_netns_leave(f->host_netns_fd);
+	return *ifname;
+}
+
+/* --- after a start ---------------------------------------------------------------------------------------------------
+ */
+
+struct running {
+	struct vn_topo *const *topos;
+	size_t n;
+};
+
+static const struct vn_port *find_owner(const struct running *run, const char *pf, const struct vn_vf_record *v,
+					const struct vn_topo **ret_topo)
+{
+	char owner[VN_OWNER_MAX];
+
+	for (size_t t = 0; t < run->n; t++)
+		for (size_t i = 0; i < run->topos[t]->n_links * VN_DIRS; i++) {
+			const struct vn_port *p = &run->topos[t]->links[i / VN_DIRS].ports[i % VN_DIRS];
+
+			if (!p->vf.mode || strcmp(p->vf.pf, pf) != 0 ||
+			    (v->partner ? p->vf.partner : p->vf.index) != v->vf)
+				continue;
+			owner_of(run->topos[t], p, owner);
+			if (strcmp(owner, v->owner) == 0) {
+				*ret_topo = run->topos[t];
+				return p;
+			}
+		}
+	return NULL;
+}
+
+static bool is_running(void *arg, const char *pf, const struct vn_vf_record *v)
+{
+	const struct vn_topo *t;
+
+	return find_owner(arg, pf, v, &t) != NULL;
+}
+
+/* VFs with an agent's mark that nothing on disk speaks of: they are told, not touched. */
+static void tell_leaked(const struct vn_fabric *f, void (*log)(const char *fmt, ...))
+{
+	struct if_nameindex *names = if_nameindex();
+	struct vn_pf *pf = malloc(sizeof(*pf));
+
+	for (struct if_nameindex *i = names; pf && i && i->if_index; i++) {
+		struct vn_sriov s;
+
+		*pf = (struct vn_pf){0};
+		if (vn_sriov_open(i->if_name, &s, NULL) < 0 || !s.num ||
+		    vn_vfs_look((void *)f, i->if_name, pf, NULL) < 0)
+			continue;
+		for (unsigned int vf = 0; vf < VN_VF_MAX; vf++)
+			if (strstr(pf->vfs[vf].other, "another agent"))
+				log("PF %s: %s: not recorded here: left as it is (unbind it to free it)", s.name,
+				    pf->vfs[vf].other);
+	}
+	free(pf);
+	if (names)
+		if_freenameindex(names);
+}
+
+int vn_vfs_adopt(struct vn_fabric *f, struct vn_topo *const *topos, size_t n, void (*log)(const char *fmt, ...),
+		 struct vn_err *err)
+{
+	struct running run = {topos, n};
+	char **names = NULL;
+	size_t n_names = 0;
+
+	vn_pf_records_list(f->runtime_dir, &names, &n_names);
+	for (size_t i = 0; i < n_names; i++) {
+		struct vn_err why = {0};
+
+		if (release_pf(f, names[i], NULL, is_running, &run, &why) < 0)
+			log("PF %s: VFs that no port has: %s", names[i], why.text);
+		free(names[i]);
+	}
+	free(names);
+	tell_leaked(f, log);
+	for (size_t t = 0; t < n; t++)
+		for (size_t i = 0; i < topos[t]->n_links * VN_DIRS; i++) {
+			const struct vn_port *p = &topos[t]->links[i / VN_DIRS].ports[i % VN_DIRS];
+			enum vn_xdp_mode mode;
+			struct vn_err why = {0};
+			cleanup_close int fd = p->vf.mode ? node_netns(topos[t], p) : -EBADF;
+
+			if (fd >= 0 && vn_vf_there(f, topos[t], p) && put_program(f, p, fd, &mode, &why) < 0)
+				log("port %s/%s:%s: %s", topos[t]->name, topos[t]->nodes[p->node].name, p->ifname,
+				    why.text);
+		}
+	return 0;
+}

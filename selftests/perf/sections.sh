@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Sections of the bench that are about the holders (issue: every link discipline); the bench sources this.
+
+# Every word that can stand beside the others (`order keep` and `slot` contradict `reorder`, `state` stops it all), at
+# chances that leave the rate of packets as it is.
+ALL_WORDS="delay 1ms 100us 25% distribution normal loss 0.01% 25% ecn duplicate 0.01% 25% corrupt 0.01% 25% \
+reorder 0.01% 25% gap 5 rate 10gbit overhead 4 limit 100000 holder precise"
+
+bench_full() {
+	local veth='' held='' all=''
+
+	: >"$WORK/f.veth"
+	: >"$WORK/f.held"
+	: >"$WORK/f.all"
+	for ((i = 0; i < REPS; i++)); do
+		pps -t $NS/bva -r $NS/bvb -a 10.250.0.2 >>"$WORK/f.veth"
+		vnet link replace held delay 1ms holder precise >/dev/null
+		pps -t $NS/bench.a -r $NS/bench.b -a "$HELD" >>"$WORK/f.held"
+		# shellcheck disable=SC2086 # words on purpose
+		vnet link replace held $ALL_WORDS >/dev/null || return 1
+		pps -t $NS/bench.a -r $NS/bench.b -a "$HELD" >>"$WORK/f.all"
+	done
+	vnet link replace held delay 1ms holder precise >/dev/null
+	veth=$(median <"$WORK/f.veth") held=$(median <"$WORK/f.held") all=$(median <"$WORK/f.all")
+	row "small packets, all words, of bare veth" "$(mpps "$all")" "$(mpps "$veth")" "$(ratio "$all" "$veth")" \
+		">= 0.70" "$(verdict "$(ratio "$all" "$veth")" '>=' 0.70)"
+	row "small packets, all words, of delay alone" "$(mpps "$all")" "$(mpps "$held")" "$(ratio "$all" "$held")" "" ""
+}
+
+# Senders as fast as they go on two links in turn, and where the time of both CPUs goes.
+bench_limit() {
+	local got
+
+	vnet link replace held delay 1ms holder precise >/dev/null
+	{
+		"$PERF/vnblast" -k -d 4 "${PIN[@]}" -t $NS/bench.a -r $NS/bench.b -a "$HELD" >"$WORK/limit.json"
+	} &
+	if command -v perf >/dev/null; then
+		perf record -o "$WORK/perf.data" -a -F 2999 -g -- sleep 2 >/dev/null 2>&1
+	fi
+	wait $!
+	vnet link replace held delay 1ms holder precise >/dev/null
+	got=$(jq .rx_pps "$WORK/limit.json")
+	row "0.6 Mpps attempted through one engine" "$(mpps "$got")" "sent $(mpps "$(jq .tx_pps "$WORK/limit.json")")" "" \
+		">= 0.6 Mpps" "$(verdict "$got" '>=' 600000)"
+	[ -s "$WORK/perf.data" ] || return 0
+	{
+		printf '\nWhere the time goes (perf record -a -F 2999 -g -- sleep 2, then perf report):\n\n'
+		printf '```\n'
+		timeout 60 perf report -i "$WORK/perf.data" --no-children -g none --comm vnet-engine,vnblast --sort comm,sym 2>/dev/null |
+			grep -vE "^#|^$" | head -n 24
+		printf '```\n'
+	} | tee "$WORK/notes.limit"
+}
+
+bench_bulk() {
+	local ms flows veth got i
+
+	for flows in 1 4; do
+		for ms in 1 10; do
+			vnet link replace held delay ${ms}ms limit 100000 holder bulk >/dev/null
+			: >"$WORK/b.veth"
+			: >"$WORK/b.bulk"
+			for ((i = 0; i < REPS; i++)); do
+				bulk -n $flows -t $NS/bva -r $NS/bvb -a 10.250.0.2 >>"$WORK/b.veth"
+				bulk -n $flows -t $NS/bench.a -r $NS/bench.b -a "$HELD" >>"$WORK/b.bulk"
+			done
+			veth=$(median <"$WORK/b.veth") got=$(median <"$WORK/b.bulk")
+			row "TCP, $flows flow(s), $ms ms, bulk holder, of veth" "$(gbit "$got")" "$(gbit "$veth")" \
+				"$(ratio "$got" "$veth")" ">= 0.45" "$(verdict "$(ratio "$got" "$veth")" '>=' 0.45)"
+		done
+	done
+	vnet link replace held delay 1ms holder precise >/dev/null
+}
+
+# own FIGURE PERCENTILE: of what the agent itself booked on the link `held`, ns
+own() {
+	vnet -j -s link show held | jq -r ".links[0].directions[0].stats.$1.$2"
+}
+
+# delay_row MS RATE P NAME BOUND-US: from the medians in $WORK/probe
+delay_row() {
+	local got base
+
+	got=$(jq ".error_ns.$3" "$WORK/probe" | median)
+	base=$(jq ".delay_ns.$3" "$WORK/probe.base" | median)
+	row "delay $1 ms at $2/s: $4 error" "$(us "$got")" "no discipline $(us "$base")" "" "<= $5 us" \
+		"$(verdict "$got" '<=' "${5}000")"
+}
+
+bench_delay() {
+	local ms rate i late err
+
+	for rate in 10000 100000; do
+		for ms in 1 10 100; do
+			vnet link replace held delay ${ms}ms holder precise >/dev/null
+			vnet link reset held >/dev/null
+			: >"$WORK/probe"
+			: >"$WORK/probe.base"
+			for ((i = 0; i < REPS; i++)); do
+				"$PERF/vnprobe" "${PIN[@]}" -t $NS/bench.a -r $NS/bench.b -a "$PLAIN" -n $((rate * 2)) \
+					-R $rate >>"$WORK/probe.base"
+				"$PERF/vnprobe" "${PIN[@]}" -t $NS/bench.a -r $NS/bench.b -a "$HELD" -n $((rate * 2)) \
+					-R $rate -e ${ms}000000 >>"$WORK/probe"
+			done
+			delay_row $ms $rate p50 median 5
+			delay_row $ms $rate p99 "99 %" $([ $rate = 10000 ] && echo 40 || echo 170)
+			delay_row $ms $rate p999 "99.9 %" $([ $rate = 10000 ] && echo 150 || echo 400)
+			late="$(us "$(own lateness p50_ns)"), $(us "$(own lateness p99_ns)")"
+			err="$(us "$(own delay_error p50_ns)"), $(us "$(own delay_error p99_ns)")"
+			row "the same by \`link show\`: error p50, p99" "$err" "lateness $late" "" \
+				"lost $(jq .lost "$WORK/probe" | awk '{ s += $1 } END { print s }')" ""
+		done
+	done
+	row "earliest arrival, all of the last row's runs" "$(us "$(jq .error_ns.min "$WORK/probe" | sort -g | head -n 1)")" "" \
+		"" ">= 0" "$(verdict "$(jq .error_ns.min "$WORK/probe" | sort -g | head -n 1)" '>=' 0)"
+	vnet link replace held delay 1ms holder precise >/dev/null
+}
+
+# shape_one HOLDER MBIT FLOWS: goodput over the steady part; what a slow ping meets in the queue meanwhile
+shape_one() {
+	local holder=$1 rate=$2 flows=$3 warm=3 seconds=4 i got pct limit_us wait_us
+
+	[ "$rate" = 1 ] && warm=10 seconds=30
+	vnet link replace shaped rate "${rate}mbit" holder "$holder" >/dev/null
+	limit_us=$(vnet -j link show shaped | jq ".links[0].directions[0].discipline | .limit_bytes * 8e6 / .rate_bps")
+	: >"$WORK/shape"
+	for ((i = 0; i < (REPS + 1) / 2; i++)); do
+		"$PERF/vntcp" -n "$flows" -t $NS/bench.a -r $NS/bench.b -a "$SHAPED" -w $warm -d $seconds >>"$WORK/shape" &
+		# From the steady part on.
+		"$PERF/vnprobe" -t $NS/bench.a -r $NS/bench.b -a "$SHAPED" -n $(((warm + seconds) * 20)) -R 20 -W 1000 \
+			>"$WORK/ping"
+		wait $!
+	done
+	got=$(jq .goodput_bps "$WORK/shape" | median)
+	pct=$(awk -v a="$got" -v r="$rate" 'BEGIN { printf "%.2f", 100 * a / (r * 1e6 * 0.9415) }')
+	wait_us=$(jq '.delay_ns.max / 1000' "$WORK/ping")
+	row "$rate Mbit/s, $flows flow(s), $holder: of the ideal" "$(gbit "$got")" "retransmits $(jq .retransmits "$WORK/shape" | median)" \
+		"$pct %" "99-101 %" "$(awk -v p="$pct" 'BEGIN { print (p >= 99 && p <= 101) ? "met" : "NOT MET" }')"
+	row "  longest wait in its queue, of the limit" "$(us "${wait_us}000")" "limit $(us "$(awk -v v="$limit_us" 'BEGIN { printf "%d", v * 1000 }')")" \
+		"" "<= limit + 1 ms" "$(awk -v w="$wait_us" -v l="$limit_us" 'BEGIN { print (w <= l + 1000) ? "met" : "NOT MET" }')"
+}
+
+bench_shape() {
+	local holder rate flows
+
+	for holder in precise bulk; do
+		for rate in 1 10 100 1000; do
+			for flows in 1 4 16; do
+				shape_one $holder $rate $flows
+			done
+		done
+	done
+}
+
+# Spacing of packets that a full queue lets out one by one, and the rate of TCP: this kernel's shapers on bare veth, ours.
+# HTB and TBF count 14 bytes a packet where we count 38, so each has an ideal of its own.
+bench_shapers() {
+	local rate kind bytes gap got err p50 p99 to ideal
+
+	for rate in 10 100; do
+		for kind in htb tbf ours; do
+			bytes=$((1000 + 28 + 14)) ideal=0.95640
+			to=(-t $NS/bva -r $NS/bvb -a 10.250.0.2)
+			case $kind in
+			htb)
+				ip netns exec bva tc qdisc replace dev e0 root handle 1: htb default 1
+				ip netns exec bva tc class replace dev e0 parent 1: classid 1:1 htb rate ${rate}mbit burst 3000 cburst 3000
+				;;
+			tbf)
+				ip netns exec bva tc qdisc replace dev e0 root tbf rate ${rate}mbit burst 3000 latency 50ms
+				;;
+			ours)
+				vnet link replace shaped rate ${rate}mbit holder precise >/dev/null
+				to=(-t $NS/bench.a -r $NS/bench.b -a "$SHAPED")
+				bytes=$((bytes + 24)) ideal=0.94148
+				;;
+			esac
+			gap=$(awk -v b=$bytes -v r=$rate 'BEGIN { printf "%d", b * 8000 / r }')
+			: >"$WORK/space"
+			: >"$WORK/tcp"
+			for ((i = 0; i < (REPS + 1) / 2; i++)); do
+				"$PERF/vntcp" "${to[@]}" -w 2 -d 4 >>"$WORK/tcp"
+				# A tenth more than goes: the queue is never empty, few are lost.
+				"$PERF/vnprobe" "${PIN[@]}" "${to[@]}" -s 1000 -n $((rate * 200)) -g "$gap" \
+					-R "$(awk -v g="$gap" 'BEGIN { printf "%.1f", 1.1e9 / g }')" >>"$WORK/space"
+			done
+			got=$(jq .goodput_bps "$WORK/tcp" | median)
+			err=$(awk -v g="$got" -v r=$rate -v i=$ideal 'BEGIN { printf "%+.3f %%", 100 * (g / (r * 1e6 * i) - 1) }')
+			p50=$(jq .spacing_ns.p50 "$WORK/space" | median)
+			p99=$(jq .spacing_ns.p99 "$WORK/space" | median)
+			row "$kind at $rate Mbit/s: spacing error p50, p99" "$(us "$p50"), $(us "$p99")" "TCP rate error" "$err" "" ""
+			ip netns exec bva tc qdisc del dev e0 root 2>/dev/null
+		done
+	done
+}
+
+# Two pairs of nodes, one sender each, one engine or two: what both carry together.
+bench_engines() {
+	local n sum i a b
+
+	cat >"$WORK/pairs.yaml" <<YAML
+name: pairs
+nodes: {a: {}, b: {}, c: {}, d: {}}
+links:
+  ab: {endpoints: [a:e, b:e], delay: 1ms, holder: precise}
+  cd: {endpoints: [c:e, d:e], delay: 1ms, holder: precise}
+YAML
+	for n in 1 2; do
+		stop_agent
+		start_agent --engines $n --rebalance off || return 1
+		apply "$WORK/pairs.yaml"
+		[ $n = 2 ] && vnet engine move ab 0 >/dev/null && vnet engine move cd 1 >/dev/null
+		a=$(peer ab) b=$(peer cd)
+		: >"$WORK/pairs.$n"
+		for ((i = 0; i < REPS; i++)); do
+			"$PERF/vnblast" -k -d 2 -t $NS/pairs.a -r $NS/pairs.b -a "$a" >"$WORK/p.a" &
+			"$PERF/vnblast" -k -d 2 -t $NS/pairs.c -r $NS/pairs.d -a "$b" >"$WORK/p.b"
+			wait $!
+			jq -s '[.[].rx_pps] | add' "$WORK/p.a" "$WORK/p.b" >>"$WORK/pairs.$n"
+		done
+		vnet topology delete pairs >/dev/null
+	done
+	sum=$(median <"$WORK/pairs.2") n=$(median <"$WORK/pairs.1")
+	row "two links, an engine each, of one engine" "$(mpps "$sum")" "$(mpps "$n")" "$(ratio "$sum" "$n")" "" ""
+}
+
+# Per frame held: what the slab takes for it; from the unit test that fills it.
+bench_memory() {
+	local mb
+
+	mb=$("$B/selftests/unit/test_hold" 2>&1 | awk '/frames of 1518 bytes take/ { printf "%.1f", $(NF - 1) / 1e6 }')
+	row "memory for 10 Gbit/s x 100 ms, MTU 1500" "${mb:-?} MB" "83,334 frames" "" "< 260 MB" "$(verdict "${mb:-999}" '<' 260)"
+}

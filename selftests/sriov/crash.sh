@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The daemon killed at random points while VFs are set up and given back: no VF lost, none with a foreign owner, all
+# attributes right after the next start. VN_CRASH_ROUNDS kills (200 is the promise; the short set does fewer).
+# shellcheck source=selftests/lib/vf.sh
+. "$(dirname "$0")/../lib/vf.sh"
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq ping
+need_pf
+ROUNDS=${VN_CRASH_ROUNDS:-200}
+plan 3
+
+if [ "$PF_TOTAL" -ge 4 ]; then
+	direct="  d: {endpoints: [a:e0, b:e0]}"
+	dports="  \"a:e0\": {vf: {pf: $PF, mode: direct, mac: \"02:00:00:00:0a:01\"}, ip: [10.7.0.0/31]}
+  \"b:e0\": {vf: {pf: $PF, mode: direct, mac: \"02:00:00:00:0a:02\"}, ip: [10.7.0.1/31]}"
+	used=4
+else
+	direct="" dports="" used=2
+fi
+cat >"$WORK/crash.yaml" <<YAML
+name: crash
+nodes: {a: {}, b: {}}
+links:
+$direct
+  wire: {endpoints: [a:w, b:w], delay: 1ms}
+ports:
+$dports
+  "a:w": {vf: {pf: $PF, mode: wire, mac: "02:00:00:00:0a:03"}, ip: [10.7.1.0/31]}
+  "b:w": {ip: [10.7.1.1/31]}
+YAML
+
+before=$(state_of_pf)
+start_agent || exit 1
+t0=$(now_ms)
+vnet topology apply "$WORK/crash.yaml" >/dev/null || { diag "$(vnet topology apply "$WORK/crash.yaml" 2>&1)"; exit 1; }
+up_ms=$(($(now_ms) - t0))
+t0=$(now_ms)
+vnet topology delete crash >/dev/null
+down_ms=$(($(now_ms) - t0))
+diag "undisturbed: apply $up_ms ms, delete $down_ms ms"
+
+# whole: what is right when the topology runs, or the PF as it was when it does not
+whole() {
+	local vfs
+	vfs=$(vnet -j vf show)
+	if [ "$(vnet -j topology show | jq '.topologies | length')" -eq 1 ]; then
+		[ "$(vnet -j link show | jq -c '[.links[].state] | unique')" = '["up"]' ] || { echo "broken link"; return 1; }
+		[ "$(jq '[.vfs[] | select(.owner)] | length' <<<"$vfs")" = $used ] || { echo "owners: $vfs"; return 1; }
+		[ "$(jq '[.vfs[] | select(.owner and (.owner | startswith("crash/") | not))] | length' <<<"$vfs")" = 0 ] || { echo "foreign owner"; return 1; }
+		[ "$(jq '[.vfs[] | select(.owner) | select(.ifname == null)] | length' <<<"$vfs")" = 0 ] || { echo "lost netdev: $vfs"; return 1; }
+		[ "$(jq -r '.vfs[] | select(.owner == "crash/a:w" and .role == "node") | .mac' <<<"$vfs")" = 02:00:00:00:0a:03 ] || { echo "mac: $vfs"; return 1; }
+		[ "$(jq '[.vfs[] | select(.admin and .owner) | select(.admin.mac != .mac or .admin.vlan != .vlan)] | length' <<<"$vfs")" = 0 ] || { echo "admin: $vfs"; return 1; }
+	else
+		[ ! -e /run/vnet/vfs ] || { echo "records: $(cat /run/vnet/vfs/*)"; return 1; }
+		as_found "$before" || { echo "PF is $(state_of_pf), was $before"; return 1; }
+	fi
+}
+
+RANDOM=42
+bad=0 ups=0 last=
+for ((round = 0; round < ROUNDS; round++)); do
+	if [ "$(vnet -j topology show | jq '.topologies | length')" -eq 1 ]; then
+		vnet topology delete crash >/dev/null 2>&1 &
+		job=$! span=$down_ms
+		ups=$((ups + 1))
+	else
+		vnet topology apply "$WORK/crash.yaml" >/dev/null 2>&1 &
+		job=$! span=$up_ms
+	fi
+	ms=$((RANDOM % (span + 200)))
+	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
+	kill_agent
+	wait $job
+	start_agent || { bad=$((bad + 1)); break; }
+	if ! why=$(whole); then
+		bad=$((bad + 1)) last="round $round, after $ms of $span ms: $why"
+		diag "$last"
+	fi
+done
+is "$ROUNDS kills: everything whole after each start" $bad 0
+diag "$ups of them while VFs were given back"
+vnet topology delete crash >/dev/null 2>&1
+check "and the PF as it was found in the end" busywait 5000 as_found "$before"
+answers() { inn crash.a ping -q -c 1 -W 3 10.7.1.1; }
+vnet topology apply "$WORK/crash.yaml" >/dev/null
+check "and the topology runs once more" busywait 20000 answers
+vnet topology delete crash >/dev/null
+stop_agent

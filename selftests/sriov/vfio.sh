@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A VF for a guest: bound to vfio-pci, taken by DPDK's testpmd, answering pings across a link with a delay; given back.
+# Needs an IOMMU and DPDK in the machine: fixture igb-iommu, VM_PACKAGES=dpdk-dev.
+# shellcheck source=selftests/lib/vf.sh
+. "$(dirname "$0")/../lib/vf.sh"
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq ping
+need_pf
+modprobe -q vfio-pci
+[ -n "$(ls /sys/kernel/iommu_groups 2>/dev/null)" ] || skip_all "no IOMMU in this machine (FIXTURE=igb-iommu)"
+[ -d /sys/bus/pci/drivers/vfio-pci ] || skip_all "no vfio-pci in this kernel"
+plan 7
+
+cat >"$WORK/vfio.yaml" <<YAML
+name: vfio
+nodes: {g: {}, n: {}}
+links: {gn: {endpoints: [g:e0, n:e0], delay: 10ms}}
+ports:
+  "g:e0": {vf: {pf: $PF, mode: wire, driver: vfio-pci}, ip: [10.7.0.0/31]}
+  "n:e0": {ip: [10.7.0.1/31]}
+YAML
+before=$(state_of_pf)
+start_agent || exit 1
+check "a VF is bound to vfio-pci" vnet topology apply "$WORK/vfio.yaml"
+diag "$(vnet vf show)"
+vnet -j vf show | jq '.vfs[] | select(.role == "node")' >"$WORK/vf.json"
+is "its driver" "$(jq -r .driver "$WORK/vf.json")" vfio-pci
+check "its group is a file to be opened" test -e "$(jq -r .vfio "$WORK/vf.json")"
+is "alone in its group" "$(ls "/sys/kernel/iommu_groups/$(jq -r .iommu_group "$WORK/vf.json")/devices" | wc -l)" 1
+is "its MAC is set before the guest takes it" "$(jq -r .admin.mac "$WORK/vf.json")" \
+	"$(vnet -j topology show vfio | jq -r '.topology.links[0].ports[0].mac')"
+
+# Echoes ICMP by itself; both of its threads on one processor will do.
+if command -v dpdk-testpmd >/dev/null; then
+	mkfifo "$WORK/stdin"
+	sleep 600 >"$WORK/stdin" &
+	hold=$!
+	stdbuf -oL dpdk-testpmd --lcores '0@0,1@0' --in-memory --no-huge --iova-mode=va -m 128 --no-telemetry -a "$(jq -r .pci "$WORK/vf.json")" -- \
+		-i --auto-start --total-num-mbufs=4096 --forward-mode=icmpecho <"$WORK/stdin" >"$WORK/testpmd" 2>&1 &
+	pmd=$!
+	answers() { inn vfio.n ping -q -c 1 -W 3 10.7.0.0; }
+	busywait 30000 answers >/dev/null
+	rtt=$(inn vfio.n ping -q -c 5 -i 0.3 -W 5 10.7.0.0 | awk -F'[/= ]+' '/^rtt/ { printf "%d", $6 * 1000 }')
+	cmp_num "testpmd on the VF answers pings over the link's two delays of 10 ms" "$rtt" '>=' 20000 || diag "$(tail -n 15 "$WORK/testpmd")"
+	kill $hold $pmd 2>/dev/null
+	wait $hold $pmd 2>/dev/null
+else
+	ktap_skip "testpmd on the VF answers pings" "no dpdk-testpmd (VM_PACKAGES=dpdk-dev)"
+fi
+vnet topology delete vfio >/dev/null
+check "given back clean: the PF is as it was found" busywait 5000 as_found "$before"
+stop_agent
