@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash disable=SC2086,SC2153 # NS has no blanks; HELD and the like are bench's
+# shellcheck shell=bash disable=SC2046,SC2086,SC2153,SC2206 # NS has no blanks; HELD and the like are bench's
 # Sections of the bench that are about the holders (issue: every link discipline); the bench sources this.
 
 # Every word that can stand beside the others (`order keep` and `slot` contradict `reorder`, `state` stops it all), at
