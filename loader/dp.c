@@ -65,6 +65,17 @@ static uint32_t pinned_max_ports(const char *pin_dir, uint32_t max_ports)
 	return info.max_entries;
 }
 
+/* What a topology runs on is not thrown away unasked: who has the build that made it can delete the topology with it.
+ */
+static int refuse_foreign(const char *pin_dir, const char *map, struct vn_err *err)
+{
+	return vn_err(err, VN_EXIT_NOT_POSSIBLE, EPROTO,
+		      "map %s under %s is of another version: delete the topologies with that version's agent "
+		      "(`vnet-agent topology delete`) and stop it, or end what runs: stop its vnet-engine, "
+		      "`rm -r %s`, `ip netns delete` the nodes",
+		      map, pin_dir, pin_dir);
+}
+
 int vn_maps_prepare(struct bpf_object *obj, const char *pin_dir, uint32_t max_ports, bool *ret_adopted,
 		    struct vn_err *err)
 {
@@ -72,9 +83,11 @@ int vn_maps_prepare(struct bpf_object *obj, const char *pin_dir, uint32_t max_po
 	char path[256];
 	int r;
 
+	*ret_adopted = true;
 	bpf_object__for_each_map(map, obj)
 	{
 		const char *name = bpf_map__name(map);
+		cleanup_close int pinned = -EBADF;
 
 		if (bpf_map__max_entries(map) == VN_PORTS_DEFAULT) {
 			r = bpf_map__set_max_entries(map, max_ports);
@@ -84,7 +97,11 @@ int vn_maps_prepare(struct bpf_object *obj, const char *pin_dir, uint32_t max_po
 		r = pin_path(path, sizeof(path), pin_dir, "map", name);
 		if (r < 0)
 			return vn_err_usage(err, "pin directory '%s' is too long", pin_dir);
-		*ret_adopted = access(path, F_OK) == 0;
+		pinned = bpf_obj_get(path);
+		if (pinned < 0)
+			*ret_adopted = false;
+		else if (!vn_map_fits(map, bpf_object__btf(obj), pinned))
+			return refuse_foreign(pin_dir, name, err);
 		r = bpf_map__set_pin_path(map, path);
 		if (r < 0)
 			return vn_err_kernel(err, -r, "map %s: pin path: %s", name, strerror(-r));
@@ -208,11 +225,6 @@ int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, st
 	if (r < 0)
 		return r;
 	r = vnet_bpf__load(skel);
-	if (r == -EINVAL && dp.adopted)
-		return vn_err(err, VN_EXIT_NOT_POSSIBLE, EPROTO,
-			      "maps under %s are of another version: delete the topologies with that version's agent, "
-			      "or remove %s",
-			      pin_dir, pin_dir);
 	if (r == -EPERM)
 		return vn_err(err, VN_EXIT_DENIED, EPERM,
 			      "BPF programs: not permitted to load them: the daemon needs CAP_BPF and CAP_NET_ADMIN, "

@@ -10,6 +10,10 @@
 
 struct bpf_object;
 
+/* The map pinned as @pinned_fd, by whatever build, is what @map of an object with the types @btf would be. */
+struct btf;
+bool vn_map_fits(const struct bpf_map *map, const struct btf *btf, int pinned_fd);
+
 /*
  * The maps of @obj, not yet loaded, are those pinned under @pin_dir, or will be pinned there. Their sizes are those of
  * what is pinned. *@ret_adopted: they are there already.

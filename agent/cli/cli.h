@@ -42,6 +42,8 @@ int vn_cli_output_close(const char *path, FILE *f, struct vn_err *err);
 /* Colours of the output on @f: escape sequences, or "" when it is no terminal or NO_COLOR is set. */
 enum vn_colour { VN_PLAIN, VN_GOOD, VN_WARN, VN_BAD, VN_HEAD };
 bool vn_cli_colour(FILE *f);
+/* Characters in a line of the terminal @f is; 0 when it is none, or its size is unknown. */
+size_t vn_cli_columns(FILE *f);
 const char *vn_colour_on(FILE *f, enum vn_colour c);
 const char *vn_colour_off(FILE *f, enum vn_colour c);
 

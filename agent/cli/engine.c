@@ -18,7 +18,7 @@ static const char *state_of(const json_t *e)
 static void add_engine(struct vn_table *t, const json_t *e)
 {
 	const json_t *overload = json_object_get(e, "overload"), *word;
-	char text[128] = "-";
+	char text[128] = "-", bytes[VN_HUMAN_BUF];
 	size_t i, len = 0;
 
 	json_array_foreach (overload, i, word)
@@ -32,7 +32,7 @@ static void add_engine(struct vn_table *t, const json_t *e)
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "directions"));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "packets_per_s"));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "held_packets"));
-	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "held_bytes"));
+	vn_table_add(t, VN_PLAIN, "%s", vn_human_bytes(bytes, vn_json_u64(e, "held_bytes")));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "late_packets"));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "rx_dropped"));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "restarts"));
@@ -41,8 +41,8 @@ static void add_engine(struct vn_table *t, const json_t *e)
 
 static int print_engines(const json_t *engines)
 {
-	static const char *const heads[] = {"ENGINE", "KIND", "STATE",   "PID",      "DIRECTIONS", "PACKETS/S", "HELD",
-					    "BYTES",  "LATE", "DROPPED", "RESTARTS", "OVERLOAD",   NULL};
+	static const char *const heads[] = {"ENGINE", "KIND",  "STATE",    "PID",       ">DIRS",    ">PKT/S", ">HELD",
+					    ">BYTES", ">LATE", ">DROPPED", ">RESTARTS", "OVERLOAD", NULL};
 	cleanup_table struct vn_table table;
 	json_t *e;
 	size_t i;

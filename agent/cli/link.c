@@ -165,13 +165,37 @@ static int print_stats(const json_t *links)
 
 /* --- show -d ------------------------------------------------------------------------------------------------------ */
 
-static void print_addresses(const json_t *list)
+/*
+ * A line made piece by piece: begin_line(), fprintf() to what it returns, end_line(), which prints it as wide as the
+ * terminal is.
+ */
+struct line {
+	char *text;
+	size_t len;
+	FILE *f;
+};
+
+static FILE *begin_line(struct line *l)
+{
+	*l = (struct line){0};
+	l->f = open_memstream(&l->text, &l->len);
+	return l->f;
+}
+
+static void end_line(struct line *l)
+{
+	if (fclose(l->f) == 0)
+		vn_print_line("%s", l->text);
+	free(l->text);
+}
+
+static void print_addresses(FILE *f, const json_t *list)
 {
 	json_t *a;
 	size_t i;
 
 	json_array_foreach (list, i, a)
-		printf(" %s", json_string_value(a));
+		fprintf(f, " %s", json_string_value(a));
 }
 
 static void print_times(const char *what, const json_t *t)
@@ -181,23 +205,25 @@ static void print_times(const char *what, const json_t *t)
 	} figures[] = {
 		{"p50", "p50_ns"}, {"p90", "p90_ns"}, {"p99", "p99_ns"}, {"p99.9", "p999_ns"}, {"max", "max_ns"}};
 	char buf[VN_HUMAN_BUF];
+	struct line line;
 
-	if (!vn_json_u64(t, "count"))
+	if (!vn_json_u64(t, "count") || !begin_line(&line))
 		return;
-	printf("        %s", what);
+	fprintf(line.f, "        %s", what);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(figures); i++)
-		printf(" %s %s", figures[i].word, vn_human_time(buf, vn_json_u64(t, figures[i].key)));
-	printf(", of %" PRIu64 " frames\n", vn_json_u64(t, "count"));
+		fprintf(line.f, " %s %s", figures[i].word, vn_human_time(buf, vn_json_u64(t, figures[i].key)));
+	fprintf(line.f, ", of %" PRIu64 " frames", vn_json_u64(t, "count"));
+	end_line(&line);
 }
 
 static void print_loss(const json_t *l)
 {
 	if (!vn_json_u64(l, "lost"))
 		return;
-	printf("        lost %" PRIu64 " of %" PRIu64
-	       " since the discipline began: %.4g%% (99.9%% interval %.4g%%..%.4g%%)\n",
-	       vn_json_u64(l, "lost"), vn_json_u64(l, "packets"), (double)vn_json_u64(l, "measured_ppb") / 1e7,
-	       (double)vn_json_u64(l, "low_ppb") / 1e7, (double)vn_json_u64(l, "high_ppb") / 1e7);
+	vn_print_line("        lost %" PRIu64 " of %" PRIu64
+		      " since the discipline began: %.4g%% (99.9%% interval %.4g%%..%.4g%%)",
+		      vn_json_u64(l, "lost"), vn_json_u64(l, "packets"), (double)vn_json_u64(l, "measured_ppb") / 1e7,
+		      (double)vn_json_u64(l, "low_ppb") / 1e7, (double)vn_json_u64(l, "high_ppb") / 1e7);
 }
 
 /* Which bit means what is said where the bits are defined. */
@@ -225,11 +251,11 @@ static void print_dir_stats(const json_t *s)
 	char in[VN_HUMAN_BUF], out[VN_HUMAN_BUF], held[VN_HUMAN_BUF], drops[512];
 	const json_t *late = json_object_get(s, "lateness");
 
-	printf("        in %" PRIu64 " packets %s, out %" PRIu64 " packets %s, held %" PRIu64 " packets %s\n",
-	       vn_json_u64(s, "in_packets"), vn_human_bytes(in, vn_json_u64(s, "in_bytes")),
-	       vn_json_u64(s, "out_packets"), vn_human_bytes(out, vn_json_u64(s, "out_bytes")),
-	       vn_json_u64(s, "held_packets"), vn_human_bytes(held, vn_json_u64(s, "held_bytes")));
-	printf("        dropped %s\n", drops_text(drops, sizeof(drops), json_object_get(s, "drops")));
+	vn_print_line("        in %" PRIu64 " packets %s, out %" PRIu64 " packets %s, held %" PRIu64 " packets %s",
+		      vn_json_u64(s, "in_packets"), vn_human_bytes(in, vn_json_u64(s, "in_bytes")),
+		      vn_json_u64(s, "out_packets"), vn_human_bytes(out, vn_json_u64(s, "out_bytes")),
+		      vn_json_u64(s, "held_packets"), vn_human_bytes(held, vn_json_u64(s, "held_bytes")));
+	vn_print_line("        dropped %s", drops_text(drops, sizeof(drops), json_object_get(s, "drops")));
 	print_loss(json_object_get(s, "loss"));
 	print_overload(json_object_get(s, "overload"));
 	print_times("late", late);
@@ -240,25 +266,29 @@ static void print_dir_stats(const json_t *s)
 static void print_discipline(const json_t *d)
 {
 	const char *key;
+	struct line line;
 	json_t *v;
 
-	printf("        ");
+	if (!begin_line(&line))
+		return;
+	fprintf(line.f, "        ");
 	json_object_foreach ((json_t *)d, key, v) {
 		if (json_is_integer(v))
-			printf(" %s %" JSON_INTEGER_FORMAT, key, json_integer_value(v));
+			fprintf(line.f, " %s %" JSON_INTEGER_FORMAT, key, json_integer_value(v));
 		else if (json_is_string(v))
-			printf(" %s %s", key, json_string_value(v));
+			fprintf(line.f, " %s %s", key, json_string_value(v));
 		else if (json_is_boolean(v))
-			printf(" %s %s", key, json_is_true(v) ? "yes" : "no");
+			fprintf(line.f, " %s %s", key, json_is_true(v) ? "yes" : "no");
 	}
-	putchar('\n');
+	end_line(&line);
 }
 
 static void print_link_details(const json_t *l, bool stats)
 {
 	const char *state = vn_json_str(l, "state");
 	enum vn_colour c = strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD;
-	char from[96], to[96];
+	char from[96], to[96], held[64];
+	struct line line;
 
 	printf("link %s/%s: %s%s%s, mtu %" PRIu64 ", engine-down %s\n", vn_json_str(l, "topology"),
 	       vn_json_str(l, "name"), vn_colour_on(stdout, c), state, vn_colour_off(stdout, c), vn_json_u64(l, "mtu"),
@@ -266,21 +296,23 @@ static void print_link_details(const json_t *l, bool stats)
 	for (size_t side = 0; side < DIRS; side++) {
 		const json_t *e = end_of(l, side);
 
-		printf("    port %s number %" PRIu64 " mac %s isolation %s", end_text(from, sizeof(from), l, side),
-		       vn_json_u64(e, "number"), vn_json_str(e, "mac"), vn_json_str(e, "isolation"));
-		print_addresses(json_object_get(e, "addresses"));
-		putchar('\n');
+		if (!begin_line(&line))
+			return;
+		fprintf(line.f, "    port %s number %" PRIu64 " mac %s isolation %s",
+			end_text(from, sizeof(from), l, side), vn_json_u64(e, "number"), vn_json_str(e, "mac"),
+			vn_json_str(e, "isolation"));
+		print_addresses(line.f, json_object_get(e, "addresses"));
+		end_line(&line);
 	}
 	for (size_t dir = 0; dir < DIRS; dir++) {
 		const json_t *d = dir_of(l, dir);
 
-		printf("    %s %s -> %s ", vn_json_str(d, "dir"), end_text(from, sizeof(from), l, dir),
-		       end_text(to, sizeof(to), l, !dir));
+		snprintf(held, sizeof(held), "direct");
 		if (vn_json_bool(d, "held"))
-			printf("held by engine %" PRIu64 " (%s)", vn_json_u64(d, "engine"), vn_json_str(d, "holder"));
-		else
-			printf("direct");
-		printf(": %s\n", disc_text(d));
+			snprintf(held, sizeof(held), "held by engine %" PRIu64 " (%s)", vn_json_u64(d, "engine"),
+				 vn_json_str(d, "holder"));
+		vn_print_line("    %s %s -> %s %s: %s", vn_json_str(d, "dir"), end_text(from, sizeof(from), l, dir),
+			      end_text(to, sizeof(to), l, !dir), held, disc_text(d));
 		print_discipline(json_object_get(d, "discipline"));
 		if (stats)
 			print_dir_stats(json_object_get(d, "stats"));

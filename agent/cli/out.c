@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <vnet/util.h>
@@ -171,6 +172,13 @@ bool vn_cli_colour(FILE *f)
 		*c = isatty(fileno(f)) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 	}
 	return *c && (f == stdout || f == stderr);
+}
+
+size_t vn_cli_columns(FILE *f)
+{
+	struct winsize size = {0};
+
+	return isatty(fileno(f)) && ioctl(fileno(f), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 const char *vn_colour_on(FILE *f, enum vn_colour c)

@@ -28,8 +28,21 @@ void vn_table_release(struct vn_table *t);
 
 /* Append the next cell, row by row. */
 void vn_table_add(struct vn_table *t, enum vn_colour colour, const char *fmt, ...) VN_PRINTF(3, 4);
-/* Heads and rows; nothing when there is no row. -ENOMEM when a cell could not be kept. */
+/*
+ * Heads and rows; nothing when there is no row. On a terminal the last column continues on further lines where it does
+ * not fit; elsewhere a row is a line. -ENOMEM when a cell could not be kept.
+ */
 int vn_table_print(const struct vn_table *t, FILE *f);
+/* The same for @columns characters a line; 0: a row is a line. */
+int vn_table_print_width(const struct vn_table *t, FILE *f, size_t columns);
+
+/*
+ * @text from character @at of a line on, broken between words so that lines keep to @columns (0: never broken); lines
+ * after the first are indented by @indent. A word longer than a line is left whole. Ends without a newline.
+ */
+void vn_wrap(FILE *f, const char *text, size_t at, size_t indent, size_t columns);
+/* A line of text, newline included; on a terminal its continuation lines are indented by four more than itself. */
+void vn_print_line(const char *fmt, ...) VN_PRINTF(1, 2);
 
 /* Characters in a UTF-8 string; a byte that is not UTF-8 counts as one. */
 size_t vn_utf8_width(const char *s);

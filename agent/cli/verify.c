@@ -33,7 +33,8 @@ static int print_direction(const json_t *dir)
 
 	printf("  %s %s -> %s: ", vn_json_str(dir, "dir"), vn_json_str(dir, "from"), vn_json_str(dir, "to"));
 	print_verdict(vn_json_str(dir, "verdict"));
-	printf("  (%s)\n", *text ? text : "no discipline");
+	putchar('\n');
+	vn_print_line("    (%s)", *text ? text : "no discipline");
 	vn_table_init(&t, heads);
 	json_array_foreach (json_object_get(dir, "checks"), i, row) {
 		const char *verdict = vn_json_str(row, "verdict");
@@ -47,7 +48,7 @@ static int print_direction(const json_t *dir)
 	r = vn_table_print(&t, stdout);
 	json_array_foreach (json_object_get(dir, "checks"), i, row)
 		if (*vn_json_str(row, "note"))
-			printf("    %s: %s\n", vn_json_str(row, "check"), vn_json_str(row, "note"));
+			vn_print_line("    %s: %s", vn_json_str(row, "check"), vn_json_str(row, "note"));
 	return r;
 }
 

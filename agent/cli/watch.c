@@ -12,10 +12,14 @@
 #include <vnet/hist.h>
 #include <vnet/util.h>
 
+#include "cli/table.h"
 #include "topo/model.h"
 
 #define INTERVAL_MIN_NS (10 * VN_NSEC_PER_MSEC)
 #define HEAD_EVERY      20 /* lines on a terminal */
+#define FIGURES_WIDTH   69 /* characters before the last column */
+#define LAST_MIN        24 /* the last column gets a line of its own where there is less room */
+#define OWN_INDENT      4
 
 /* What happened in one direction since the last line. */
 struct change {
@@ -58,6 +62,17 @@ static struct change difference(const json_t *now, const json_t *then, uint64_t 
 /* --- text ----------------------------------------------------------------------------------------------------------
  */
 
+/* A ramp is between two rows: what nobody can tell apart is not shown. */
+static uint64_t rounded(uint64_t v, uint64_t from, uint64_t to)
+{
+	return v < from ? v : (v + to / 2) / to * to;
+}
+
+static uint64_t shown_ns(const json_t *trace, const char *key)
+{
+	return rounded(vn_json_u64(trace, key), VN_NSEC_PER_MSEC, VN_NSEC_PER_USEC);
+}
+
 static void in_force(char *buf, size_t size, const json_t *dir)
 {
 	const json_t *trace = json_object_get(dir, "trace");
@@ -66,13 +81,12 @@ static void in_force(char *buf, size_t size, const json_t *dir)
 
 	*buf = '\0';
 	if (json_object_get(trace, "delay_ns"))
-		n += (size_t)snprintf(buf + n, size - n, " delay %s",
-				      vn_format_time(t, vn_json_u64(trace, "delay_ns")));
+		n += (size_t)snprintf(buf + n, size - n, " delay %s", vn_format_time(t, shown_ns(trace, "delay_ns")));
 	if (json_object_get(trace, "jitter_ns"))
-		n += (size_t)snprintf(buf + n, size - n, " jitter %s",
-				      vn_format_time(t, vn_json_u64(trace, "jitter_ns")));
+		n += (size_t)snprintf(buf + n, size - n, " jitter %s", vn_format_time(t, shown_ns(trace, "jitter_ns")));
 	if (json_object_get(trace, "rate_bps"))
-		n += (size_t)snprintf(buf + n, size - n, " rate %s", vn_format_rate(t, vn_json_u64(trace, "rate_bps")));
+		n += (size_t)snprintf(buf + n, size - n, " rate %s",
+				      vn_format_rate(t, rounded(vn_json_u64(trace, "rate_bps"), 1000000, 1000)));
 	if (json_object_get(trace, "loss_ppb"))
 		snprintf(buf + n, size - n, " loss %s", vn_format_percent(t, (uint32_t)vn_json_u64(trace, "loss_ppb")));
 }
@@ -99,8 +113,21 @@ static void position(char *buf, size_t size, const json_t *dir)
 
 static void print_head(void)
 {
-	printf("%-3s %12s %9s %9s %8s %8s %8s  %s\n", "DIR", "THROUGHPUT", "IN", "OUT", "DROPPED", "LATE P50", "P99",
+	printf("%-3s %14s %9s %9s %8s %8s %8s  %s\n", "DIR", "THROUGHPUT", "IN", "OUT", "DROPPED", "LATE P50", "P99",
 	       "TRACE OR DISCIPLINE");
+}
+
+static void print_where(const char *where)
+{
+	size_t columns = vn_cli_columns(stdout);
+
+	if (!columns || columns >= FIGURES_WIDTH + LAST_MIN)
+		vn_wrap(stdout, where, FIGURES_WIDTH, FIGURES_WIDTH, columns);
+	else {
+		printf("\n%*s", OWN_INDENT, "");
+		vn_wrap(stdout, where, OWN_INDENT, OWN_INDENT, columns);
+	}
+	putchar('\n');
 }
 
 static void print_text(const json_t *dir, const struct change *c)
@@ -120,8 +147,9 @@ static void print_text(const json_t *dir, const struct change *c)
 		vn_human_time(p99, vn_hist_percentile(c->hist, 990000));
 	}
 	position(where, sizeof(where), dir);
-	printf("%-3s %12s %9" PRIu64 " %9" PRIu64 " %8" PRIu64 " %8s %8s  %s\n", vn_json_str(dir, "dir"), rate,
-	       c->in_packets, c->out_packets, c->dropped, p50, p99, where);
+	printf("%-3s %14s %9" PRIu64 " %9" PRIu64 " %8" PRIu64 " %8s %8s  ", vn_json_str(dir, "dir"), rate,
+	       c->in_packets, c->out_packets, c->dropped, p50, p99);
+	print_where(where);
 }
 
 /* --- JSON ----------------------------------------------------------------------------------------------------------

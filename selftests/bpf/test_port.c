@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
@@ -319,6 +320,50 @@ static void test_adopt(void **state)
 	vn_dp_release(&again);
 }
 
+/* A map of @value_size, its value a struct of two numbers named @first and @second, in place of vn_police's pin. */
+static void replace_pin(const char *pin, __u32 value_size, const char *first, const char *second)
+{
+	struct btf *btf = btf__new_empty();
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
+	int u32, fd;
+
+	assert_non_null(btf);
+	u32 = btf__add_int(btf, "unsigned int", 4, 0);
+	o.btf_key_type_id = (__u32)u32;
+	o.btf_value_type_id = (__u32)btf__add_struct(btf, "vn_police", value_size);
+	assert_int_equal(btf__add_field(btf, first, u32, 0, 0), 0);
+	assert_int_equal(btf__add_field(btf, second, u32, 32, 0), 0);
+	assert_int_equal(btf__load_into_kernel(btf), 0);
+	o.btf_fd = (__u32)btf__fd(btf);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "vn_police", 4, value_size, 64, &o);
+	assert_true(fd >= 0);
+	unlink(pin);
+	assert_int_equal(bpf_obj_pin(fd, pin), 0);
+	close(fd);
+	btf__free(btf);
+}
+
+/* What another build left pinned is refused by its name, whether it is larger or only arranged otherwise. */
+static void test_foreign_map(void **state)
+{
+	static const char pin[] = PIN "/map_vn_police", kept[] = PIN "/kept";
+	struct vn_err err = {0};
+	struct vn_dp other;
+
+	assert_int_equal(rename(pin, kept), 0);
+	for (int larger = 0; larger < 2; larger++) {
+		replace_pin(pin, sizeof(struct vn_police) + (larger ? 8 : 0), "moved", "here");
+		err = (struct vn_err){0};
+		assert_int_equal(vn_dp_open(PIN, 64, &other, &err), -EPROTO);
+		assert_int_equal(err.exit, VN_EXIT_NOT_POSSIBLE);
+		assert_non_null(strstr(err.text, "map vn_police under " PIN " is of another version"));
+	}
+	assert_int_equal(rename(kept, pin), 0);
+	assert_int_equal(vn_dp_open(PIN, 64, &other, &err), 0);
+	assert_true(other.adopted);
+	vn_dp_release(&other);
+}
+
 static void test_disc_seqlock(void **state)
 {
 	struct vn_disc d = {.delay_ns = 5, .key = 9}, got;
@@ -339,10 +384,12 @@ static void test_disc_seqlock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_source_mac),   cmocka_unit_test(test_source_ip4),   cmocka_unit_test(test_arp),
-		cmocka_unit_test(test_nd),           cmocka_unit_test(test_vlan),         cmocka_unit_test(test_held),
-		cmocka_unit_test(test_deliver),      cmocka_unit_test(test_trunk),        cmocka_unit_test(test_adopt),
-		cmocka_unit_test(test_disc_seqlock), cmocka_unit_test(test_trunk_sample),
+		cmocka_unit_test(test_source_mac),   cmocka_unit_test(test_source_ip4),
+		cmocka_unit_test(test_arp),          cmocka_unit_test(test_nd),
+		cmocka_unit_test(test_vlan),         cmocka_unit_test(test_held),
+		cmocka_unit_test(test_deliver),      cmocka_unit_test(test_trunk),
+		cmocka_unit_test(test_adopt),        cmocka_unit_test(test_disc_seqlock),
+		cmocka_unit_test(test_trunk_sample), cmocka_unit_test(test_foreign_map),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -4,8 +4,8 @@
 # engine's death its own affair, and a daemon that comes back with more or fewer of them.
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
-need jq ping iperf3
-plan 42
+need jq ping iperf3 taskset
+plan 47
 
 cat >"$WORK/e.yaml" <<YAML
 name: e
@@ -193,6 +193,10 @@ if [ $lost = yes ] && probe "$ONE" 9200 -n 200000 -R 50000 >"$WORK/p" && [ "$(jq
 else
 	is "changes of the delay at 50,000 packets a second: any lost" "$lost" no
 fi
+busywait 2000 settled one >/dev/null
+# Whatever the machine could not keep up with has its counter; a change that lost a frame would leave a gap.
+is "every frame that went in came out or is counted as a drop" \
+	"$(stat one ab '.in_packets - .out_packets - .held_packets - ([.drops[]] | add // 0)')" 0
 is "the engine refused none" "$(stat one ab '.drops | .memory + .limit')" 0
 US=$((US + 5000))
 vnet link set one dir ab delay ${US}us >/dev/null
@@ -232,5 +236,42 @@ fi
 kill "$SERVER"
 wait "$SERVER" 2>/dev/null
 check "the topology goes" vnet topology delete e
+stop_agent
+
+# --- pinned, and an engine that falls behind gives work away ---
+CPUS=$(taskset -pc $$ | sed 's/.*: //')
+FIRST=${CPUS%%[,-]*}
+LAST=${CPUS##*[,-]}
+start_agent --engines 2 --engine-cpus "$LAST,$FIRST"
+check "both pinned engines are up" busywait 5000 engines_up 2
+pinned_to() {
+	taskset -pc "$(engine "$1" .pid)" | sed 's/.*: //'
+}
+is "each has the processor that the list gives it" "$(pinned_to 0) $(pinned_to 1)" "$LAST $FIRST"
+vnet topology apply "$WORK/e.yaml" >/dev/null
+ONE=$(addr one 1)
+TWO=$(addr two 1)
+vnet engine move one dir ab 0
+vnet engine move two dir ab 0
+# Not by probe(): kill would end its shell alone.
+"$PERF/vnprobe" -t /run/netns/e.a -r /run/netns/e.b -a "$ONE" -p 9200 -n 160000 -R 10000 >"$WORK/p" &
+P=$!
+"$PERF/vnprobe" -t /run/netns/e.a -r /run/netns/e.b -a "$TWO" -p 9201 -n 160000 -R 10000 >"$WORK/q" &
+Q=$!
+# Kept off its processor a fifth of the time, it is late for as long as it has this much to do.
+E=$(engine 0 .pid)
+moved=no
+while kill -0 $P 2>/dev/null; do
+	kill -STOP "$E" 2>/dev/null
+	sleep 0.02
+	kill -CONT "$E" 2>/dev/null
+	sleep 0.08
+	[ "$(engine_of one ab) $(engine_of two ab)" = "0 0" ] || moved=yes
+	[ $moved = no ] || break
+done
+kill $P $Q 2>/dev/null
+wait $P $Q 2>/dev/null
+check "an engine that falls behind gives a direction away: $moved" [ $moved = yes ]
+check "the pinned engines' topology goes" vnet topology delete e
 stop_agent
 leak_check "and leaves nothing behind" "$WORK/before"

@@ -260,6 +260,41 @@ static void test_table(void **state)
 				  "K\303\266ln  1000  x\n");
 }
 
+static void test_table_wraps(void **state)
+{
+	static const char *const heads[] = {"LINK", "DISCIPLINE", NULL};
+	static const char disc[] = "delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240 vu";
+	static const struct {
+		size_t columns;
+		const char *text;
+	} cases[] = {
+		/* a row is a line where nobody looks */
+		{0, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240 vu\n"},
+		/* exactly as wide as it is, in characters: one line; one less: two */
+		{54, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240 vu\n"},
+		{53, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240\n      vu\n"},
+		{40, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep\n      loss 1% d\303\251j\303\240 vu\n"},
+		/* however narrow: 24 characters for the last column, words left whole */
+		{3, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms\n      order keep loss 1% d\303\251j\303\240\n"
+		    "      vu\n"},
+	};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
+		cleanup_table struct vn_table t;
+		cleanup_free char *text = NULL;
+		size_t len;
+		FILE *f = open_memstream(&text, &len);
+
+		assert_non_null(f);
+		vn_table_init(&t, heads);
+		vn_table_add(&t, VN_PLAIN, "ab");
+		vn_table_add(&t, VN_PLAIN, "%s", disc);
+		assert_int_equal(vn_table_print_width(&t, f, cases[i].columns), 0);
+		fclose(f);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
 static void test_human(void **state)
 {
 	static const struct {
@@ -393,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_table_is_sane),
 		cmocka_unit_test(test_utf8_width),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_table_wraps),
 		cmocka_unit_test(test_human),
 		cmocka_unit_test(test_file_or_name),
 		cmocka_unit_test(test_manual_of_commands),
