@@ -32,7 +32,7 @@ expect_exit "version" 0 "^vnet-agent [0-9]" vnet -V
 expect_exit "unknown object, suggested" 1 "did you mean 'topology'" vnet topolgy show
 expect_exit "unknown verb, suggested" 1 "did you mean 'apply'" vnet topology aply x
 expect_exit "a prefix is no word" 1 "'sho'" vnet link sho
-expect_exit "a word of a later version" 1 "not there yet" vnet vf show
+expect_exit "a word of a later version" 1 "not there yet" vnet port handover
 expect_exit "unknown option" 1 "'--statss'.*--stats" vnet link show --statss
 expect_exit "an error is one line, whatever the word holds" 1 "^vnet-agent: object 'x[?]y[?].31m'" vnet $'x\ny\033[31m'
 
@@ -122,4 +122,6 @@ complete_() {
 		_ "$(dirname "$AGENT")" "$TOP/scripts/completion/vnet-agent" vnet-agent "$@"
 }
 is "completion of objects and verbs" "$(complete_ to)$(complete_ topology p)$(complete_ link s)" "topology plan set show "
-is "completion of a discipline's values" "$(complete_ link set ab dir '')$(complete_ link set ab distribution '')" "ab ba both normal uniform "
+mkdir -p "$WORK/empty"
+is "completion of a discipline's values" "$(cd "$WORK/empty" && complete_ link set ab dir '' && complete_ link set ab distribution '')" \
+	"ab ba both normal pareto paretonormal uniform "
