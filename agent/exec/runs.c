@@ -12,7 +12,8 @@
 static bool has_ports(const struct vn_topo *t, const struct vn_node *n)
 {
 	for (size_t i = 0; i < n->n_links; i++)
-		if (t->links[n->link_ids[i] / VN_DIRS].ports[n->link_ids[i] % VN_DIRS].handover & VN_HANDOVER_CNI)
+		if (t->links[n->link_ids[i] / VN_DIRS].ports[n->link_ids[i] % VN_DIRS].handover &
+		    (VN_HANDOVER_CNI | VN_HANDOVER_LIBVNET))
 			return true;
 	return false;
 }

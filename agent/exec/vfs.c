@@ -151,7 +151,9 @@ static int prepare_pf(struct vn_exec *x, struct vn_nl *nl, struct vn_sriov *pf, 
 
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (r == -ENOENT) {
+	/* One that waited for others to let go of VFs that we had made: what is there now is theirs, or made anew. */
+	if (r == -ENOENT || !rec->n_vfs) {
+		vn_pf_record_release(rec);
 		*rec = (struct vn_pf_record){.raised = !pf->num, .up = pf->up, .autoprobe = pf->autoprobe};
 		snprintf(rec->pf, sizeof(rec->pf), "%s", pf->name);
 		r = vn_pf_record_save(dir, rec, x->err);

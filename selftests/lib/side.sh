@@ -7,6 +7,7 @@
 # the egress of fb in nm.f, where netem and fq are.
 
 PROBES=${SIDE_PROBES:-400}
+rm -f "$OUT/side.figures"
 
 rival_up() {
 	local n o=$B/selftests/vm/edt.bpf.o
@@ -25,7 +26,9 @@ rival_up() {
 	for n in fa fb; do
 		inn nm.f tc qdisc add dev $n clsact && inn nm.f tc filter add dev $n ingress bpf da obj "$o" program edt_cross || return
 	done
-	inn nm.f tc filter add dev fb egress bpf da obj "$o" program edt_stamp && edt_config 0 0 0 &&
+	inn nm.f tc filter add dev fb egress bpf da obj "$o" program edt_stamp || return
+	EDT_STAMP=$(edt_map fb egress)
+	edt_set "$(edt_map fa ingress)" 0 0 0 "$(index_of fb)" && edt_set "$(edt_map fb ingress)" 0 0 0 "$(index_of fa)" &&
 		inn nm.a ping -q -c 1 -W 10 10.79.0.1 >/dev/null
 }
 
@@ -63,23 +66,31 @@ ratio() {
 	awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else printf "-" }'
 }
 
-# note KEY FIGURE: one round's; median KEY: of all rounds
+# note KEY FIGURE: one round's, which outlives a machine that is killed; median KEY: of all rounds
 note() {
+	echo "$1 $2" >>"$OUT/side.figures"
 	echo "$2" >>"$WORK/side.$1"
 }
 median() {
 	sort -g "$WORK/side.$1" 2>/dev/null | awk '{ v[NR] = $1 } END { if (NR) printf "%g", v[int((NR + 1) / 2)]; else printf "-" }'
 }
 
-# edt_set DEV HOOK DELAY-NS RATE-BPS LIMIT-NS TO: the map of the program there
-edt_set() {
-	local id map v bytes=()
+# edt_map DEV HOOK: the id of the map of the program there; a figure that costs seconds where all is emulated
+edt_map() {
+	local id map
 
 	id=$(inn nm.f tc -j filter show dev "$1" "$2" | jq -r '[.. | .prog? // empty | .id][0]')
-	map=$(bpftool -j prog show id "$id" | jq -r '.map_ids[]' | while read -r map; do
-		[ "$(bpftool -j map show id "$map" | jq -r .name)" = edt_config ] && echo "$map"
-	done)
-	for v in "$3" "$4" "$5" "$6" 0; do
+	for map in $(bpftool -j prog show id "$id" | jq -r '.map_ids[]'); do
+		[ "$(bpftool -j map show id "$map" | jq -r .name)" != edt_config ] || echo "$map"
+	done
+}
+
+# edt_set MAP DELAY-NS RATE-BPS LIMIT-NS TO
+edt_set() {
+	local v i map=$1 bytes=()
+
+	shift
+	for v in "$@" 0; do
 		for ((i = 0; i < 8; i++)); do
 			bytes+=($((v >> 8 * i & 255)))
 		done
@@ -91,8 +102,7 @@ index_of() {
 	ip -n nm.f -j link show dev "$1" | jq '.[0].ifindex'
 }
 
-# The ways of the rival's fabric, with a stamp of DELAY-NS RATE-BPS LIMIT-NS.
+# The rival's stamp: DELAY-NS RATE-BPS LIMIT-NS.
 edt_config() {
-	edt_set fa ingress 0 0 0 "$(index_of fb)" && edt_set fb ingress 0 0 0 "$(index_of fa)" &&
-		edt_set fb egress "$1" "$2" "$3" 0
+	edt_set "$EDT_STAMP" "$1" "$2" "$3" 0
 }

@@ -19,7 +19,9 @@ ROOT=$WORK/root
 chmod 755 "$WORK"
 busybox_root "$ROOT" || skip_all "no root file system: busybox does not install itself"
 # busybox has an ip of its own, which knows no XDP: this one takes its place.
-for tool in "$TOOLS/bpfcall" "$TOOLS/xsk" "$(command -v ip)"; do
+gcc -O2 -I"$TOP/include" -o "$WORK/vnet-ping" "$TOP/examples/libvnet/vnet-ping.c" "$B/libvnet.a" 2>"$WORK/cc" ||
+	diag "$(cat "$WORK/cc")"
+for tool in "$TOOLS/bpfcall" "$TOOLS/xsk" "$WORK/vnet-ping" "$(command -v ip)"; do
 	with_libs "$ROOT" "$tool"
 done
 # What a row does, in the container; its last line is "done N".
@@ -29,6 +31,7 @@ cat >"$ROOT/bin/does" <<'SH'
 case $2 in
 afxdp) xsk run eth0 --sock /run/vnet/eth0/afxdp.sock --count 3 --wait 20000 --ready /tmp/ready >/tmp/out 2>/tmp/err ;;
 raw) ping -c 1 -W 2 "$3" >/tmp/out 2>/tmp/err ;;
+libvnet) vnet-ping -c 3 -w 100 /run/vnet/eth0/afxdp.sock >/tmp/out 2>/tmp/err; grep -qE '"sent": ?3' /tmp/out ;;
 bpf) bpfcall 5 >/tmp/out 2>/tmp/err; ! grep -qE 'ENOSYS|EPERM' /tmp/out ;;
 detach) ip link set dev eth0 xdp off >/tmp/out 2>/tmp/err ;;
 mac) ip link set dev eth0 address 02:00:00:00:00:77 >/tmp/out 2>/tmp/err ;;
@@ -76,7 +79,8 @@ ports:
   "d:eth0": {ip: 10.9.9.1/24}
   "a:eth0": {kind: afxdp, kernel: arp, ip: 10.9.9.2/24}
 YAML
-	[[ $5 = afxdp || $5 = detach ]] || sed -i 's/kind: afxdp, kernel: arp, //' "$WORK/t.yaml"
+	[ "$5" != libvnet ] || sed -i 's/kernel: arp, /&handover: libvnet, /' "$WORK/t.yaml"
+	[[ $5 = afxdp || $5 = detach || $5 = libvnet ]] || sed -i 's/kind: afxdp, kernel: arp, //' "$WORK/t.yaml"
 	if ! vnet topology apply "$WORK/t.yaml" >/dev/null; then
 		echo "not applied"
 		return

@@ -59,9 +59,15 @@ ax_answered() {
 	[ "$(grep -c Tx-pps "$WORK/pmd.b")" -gt "$1" ]
 }
 
-# ax_pps MODE A-NS A-DIR A-VDEV B-NS B-DIR B-VDEV: packets per second that b receives (rxonly), or sends back (macswap)
+# ax_cpu_ns: CPU time that the sender has had, softirqs it was interrupted for included
+ax_cpu_ns() {
+	cat "/proc/${AX_PID[a]}"/task/*/schedstat | awk '{ s += $1 } END { printf "%.0f\n", s }'
+}
+
+# ax_pps MODE A-NS A-DIR A-VDEV B-NS B-DIR B-VDEV: packets per second that b receives (rxonly), or sends back (macswap).
+# What each of those cost the sender, ns of CPU, goes to $WORK/ax-cpu: nearly the same on a machine busy with others.
 ax_pps() {
-	local n0 t0 n1 t1
+	local n0 t0 c0 n1 t1 c1
 
 	ax_pmd a 65534 "$2" "$3" "$4" --forward-mode=txonly --txpkts=$AX_PKTS --eth-peer=0,"$8" || return 1
 	ax_pmd b 65533 "$5" "$6" "$7" --forward-mode="$1" || return 1
@@ -69,9 +75,12 @@ ax_pps() {
 	ax_tell a start
 	sleep 0.5
 	read -r n0 t0 < <(ax_counted "$1")
+	c0=$(ax_cpu_ns)
 	sleep "${AX_SECONDS:-2}"
 	read -r n1 t1 < <(ax_counted "$1")
+	c1=$(ax_cpu_ns)
 	ax_quit a b
+	[ $((n1 - n0)) -le 0 ] || echo $(((c1 - c0) / (n1 - n0))) >"$WORK/ax-cpu"
 	awk -v n=$((n1 - n0)) -v a="$t0" -v b="$t1" 'BEGIN { printf "%.0f\n", n / (b - a) }'
 }
 
@@ -119,10 +128,21 @@ ax_setup() {
 }
 
 ax_measure() {
+	rm -f "$WORK/ax-cpu"
 	case $2 in
 	veth) ax_veth "$1" ;;
 	*) ax_link "$1" "$2" ;;
 	esac
+	[ ! -e "$WORK/ax-cpu" ] || cat "$WORK/ax-cpu" >>"$WORK/ax-cpu.$1.$2"
+}
+
+# ax_cpu MODE: a row for what a packet costs its sender; through the engine others work for it, and no such row is fair
+ax_cpu() {
+	local veth plain
+
+	[ -s "$WORK/ax-cpu.$1.veth" ] && [ -s "$WORK/ax-cpu.$1.plain" ] || return 0
+	veth=$(median <"$WORK/ax-cpu.$1.veth") plain=$(median <"$WORK/ax-cpu.$1.plain")
+	row "testpmd $1, CPU per packet at the sender" "$plain ns" "$veth ns" "$(ratio "$veth" "$plain")" "" ""
 }
 
 bench_afxdp() {
@@ -136,6 +156,7 @@ bench_afxdp() {
 		alternate ax_measure "veth=$mode veth" "plain=$mode plain" "held=$mode held"
 		row "testpmd $mode, no discipline, of bare veth" "$(mpps "$plain")" "$(mpps "$veth")" "$(ratio "$plain" "$veth")" \
 			">= 0.90" "$(verdict "$(ratio "$plain" "$veth")" '>=' 0.90)"
+		ax_cpu "$mode"
 		row "testpmd $mode, 1 ms link, of bare veth" "$(mpps "$held")" "$(mpps "$veth")" "$(ratio "$held" "$veth")" \
 			">= 0.50" "$(verdict "$(ratio "$held" "$veth")" '>=' 0.50)"
 	done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2046,SC2086,SC2153,SC2206 # NS has no blanks; HELD and the like are bench's
 # Sections of the bench that are about the holders (issue: every link discipline); the bench sources this.
 
 # Every word that can stand beside the others (`order keep` and `slot` contradict `reorder`, `state` stops it all), at
@@ -17,7 +17,6 @@ bench_full() {
 		pps -t $NS/bva -r $NS/bvb -a 10.250.0.2 >>"$WORK/f.veth"
 		vnet link replace held delay 1ms holder precise >/dev/null
 		pps -t $NS/bench.a -r $NS/bench.b -a "$HELD" >>"$WORK/f.held"
-		# shellcheck disable=SC2086 # words on purpose
 		vnet link replace held $ALL_WORDS >/dev/null || return 1
 		pps -t $NS/bench.a -r $NS/bench.b -a "$HELD" >>"$WORK/f.all"
 	done
@@ -209,7 +208,7 @@ links:
 YAML
 	for n in 1 2; do
 		stop_agent
-		start_agent --engines $n --rebalance off || return 1
+		start_agent --engines "$n" --rebalance off || return 1
 		apply "$WORK/pairs.yaml"
 		[ $n = 2 ] && vnet engine move ab 0 >/dev/null && vnet engine move cd 1 >/dev/null
 		a=$(peer ab) b=$(peer cd)

@@ -87,7 +87,6 @@ done
 expect_exit "VFs in somebody's container are not taken" 1 'in another network namespace' vnet topology plan "$two"
 ip netns del box
 vfs_down
-[ "$(jq -r '.[1]' <<<'[0,1]')" = 1 ] && ip link set "$PF" down
 
 # --- bad input ---
 expect_exit "a PF that does not exist" 1 'PF nope0: there is no such network device' vnet topology plan "$(topo bad $B '' nope0)"

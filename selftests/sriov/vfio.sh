@@ -28,7 +28,7 @@ diag "$(vnet vf show)"
 vnet -j vf show | jq '.vfs[] | select(.role == "node")' >"$WORK/vf.json"
 is "its driver" "$(jq -r .driver "$WORK/vf.json")" vfio-pci
 check "its group is a file to be opened" test -e "$(jq -r .vfio "$WORK/vf.json")"
-is "alone in its group" "$(ls "/sys/kernel/iommu_groups/$(jq -r .iommu_group "$WORK/vf.json")/devices" | wc -l)" 1
+is "alone in its group" "$(find "/sys/kernel/iommu_groups/$(jq -r .iommu_group "$WORK/vf.json")/devices" -mindepth 1 | wc -l)" 1
 is "its MAC is set before the guest takes it" "$(jq -r .admin.mac "$WORK/vf.json")" \
 	"$(vnet -j topology show vfio | jq -r '.topology.links[0].ports[0].mac')"
 
