@@ -17,7 +17,7 @@
 
 #define INTERVAL_MIN_NS (10 * VN_NSEC_PER_MSEC)
 #define HEAD_EVERY      20 /* lines on a terminal */
-#define FIGURES_WIDTH   69 /* characters before the last column */
+#define FIGURES_WIDTH   67 /* characters before the last column */
 #define LAST_MIN        24 /* the last column gets a line of its own where there is less room */
 #define OWN_INDENT      4
 
@@ -121,9 +121,10 @@ static void print_where(const char *where)
 {
 	size_t columns = vn_cli_columns(stdout);
 
-	if (!columns || columns >= FIGURES_WIDTH + LAST_MIN)
+	if (!columns || columns >= FIGURES_WIDTH + LAST_MIN) {
+		fputs("  ", stdout);
 		vn_wrap(stdout, where, FIGURES_WIDTH, FIGURES_WIDTH, columns);
-	else {
+	} else {
 		printf("\n%*s", OWN_INDENT, "");
 		vn_wrap(stdout, where, OWN_INDENT, OWN_INDENT, columns);
 	}
@@ -147,8 +148,8 @@ static void print_text(const json_t *dir, const struct change *c)
 		vn_human_time(p99, vn_hist_percentile(c->hist, 990000));
 	}
 	position(where, sizeof(where), dir);
-	printf("%-3s %14s %9" PRIu64 " %9" PRIu64 " %8" PRIu64 " %8s %8s  ", vn_json_str(dir, "dir"), rate,
-	       c->in_packets, c->out_packets, c->dropped, p50, p99);
+	printf("%-3s %14s %9" PRIu64 " %9" PRIu64 " %8" PRIu64 " %8s %8s", vn_json_str(dir, "dir"), rate, c->in_packets,
+	       c->out_packets, c->dropped, p50, p99);
 	print_where(where);
 }
 
