@@ -37,7 +37,7 @@ holds "corrupt: one bit" ".lost == 0 and .mangled == 0 and $(within .corrupted 0
 set_to delay 10ms reorder 25%
 holds "reorder" ".lost == 0 and $(within .quick 0.25)" -n 10000
 set_to delay 10ms reorder 100% gap 5
-holds "every fifth" ".lost == 0 and $(about .quick 2000 0.5)" -n 10000
+holds "every fifth" ".lost == 0 and $(about .quick 2000 5)" -n 10000
 set_to delay 10ms reorder 50% 50% gap 1
 holds "with correlation" "$(within .quick 0.5 0.5)" -n 10000
 # --- the receiver's kernel notices corruption ---
