@@ -118,13 +118,22 @@ void vn_loop_seam(struct vn_loop *l, struct vn_frame *f)
 	l->seam_tail = link;
 }
 
+/*
+ * Frames of such a discipline leave in the order in which they came. Across a move their times alone do not see to
+ * that: each trunk has its own way to tell when a frame came.
+ */
+static bool keeps_order(const struct vn_disc *d)
+{
+	return !d->jitter_ns && !d->reorder_ppb && !d->trace_block;
+}
+
 /* Once a frame of a slot stays in a pass over the seam, all later ones of that pass do: seam[] says in which that was.
  */
 bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f)
 {
 	uint8_t *seam = &l->own.seam[f->slot];
 
-	if (!*seam || f->release_ns < l->dir[f->slot].away_until_ns)
+	if (!*seam || (f->release_ns < l->dir[f->slot].away_until_ns && !keeps_order(&l->hold.lane[f->slot].disc)))
 		return false;
 	if (*seam == l->seam_pass || vn_own_away(&l->own, f->slot)) {
 		*seam = l->seam_pass;
