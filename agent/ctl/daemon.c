@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -205,7 +204,8 @@ static int take_lock(struct vn_daemon *d, struct vn_err *err)
 	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (d->lock_fd < 0)
 		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
-	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+	/* Of the process: what we fork may outlive us by a moment. */
+	if (fcntl(d->lock_fd, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}) < 0) {
 		n = read(d->lock_fd, pid, sizeof(pid) - 1);
 		pid[n > 0 ? strcspn(pid, "\n") : 0] = 0;
 		return vn_err_usage(
