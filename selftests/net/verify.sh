@@ -171,13 +171,13 @@ check "which can probe again" steadily 0 idle --probe --time 1s
 # --- rate ---
 check "a rate is proven by a burst of probes" steadily 0 slow dir ab --probe --time 2s
 is "within 1 %" "$(verdict rate probe)" pass
-"$PERF/vntcp" -t /run/netns/v.a -r /run/netns/v.b -a "$(addr slow 1)" -d 12 >/dev/null &
+"$PERF/vntcp" -t /run/netns/v.a -r /run/netns/v.b -a "$(addr slow 1)" -d 20 >/dev/null &
 TCP=$!
 busy() {
 	[ "$(vnet -j -s link show slow | jq '.links[0].directions[0].stats.held_packets')" -gt 5 ]
 }
 busywait 5000 busy >/dev/null
-for try in 1 2 3 4; do
+for try in 1 2 3 4 5 6 7 8; do
 	verify slow dir ab --no-probe --time 1s
 	[ "$(verdict rate traffic)" = pass ] && break
 	diag "try $try: $(jq -c '[.links[].directions[].checks[] | select(.check == "rate")]' "$WORK/report")"
