@@ -425,6 +425,7 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struc
 			vn_stat_join(&dir->drops[fate[0].cause], c.segs);
 			continue;
 		}
+		vn_loop_queue_behind(l, slot, disc, &fate[0]);
 		l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate[0].release_ns - arrival_ns);
 		note.release_ns = fate[0].release_ns;
 		note.len = c.bytes + TAG_BYTES;

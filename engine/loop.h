@@ -115,14 +115,15 @@ uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
 /* Its direction is this engine's: what the discipline makes of it (loop_rx.c). */
 void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m);
 
+struct vn_fate;
 /* Moves of directions between engines: loop_move.c. */
 int vn_loop_move_init(struct vn_loop *l);
 /* Keep a frame until its direction is this engine's; take in those that have become so; read a marker. */
 void vn_loop_park(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m);
 void vn_loop_unpark(struct vn_loop *l);
 void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
-/* When the last of what is held of @slot leaves; 0: nothing is held. */
-uint64_t vn_loop_held_until_ns(const struct vn_loop *l, uint32_t slot);
+/* The fate of a new frame of @slot: not before what other engines still hold, where frames keep their order. */
+void vn_loop_queue_behind(const struct vn_loop *l, uint32_t slot, const struct vn_disc *d, struct vn_fate *fate);
 /* Must a due frame wait for others? Then it goes into the seam. Let out those that need no longer; false: no room. */
 bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f);
 void vn_loop_seam(struct vn_loop *l, struct vn_frame *f);

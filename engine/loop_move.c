@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include <vnet/discipline.h>
 #include <vnet/util.h>
 
 #define PARKED_MAX    6144u        /* descriptors: a quarter of the chunks, so that sending goes on */
@@ -119,12 +120,13 @@ void vn_loop_seam(struct vn_loop *l, struct vn_frame *f)
 }
 
 /*
- * Frames of such a discipline leave in the order in which they came. Across a move their times alone do not see to
- * that: each trunk has its own way to tell when a frame came.
+ * Without jitter and the like frames leave in the order in which they came. Across a move their times alone do not see
+ * to that: each trunk has its own way to tell when a frame came.
  */
-static bool keeps_order(const struct vn_disc *d)
+void vn_loop_queue_behind(const struct vn_loop *l, uint32_t slot, const struct vn_disc *d, struct vn_fate *fate)
 {
-	return !d->jitter_ns && !d->reorder_ppb && !d->trace_block;
+	if (l->own.seam[slot] && !d->jitter_ns && !d->reorder_ppb && !d->trace_block)
+		fate->release_ns = VN_MAX(fate->release_ns, l->dir[slot].away_until_ns);
 }
 
 /* Once a frame of a slot stays in a pass over the seam, all later ones of that pass do: seam[] says in which that was.
@@ -133,7 +135,7 @@ bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f)
 {
 	uint8_t *seam = &l->own.seam[f->slot];
 
-	if (!*seam || (f->release_ns < l->dir[f->slot].away_until_ns && !keeps_order(&l->hold.lane[f->slot].disc)))
+	if (!*seam || f->release_ns < l->dir[f->slot].away_until_ns)
 		return false;
 	if (*seam == l->seam_pass || vn_own_away(&l->own, f->slot)) {
 		*seam = l->seam_pass;

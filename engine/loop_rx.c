@@ -269,6 +269,8 @@ void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const
 	dir->state.held_packets += away;
 	n_fates = vn_disc_apply(disc, &dir->state, &l->env, &in, fate);
 	dir->state.held_packets -= away;
+	for (uint32_t i = 0; i < n_fates; i++)
+		vn_loop_queue_behind(l, m->slot, disc, &fate[i]);
 	if (fate->verdict != VN_VERDICT_DROP)
 		l->slack_ns[0] = VN_MIN(l->slack_ns[0], fate->release_ns - in.arrival_ns);
 	if (n_fates == 1 && !fate->flags) {
