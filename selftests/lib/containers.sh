@@ -50,12 +50,18 @@ podman_setup() {
 	defer podman rm --all --force --time 0
 }
 
-# dockerd of our own, answering.
+# docker_setup [ARG...]: dockerd of our own, answering.
 docker_setup() {
 	export DOCKER_HOST=unix://$WORK/docker.sock
 	bg dockerd --host "$DOCKER_HOST" --data-root "$WORK/docker" --exec-root "$WORK/docker-run" --pidfile "$WORK/docker.pid" \
-		--iptables=false --ip6tables=false --bridge=none --storage-driver=vfs >"$WORK/dockerd.log" 2>&1
+		--iptables=false --ip6tables=false --bridge=none --storage-driver=vfs "$@" >"$WORK/dockerd.log" 2>&1
+	DOCKERD=$BG_PID
 	busywait 30000 docker version >/dev/null
+}
+
+docker_stop() {
+	kill "$DOCKERD"
+	busywait 20000 gone_or_zombie "$DOCKERD" >/dev/null
 }
 
 # with_libs ROOT PROGRAM: PROGRAM below ROOT/bin, with the libraries that it wants.
