@@ -7,7 +7,7 @@
 # shellcheck source=selftests/lib/containers.sh
 . "$TOP/selftests/lib/containers.sh"
 need jq ping
-plan 69
+plan 70
 
 cat >"$WORK/x.yaml" <<YAML
 name: x
@@ -194,7 +194,7 @@ dock_refused() {
 		diag "$(cat "$WORK/out")"
 }
 if [ $HAVE_ROOT = 0 ] && command -v docker dockerd >/dev/null && docker_setup --add-runtime "vnet=$WORK/vnet-runc" &&
-	tar -C "$WORK/root" -c . | docker import - vntest:1 >/dev/null 2>&1; then
+	with_libs "$WORK/root" "$TOOLS/xsk" && tar -C "$WORK/root" -c . | docker import - vntest:1 >/dev/null 2>&1; then
 	IN_X=(-e VNET_TOPOLOGY=x -e VNET_NODE=e)
 	dock "${IN_X[@]}" vntest:1 ping -c 1 -W 2 "$(address d)"
 	is "docker run: a container finds its network before its program starts, and leaves it" \
@@ -218,10 +218,21 @@ if [ $HAVE_ROOT = 0 ] && command -v docker dockerd >/dev/null && docker_setup --
 	is "a container that names no node is runc's" "$? $(sed -n 1p "$WORK/out") $(grep -c eth "$WORK/out")" "0 plain 0" ||
 		diag "$(cat "$WORK/out")"
 	is "and runc answers for itself" "$("$WORK/vnet-runc" --version | head -n 1)" "$(runc --version | head -n 1)"
+	dir=$(dirname "$(vnet -j port show p:eth0 | jq -r '.ports[0].socket')")
+	dock -e VNET_NODE=p -v "$dir:/run/vnet/eth0" --security-opt seccomp=unconfined vntest:1 \
+		xsk run eth0 --sock /run/vnet/eth0/afxdp.sock --count 100 --wait 8000 &
+	D=$!
+	busywait 10000 sh -c "'$AGENT' -j port show p:eth0 | jq -e '.ports[0].application.pid'" >/dev/null
+	mac=$(vnet -j link show pd | jq -r '.links[0].endpoints[0].mac')
+	until gone_or_zombie $D; do
+		inn x.d "$TOOLS/frame" send eth2 --dst "$mac" --count 200 raw >/dev/null
+	done
+	wait $D
+	cmp_num "its AF_XDP port, by the socket's directory (frames)" "$(jq .received "$WORK/out")" ">=" 100 || diag "$(cat "$WORK/out")"
 	docker_stop
 else
 	for c in "docker run" "the name alone" "limits" "restart" "a node that another has" "rm" "no such node" "no node" "no name" \
-		"the host's network" "no node named" "version"; do
+		"the host's network" "no node named" "version" "its AF_XDP port"; do
 		ktap_skip "docker: $c" "docker does not work here"
 	done
 fi
