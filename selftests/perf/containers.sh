@@ -35,13 +35,14 @@ ct_ms() {
 	t=$(now_ms)
 	{
 		case "$1 $2" in
-		"ours "*) vnet topology apply "$WORK/ct.$2.yaml" || { echo "$2" >>"$WORK/ct.failed" && cp "$WORK/ct.out" "$WORK/ct.why"; } ;;
+		"ours "*) vnet topology apply "$WORK/ct.$2.yaml" || echo "$2" >>"$WORK/ct.failed" ;;
 		"bare 50") for ((i = 0; i < 50; i++)); do ct_bare runc "$CT$i"; done ;;
 		"bare namespaces") printf 'netns add b%d\n' {1..201} | ip -batch - ;;
 		*) ct_bare "$2" "$CT-bare" ;;
 		esac
 	} >"$WORK/ct.out" 2>&1
 	echo $(($(now_ms) - t))
+	tail -n 1 "$WORK/ct.out" >"$WORK/ct.$1.$2"
 	{
 		case "$1 $2" in
 		"ours "*) vnet topology delete "$CT" ;;
@@ -85,7 +86,7 @@ bench_containers() {
 		ct_topology $rt >"$WORK/ct.$rt.yaml"
 		alternate ct_ms "ours=ours $rt" "bare=bare $rt"
 		if grep -qx "$rt" "$WORK/ct.failed" 2>/dev/null; then
-			echo "bench: containers by $rt do not start: $(tail -n 1 "$WORK/ct.why")" >&2
+			echo "bench: containers by $rt do not start: $(cat "$WORK/ct.ours.$rt")" >&2
 			continue
 		fi
 		row "a container node, by $rt" "$ours ms" "$rt alone $bare ms" "$(ratio "$ours" "$bare")" "< 500 ms more" \
