@@ -6,6 +6,7 @@
 
 #include "ctl/calibrate.h"
 #include "ctl/files.h"
+#include "exec/vfs.h"
 #include "topo/topo.h"
 
 #define PROGRESS_NS (50 * VN_NSEC_PER_MSEC)
@@ -65,7 +66,9 @@ int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan
 	d->busy = true;
 	if (run)
 		run->changing = true;
-	r = vn_exec_check_runs(&d->fabric, plan, &ops, err);
+	r = vn_exec_check_vfs(plan, err);
+	if (r == 0)
+		r = vn_exec_check_runs(&d->fabric, plan, &ops, err);
 	if (r == 0)
 		r = vn_arena_save_names(&d->arena, err);
 	if (r == 0)

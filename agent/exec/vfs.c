@@ -53,6 +53,11 @@ static int host_nl(struct vn_nl *nl, struct vf_name *name, struct vn_err *err)
 	return vn_nl_open(nl, err);
 }
 
+const char *vn_vf_marked(const struct vn_vf_netdev *dev)
+{
+	return strncmp(dev->alias, MARK, strlen(MARK)) == 0 ? dev->alias + strlen(MARK) : NULL;
+}
+
 /* --- looking ---------------------------------------------------------------------------------------------------------
  */
 
@@ -71,8 +76,9 @@ static void look_at_free(struct vn_nl *nl, const struct vn_sriov *pf, unsigned i
 		snprintf(buf, size, "VF %u is bound to vfio-pci", vf);
 	else if (vn_sriov_netdev(nl, pci, &dev) < 0)
 		snprintf(buf, size, "VF %u is in another network namespace", vf);
-	else if (strncmp(dev.alias, MARK, strlen(MARK)) == 0)
-		snprintf(buf, size, "VF %u belongs to another agent: %.60s", vf, dev.alias);
+	else if (vn_vf_marked(&dev))
+		snprintf(buf, size, "VF %u has the mark of an agent's %.40s: see `vnet-agent vf reclaim`", vf,
+			 vn_vf_marked(&dev));
 	else if (dev.flags & IFF_UP)
 		snprintf(buf, size, "VF %u is in use on the host as %s", vf, dev.name);
 }
@@ -595,6 +601,28 @@ int vn_exec_vfs_release(struct vn_exec *x, struct vn_step *steps, size_t n)
 	return first;
 }
 
+int vn_exec_check_vfs(const struct vn_plan *p, struct vn_err *err)
+{
+	for (size_t i = 0; i < p->n_steps; i++) {
+		const struct vn_step *s = &p->steps[i];
+
+		for (int side = 0; s->kind == VN_STEP_VF && s->old != VN_NONE && side < VN_DIRS; side++) {
+			const struct vn_vf *v = &p->old->links[s->old].ports[side].vf;
+			char pci[VN_PCI_NAME];
+			struct vn_sriov pf;
+			int r;
+
+			if (!v->mode || v->driver != VN_VF_VFIO || vn_sriov_open(v->pf, &pf, NULL) < 0 ||
+			    vn_sriov_vf_pci(&pf, v->index, pci) < 0)
+				continue;
+			r = vn_pci_check_guest(pci, err);
+			if (r < 0)
+				return vn_err_kernel(err, -r, "link %s: %s", p->old->links[s->old].name, strerror(-r));
+		}
+	}
+	return 0;
+}
+
 /* --- placing ---------------------------------------------------------------------------------------------------------
  */
 
@@ -660,6 +688,56 @@ int vn_exec_vf_place(struct vn_exec *x, const struct vn_link *l, int side)
 				 .name = host,
 				 .group = VN_GROUP_PORTS};
 	return move(x, &port->vf, port->vf.partner, &to);
+}
+
+/* --- settling --------------------------------------------------------------------------------------------------------
+ */
+
+/* Its link is not up yet. False also where it has no netdev in that namespace: nothing to wait for. */
+static bool is_coming_up(const struct vn_fabric *f, int netns_fd, const struct vn_sriov *pf, unsigned int vf)
+{
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
+	struct vn_vf_netdev dev = {.flags = IFF_RUNNING};
+	char pci[VN_PCI_NAME];
+
+	if (vn_sriov_vf_pci(pf, vf, pci) < 0 || vn_netns_enter(netns_fd) < 0)
+		return false;
+	if (vn_nl_open(&nl, NULL) == 0)
+		vn_sriov_netdev(&nl, pci, &dev);
+	vn_netns_leave(f->host_netns_fd);
+	return dev.flags & IFF_UP && !(dev.flags & IFF_RUNNING);
+}
+
+static bool port_is_coming_up(struct vn_exec *x, const struct vn_port *port)
+{
+	struct vn_sriov pf;
+	int fd;
+
+	if (!port->vf.mode || port->vf.state == IFLA_VF_LINK_STATE_DISABLE || !has_carrier(port->vf.pf) ||
+	    vn_sriov_open(port->vf.pf, &pf, NULL) < 0)
+		return false;
+	if (port->vf.mode == VN_VF_WIRE && is_coming_up(x->f, x->f->netns_fd, &pf, port->vf.partner))
+		return true;
+	return vn_exec_node_fd(x, port->node, &fd) == 0 && is_coming_up(x->f, fd, &pf, port->vf.index);
+}
+
+/*
+ * A NIC's link takes seconds on some drivers; a topology that is said to run carries frames. A link that does not come
+ * up in that time is not the agent's: what is wrong with it shows in the node.
+ */
+void vn_exec_vfs_settle(struct vn_exec *x)
+{
+	const uint64_t until = vn_now_ns() + CARRIER_WAIT_NS;
+
+	for (size_t i = 0; i < x->n_steps; i++) {
+		const struct vn_step *s = &x->steps[i];
+
+		for (int side = 0; s->kind == VN_STEP_VF && s->new != VN_NONE && side < VN_DIRS; side++)
+			while (port_is_coming_up(x, &x->new->links[s->new].ports[side]) && vn_now_ns() < until) {
+				usleep(POLL_US);
+				vn_exec_tick(x, 0);
+			}
+	}
 }
 
 /* --- what is there ---------------------------------------------------------------------------------------------------
@@ -728,25 +806,84 @@ static bool is_running(void *arg, const char *pf, const struct vn_vf_record *v)
 	return find_owner(arg, pf, v, &t) != NULL;
 }
 
-/* VFs with an agent's mark that nothing on disk speaks of: they are told, not touched. */
+/* --- VFs that an agent left behind, and with them the memory of how they were found ---------------------------------
+ */
+
+/* VF @vf of @pf, marked, on the host, in no record: 0 and its netdev. */
+static int find_leaked(struct vn_nl *nl, const struct vn_sriov *pf, const struct vn_pf_record *rec, unsigned int vf,
+		       char ret_pci[VN_PCI_NAME], struct vn_vf_netdev *ret_dev)
+{
+	if (vn_pf_record_find(rec, vf) || vn_sriov_vf_pci(pf, vf, ret_pci) < 0 ||
+	    vn_sriov_netdev(nl, ret_pci, ret_dev) < 0 || !vn_vf_marked(ret_dev))
+		return -ENOENT;
+	return 0;
+}
+
+/* Without the driver, the mark is gone with the netdev, and with both whatever had been set on them. */
+static int reclaim_vf(struct vn_nl *nl, const struct vn_sriov *pf, unsigned int vf, const char *pci, struct vn_err *err)
+{
+	const uint32_t all = (1u << VN_VF_ATTR_MAX) - 1;
+	struct vn_vf_record fresh = {.vf = vf, .before = {.has = all, .spoofchk = 1, .state = IFLA_VF_LINK_STATE_AUTO}};
+	int r = vn_pci_unbind(pci, err);
+
+	if (r < 0)
+		return r;
+	restore_admin(nl, pf, &fresh);
+	return pf->autoprobe ? vn_pci_probe(pci, NULL, err) : vn_pci_override_clear(pci, err);
+}
+
+int vn_vfs_reclaim(struct vn_fabric *f, const char *name, json_t *ret_names, struct vn_err *err)
+{
+	cleanup_pf_record struct vn_pf_record rec = {0};
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
+	struct vf_name what = {.pf = name};
+	struct vn_sriov pf;
+	int r = vn_sriov_open(name, &pf, err);
+
+	if (r < 0)
+		return r;
+	r = vn_pf_record_load(f->runtime_dir, name, &rec, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = host_nl(&nl, &what, err);
+	for (unsigned int vf = 0; vf < pf.num && r == 0; vf++) {
+		struct vn_vf_netdev dev;
+		char pci[VN_PCI_NAME];
+
+		what.vf = vf;
+		if (find_leaked(&nl, &pf, &rec, vf, pci, &dev) < 0)
+			continue;
+		r = reclaim_vf(&nl, &pf, vf, pci, err);
+		if (r == 0)
+			json_array_append_new(ret_names, json_pack("{s:s, s:i, s:s}", "pf", name, "vf", (int)vf, "mark",
+								   vn_vf_marked(&dev)));
+	}
+	return r;
+}
+
+/* Told, not touched: the agent whose mark it is may run, under another runtime directory. */
 static void tell_leaked(const struct vn_fabric *f, void (*log)(const char *fmt, ...))
 {
 	struct if_nameindex *names = if_nameindex();
-	struct vn_pf *pf = malloc(sizeof(*pf));
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
 
-	for (struct if_nameindex *i = names; pf && i && i->if_index; i++) {
-		struct vn_sriov s;
+	if (vn_nl_open(&nl, NULL) < 0)
+		names = NULL;
+	for (struct if_nameindex *i = names; i && i->if_index; i++) {
+		cleanup_pf_record struct vn_pf_record rec = {0};
+		struct vn_vf_netdev dev;
+		char pci[VN_PCI_NAME];
+		struct vn_sriov pf;
 
-		*pf = (struct vn_pf){0};
-		if (vn_sriov_open(i->if_name, &s, NULL) < 0 || !s.num ||
-		    vn_vfs_look((void *)f, i->if_name, pf, NULL) < 0)
+		if (vn_sriov_open(i->if_name, &pf, NULL) < 0)
 			continue;
-		for (unsigned int vf = 0; vf < VN_VF_MAX; vf++)
-			if (strstr(pf->vfs[vf].other, "another agent"))
-				log("PF %s: %s: not recorded here: left as it is (unbind it to free it)", s.name,
-				    pf->vfs[vf].other);
+		vn_pf_record_load(f->runtime_dir, pf.name, &rec, NULL);
+		for (unsigned int vf = 0; vf < pf.num; vf++)
+			if (find_leaked(&nl, &pf, &rec, vf, pci, &dev) == 0)
+				log("PF %s, VF %u: has the mark of %s, which nothing here knows of: run `vnet-agent vf "
+				    "reclaim %s` unless another agent runs",
+				    pf.name, vf, vn_vf_marked(&dev), pf.name);
 	}
-	free(pf);
 	if (names)
 		if_freenameindex(names);
 }

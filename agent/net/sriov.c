@@ -184,18 +184,28 @@ static bool group_in_use(int group)
 	return fd < 0 && errno == EBUSY;
 }
 
+int vn_pci_check_guest(const char *pci, struct vn_err *err)
+{
+	char driver[64];
+
+	vn_pci_driver(pci, driver, sizeof(driver));
+	if (strcmp(driver, "vfio-pci") != 0 || !group_in_use(vn_pci_iommu_group(pci)))
+		return 0;
+	return vn_err_kernel(err, EBUSY, "PCI device %s: a guest has it (/dev/vfio/%d): end the guest first", pci,
+			     vn_pci_iommu_group(pci));
+}
+
 int vn_pci_unbind(const char *pci, struct vn_err *err)
 {
 	char driver[64];
+	int r;
 
 	vn_pci_driver(pci, driver, sizeof(driver));
 	if (!*driver)
 		return 0;
 	/* The kernel would wait for the guest to let go of it, and we with it. */
-	if (strcmp(driver, "vfio-pci") == 0 && group_in_use(vn_pci_iommu_group(pci)))
-		return vn_err_kernel(err, EBUSY, "PCI device %s: a guest has it (/dev/vfio/%d): end the guest first",
-				     pci, vn_pci_iommu_group(pci));
-	return write_pci(pci, "driver/unbind", pci, err);
+	r = vn_pci_check_guest(pci, err);
+	return r < 0 ? r : write_pci(pci, "driver/unbind", pci, err);
 }
 
 int vn_pci_override_clear(const char *pci, struct vn_err *err)

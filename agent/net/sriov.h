@@ -38,6 +38,8 @@ int vn_iommu_group_size(int group);
 /* Write sriov_numvfs, sriov_drivers_autoprobe. */
 int vn_sriov_set_num(const struct vn_sriov *pf, unsigned int n, struct vn_err *err);
 int vn_sriov_set_autoprobe(const struct vn_sriov *pf, bool on, struct vn_err *err);
+/* -EBUSY: it is bound to vfio-pci, and somebody has its group's file open. */
+int vn_pci_check_guest(const char *pci, struct vn_err *err);
 /* No driver afterwards; its netdev is gone, wherever it was. No driver before: 0. */
 int vn_pci_unbind(const char *pci, struct vn_err *err);
 /* Bind the driver the kernel chooses, or @driver (NULL: none in particular), which must be loaded. */

@@ -14,6 +14,8 @@ set -u -o pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 B=${B:-$TOP/build}
 case $B in /*) ;; *) B=$TOP/$B ;; esac
+# shellcheck source=selftests/lib/vf.sh
+[ "${VNET_TEST_PORTS-veth}" != vf ] || . "$TOP/selftests/lib/vf.sh"
 if [ -z "${VNET_SANDBOX-}" ]; then
 	export B
 	exec "$TOP/selftests/lib/sandbox" "$0" "$@"
@@ -370,3 +372,7 @@ leak_check() {
 	diag "$diff"
 	return 1
 }
+
+# ---- VNET_TEST_PORTS=vf: the same test, its links' first ends on VFs ----
+
+[ "${VNET_TEST_PORTS-veth}" != vf ] || ports_are_vfs
