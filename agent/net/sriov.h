@@ -106,7 +106,8 @@ void vn_netdev_move(struct vn_nl *nl, uint32_t ifindex, const struct vn_vf_move 
 /* NULL and 0: as it is. */
 void vn_netdev_set(struct vn_nl *nl, uint32_t ifindex, const char *name, const uint8_t *mac, uint32_t mtu,
 		   const char *alias);
-void vn_netdev_allmulti(struct vn_nl *nl, uint32_t ifindex);
+/* Receive all multicast, or with IFF_PROMISC in @flags everything. */
+void vn_netdev_take_all(struct vn_nl *nl, uint32_t ifindex, unsigned int flags);
 
 /* A default route leaves by @ifindex, or by the device that has it as its lower one (bond, bridge, team). */
 int vn_default_route(struct vn_nl *nl, uint32_t ifindex, bool *ret_there);

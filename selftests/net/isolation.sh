@@ -62,7 +62,13 @@ refused() {
 	before=$(drops "$link" "$dir" "$reason")
 	arrives "$to" "$todev" 0 from "$node" "$dev" --count 5 "${args[@]}"
 	is "$name: nothing arrives" "$GOT" 0
-	is "$name: counted as $reason" "$(($(drops "$link" "$dir" "$reason") - before))" 5
+	counted "$name: counted as $reason" "$(($(drops "$link" "$dir" "$reason") - before))"
+}
+
+# counted NAME N: five refusals. A NIC without VLANs also shows a wire's partner what other nodes send to groups; that is
+# refused and counted like the rest.
+counted() {
+	if [ -n "${VF_SHARED-}" ]; then cmp_num "$1" "$2" ">=" 5; else is "$1" "$2" 5; fi
 }
 
 passed() {
