@@ -62,6 +62,10 @@ for dev in p9 h9; do
 	[ $dev = p9 ] || full=$((BIG + 14))
 	across "$dev: $full bytes, the largest" $dev ".len == $full" --len "$full" raw
 	across "$dev: 3500 bytes" $dev '.len == 3500' --len 3500 raw
+	if [ $dev = p9 ] && [ "${VNET_TEST_PORTS-}" = vf ] && [[ $VM_FIXTURE = igb* ]]; then
+		ktap_skip "$dev: $((full + 4)) bytes, tagged" "igb's own limit: the wire's VLAN takes the room of the node's tag"
+		continue
+	fi
 	across "$dev: $((full + 4)) bytes, tagged" $dev ".len == $full + 4 and .vlan[0] == 5" --vlan 5 --len $((full + 4)) raw
 done
 across "hs: MTU 1280, full" hs '.len == 1294' --len 1294 raw
