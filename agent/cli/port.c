@@ -135,9 +135,9 @@ static void print_vf(const json_t *vf)
 		printf("for a guest: %s\n", vn_json_str(vf, "vfio"));
 	else
 		printf("XDP %s, AF_XDP sockets %" PRIu64 "%s\n", vn_json_str(vf, "xdp"), n,
-		       !n			     ? ""
+		       !n                             ? ""
 		       : vn_json_bool(vf, "zerocopy") ? ", zero-copy"
-						     : ", copy");
+						      : ", copy");
 }
 
 static void print_port(const json_t *p)

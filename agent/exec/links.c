@@ -181,9 +181,9 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 			continue;
 		vn_link_up(&x->nl, host_ifindex(x->new, x->nl.tag));
 		/*
-		 * What a node sends to groups, and with which tags, is the other end's to judge, not the NIC's. Virtio's
-		 * filter of VLANs is off in promiscuous mode only; a NIC that puts VFs into VLANs has this wire's
-		 * frames alone for the partner.
+		 * What a node sends to groups, and with which tags, is the other end's to judge, not the NIC's.
+		 * Virtio's filter of VLANs is off in promiscuous mode only; a NIC that puts VFs into VLANs has this
+		 * wire's frames alone for the partner.
 		 */
 		if (vf->mode)
 			vn_netdev_take_all(&x->nl, host_ifindex(x->new, x->nl.tag), vf->vid ? 0 : IFF_PROMISC);

@@ -578,9 +578,8 @@ void vn_netdev_set(struct vn_nl *nl, uint32_t ifindex, const char *name, const u
 
 void vn_netdev_take_all(struct vn_nl *nl, uint32_t ifindex, unsigned int flags)
 {
-	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex,
-				      .ifi_flags = IFF_ALLMULTI | flags,
-				      .ifi_change = IFF_ALLMULTI | flags};
+	const struct ifinfomsg ifi = {
+		.ifi_index = (int)ifindex, .ifi_flags = IFF_ALLMULTI | flags, .ifi_change = IFF_ALLMULTI | flags};
 
 	vn_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 	vn_nl_end(nl, "take all multicast", 0);

@@ -48,4 +48,3 @@ struct vn_xsks vn_xsks_on(uint32_t ifindex)
 		}
 	return s;
 }
-

@@ -35,7 +35,7 @@ virtio_nic() {
 	local i vfs=${VM_VFS:-3}
 
 	devices=(-device pcie-root-port,id=rp0,bus=pcie.0,chassis=1,slot=1)
-	switch $vfs || return
+	switch "$vfs" || return
 	for ((i = 1; i <= vfs; i++)); do
 		devices+=(-device "virtio-net-pci,bus=rp0,addr=0x0.0x$i,netdev=n$i,sriov-pf=pf0,mac=52:54:00:00:01:0$i,romfile=$1")
 	done

@@ -43,7 +43,7 @@ if command -v dpdk-testpmd >/dev/null; then
 		<"$WORK/stdin" >"$WORK/testpmd" 2>&1 &
 	pmd=$!
 	answers() { inn vfio.n ping -q -c 1 -W 3 10.7.0.0; }
-	settled() { answers || gone_or_zombie $pmd; }
+	settled() { answers || gone_or_zombie "$pmd"; }
 	busywait 20000 settled >/dev/null
 	inn vfio.n ping -q -c 10 -i 0.3 -W 5 10.7.0.0 >"$WORK/ping"
 	cmp_num "testpmd on the VF answers pings over the link's two delays of 10 ms" \
@@ -51,7 +51,7 @@ if command -v dpdk-testpmd >/dev/null; then
 	diag "$(tail -n 2 "$WORK/ping")"
 	expect_exit "while it has the VF, that is not taken from it" 2 'a guest has it' vnet topology delete vfio
 	kill -INT $pmd
-	busywait 10000 gone_or_zombie $pmd >/dev/null || kill -KILL $pmd
+	busywait 10000 gone_or_zombie "$pmd" >/dev/null || kill -KILL $pmd
 	kill $hold 2>/dev/null
 	wait $hold $pmd 2>/dev/null
 else
