@@ -91,11 +91,13 @@ timed "normal: 90 % quantile, most" "$(got .delay_ns.p90)" "<" 23500000
 check "loss 10%, one direction" vnet link replace ab dir ab loss 10%
 vnet link replace ab dir ba
 before=$(stat 0 'drops | add')
-probe ab -n 20000 -R 20000
+probe ab -n 20000 -R $((20000 / ${VN_SLOW:-1}))
 # Five sigma of the binomial: one false alarm in three million runs.
 cmp_num "lost packets of 20000, least" "$(got .lost)" ">" 1788
 cmp_num "lost packets of 20000, most" "$(got .lost)" "<" 2212
-is "each is counted" "$(($(stat 0 'drops | add') - before))" "$(got .lost)"
+# Of what the nodes' kernels send by themselves, one in ten goes, too.
+over=$(($(stat 0 'drops | add') - before - $(got .lost)))
+is "each is counted" "$((over >= 0 && over <= 3))" 1 || diag "$over more were counted than probes were lost"
 steady '.lost == 0' ba -n 5000
 is "the other direction loses nothing" "$(got .lost)" 0
 check "loss 100%" vnet link replace ab loss 100%
