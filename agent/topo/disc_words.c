@@ -543,7 +543,7 @@ static int parse_slot_bound(struct vn_disc *d, char *const argv[], struct vn_err
 	return 0;
 }
 
-/* The whole slot at once: what is not said is unbounded. */
+/* The whole slot at once: what is not said is unbounded. `slot 0` is off, `slot 0 1ms` is one from 0 to 1 ms. */
 static int parse_slot(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
 	int n = 1, r;
@@ -552,7 +552,7 @@ static int parse_slot(struct vn_disc *d, int argc, char *const argv[], struct vn
 	d->slot_packets = d->slot_bytes = 0;
 	d->slot_dist = d->slot_dist_name = d->slot_dist_block = 0;
 	d->flags &= ~(uint32_t)VN_DISC_SLOT;
-	if (!vn_word_is_off(argv[0])) {
+	if (!vn_word_is_off(argv[0]) || next_is_number(argc, argv, 1)) {
 		n = parse_slot_times(d, argc, argv, err);
 		if (n < 0)
 			return n;

@@ -190,6 +190,7 @@ static void test_format(void **state)
 		"loss state 1% 20% 5% 50% 2%",
 		"loss gemodel 1% 10% 70% 0.1%",
 		"slot 800us 1ms packets 32 bytes 65536",
+		"slot 0 1ms packets 32",
 		"slot distribution ./a.dist 1ms 100us",
 		"police rate 10mbit burst 64kb state down",
 		"flap up 10s down 500ms holder precise",
