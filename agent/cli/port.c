@@ -133,6 +133,8 @@ static void print_vf(const json_t *vf)
 	       vn_json_str(vf, "pci"), vn_json_str(vf, "mode"), vn_json_str(vf, "driver"));
 	if (*vn_json_str(vf, "vfio"))
 		printf("for a guest: %s\n", vn_json_str(vf, "vfio"));
+	else if (json_is_null(json_object_get(vf, "xsks")))
+		printf("XDP %s, AF_XDP sockets not told by this kernel\n", vn_json_str(vf, "xdp"));
 	else
 		printf("XDP %s, AF_XDP sockets %" PRIu64 "%s\n", vn_json_str(vf, "xdp"), n,
 		       !n                             ? ""

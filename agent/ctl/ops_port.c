@@ -80,12 +80,17 @@ static void add_handover(json_t *o, struct vn_daemon *d, const struct vn_topo *t
 	json_object_set_new(o, "vdev", cni || pinned ? json_string(vdev) : json_null());
 }
 
-/* How the sockets on the port's device were really bound, null while none is. */
-static json_t *bound_mode(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port)
+/*
+ * How the sockets on the port's device were really bound, null while none is. On a kernel that does not tell, as a veth
+ * can be: its driver refuses zero-copy, so what is bound was bound to copy.
+ */
+static json_t *bound_mode(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port, bool owned)
 {
-	struct vn_xsks socks;
+	struct vn_xsks socks = {0};
 
-	if (vn_fabric_xsks(&d->fabric, t, port, &socks) < 0 || !socks.n)
+	if (vn_fabric_xsks(&d->fabric, t, port, &socks) < 0)
+		return owned ? json_string("copy") : json_null();
+	if (!socks.n)
 		return json_null();
 	return json_string(socks.zerocopy == socks.n ? "zero-copy" : "copy");
 }
@@ -102,7 +107,7 @@ static void add_afxdp(json_t *o, struct vn_daemon *d, const struct vn_topo *t, c
 	json_object_set_new(o, "handover", json_string(vn_handover_words[port->handover]));
 	json_object_set_new(o, "state",
 			    json_string(vn_afxdp_attached(d->opts.pin_dir, port->number) ? "up" : "broken"));
-	json_object_set_new(o, "mode", bound_mode(d, t, port));
+	json_object_set_new(o, "mode", bound_mode(d, t, port, !json_is_null(owner)));
 	add_handover(o, d, t, port);
 	json_object_set_new(o, "application", owner);
 	json_object_set_new(o, "handovers", handovers);

@@ -129,7 +129,7 @@ int vn_fabric_xsks(struct vn_fabric *f, const struct vn_topo *t, const struct vn
 
 	if (r < 0)
 		return r;
-	*ret_xsks = vn_xsks_on(VN_IFINDEX_NODE + port->number);
+	r = vn_xsks_on(VN_IFINDEX_NODE + port->number, ret_xsks);
 	vn_netns_leave(f->host_netns_fd);
-	return 0;
+	return r;
 }

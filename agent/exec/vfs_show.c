@@ -59,13 +59,14 @@ static bool add_netdev(json_t *o, const char *pci)
 {
 	cleanup_nl struct vn_nl nl = VN_NL_INIT;
 	struct vn_vf_netdev dev;
-	struct vn_xsks socks;
+	struct vn_xsks socks = {0};
+	bool told;
 	char mac[VN_MAC_BUF];
 	const char *xdp;
 
 	if (vn_nl_open(&nl, NULL) < 0 || vn_sriov_netdev(&nl, pci, &dev) < 0)
 		return false;
-	socks = vn_xsks_on(dev.ifindex);
+	told = vn_xsks_on(dev.ifindex, &socks) == 0;
 	xdp = xdp_word(dev.ifindex);
 	json_object_set_new(o, "ifname", json_string(dev.name));
 	json_object_set_new(o, "mac", json_string(vn_mac_format(mac, dev.mac)));
@@ -74,7 +75,7 @@ static bool add_netdev(json_t *o, const char *pci)
 	json_object_set_new(o, "mtu", json_integer(dev.mtu));
 	json_object_set_new(o, "up", json_boolean(dev.flags & IFF_UP));
 	json_object_set_new(o, "xdp", xdp ? json_string(xdp) : json_null());
-	json_object_set_new(o, "xsks", json_integer(socks.n));
+	json_object_set_new(o, "xsks", told ? json_integer(socks.n) : json_null());
 	json_object_set_new(o, "zerocopy", socks.n ? json_boolean(socks.zerocopy == socks.n) : json_null());
 	return true;
 }

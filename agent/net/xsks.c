@@ -22,7 +22,7 @@ static void read_sock(struct vn_xsks *s, uint32_t ifindex, const struct nlmsghdr
 		s->zerocopy++;
 }
 
-struct vn_xsks vn_xsks_on(uint32_t ifindex)
+int vn_xsks_on(uint32_t ifindex, struct vn_xsks *ret_xsks)
 {
 	const struct {
 		struct nlmsghdr h;
@@ -39,12 +39,16 @@ struct vn_xsks vn_xsks_on(uint32_t ifindex)
 	ssize_t n;
 
 	if (fd < 0 || send(fd, &req, sizeof(req), 0) < 0)
-		return s;
+		return -errno;
 	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
 		for (struct nlmsghdr *h = (struct nlmsghdr *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
-			if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
-				return s;
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return -EOPNOTSUPP;
+			if (h->nlmsg_type == NLMSG_DONE) {
+				*ret_xsks = s;
+				return 0;
+			}
 			read_sock(&s, ifindex, h);
 		}
-	return s;
+	return n < 0 ? -errno : -EOPNOTSUPP;
 }

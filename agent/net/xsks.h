@@ -11,9 +11,9 @@ struct vn_xsks {
 };
 
 /*
- * The sockets bound to the device @ifindex of the calling thread's namespace. None are seen on a kernel that does not
+ * The sockets bound to the device @ifindex of the calling thread's namespace: 0; -EOPNOTSUPP on a kernel that does not
  * tell (CONFIG_XDP_SOCKETS_DIAG).
  */
-struct vn_xsks vn_xsks_on(uint32_t ifindex);
+int vn_xsks_on(uint32_t ifindex, struct vn_xsks *ret_xsks);
 
 #endif

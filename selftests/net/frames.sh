@@ -37,6 +37,7 @@ across() {
 	else
 		ktap_fail "$name"
 		diag "got $(cat "$WORK/cap"), wanted $wanted"
+		diag "drops so far: $(vnet -j -s link show | jq -c '[.links[] | {(.name): (.directions[0].stats.drops | with_entries(select(.value > 0)))}] | add')"
 	fi
 }
 
