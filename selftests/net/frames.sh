@@ -26,7 +26,7 @@ across() {
 	local name=$1 dev=$2 wanted=$3 ready=$WORK/ready.$MARK pid
 
 	shift 3
-	inn fr.b "$FRAME" capture "$dev" --mark $MARK --expect 3 --wait 1500 --ready "$ready" >"$WORK/cap" &
+	inn fr.b "$FRAME" capture "$dev" --mark $MARK --expect 3 --wait $((1500 * ${VN_SLOW:-1})) --ready "$ready" >"$WORK/cap" &
 	pid=$!
 	busywait 2000 test -e "$ready" >/dev/null
 	inn fr.a "$FRAME" send "$dev" --count 3 --mark $MARK "$@" >/dev/null
