@@ -15,7 +15,7 @@ static const char *state_of(const json_t *e)
 	return vn_json_bool(e, "leaving") ? "leaving" : "up";
 }
 
-static void add_engine(struct vn_table *t, const json_t *e)
+static void add_engine(struct vn_table *t, const json_t *e, bool details)
 {
 	const json_t *overload = json_object_get(e, "overload"), *word;
 	char text[128] = "-", bytes[VN_HUMAN_BUF];
@@ -28,28 +28,33 @@ static void add_engine(struct vn_table *t, const json_t *e)
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "trunk"));
 	vn_table_add(t, VN_PLAIN, "%s", vn_json_str(e, "kind"));
 	vn_table_add(t, vn_json_bool(e, "up") ? VN_GOOD : VN_BAD, "%s", state_of(e));
-	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "pid"));
+	if (details) {
+		vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "pid"));
+		vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "restarts"));
+	}
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "directions"));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "packets_per_s"));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "held_packets"));
-	vn_table_add(t, VN_PLAIN, "%s", vn_human_bytes(bytes, vn_json_u64(e, "held_bytes")));
+	if (details)
+		vn_table_add(t, VN_PLAIN, "%s", vn_human_bytes(bytes, vn_json_u64(e, "held_bytes")));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "late_packets"));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "rx_dropped"));
-	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "restarts"));
 	vn_table_add(t, *text == '-' ? VN_PLAIN : VN_WARN, "%s", text);
 }
 
-static int print_engines(const json_t *engines)
+static int print_engines(const json_t *engines, bool details)
 {
-	static const char *const heads[] = {"ENGINE", "KIND",  "STATE",    "PID",       ">DIRS",    ">PKT/S", ">HELD",
-					    ">BYTES", ">LATE", ">DROPPED", ">RESTARTS", "OVERLOAD", NULL};
+	static const char *const heads[] = {"ENGINE", "KIND",  "STATE",    ">DIRS",    ">PKT/S",
+					    ">HELD",  ">LATE", ">DROPPED", "OVERLOAD", NULL};
+	static const char *const more[] = {"ENGINE", "KIND",   "STATE", ">PID",     ">RESTARTS", ">DIRS", ">PKT/S",
+					   ">HELD",  ">BYTES", ">LATE", ">DROPPED", "OVERLOAD",	 NULL};
 	cleanup_table struct vn_table table;
 	json_t *e;
 	size_t i;
 
-	vn_table_init(&table, heads);
+	vn_table_init(&table, details ? more : heads);
 	json_array_foreach (engines, i, e)
-		add_engine(&table, e);
+		add_engine(&table, e, details);
 	return vn_table_print(&table, stdout);
 }
 
@@ -60,7 +65,7 @@ int vn_cmd_engine_show(const struct vn_cli *cli, const struct vn_call *call, str
 
 	if (r < 0)
 		return r;
-	r = cli->json ? vn_cli_print_json(cli, reply, err) : print_engines(json_object_get(reply, "engines"));
+	r = cli->json ? vn_cli_print_json(cli, reply, err) : print_engines(json_object_get(reply, "engines"), cli->details);
 	json_decref(reply);
 	return r;
 }

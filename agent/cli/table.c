@@ -5,7 +5,7 @@
 
 #define GAP "  "
 
-#define LAST_MIN    24 /* characters the last column gets, however narrow the terminal */
+#define LAST_MIN    24 /* characters the last column gets, however narrow the terminal; a word gets them everywhere */
 #define LINE_INDENT 4
 
 static size_t width_of(const char *s, size_t len)
@@ -112,61 +112,118 @@ static const char *head_text(const struct vn_table *t, size_t col)
 	return t->heads[col] + is_right(t, col);
 }
 
-/* How one row is laid out. */
-struct layout {
-	size_t *width;  /* of each column */
-	size_t columns; /* of a line, 0 for any number */
-};
-
-/* The character at which column @col begins. */
-static size_t begin_of(const struct layout *l, size_t col)
+/* The next line of @text within @width characters: its length in bytes; @ret_skip: to where the one after it begins. */
+static size_t next_line(const char *text, size_t width, size_t *ret_skip)
 {
-	size_t at = 0;
+	size_t len = 0, blanks, word;
 
-	for (size_t c = 0; c < col; c++)
-		at += l->width[c] + strlen(GAP);
-	return at;
+	for (;;) {
+		blanks = strspn(text + len, " ");
+		word = strcspn(text + len + blanks, " ");
+		if (!word || width_of(text, len + blanks + word) > width)
+			break;
+		len += blanks + word;
+	}
+	if (!len) {
+		/* A word longer than its column. */
+		for (len = blanks; len < blanks + word && width_of(text, len + 1) <= width; len++)
+			;
+		while ((text[len] & 0xc0) == 0x80)
+			len++;
+	}
+	*ret_skip = len + strspn(text + len, " ");
+	return len;
 }
 
-/* Only the table's last column wraps: beside another one, continuation lines would need their cells kept apart. */
-static void print_text(const struct vn_table *t, const struct layout *l, size_t col, const char *text, FILE *f)
+static void print_cell(const struct vn_table *t, size_t col, size_t width, const char *text, size_t len,
+		       enum vn_colour colour, bool last, FILE *f)
 {
-	size_t at = begin_of(l, col);
-
-	if (!l->columns || col + 1 < t->n_cols || is_right(t, col))
-		fputs(text, f);
-	else
-		vn_wrap(f, text, at, at, VN_MAX(l->columns, at + LAST_MIN));
-}
-
-static void print_cell(const struct vn_table *t, const struct layout *l, size_t col, const struct vn_cell *c, bool last,
-		       FILE *f)
-{
-	size_t width = l->width[col];
-	size_t used = vn_utf8_width(c->text);
+	size_t used = width_of(text, len);
 	int pad = width > used ? (int)(width - used) : 0;
 
 	if (is_right(t, col))
 		fprintf(f, "%*s", pad, "");
-	fputs(vn_colour_on(f, c->colour), f);
-	print_text(t, l, col, c->text, f);
-	fputs(vn_colour_off(f, c->colour), f);
+	if (len) {
+		fputs(vn_colour_on(f, colour), f);
+		fwrite(text, 1, len, f);
+		fputs(vn_colour_off(f, colour), f);
+	}
 	if (!is_right(t, col) && !last)
 		fprintf(f, "%*s", pad, "");
 	if (!last)
 		fputs(GAP, f);
 }
 
-/* Empty cells at the end leave no blanks. */
-static void print_row(const struct vn_table *t, const struct layout *l, const struct vn_cell *row, FILE *f)
+/* A row takes as many lines as its longest cell. Empty cells at the end of a line leave no blanks. */
+static void print_row(const struct vn_table *t, const size_t *width, const struct vn_cell *row, const char **rest,
+		      FILE *f)
 {
-	size_t n = t->n_cols;
+	bool more = true;
 
-	while (n > 0 && !*row[n - 1].text)
-		n--;
-	for (size_t c = 0; c < n; c++)
-		print_cell(t, l, c, &row[c], c + 1 == n, f);
-	fputc('\n', f);
+	for (size_t c = 0; c < t->n_cols; c++)
+		rest[c] = row[c].text;
+	for (bool first = true; more; first = false) {
+		size_t n = t->n_cols, skip, len;
+
+		while (n > 0 && !*rest[n - 1])
+			n--;
+		if (!n && !first)
+			return;
+		more = false;
+		for (size_t c = 0; c < n; c++) {
+			len = next_line(rest[c], width[c], &skip);
+			print_cell(t, c, width[c], rest[c], len, row[c].colour, c + 1 == n, f);
+			rest[c] += skip;
+			more |= *rest[c] != 0;
+		}
+		fputc('\n', f);
+	}
+}
+
+static size_t longest_word(const char *s)
+{
+	size_t longest = 0;
+
+	while (*s) {
+		size_t blanks = strspn(s, " "), word = strcspn(s + blanks, " ");
+
+		longest = VN_MAX(longest, width_of(s + blanks, word));
+		s += blanks + word;
+	}
+	return longest;
+}
+
+/* How narrow a column may become: its longest word, but no name of a user's makes it wider than LAST_MIN. */
+static size_t least_width(const struct vn_table *t, size_t col, size_t width)
+{
+	size_t least = vn_utf8_width(head_text(t, col));
+
+	if (is_right(t, col))
+		return width;
+	for (size_t i = col; i < t->n_cells; i += t->n_cols)
+		least = VN_MAX(least, VN_MIN(longest_word(t->cells[i].text), LAST_MIN));
+	return VN_MIN(col + 1 == t->n_cols ? VN_MAX(least, LAST_MIN) : least, width);
+}
+
+/* Take from the widest column what is too much for @columns, one character after the other. */
+static void shrink(const struct vn_table *t, size_t *width, size_t *least, size_t columns)
+{
+	size_t total = (t->n_cols - 1) * strlen(GAP);
+
+	for (size_t c = 0; c < t->n_cols; c++) {
+		total += width[c];
+		least[c] = least_width(t, c, width[c]);
+	}
+	for (; total > columns; total--) {
+		size_t widest = t->n_cols;
+
+		for (size_t c = 0; c < t->n_cols; c++)
+			if (width[c] > least[c] && (widest == t->n_cols || width[c] >= width[widest]))
+				widest = c;
+		if (widest == t->n_cols)
+			return;
+		width[widest]--;
+	}
 }
 
 int vn_table_print(const struct vn_table *t, FILE *f)
@@ -176,11 +233,12 @@ int vn_table_print(const struct vn_table *t, FILE *f)
 
 int vn_table_print_width(const struct vn_table *t, FILE *f, size_t columns)
 {
-	cleanup_free size_t *width = calloc(t->n_cols + 1, sizeof(*width));
+	cleanup_free size_t *width = calloc(t->n_cols + 1, sizeof(*width)),
+			    *least = calloc(t->n_cols + 1, sizeof(*least));
 	cleanup_free struct vn_cell *heads = calloc(t->n_cols + 1, sizeof(*heads));
-	struct layout l = {.width = width, .columns = columns};
+	cleanup_free const char **rest = calloc(t->n_cols + 1, sizeof(*rest));
 
-	if (t->failed || !width || !heads)
+	if (t->failed || !width || !least || !heads || !rest)
 		return -ENOMEM;
 	if (t->n_cells == 0)
 		return 0;
@@ -188,10 +246,12 @@ int vn_table_print_width(const struct vn_table *t, FILE *f, size_t columns)
 		width[c] = vn_utf8_width(head_text(t, c));
 	for (size_t i = 0; i < t->n_cells; i++)
 		width[i % t->n_cols] = VN_MAX(width[i % t->n_cols], vn_utf8_width(t->cells[i].text));
+	if (columns)
+		shrink(t, width, least, columns);
 	for (size_t c = 0; c < t->n_cols; c++)
 		heads[c] = (struct vn_cell){.text = (char *)head_text(t, c), .colour = VN_HEAD};
-	print_row(t, &l, heads, f);
+	print_row(t, width, heads, rest, f);
 	for (size_t i = 0; i + t->n_cols <= t->n_cells; i += t->n_cols)
-		print_row(t, &l, &t->cells[i], f);
+		print_row(t, width, &t->cells[i], rest, f);
 	return 0;
 }

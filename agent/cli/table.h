@@ -29,8 +29,8 @@ void vn_table_release(struct vn_table *t);
 /* Append the next cell, row by row. */
 void vn_table_add(struct vn_table *t, enum vn_colour colour, const char *fmt, ...) VN_PRINTF(3, 4);
 /*
- * Heads and rows; nothing when there is no row. On a terminal the last column continues on further lines where it does
- * not fit; elsewhere a row is a line. -ENOMEM when a cell could not be kept.
+ * Heads and rows; nothing when there is no row. On a terminal cells continue on further lines where the row does not
+ * fit; elsewhere a row is a line. -ENOMEM when a cell could not be kept.
  */
 int vn_table_print(const struct vn_table *t, FILE *f);
 /* The same for @columns characters a line; 0: a row is a line. */

@@ -98,7 +98,7 @@ struct run {
 /* The engine under test: that of the probed direction. */
 static uint32_t trunk_of(const struct run *x)
 {
-	return vn_shard_trunk(&x->d->fabric, vn_twin_slot(&x->twin, 0));
+	return vn_shard_trunk(&x->d->fabric, vn_twin_slot(&x->twin, 0, 0));
 }
 
 static void put(struct run *x, const char *key, uint64_t v)
@@ -109,14 +109,14 @@ static void put(struct run *x, const char *key, uint64_t v)
 static int probe(struct run *x, const struct vn_disc *disc, const struct vn_probe_job *job,
 		 struct vn_probe_shared **ret_s)
 {
-	struct vn_probe_job jobs[VN_DIRS] = {*job};
-	struct vn_probe_shared *s = vn_prober_map();
+	struct vn_probe_job own = *job;
+	struct vn_probe_shared *s = vn_prober_map(&own, 1);
 	int r;
 
 	if (!s)
 		return -ENOMEM;
-	vn_twin_set(x->d, &x->twin, 0, disc, trunk_of(x));
-	r = vn_probe_run(x->d, x->conn, &x->twin, jobs, s, NULL, x->err);
+	vn_twin_set(x->d, &x->twin, 0, 0, disc, trunk_of(x));
+	r = vn_probe_run(x->d, x->conn, &x->twin, &own, 1, s, NULL, x->err);
 	if (r < 0)
 		vn_prober_unmap(s);
 	else
@@ -143,7 +143,7 @@ static int measure_floor(struct run *x)
 
 	if (r < 0)
 		return r;
-	wire = quantile(s->dir[0].delay_ns, s->dir[0].n_delays, 50);
+	wire = quantile(s->job[0].delay_ns, s->job[0].n_delays, 50);
 	put(x, "wire_ns", wire);
 	put(x, "timer_p50_ns", quantile(s->timer_late_ns, s->n_timer_late, 50));
 	put(x, "timer_p99_ns", quantile(s->timer_late_ns, s->n_timer_late, 99));
@@ -152,9 +152,9 @@ static int measure_floor(struct run *x)
 	r = probe(x, &disc, &job, &s);
 	if (r < 0)
 		return r;
-	if (!s->dir[0].n_delays)
+	if (!s->job[0].n_delays)
 		r = vn_err_kernel(x->err, EIO, "calibrate: no probe came back: see `vnet-agent doctor`");
-	held = quantile(s->dir[0].delay_ns, s->dir[0].n_delays, 50);
+	held = quantile(s->job[0].delay_ns, s->job[0].n_delays, 50);
 	put(x, "floor_ns", held > wire ? held - wire : 0);
 	vn_prober_unmap(s);
 	return r;
@@ -194,7 +194,7 @@ static int measure_lateness(struct run *x)
 		if (r < 0)
 			return r;
 		vn_prober_unmap(s);
-		vn_dir_read(&x->d->dp.maps, vn_twin_slot(&x->twin, 0), &dir);
+		vn_dir_read(&x->d->dp.maps, vn_twin_slot(&x->twin, 0, 0), &dir);
 		json_array_append_new(list, lateness(&dir, rates_pps[i]));
 	}
 	return 0;
@@ -219,7 +219,7 @@ static int measure_capacity(struct run *x)
 	if (r < 0)
 		return r;
 	vn_prober_unmap(s);
-	vn_dir_read(&x->d->dp.maps, vn_twin_slot(&x->twin, 0), &dir);
+	vn_dir_read(&x->d->dp.maps, vn_twin_slot(&x->twin, 0, 0), &dir);
 	put(x, "pps_max", dir.out_packets * VN_NSEC_PER_SEC / job.burst_ns);
 	put(x, "cpu_ns_per_packet",
 	    dir.out_packets ? (engine_cpu_ns(x->d, trunk_of(x)) - cpu_ns) / dir.out_packets : 0);
@@ -264,7 +264,7 @@ int vn_op_calibrate(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 
 	if (time_ns < TIME_MIN_NS || time_ns > TIME_MAX_NS)
 		return vn_err_usage(err, "calibrate: time from 1s to 120s");
-	r = vn_twin_open(d, c, TWIN_MTU, &x.twin, err);
+	r = vn_twin_open(d, TWIN_MTU, 1, &x.twin, err);
 	if (r < 0)
 		return r;
 	x.out = machine();

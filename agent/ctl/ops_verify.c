@@ -7,21 +7,23 @@
 #include <vnet/util.h>
 
 #include "ctl/probe.h"
+#include "ctl/probe_plan.h"
 #include "exec/port_cfg.h"
 #include "exec/shard.h"
 #include "topo/disc_words.h"
 #include "topo/stat.h"
 #include "topo/verify.h"
 
-#define TIME_DEFAULT_NS (2 * VN_NSEC_PER_SEC)
+#define TIME_DEFAULT_NS (2 * VN_NSEC_PER_SEC) /* of looking; probes take as long as they need */
 #define TIME_MIN_NS     (100 * VN_NSEC_PER_MSEC)
 #define TIME_MAX_NS     (60 * VN_NSEC_PER_SEC)
 #define LOOKS           200u                  /* at the queues, within the time given */
 #define DELAY_MAX_NS    (5 * VN_NSEC_PER_SEC) /* above, the users' rate is not followed to the other end */
 #define RATE_FRAMES_MIN 100u
-#define PROBE_PPS_MIN   1000u
-#define PROBE_PPS_MAX   10000u
-#define PROBE_EVENTS    20.0 /* of loss to aim for */
+#define LINKS_MAX       64u /* probed at the same time */
+#define ATTEMPTS        3u
+#define ATTEMPTS_FAILED 2u
+#define PATH_NS         (200 * VN_NSEC_PER_USEC) /* from the sender to the rate's queue, and more */
 #define TWIN_MTU        1500u
 /* Of the engine as a whole: what any of its directions may have suffered from. */
 #define ENGINE_OVERLOAD (1u << VN_OVERLOAD_RX_FULL | 1u << VN_OVERLOAD_UMEM | 1u << VN_OVERLOAD_THROTTLED)
@@ -43,13 +45,15 @@ struct target {
 	struct vn_busy busy;
 	struct look *looks; /* only where there is a rate to follow */
 	size_t n_looks;
-	bool probed;
+	size_t n_traffic;      /* of the rows: those of the users' frames */
+	unsigned int attempts; /* at probing */
+	char at_first[96];     /* checks that failed by the first one */
 };
 
 struct request {
 	int dirs;
 	bool always, never;
-	uint64_t time_ns;
+	uint64_t time_ns, probe_ns; /* probe_ns 0: as long as it takes */
 	struct target *targets;
 	size_t n;
 };
@@ -118,11 +122,11 @@ static int take_request(struct vn_daemon *d, const json_t *params, struct reques
 	if (q->dirs < 0)
 		return q->dirs;
 	q->always = probe && strcmp(probe, "always") == 0;
-	/* Of all links, only on request: probing takes its time for each. */
-	q->never = probe ? strcmp(probe, "never") == 0 : strcmp(name, "all") == 0;
+	q->never = probe && strcmp(probe, "never") == 0;
 	if (probe && !q->always && !q->never && strcmp(probe, "auto") != 0)
 		return vn_err_usage(err, "parameter 'probe': '%.32s' is neither auto, always nor never", probe);
-	q->time_ns = time ? (uint64_t)json_integer_value(time) : TIME_DEFAULT_NS;
+	q->probe_ns = time ? (uint64_t)json_integer_value(time) : 0;
+	q->time_ns = time ? q->probe_ns : TIME_DEFAULT_NS;
 	if (q->time_ns < TIME_MIN_NS || q->time_ns > TIME_MAX_NS)
 		return vn_err_usage(err, "time: from 100ms to 60s");
 	return add_links(d, q, name, err);
@@ -267,51 +271,10 @@ static void judge_traffic(struct vn_daemon *d, struct target *t)
 	};
 	rate_seen(t, &f.rate_bits, &f.rate_ns);
 	vn_verify_traffic(&f, &t->verify);
+	t->n_traffic = t->verify.n;
 }
 
 /* --- probes ------------------------------------------------------------------------------------------------------- */
-
-static uint64_t serve_ns(const struct vn_disc *d, uint32_t len)
-{
-	return d->rate_bps ? vn_rate_bits(d, len) * VN_NSEC_PER_SEC / d->rate_bps : 0;
-}
-
-/* So many probes that the loss asked for can be told, none of which waits for another. */
-static void plan_probes(const struct target *t, uint64_t time_ns, struct vn_probe_job *j)
-{
-	const struct vn_disc *d = &t->asked;
-	double loss = 0, worth = 1, pps = PROBE_PPS_MIN, seconds = (double)time_ns / 1e9;
-	uint64_t n;
-
-	j->len = VN_PROBE_LEN_MIN;
-	if (vn_stat_disc_loss(d, &loss, &worth) == 0 && loss > 0 && loss < 1 && worth > 0)
-		pps = PROBE_EVENTS / (loss < 0.5 ? loss : 1 - loss) / worth / seconds;
-	pps = VN_MIN(VN_MAX(pps, PROBE_PPS_MIN), PROBE_PPS_MAX);
-	j->gap_ns = VN_MAX((uint64_t)(1e9 / pps), 2 * serve_ns(d, j->len));
-	if (d->limit_packets)
-		j->gap_ns = VN_MAX(j->gap_ns, 2 * (d->delay_ns + d->jitter_ns) / d->limit_packets);
-	n = time_ns / VN_MAX(j->gap_ns, 1);
-	j->n = (uint32_t)VN_MIN(n, VN_PROBES_MAX);
-	j->wait_ns = d->delay_ns + 5 * d->jitter_ns + d->slot_max_ns + serve_ns(d, j->len) + 100 * VN_NSEC_PER_MSEC;
-}
-
-/* A quarter more than the rate, in frames short enough for some hundreds of them. */
-static void plan_burst(const struct target *t, uint64_t time_ns, struct vn_probe_job *j)
-{
-	const struct vn_disc *d = &t->asked;
-	uint64_t bytes, queue_ns;
-
-	if (!has_fixed_rate(d))
-		return;
-	j->burst_ns = VN_MIN(time_ns / 2, VN_NSEC_PER_SEC);
-	bytes = d->rate_bps / 8 * j->burst_ns / VN_NSEC_PER_SEC / (4 * RATE_FRAMES_MIN);
-	j->burst_len =
-		(uint32_t)VN_MIN(VN_MAX(bytes, VN_PROBE_LEN_MIN + VN_WIRE_OVERHEAD) - VN_WIRE_OVERHEAD, TWIN_MTU + 14);
-	j->burst_gap_ns = VN_MAX(serve_ns(d, j->burst_len) * 4 / 5, 1);
-	j->burst_ns = VN_MIN(j->burst_ns, VN_PROBE_BURST_MAX * j->burst_gap_ns);
-	queue_ns = d->limit_bytes ? d->limit_bytes * 8 * VN_NSEC_PER_SEC / d->rate_bps : VN_NSEC_PER_SEC;
-	j->wait_ns += VN_MIN(queue_ns, VN_NSEC_PER_SEC);
-}
 
 static int cmp_u64(const void *a, const void *b)
 {
@@ -320,34 +283,66 @@ static int cmp_u64(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* Frames that arrived while the queue they came from was certainly busy. */
-static void burst_rate(const struct vn_disc *d, const struct vn_probe_job *j, struct vn_probe_result *r,
-		       const struct vn_busy *busy, struct vn_verify_probes *p)
+/*
+ * When the queue of the rate that was asked for cannot have been empty, by the times of sending. Of what was sent, as
+ * much as came counts: the rest was lost before the queue, or found it full.
+ */
+static struct vn_busy burst_busy(const struct vn_disc *d, const struct vn_probe_job *j, const struct vn_probe_result *r)
 {
-	uint64_t first = 0, last = 0, n = 0;
+	double share = r->burst_sent ? VN_MIN((double)r->burst_received / r->burst_sent, 1) : 0;
+	uint64_t serve = (uint64_t)((double)vn_rate_serve_ns(d, j->burst_len) * share), next_free = 0;
+	struct vn_busy busy = {0};
 
-	if (busy->to_ns <= busy->from_ns || d->jitter_ns * 50 > busy->to_ns - busy->from_ns)
-		return;
-	qsort(r->burst_at_ns, r->burst_received, sizeof(*r->burst_at_ns), cmp_u64);
-	for (uint32_t i = 0; i < r->burst_received; i++) {
-		uint64_t at = r->burst_at_ns[i];
-
-		if (at <= busy->from_ns + d->delay_ns || at > busy->to_ns + d->delay_ns)
-			continue;
-		first = first ? first : at;
-		last = at;
-		n++;
+	for (uint32_t i = 0; i < r->burst_sent; i++) {
+		next_free = VN_MAX(next_free, r->burst_sent_ns[i]) + serve;
+		vn_busy_look(&busy, r->burst_sent_ns[i], next_free - VN_MIN(next_free, PATH_NS));
 	}
-	if (n < RATE_FRAMES_MIN)
-		return;
-	p->burst_bits = (n - 1) * vn_rate_bits(d, j->burst_len);
-	p->burst_ns = last - first;
+	return busy;
 }
 
-static void judge_probes(struct vn_daemon *d, struct target *t, const struct vn_twin *twin,
-			 const struct vn_probe_job *j, struct vn_probe_result *r, const struct vn_busy *busy)
+/*
+ * The rate at which frames arrived while the queue was busy, or at all where the burst could not fill it: by the median
+ * time that half of them took, from each one on, which a host that stops now and then does not change.
+ */
+static void burst_rate(const struct vn_disc *d, const struct vn_probe_job *j, struct vn_probe_result *r,
+		       struct vn_verify_probes *p)
 {
-	uint32_t slot = vn_twin_slot(twin, t->dir);
+	const struct vn_busy busy = burst_busy(d, j, r);
+	const bool whole = vn_probe_burst_is_short(d, j);
+	uint64_t *at = r->burst_at_ns, half;
+	size_t n = 0;
+
+	if (!whole && d->jitter_ns * 50 > busy.to_ns - busy.from_ns)
+		return;
+	for (uint32_t i = 0; i < r->burst_received; i++)
+		if (whole || (at[i] > busy.from_ns + d->delay_ns && at[i] <= busy.to_ns + d->delay_ns))
+			at[n++] = at[i];
+	if (n < RATE_FRAMES_MIN)
+		return;
+	qsort(at, n, sizeof(*at), cmp_u64);
+	half = n / 2;
+	for (size_t i = 0; i + half < n; i++)
+		at[i] = at[i + half] - at[i];
+	qsort(at, n - half, sizeof(*at), cmp_u64);
+	p->burst_least = whole;
+	p->burst_bits = half * vn_rate_bits(d, j->burst_len);
+	p->burst_ns = at[(n - half) / 2];
+}
+
+/* What probes one direction: its place among the links of the twin. */
+struct lane {
+	struct target *t;
+	size_t link;
+	struct vn_probe_job *job;
+	struct vn_probe_result *res;
+	const struct vn_probe_seen *seen;
+};
+
+static void judge_probes(struct vn_daemon *d, const struct vn_twin *twin, const struct lane *l)
+{
+	const struct vn_disc *asked = &l->t->asked;
+	uint32_t slot = vn_twin_slot(twin, l->link, l->t->dir);
+	struct vn_probe_result *r = l->res;
 	struct vn_verify_probes p = {
 		.delay_ns = r->delay_ns,
 		.n_delays = r->n_delays,
@@ -357,75 +352,140 @@ static void judge_probes(struct vn_daemon *d, struct target *t, const struct vn_
 		.corrupted = r->corrupted,
 		.reordered = r->reordered,
 		.missed = r->missed,
-		.serve_ns = serve_ns(&t->asked, j->len),
-		.port_engine_down = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN] - twin->engine_down[t->dir],
+		.serve_ns = vn_rate_serve_ns(asked, l->job->len),
+		.port_engine_down =
+			d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN] - twin->engine_down[l->link][l->t->dir],
 	};
 	struct vn_dir dir;
 
 	vn_dir_read(&d->dp.maps, slot, &dir);
 	p.dir = &dir;
+	p.before_burst = l->seen->has_before ? &l->seen->before : NULL;
 	qsort(r->delay_ns, r->n_delays, sizeof(*r->delay_ns), cmp_u64);
-	burst_rate(&t->asked, j, r, busy, &p);
-	vn_verify_probing(&t->asked, &p, &t->verify);
-	t->probed = true;
+	burst_rate(asked, l->job, r, &p);
+	/* What an earlier attempt said is replaced. */
+	l->t->verify.n = l->t->n_traffic;
+	vn_verify_probing(asked, &p, &l->t->verify);
+	l->t->attempts++;
 }
 
-/* The two directions of one link at @t[0..n-1], n 1 or 2. */
-static int probe_link(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *twin, struct target *t, size_t n,
-		      uint64_t time_ns, struct vn_err *err)
+/* Without being asked nobody is kept waiting for minutes. */
+static bool can_probe(const struct request *q, const struct target *t)
 {
-	struct vn_probe_job jobs[VN_DIRS] = {0};
-	struct vn_busy busy[VN_DIRS] = {0};
+	const struct vn_disc *d = &t->asked;
+
+	return vn_disc_is_held(d) &&
+	       (q->always || d->delay_ns + 5 * d->jitter_ns + d->slot_max_ns <= VN_PROBE_WAIT_MAX_NS);
+}
+
+/* The directions of @n links, @per_link of each, @links[i] pointing to the first: all at the same time. */
+static int probe_links(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *twin, const struct request *q,
+		       struct target *const *links, size_t n, size_t per_link, struct vn_err *err)
+{
+	const struct vn_disc *disc[LINKS_MAX * VN_DIRS] = {NULL};
+	struct vn_probe_job jobs[LINKS_MAX * VN_DIRS] = {0};
+	cleanup_free struct vn_probe_seen *seen = calloc(n * VN_DIRS, sizeof(*seen));
 	struct vn_probe_shared *s;
 	int r;
 
-	for (size_t i = 0; i < n; i++) {
-		if (!vn_disc_is_held(&t[i].asked))
-			continue;
-		/* What the data path has, not what was asked for: that is the question. */
-		vn_twin_set(d, twin, t[i].dir, &t[i].in_force, vn_shard_trunk(&d->fabric, t[i].slot));
-		plan_probes(&t[i], time_ns, &jobs[t[i].dir]);
-		plan_burst(&t[i], time_ns, &jobs[t[i].dir]);
-	}
-	if (!jobs[0].n && !jobs[1].n)
-		return 0;
-	s = vn_prober_map();
+	if (!seen)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		for (struct target *t = links[i]; t < links[i] + per_link; t++) {
+			if (!can_probe(q, t))
+				continue;
+			/* What the data path has, not what was asked for: that is the question. */
+			vn_twin_set(d, twin, i, t->dir, &t->in_force, vn_shard_trunk(&d->fabric, t->slot));
+			disc[i * VN_DIRS + (size_t)t->dir] = &t->asked;
+		}
+	vn_probe_plan(disc, jobs, n * VN_DIRS, q->probe_ns);
+	s = vn_prober_map(jobs, n * VN_DIRS);
 	if (!s)
 		return -ENOMEM;
-	r = vn_probe_run(d, c, twin, jobs, s, busy, err);
+	r = vn_probe_run(d, c, twin, jobs, n * VN_DIRS, s, seen, err);
 	for (size_t i = 0; i < n && r == 0; i++)
-		if (jobs[t[i].dir].n)
-			judge_probes(d, &t[i], twin, &jobs[t[i].dir], &s->dir[t[i].dir], &busy[t[i].dir]);
+		for (struct target *t = links[i]; t < links[i] + per_link; t++) {
+			size_t k = i * VN_DIRS + (size_t)t->dir;
+
+			if (jobs[k].n)
+				judge_probes(d, twin, &(struct lane){t, i, &jobs[k], &s->job[k], &seen[k]});
+		}
 	vn_prober_unmap(s);
 	return r;
 }
 
 static bool wants_probes(const struct request *q, const struct target *t, size_t n)
 {
-	bool unknown = false;
+	bool can = false, unknown = false;
 
-	for (size_t i = 0; i < n; i++)
-		unknown |= vn_disc_is_held(&t[i].asked) && vn_verify_verdict(&t[i].verify) == VN_UNKNOWN;
-	return q->always || (!q->never && unknown);
+	for (size_t i = 0; i < n; i++) {
+		can |= can_probe(q, &t[i]);
+		unknown |= can_probe(q, &t[i]) && vn_verify_verdict(&t[i].verify) == VN_UNKNOWN;
+	}
+	return q->always ? can : !q->never && unknown;
+}
+
+/* Which checks failed by probes, or could not be judged where the host disturbed a burst; empty: none. */
+static void amiss(const struct target *t, enum vn_judgement verdict, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	*buf = 0;
+	for (size_t i = t->n_traffic; i < t->verify.n && len < size; i++) {
+		const struct vn_verify_row *row = &t->verify.rows[i];
+
+		if (row->verdict == verdict && (verdict == VN_FAILED || row->has_rate))
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", " : "", row->check);
+	}
+}
+
+/*
+ * One check in a thousand fails by chance, and a busy host lets others fail now and then: what fails twice, fails. The
+ * queue of a rate must be seen full once.
+ */
+static bool wants_another(struct target *t, size_t n, unsigned int attempt)
+{
+	bool again = false;
+
+	for (size_t i = 0; i < n; i++) {
+		char failed[sizeof(t->at_first)], unseen[sizeof(t->at_first)];
+
+		amiss(&t[i], VN_FAILED, failed, sizeof(failed));
+		amiss(&t[i], VN_UNKNOWN, unseen, sizeof(unseen));
+		if (attempt == 0)
+			memcpy(t[i].at_first, *failed ? failed : unseen, sizeof(failed));
+		again |= (*failed && attempt + 1 < ATTEMPTS_FAILED) || (*unseen && attempt + 1 < ATTEMPTS);
+	}
+	return again;
 }
 
 static int probe_all(struct vn_daemon *d, struct vn_conn *c, struct request *q, struct vn_err *err)
 {
-	size_t per_link = q->dirs == 3 ? VN_DIRS : 1;
+	size_t per_link = q->dirs == 3 ? VN_DIRS : 1, n_links = q->n / per_link, n = 0;
+	cleanup_free struct target **links = calloc(n_links + 1, sizeof(*links));
 	struct vn_twin twin;
-	bool any = false;
 	int r;
 
-	for (size_t i = 0; i < q->n; i += per_link)
-		any |= wants_probes(q, &q->targets[i], per_link);
-	if (!any)
+	if (!links)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_links; i++)
+		if (wants_probes(q, &q->targets[i * per_link], per_link))
+			links[n++] = &q->targets[i * per_link];
+	if (!n)
 		return 0;
-	r = vn_twin_open(d, c, TWIN_MTU, &twin, err);
+	r = vn_twin_open(d, TWIN_MTU, VN_MIN(n, LINKS_MAX), &twin, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < q->n && r == 0; i += per_link)
-		if (wants_probes(q, &q->targets[i], per_link))
-			r = probe_link(d, c, &twin, &q->targets[i], per_link, q->time_ns, err);
+	for (unsigned int attempt = 0; n && r == 0; attempt++) {
+		size_t again = 0;
+
+		for (size_t i = 0; i < n && r == 0; i += LINKS_MAX)
+			r = probe_links(d, c, &twin, q, links + i, VN_MIN(n - i, LINKS_MAX), per_link, err);
+		for (size_t i = 0; i < n; i++)
+			if (wants_another(links[i], per_link, attempt))
+				links[again++] = links[i];
+		n = again;
+	}
 	vn_twin_close(d, &twin);
 	return r;
 }
@@ -477,10 +537,10 @@ static json_t *target_json(struct vn_daemon *d, const struct target *t)
 	vn_disc_format(&t->asked, text, sizeof(text));
 	for (size_t i = 0; i < t->verify.n; i++)
 		json_array_append_new(rows, row_json(&t->verify.rows[i]));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:o}", "dir", dir_words[t->dir], "from",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:I, s:o}", "dir", dir_words[t->dir], "from",
 			 topo->nodes[l->ports[t->dir].node].name, "to", topo->nodes[l->ports[!t->dir].node].name,
 			 "text", text, "verdict", vn_judgement_words[vn_verify_verdict(&t->verify)], "probed",
-			 t->probed, "age_ns", (json_int_t)(since && now > since ? now - since : 0), "checks", rows);
+			 t->attempts > 0, "attempts", (json_int_t)t->attempts, "failed_at_first", t->at_first, "age_ns", (json_int_t)(since && now > since ? now - since : 0), "checks", rows);
 }
 
 static json_t *answer(struct vn_daemon *d, const struct request *q)

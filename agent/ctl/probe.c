@@ -2,6 +2,7 @@
 #include "ctl/probe.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
 #include <vnet/discipline.h>
@@ -28,17 +29,22 @@ static void observed_release(struct vn_observed *o)
 }
 #define cleanup_observed __attribute__((cleanup(observed_release)))
 
-static int make_topo(struct vn_daemon *d, uint32_t mtu, struct vn_topo **ret_topo, struct vn_err *err)
+static int make_topo(struct vn_daemon *d, uint32_t mtu, size_t n_links, struct vn_topo **ret_topo, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *t = NULL;
-	char text[256];
-	int n, r;
+	cleanup_free char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	int r;
 
-	n = snprintf(text, sizeof(text),
-		     "name: " VN_TWIN_NAME "\nnodes: {a: {}, b: {}}\naddressing: none\nrouting: none\n"
-		     "links: {twin: {endpoints: [a:probe, b:probe], mtu: %u}}\n",
-		     mtu);
-	r = vn_topo_parse(VN_TWIN_NAME, text, (size_t)n, &t, err);
+	if (!f)
+		return -ENOMEM;
+	fprintf(f, "name: " VN_TWIN_NAME "\nnodes: {a: {}, b: {}}\naddressing: none\nrouting: none\nlinks:\n");
+	for (size_t i = 0; i < n_links; i++)
+		fprintf(f, "  twin%zu: {endpoints: [a:probe%zu, b:probe%zu], mtu: %u}\n", i, i, i, mtu);
+	if (fclose(f) != 0)
+		return -ENOMEM;
+	r = vn_topo_parse(VN_TWIN_NAME, text, size, &t, err);
 	if (r == 0)
 		r = vn_topo_resolve(t, NULL, vn_ports_alloc, d, err);
 	if (r == 0)
@@ -60,7 +66,7 @@ static int twin_change(struct vn_daemon *d, struct vn_topo *from, struct vn_topo
 	return r == 0 ? vn_plan_execute(d, NULL, plan, err) : r;
 }
 
-int vn_twin_open(struct vn_daemon *d, struct vn_conn *c, uint32_t mtu, struct vn_twin *ret, struct vn_err *err)
+int vn_twin_open(struct vn_daemon *d, uint32_t mtu, size_t n_links, struct vn_twin *ret, struct vn_err *err)
 {
 	struct vn_twin t = {.netns_fd = {-EBADF, -EBADF}};
 	int r;
@@ -68,11 +74,13 @@ int vn_twin_open(struct vn_daemon *d, struct vn_conn *c, uint32_t mtu, struct vn
 	if (vn_running_find(d, VN_TWIN_NAME))
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY,
 			      "topology " VN_TWIN_NAME " has the name that probes need: delete it");
-	r = make_topo(d, mtu, &t.topo, err);
+	t.engine_down = calloc(n_links, sizeof(*t.engine_down));
+	r = t.engine_down ? make_topo(d, mtu, n_links, &t.topo, err) : -ENOMEM;
 	if (r == 0)
 		r = twin_change(d, NULL, t.topo, err);
 	if (r < 0) {
 		vn_topo_free(t.topo);
+		free(t.engine_down);
 		vn_ports_rebuild(d);
 		return r;
 	}
@@ -102,18 +110,20 @@ void vn_twin_close(struct vn_daemon *d, struct vn_twin *t)
 		vn_state_abandon(d);
 	d->busy = false;
 	vn_topo_free(t->topo);
-	t->topo = NULL;
+	free(t->engine_down);
+	*t = (struct vn_twin){.netns_fd = {-EBADF, -EBADF}};
 	vn_ports_rebuild(d);
 }
 
-uint32_t vn_twin_slot(const struct vn_twin *t, int dir)
+uint32_t vn_twin_slot(const struct vn_twin *t, size_t link, int dir)
 {
-	return t->topo->links[0].ports[dir].number;
+	return t->topo->links[link].ports[dir].number;
 }
 
-void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, int dir, const struct vn_disc *disc, uint32_t trunk)
+void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, size_t link, int dir, const struct vn_disc *disc,
+		 uint32_t trunk)
 {
-	const uint32_t slot = vn_twin_slot(t, dir);
+	const uint32_t slot = vn_twin_slot(t, link, dir);
 	struct vn_disc own = *disc;
 
 	/* Fresh draws: with the link's key the same probes would meet the same fates each time, right or wrong. */
@@ -122,7 +132,7 @@ void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, int dir, const struct v
 	if (vn_shard_trunk(&d->fabric, slot) != trunk && vn_shard_begin(&d->fabric, slot, trunk) == 0)
 		vn_shard_settle(&d->fabric);
 	vn_dir_reset(&d->dp.maps, slot);
-	t->engine_down[dir] = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN];
+	t->engine_down[link][dir] = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN];
 }
 
 /* --- looking at a queue ------------------------------------------------------------------------------------------- */
@@ -138,48 +148,49 @@ void vn_busy_look(struct vn_busy *b, uint64_t now_ns, uint64_t next_free_ns)
 	}
 }
 
-uint64_t vn_rate_bits(const struct vn_disc *d, uint32_t len)
-{
-	const struct vn_disc_in in = {.len = len, .segs = 1};
-
-	return vn_disc_rate_bytes(d, &in) * 8;
-}
-
 /* --- running ------------------------------------------------------------------------------------------------------ */
 
-static void complete_jobs(const struct vn_twin *t, struct vn_probe_job jobs[VN_DIRS])
+static void complete_job(const struct vn_twin *t, size_t i, struct vn_probe_job *j)
 {
-	for (int dir = 0; dir < VN_DIRS; dir++) {
-		const struct vn_port *from = &t->topo->links[0].ports[dir], *to = &t->topo->links[0].ports[!dir];
-		struct vn_probe_job *j = &jobs[dir];
+	const struct vn_link *l = &t->topo->links[i / VN_DIRS];
+	const int dir = (int)(i % VN_DIRS);
 
-		j->tx_ns = t->netns_fd[dir];
-		j->rx_ns = t->netns_fd[!dir];
-		j->tx_ifindex = VN_IFINDEX_NODE + from->number;
-		j->rx_ifindex = VN_IFINDEX_NODE + to->number;
-		memcpy(j->src, from->mac, sizeof(j->src));
-		memcpy(j->dst, to->mac, sizeof(j->dst));
-		j->len = VN_MAX(j->len, VN_PROBE_LEN_MIN);
-		j->burst_len = VN_MAX(j->burst_len, VN_PROBE_LEN_MIN);
+	j->tx_ns = t->netns_fd[dir];
+	j->rx_ns = t->netns_fd[!dir];
+	j->tx_ifindex = VN_IFINDEX_NODE + l->ports[dir].number;
+	j->rx_ifindex = VN_IFINDEX_NODE + l->ports[!dir].number;
+	memcpy(j->src, l->ports[dir].mac, sizeof(j->src));
+	memcpy(j->dst, l->ports[!dir].mac, sizeof(j->dst));
+	j->len = VN_MAX(j->len, VN_PROBE_LEN_MIN);
+	j->burst_len = VN_MAX(j->burst_len, VN_PROBE_LEN_MIN);
+}
+
+static void look(struct vn_daemon *d, const struct vn_twin *t, const struct vn_probe_job *jobs, size_t n,
+		 struct vn_probe_seen *seen)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (seen[i].has_before || !jobs[i].n)
+			continue;
+		vn_dir_read(&d->dp.maps, vn_twin_slot(t, i / VN_DIRS, (int)(i % VN_DIRS)), &seen[i].before);
+		seen[i].has_before = true;
 	}
 }
 
-int vn_probe_run(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t, struct vn_probe_job jobs[VN_DIRS],
-		 struct vn_probe_shared *s, struct vn_busy busy[VN_DIRS], struct vn_err *err)
+int vn_probe_run(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t, struct vn_probe_job *jobs, size_t n,
+		 struct vn_probe_shared *s, struct vn_probe_seen *seen, struct vn_err *err)
 {
 	bool cancelled = false;
 	int pid, st = 0;
 
-	complete_jobs(t, jobs);
-	pid = vn_prober_start(jobs, s);
+	for (size_t i = 0; i < n; i++)
+		complete_job(t, i, &jobs[i]);
+	pid = vn_prober_start(jobs, n, s);
 	if (pid < 0)
 		return vn_err_kernel(err, -pid, "probe: fork: %s", strerror(-pid));
 	while (waitpid(pid, &st, WNOHANG) == 0) {
 		vn_loop_turn(&d->loop, LOOK_MS);
-		for (int dir = 0; busy && dir < VN_DIRS; dir++)
-			vn_busy_look(&busy[dir], vn_now_ns(),
-				     __atomic_load_n(&d->dp.maps.dir[vn_twin_slot(t, dir)].state.next_free_ns,
-						     __ATOMIC_RELAXED));
+		if (seen && __atomic_load_n(&s->bursting, __ATOMIC_ACQUIRE))
+			look(d, t, jobs, n, seen);
 		if (!cancelled && (d->stop || (c && c->dead))) {
 			cancelled = true;
 			kill(pid, SIGKILL);

@@ -15,16 +15,17 @@
 struct vn_twin {
 	struct vn_topo *topo;
 	int netns_fd[VN_DIRS];
-	uint64_t engine_down[VN_DIRS]; /* dropped at its port before this probing */
+	uint64_t (*engine_down)[VN_DIRS]; /* of each link, dropped at its port before this probing */
 };
 
-/* Between open and close no other change of topologies begins (d->busy). */
-int vn_twin_open(struct vn_daemon *d, struct vn_conn *c, uint32_t mtu, struct vn_twin *ret, struct vn_err *err);
+/* A twin with @n_links links. Between open and close no other change of topologies begins (d->busy). */
+int vn_twin_open(struct vn_daemon *d, uint32_t mtu, size_t n_links, struct vn_twin *ret, struct vn_err *err);
 void vn_twin_close(struct vn_daemon *d, struct vn_twin *t);
-/* The slot of direction @dir. */
-uint32_t vn_twin_slot(const struct vn_twin *t, int dir);
-/* The discipline of @dir is @disc from now on, held by the engine of @trunk, with draws of its own; figures begin. */
-void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, int dir, const struct vn_disc *disc, uint32_t trunk);
+/* The slot of direction @dir of @link. */
+uint32_t vn_twin_slot(const struct vn_twin *t, size_t link, int dir);
+/* The discipline of a direction is @disc from now on, held by the engine of @trunk, with own draws; figures begin. */
+void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, size_t link, int dir, const struct vn_disc *disc,
+		 uint32_t trunk);
 
 /*
  * When the queue of a rate was certainly never empty: at one look it was busy until beyond the next.
@@ -35,15 +36,22 @@ struct vn_busy {
 };
 void vn_busy_look(struct vn_busy *b, uint64_t now_ns, uint64_t next_free_ns);
 
-/* Bits that a frame of @len bytes is for the rate of @d. */
-uint64_t vn_rate_bits(const struct vn_disc *d, uint32_t len);
+/**
+ * struct vn_probe_seen - of one direction, while it is probed
+ * @before: the engine's figures as they were before any burst
+ */
+struct vn_probe_seen {
+	bool has_before;
+	struct vn_dir before;
+};
 
 /*
- * Send @jobs (namespaces and addresses are filled in here) through the twin and wait for the end, the daemon doing its
- * other duties meanwhile. @busy may be NULL. -ECANCELED when the caller went or the daemon is told to stop.
+ * Send @n @jobs (namespaces and addresses are filled in here) through the twin and wait for the end, the daemon doing its
+ * other duties meanwhile. Job i goes by direction i % VN_DIRS of link i / VN_DIRS. @seen (as many, or NULL): what was
+ * seen of each meanwhile. -ECANCELED when the caller went or the daemon is told to stop.
  * @s: fresh from vn_prober_map(), of this run alone.
  */
-int vn_probe_run(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t, struct vn_probe_job jobs[VN_DIRS],
-		 struct vn_probe_shared *s, struct vn_busy busy[VN_DIRS], struct vn_err *err);
+int vn_probe_run(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t, struct vn_probe_job *jobs, size_t n,
+		 struct vn_probe_shared *s, struct vn_probe_seen *seen, struct vn_err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <linux/if_packet.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 #define DISTURBED_NS   (300 * VN_NSEC_PER_USEC) /* a sender that took so long lost its processor on the way */
 #define BURST_TICK_NS  VN_NSEC_PER_MSEC
 #define BURST_PER_TURN 256u
+#define BEFORE_BURST_NS (30 * VN_NSEC_PER_MSEC) /* for the daemon to look */
 #define DRAIN_NS       (2 * VN_NSEC_PER_MSEC)
 #define BURST_BIT      0x80000000u
 #define DISABLE_IPV6   "/proc/sys/net/ipv6/conf/all/disable_ipv6"
@@ -33,6 +35,12 @@ struct lane {
 	uint32_t nonce, highest;
 	bool any;
 	uint8_t frame[2][FRAME_MAX]; /* one by one, burst */
+};
+
+struct lanes {
+	struct lane *lane;
+	size_t n;
+	uint64_t drained_ns;
 };
 
 static uint64_t real_minus_mono_ns;
@@ -144,7 +152,7 @@ static void take(struct lane *l, const uint8_t *data, size_t len, uint64_t at_re
 		return;
 	whole = frame_whole(l, data, len, seq);
 	if (seq & BURST_BIT) {
-		if (r->burst_received < VN_PROBE_BURST_MAX)
+		if (r->burst_received < r->burst_max)
 			r->burst_at_ns[r->burst_received++] = at_real_ns - real_minus_mono_ns;
 		return;
 	}
@@ -226,15 +234,29 @@ static void note_timer(struct vn_probe_shared *s, uint64_t due_ns)
 		s->timer_late_ns[s->n_timer_late++] = now > due_ns ? now - due_ns : 0;
 }
 
-static void one_by_one(struct lane *lanes, struct vn_probe_shared *s)
+/* Looking costs a system call for each; the kernel says when a frame came, however late it is taken. */
+static void drain_all(struct lanes *a)
+{
+	uint64_t now = vn_now_ns();
+
+	if (now < a->drained_ns + DRAIN_NS)
+		return;
+	a->drained_ns = now;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->lane[i].rx >= 0)
+			drain(&a->lane[i]);
+}
+
+static void one_by_one(struct lanes *a, struct vn_probe_shared *s)
 {
 	uint64_t begin = vn_now_ns() + VN_NSEC_PER_MSEC, next;
 
 	do {
 		next = UINT64_MAX;
-		for (size_t i = 0; i < VN_PROBE_DIRS; i++) {
-			struct lane *l = &lanes[i];
-			uint64_t due = begin + l->res->sent * l->job->gap_ns;
+		for (size_t i = 0; i < a->n; i++) {
+			struct lane *l = &a->lane[i];
+			/* Side by side, not one behind the other: they would wait for each other. */
+			uint64_t due = begin + l->job->gap_ns * i / a->n + l->res->sent * l->job->gap_ns;
 
 			if (l->res->sent >= l->job->n)
 				continue;
@@ -245,9 +267,7 @@ static void one_by_one(struct lane *lanes, struct vn_probe_shared *s)
 			if (l->res->sent < l->job->n)
 				next = VN_MIN(next, due);
 		}
-		for (size_t i = 0; i < VN_PROBE_DIRS; i++)
-			if (lanes[i].rx >= 0)
-				drain(&lanes[i]);
+		drain_all(a);
 		if (next != UINT64_MAX && next > vn_now_ns()) {
 			sleep_until(next);
 			note_timer(s, next);
@@ -260,44 +280,50 @@ static void send_burst(struct lane *l, uint64_t elapsed_ns)
 	uint64_t due = elapsed_ns / VN_MAX(l->job->burst_gap_ns, 1);
 	struct vn_probe_result *r = l->res;
 
-	for (uint32_t i = 0; i < BURST_PER_TURN && r->burst_sent < due && r->burst_sent < VN_PROBE_BURST_MAX; i++) {
+	for (uint32_t i = 0; i < BURST_PER_TURN && r->burst_sent < due && r->burst_sent < r->burst_max; i++) {
+		r->burst_sent_ns[r->burst_sent] = vn_now_ns();
 		frame_number(l, l->frame[1], BURST_BIT | r->burst_sent++);
 		if (send(l->tx, l->frame[1], l->job->burst_len, 0) < 0)
 			break;
 	}
 }
 
-static void bursts(struct lane *lanes)
+static void bursts(struct lanes *a)
 {
-	uint64_t begin = vn_now_ns(), longest = 0;
+	uint64_t begin = vn_now_ns() + BEFORE_BURST_NS, longest = 0;
+	bool rests = false;
 
-	for (size_t i = 0; i < VN_PROBE_DIRS; i++)
-		longest = VN_MAX(longest, lanes[i].job->burst_ns);
-	for (uint64_t elapsed = 0; elapsed < longest; elapsed = vn_now_ns() - begin) {
-		for (size_t i = 0; i < VN_PROBE_DIRS; i++) {
-			if (elapsed < lanes[i].job->burst_ns)
-				send_burst(&lanes[i], elapsed);
-			if (lanes[i].rx >= 0)
-				drain(&lanes[i]);
-		}
+	for (size_t i = 0; i < a->n; i++) {
+		const struct vn_probe_job *j = a->lane[i].job;
+
+		longest = VN_MAX(longest, j->burst_at_ns + j->burst_ns);
 		/* Faster than the tick it sends without a rest; its processor is shared. */
-		if (lanes[0].job->burst_gap_ns > 1 || lanes[1].job->burst_gap_ns > 1)
+		rests |= j->burst_gap_ns > 1;
+	}
+	if (longest)
+		sleep_until(begin);
+	for (uint64_t elapsed = 0; elapsed < longest; elapsed = vn_now_ns() - begin) {
+		for (size_t i = 0; i < a->n; i++) {
+			const struct vn_probe_job *j = a->lane[i].job;
+
+			if (elapsed >= j->burst_at_ns && elapsed < j->burst_at_ns + j->burst_ns)
+				send_burst(&a->lane[i], elapsed - j->burst_at_ns);
+		}
+		drain_all(a);
+		if (rests)
 			sleep_until(begin + (elapsed / BURST_TICK_NS + 1) * BURST_TICK_NS);
 	}
 }
 
-static void wait_stragglers(struct lane *lanes)
+static void wait_stragglers(struct lanes *a)
 {
 	uint64_t now = vn_now_ns(), deadline = now;
 
-	for (size_t i = 0; i < VN_PROBE_DIRS; i++)
-		deadline = VN_MAX(deadline, now + lanes[i].job->wait_ns);
-	while (now < deadline) {
+	for (size_t i = 0; i < a->n; i++)
+		deadline = VN_MAX(deadline, now + a->lane[i].job->wait_ns);
+	for (; now < deadline; now = vn_now_ns()) {
 		sleep_until(now + DRAIN_NS);
-		for (size_t i = 0; i < VN_PROBE_DIRS; i++)
-			if (lanes[i].rx >= 0)
-				drain(&lanes[i]);
-		now = vn_now_ns();
+		drain_all(a);
 	}
 }
 
@@ -315,17 +341,20 @@ static bool has_work(const struct vn_probe_job *j)
 	return j->n || j->burst_ns;
 }
 
-static int work(const struct vn_probe_job jobs[VN_PROBE_DIRS], struct vn_probe_shared *s)
+static int work(const struct vn_probe_job *jobs, size_t n, struct vn_probe_shared *s)
 {
-	static struct lane lanes[VN_PROBE_DIRS];
+	struct lanes a = {.lane = calloc(n, sizeof(*a.lane))};
 	int r;
 
-	for (size_t i = 0; i < VN_PROBE_DIRS; i++) {
-		struct lane *l = &lanes[i];
+	if (!a.lane)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct lane *l = &a.lane[a.n];
 
-		*l = (struct lane){.job = &jobs[i], .res = &s->dir[i], .tx = -1, .rx = -1};
-		if (!has_work(l->job))
+		if (!has_work(&jobs[i]))
 			continue;
+		*l = (struct lane){.job = &jobs[i], .res = &s->job[i], .tx = -1, .rx = -1};
+		a.n++;
 		/* Of this run alone: stragglers of an earlier one are not taken for ours. */
 		l->nonce = (uint32_t)(vn_now_ns() >> 4) * 2654435761u + (uint32_t)i;
 		frame_init(l, l->frame[0]);
@@ -335,30 +364,65 @@ static int work(const struct vn_probe_job jobs[VN_PROBE_DIRS], struct vn_probe_s
 			return r;
 	}
 	real_minus_mono_ns = real_ns() - vn_now_ns();
-	one_by_one(lanes, s);
-	bursts(lanes);
-	wait_stragglers(lanes);
-	for (size_t i = 0; i < VN_PROBE_DIRS; i++)
-		if (lanes[i].rx >= 0)
-			count_missed(&lanes[i]);
+	one_by_one(&a, s);
+	__atomic_store_n(&s->bursting, true, __ATOMIC_RELEASE);
+	bursts(&a);
+	wait_stragglers(&a);
+	for (size_t i = 0; i < a.n; i++)
+		if (a.lane[i].rx >= 0)
+			count_missed(&a.lane[i]);
 	return 0;
 }
 
-struct vn_probe_shared *vn_prober_map(void)
+static uint32_t burst_max(const struct vn_probe_job *j)
 {
-	void *p = mmap(NULL, sizeof(struct vn_probe_shared), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	/* Duplicates may come, too. */
+	return j->burst_ns ? (uint32_t)VN_MIN(2 * (j->burst_ns / VN_MAX(j->burst_gap_ns, 1)), VN_PROBE_BURST_MAX) : 0;
+}
 
-	return p == MAP_FAILED ? NULL : p;
+/* The next @size bytes of the memory behind the results. */
+static void *carve(uint8_t **at, size_t size)
+{
+	void *p = *at;
+
+	*at += (size + 7) & ~(size_t)7;
+	return p;
+}
+
+struct vn_probe_shared *vn_prober_map(const struct vn_probe_job *jobs, size_t n)
+{
+	size_t size = sizeof(struct vn_probe_shared) + n * sizeof(struct vn_probe_result);
+	struct vn_probe_shared *s;
+	uint8_t *at;
+
+	for (size_t i = 0; i < n; i++)
+		size += jobs[i].n * (2 * sizeof(uint64_t) + 1) + 8 + burst_max(&jobs[i]) * 2 * sizeof(uint64_t);
+	s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (s == MAP_FAILED)
+		return NULL;
+	s->size = size;
+	s->n = n;
+	at = (uint8_t *)&s->job[n];
+	for (size_t i = 0; i < n; i++) {
+		struct vn_probe_result *r = &s->job[i];
+
+		r->burst_max = burst_max(&jobs[i]);
+		r->delay_ns = carve(&at, jobs[i].n * sizeof(*r->delay_ns));
+		r->sent_ns = carve(&at, jobs[i].n * sizeof(*r->sent_ns));
+		r->burst_sent_ns = carve(&at, r->burst_max * sizeof(*r->burst_sent_ns));
+		r->burst_at_ns = carve(&at, r->burst_max * sizeof(*r->burst_at_ns));
+		r->seen = carve(&at, jobs[i].n);
+	}
+	return s;
 }
 
 void vn_prober_unmap(struct vn_probe_shared *s)
 {
 	if (s)
-		munmap(s, sizeof(*s));
+		munmap(s, s->size);
 }
 
-int vn_prober_start(const struct vn_probe_job jobs[VN_PROBE_DIRS], struct vn_probe_shared *shared)
+int vn_prober_start(const struct vn_probe_job *jobs, size_t n, struct vn_probe_shared *shared)
 {
 	pid_t parent = getpid(), pid = fork();
 
@@ -371,6 +435,6 @@ int vn_prober_start(const struct vn_probe_job jobs[VN_PROBE_DIRS], struct vn_pro
 	prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);
 	if (getppid() != parent)
 		_exit(1);
-	shared->error = work(jobs, shared);
+	shared->error = work(jobs, n, shared);
 	_exit(0);
 }

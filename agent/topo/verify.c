@@ -81,7 +81,8 @@ static uint64_t to_ppb(double p)
 
 /*
  * @k of @n frames, each worth @worth independent draws, where @want is the probability asked for: it must lie in the
- * interval around what came out. Within it, few expected events still say nothing.
+ * interval around what came out. Within it, few expected events still say nothing, unless the interval is so narrow
+ * that what else it may be makes no difference.
  */
 static void judge_share(struct vn_verify *v, const char *check, bool probe, uint64_t k, uint64_t n, double want,
 			double worth)
@@ -109,10 +110,15 @@ static void judge_share(struct vn_verify *v, const char *check, bool probe, uint
 			row->verdict = VN_UNKNOWN;
 	} else if (want < in.low || want > in.high) {
 		row->verdict = VN_FAILED;
-	} else if (rare < VN_VERIFY_EVENTS_MIN) {
+	} else if (rare < VN_VERIFY_EVENTS_MIN && in.high - in.low > VN_VERIFY_SMALL) {
 		row->verdict = VN_UNKNOWN;
 	}
-	if (row->verdict == VN_FAILED)
+	if (row->verdict == VN_PASSED && want > 0 && want < 1 && rare < VN_VERIFY_EVENTS_MIN)
+		PRINT(row->note,
+		      "too rare to be told from %s by %" PRIu64 " frames, but within the interval, which is narrow; to "
+		      "count it takes %.3g frames",
+		      want < 0.5 ? "none" : "all", n, VN_VERIFY_EVENTS_MIN / VN_MIN(want, 1 - want) / worth);
+	else if (row->verdict == VN_FAILED)
 		PRINT(row->note, "the configured value lies outside the 99.9 %% interval of what was measured");
 	else if (row->verdict == VN_UNKNOWN)
 		PRINT(row->note, "not enough packets to say: %.0f expected events, %u are needed", rare,
@@ -206,7 +212,7 @@ static void judge_hist(struct vn_verify *v, const char *check, bool probe, const
 
 /* --- rate --------------------------------------------------------------------------------------------------------- */
 
-static void judge_rate(struct vn_verify *v, bool probe, uint64_t rate_bps, uint64_t bits, uint64_t ns)
+static void judge_rate(struct vn_verify *v, bool probe, uint64_t rate_bps, uint64_t bits, uint64_t ns, bool least)
 {
 	struct vn_verify_row *row = row_add(v, "rate", probe, VN_UNKNOWN);
 	double got = ns ? (double)bits * 1e9 / (double)ns : 0, off;
@@ -227,7 +233,14 @@ static void judge_rate(struct vn_verify *v, bool probe, uint64_t rate_bps, uint6
 	off = (got / (double)rate_bps - 1) * 100;
 	row->measured = (uint64_t)got;
 	PRINT(row->found, "%.5g Mbit/s (%+.3f%%) over %s", got / 1e6, off, micros(t, sizeof(t), (int64_t)ns));
-	row->verdict = got >= low && got <= high ? VN_PASSED : VN_FAILED;
+	if (!least) {
+		row->verdict = got >= low && got <= high ? VN_PASSED : VN_FAILED;
+		return;
+	}
+	PRINT(row->found, "at least %.5g Mbit/s over %s", got / 1e6, micros(t, sizeof(t), (int64_t)ns));
+	row->verdict = got > high ? VN_FAILED : VN_PASSED;
+	if (row->verdict == VN_PASSED)
+		PRINT(row->note, "faster than probes can be sent: it is not below what was found");
 }
 
 /* --- the users' frames -------------------------------------------------------------------------------------------- */
@@ -358,7 +371,10 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v)
 	judge_config(v, f);
 	if (!f->held)
 		return;
-	judge_overload(v, false, dir->overload | f->engine_overload);
+	/* What befell the engine may have befallen any direction; one of few frames is judged by each of them, or by
+	 * probes.
+	 */
+	judge_overload(v, false, dir->overload | (n >= VN_VERIFY_FRAMES_MIN ? f->engine_overload : 0));
 	judge_drops(v, false, dir, f->port_engine_down, f->port_no_peer);
 	judge_engine(v, false, dir);
 	judge_loss(v, false, d, lost, n);
@@ -368,7 +384,7 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v)
 		    vn_verify_since(dir->corrupted, m->corrupted), kept);
 	judge_reorder(v, false, d, vn_verify_since(dir->reordered, m->reordered), kept);
 	if (d->rate_bps && !d->trace_block)
-		judge_rate(v, false, d->rate_bps, f->rate_bits, f->rate_ns);
+		judge_rate(v, false, d->rate_bps, f->rate_bits, f->rate_ns, false);
 }
 
 /* --- probes ------------------------------------------------------------------------------------------------------- */
@@ -456,7 +472,7 @@ void vn_verify_probing(const struct vn_disc *d, const struct vn_verify_probes *p
 	judge_overload(v, true, p->dir->overload);
 	/* Frames that are missing for another reason are not the loss that was set. */
 	other = judge_drops(v, true, p->dir, p->port_engine_down, 0) + p->dir->drops[VN_EDROP_LIMIT];
-	judge_engine(v, true, p->dir);
+	judge_engine(v, true, p->before_burst ? p->before_burst : p->dir);
 	if (p->missed) {
 		row = row_add(v, "loss", true, VN_UNKNOWN);
 		PRINT(row->found, "-");
@@ -477,5 +493,5 @@ void vn_verify_probing(const struct vn_disc *d, const struct vn_verify_probes *p
 	else if (fixed_delay(d) && p->reordered)
 		judge_share(v, "reorder", true, p->reordered, kept, 0, 1);
 	if (d->rate_bps && !d->trace_block)
-		judge_rate(v, true, d->rate_bps, p->burst_bits, p->burst_ns);
+		judge_rate(v, true, d->rate_bps, p->burst_bits, p->burst_ns, p->burst_least);
 }

@@ -22,6 +22,7 @@
 #define VN_VERIFY_RATE_PPM     10000u /* of the rate, either way */
 #define VN_VERIFY_FRAMES_MIN   100u   /* for a 99th percentile */
 #define VN_VERIFY_EVENTS_MIN   10u    /* expected, before their number says anything */
+#define VN_VERIFY_SMALL        0.001 /* a share that is certainly as near to what was set need not be told from it */
 #define VN_VERIFY_ROWS_MAX     24
 
 enum vn_judgement {
@@ -90,9 +91,11 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v);
  * @delay_ns:  of those that arrived and whose sender was not disturbed, ascending, @n_delays of them
  * @serve_ns:  time of one probe in the server of the rate
  * @burst_ns, @burst_bits: between first and last frame of a burst that kept the queue full
+ * @burst_least: or of one that could not fill it: the rate is at least that
  * @missed:    frames that the receiver itself lost: nothing can be said about loss
  * @port_engine_down: of them, dropped at the port
  * @dir:       the engine's figures of them
+ * @before_burst: the same, before a burst filled the queue of the rate and took its share of the host; or NULL
  */
 struct vn_verify_probes {
 	const uint64_t *delay_ns;
@@ -100,8 +103,9 @@ struct vn_verify_probes {
 	uint64_t sent, lost, duplicated, corrupted, reordered, missed;
 	uint64_t serve_ns;
 	uint64_t burst_ns, burst_bits;
+	bool burst_least;
 	uint64_t port_engine_down;
-	const struct vn_dir *dir;
+	const struct vn_dir *dir, *before_burst;
 };
 void vn_verify_probing(const struct vn_disc *asked, const struct vn_verify_probes *p, struct vn_verify *v);
 

@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq bpftool
-plan 46
+plan 55
 
 cat >"$WORK/v.yaml" <<YAML
 name: v
@@ -80,7 +80,6 @@ is "the configured value is in the interval" "$(jq '.links[0].directions[0].chec
 is "every check has the keys of the schema" "$(jq '[.links[].directions[].checks[]
 	| [has("check", "source", "verdict", "packets", "found", "bound", "note")] | all] | all' "$WORK/report")" true
 vnet link verify ok dir ab --no-probe >"$WORK/text"
-is "the text fits 100 columns" "$(awk 'length($0) > 100' "$WORK/text" | wc -l)" 0
 check "text is made from the same tree" grep -qF "$(vnet -j link verify ok dir ab --no-probe |
 	jq -r '.links[0].directions[0].checks[] | select(.check == "loss") | .found')" "$WORK/text"
 
@@ -231,16 +230,75 @@ check "the Abilene example applies" vnet topology apply "$TOP/examples/abilene.y
 overloaded() {
 	awk -v n="$(nproc)" '{ exit !($1 > 2 * n) }' /proc/loadavg
 }
-verified=no
-for try in 1 2 3 4; do
-	verify all
-	[ $RC = 0 ] || [ $RC = 11 ] && verified=yes && break
-	diag "try $try: exit $RC: $(jq -c '[.links[] | .name as $n | .directions[].checks[] | select(.verdict == "fail") | [$n, .check, .source, .found, .bound]]' "$WORK/report")"
-	vnet link reset all
-done
-diag "exit $RC: $(jq -c '[.links[].verdict] | group_by(.) | map({(.[0]): length}) | add' "$WORK/report")"
-if [ $verified = no ] && overloaded; then
-	ktap_skip "verify all: right, or not to be told" "the load of this machine is $(cut -d' ' -f1 /proc/loadavg)"
+# all_pass NAME: verify all with probes by itself exits 0, in at most four tries; a machine that is busy otherwise excuses
+all_pass() {
+	if steadily 0 all; then
+		ktap_ok "$1"
+	elif overloaded; then
+		ktap_skip "$1" "the load of this machine is $(cut -d' ' -f1 /proc/loadavg)"
+	else
+		ktap_fail "$1"
+	fi
+	diag "exit $RC: $(jq -c '[.links[].verdict] | group_by(.) | map({(.[0]): length}) | add' "$WORK/report")"
+}
+all_pass "verify all of a topology nobody has used yet: each link is probed, and passes"
+is "every direction of it by probes, with a rate" "$(jq '[.links[].directions[] | .probed and
+	([.checks[] | select(.check == "rate" and .source == "probe" and .measured_bps > 900000000)] | length == 1)] | all' \
+	"$WORK/report")" true
+
+# --- many links of many kinds at once; one that lies among them is found, and no other is blamed ---
+check "the topology goes, too" vnet topology delete abilene
+LONG=a-link-whose-name-is-as-long-as-a-name-of-a-link-may-be-0123456789
+LONG=${LONG:0:63}
+{
+	echo "name: many"
+	echo "nodes: {a: {}, b: {}}"
+	echo "defaults: {link: {delay: 3ms}}"
+	echo "links:"
+	echo "  $LONG: {endpoints: [a:l0, b:l0], loss: 1%}"
+	echo "  rare: {endpoints: [a:l1, b:l1], loss: 0.1%}"
+	echo "  rarer: {endpoints: [a:l2, b:l2], loss: 0.001%}"
+	echo "  jittery: {endpoints: [a:l3, b:l3], delay: 20ms, jitter: 4ms, distribution: normal}"
+	echo "  twice: {endpoints: [a:l4, b:l4], duplicate: 5%}"
+	echo "  bad: {endpoints: [a:l5, b:l5], corrupt: 2%}"
+	echo "  burst: {endpoints: [a:l6, b:l6], loss: gemodel 2% 30%}"
+	echo "  fast: {endpoints: [a:l7, b:l7], rate: 10gbit}"
+	echo "  slow: {endpoints: [a:l8, b:l8], rate: 256kbit}"
+	echo "  wire: {endpoints: [a:l9, b:l9], delay: 0}"
+	echo "  far: {endpoints: [a:l10, b:l10], delay: 1800s}"
+} >"$WORK/many.yaml"
+check "links of many kinds" vnet topology apply "$WORK/many.yaml"
+steadily 11 all
+is "only what would take half an hour is unknown" \
+	"$(jq -c '[.links[] | select(.verdict != "pass") | [.name, .verdict]]' "$WORK/report")" '[["far","unknown"]]'
+is "rare loss passes, and says what it would take to count it" "$(jq -r '.links[] | select(.name == "rarer")
+	| .directions[0].checks[] | select(.check == "loss" and .source == "probe")
+	| .verdict + " " + (.high_ppb < 1000000 and .packets > 7000 | tostring) + " " + (.note | contains("too rare") | tostring)' \
+	"$WORK/report")" "pass true true"
+is "a rate beyond what probes can send is bounded from below" "$(jq -r '.links[] | select(.name == "fast")
+	| .directions[0].checks[] | select(.check == "rate" and .source == "probe") | .verdict + " " + .found' "$WORK/report" |
+	cut -d' ' -f1-3)" "pass at least"
+SLOT=$(vnet -j link show bad | jq '.links[0].endpoints[0].number')
+check "5 % loss behind the daemon's back" lie "$SLOT"
+verify all
+is "the one that lies fails" "$(jq -r '.links[] | select(.name == "bad") | .directions[0].verdict' "$WORK/report")" fail
+is "and no other is said to have another discipline" "$(jq -c '[.links[] | .name as $n | .directions[]
+	| .dir as $d | .checks[] | select(.check == "config" and .verdict == "fail") | [$n, $d]]' "$WORK/report")" '[["bad","ab"]]'
+
+# terminal WIDTH CMD...: what CMD shows on a terminal of that width, without colours
+terminal() {
+	local width=$1
+
+	shift
+	script -qefc "stty cols $width; $*" /dev/null </dev/null | tr -d '\r' | sed 's/\x1b\[[0-9;]*m//g'
+}
+if command -v script >/dev/null; then
+	for words in "link verify all --no-probe" "link verify $LONG --no-probe" "-d link verify all --no-probe" "engine show" \
+		"link show"; do
+		# shellcheck disable=SC2086
+		terminal 80 "$AGENT" $words
+	done >"$WORK/screen"
+	is "no line is wider than a terminal of 80 columns" "$(awk 'length($0) > 80' "$WORK/screen")" ""
 else
-	is "verify all: right, or not to be told" "$verified" yes
+	ktap_skip "no line is wider than a terminal of 80 columns" "script(1) is not installed"
 fi

@@ -277,6 +277,42 @@ static void test_loss_verdicts(void **state)
 	assert_int_equal(vn_verify_verdict(&s->v), VN_UNKNOWN);
 }
 
+/* What is too rare to be counted passes once it is certainly as rare as to make no difference, and says so. */
+static void test_rare_loss(void **state)
+{
+	struct vn_disc d = {.delay_ns = 1000000, .loss_ppb = 10 * PPM};
+	const struct vn_verify_row *row;
+	struct scene *s;
+
+	assert_verdict(scene(2000, 0, d), "loss", VN_UNKNOWN);
+	s = scene(10000, 0, d);
+	assert_verdict(s, "loss", VN_PASSED);
+	row = row_of(&s->v, "loss");
+	assert_non_null(strstr(row->note, "too rare"));
+	assert_non_null(strstr(row->note, "1e+06 frames"));
+	/* 1 - 0.0005^(1/10000), which is what the bound is */
+	assert_near((double)row->high, 759800, 300);
+	assert_verdict(scene(10000, 5, d), "loss", VN_FAILED);
+	/* Correlated, the same number tells less. */
+	d.loss_corr_ppb = 900000 * PPM;
+	assert_verdict(scene(10000, 0, d), "loss", VN_UNKNOWN);
+}
+
+/* What befell the engine is held against who used it. */
+static void test_engine_overload_and_few_frames(void **state)
+{
+	struct scene *s = scene(99, 0, (struct vn_disc){.delay_ns = 1000});
+
+	s->f.engine_overload = 1u << VN_OVERLOAD_THROTTLED;
+	vn_verify_traffic(&s->f, &s->v);
+	assert_int_equal(row_of(&s->v, "overload")->verdict, VN_PASSED);
+	/* Its own frames are not in time: that fails, however few. */
+	s->dir.late_max_ns = 30000000;
+	s->v.n = 0;
+	vn_verify_traffic(&s->f, &s->v);
+	assert_int_equal(vn_verify_verdict(&s->v), VN_FAILED);
+}
+
 static void test_only_since_the_mark(void **state)
 {
 	struct scene *s = scene(300000, 21000, one_percent);
@@ -476,6 +512,8 @@ int main(void)
 		cmocka_unit_test(test_gemodel_closed_form),
 		cmocka_unit_test(test_correlation_and_reorder),
 		cmocka_unit_test(test_loss_verdicts),
+		cmocka_unit_test(test_rare_loss),
+		cmocka_unit_test(test_engine_overload_and_few_frames),
 		cmocka_unit_test(test_only_since_the_mark),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_what_nobody_asked_for),
