@@ -64,10 +64,10 @@ whole() {
 }
 
 RANDOM=${VN_CRASH_SEED:-42}
-bad=0 ups=0 last=
+bad=0 ups=0 last= slowest=0
 for ((round = 0; round < ROUNDS && SECONDS < ${VN_CRASH_SECONDS:-100000}; round++)); do
 	# A run that is cut short has this to say.
-	[ $((round % 10)) -ne 0 ] || diag "$round kills, $bad of them badly survived, $SECONDS s"
+	[ $((round % 10)) -ne 0 ] || diag "$round kills, $bad of them badly survived, $SECONDS s; starts up to $slowest ms"
 	if [ "$(vnet -j topology show | jq '.topologies | length')" -eq 1 ]; then
 		vnet topology delete crash >/dev/null 2>&1 &
 		job=$! span=$down_ms
@@ -80,7 +80,10 @@ for ((round = 0; round < ROUNDS && SECONDS < ${VN_CRASH_SECONDS:-100000}; round+
 	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
 	kill_agent
 	wait $job
+	t0=$(now_ms)
 	start_agent || { bad=$((bad + 1)); break; }
+	took=$(($(now_ms) - t0))
+	slowest=$((took > slowest ? took : slowest))
 	if ! why=$(whole); then
 		bad=$((bad + 1)) last="round $round, after $ms of $span ms: $why"
 		diag "$last"
