@@ -64,7 +64,7 @@ whole() {
 }
 
 RANDOM=${VN_CRASH_SEED:-42}
-bad=0 ups=0 last= slowest=0
+bad=0 ups=0 last='' slowest=0
 for ((round = 0; round < ROUNDS && SECONDS < ${VN_CRASH_SECONDS:-100000}; round++)); do
 	# A run that is cut short has this to say.
 	[ $((round % 10)) -ne 0 ] || diag "$round kills, $bad of them badly survived, $SECONDS s; starts up to $slowest ms"
