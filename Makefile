@@ -180,14 +180,14 @@ test: ## run every test (TEST=PATTERN: those whose name matches); the last line 
 	@$(SUBMAKE) -j2 tests
 	@$(SUBMAKE) -j2 fuzzers || echo "no fuzzers: is libclang-rt-dev installed?"
 	@$(if $(TEST),$(if $(findstring asan,$(TEST)),,true ||)) $(SUBMAKE) -j2 B=$(B_SAN) SANITIZE=address,undefined tests
-	@B=$(B) B_SAN=$(B_SAN) scripts/test '$(TEST)'
+	@B=$(B) B_SAN=$(B_SAN) scripts/test '$(value TEST)'
 
 # KERNEL, FIXTURE and TEST are lists; see scripts/vm/vmtest.
 .PHONY: vmtest
 vmtest: ## selftests in virtual machines (KERNEL=newest,6.12,6.1,IMAGE FIXTURE=virtio,virtio-copy,igb,veth TEST=PATTERN)
 	@scripts/setup -q
 	@$(SUBMAKE) -j2 tests
-	@B=$(B) KERNEL='$(KERNEL)' FIXTURE='$(FIXTURE)' TEST='$(TEST)' scripts/vm/vmtest
+	@B=$(B) KERNEL='$(KERNEL)' FIXTURE='$(FIXTURE)' TEST='$(value TEST)' scripts/vm/vmtest
 
 .PHONY: bench
 bench: ## measure everything that is promised, each figure beside its baseline (BENCH=PATTERN, OUT=FILE.md)
