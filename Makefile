@@ -142,7 +142,7 @@ $(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIBVNET_A)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lbpf -lpthread -lm
 
 # Parsers under libFuzzer: their sources compiled a second time, by clang.
-FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c agent/ctl/handover_proto.c lib/grant.c
+FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c agent/ctl/handover_proto.c agent/run/oci_adopt.c lib/grant.c
 $(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agent/topo/*.h include/vnet/*.h selftests/fuzz/*.h)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
@@ -217,6 +217,7 @@ unitdir     = $(DESTDIR)$(PREFIX)/lib/systemd/system
 MAN        := $(wildcard docs/man/*.[1-8])
 EXAMPLES   := $(wildcard examples/*.yaml)
 DPDK_EXAMPLES := $(wildcard examples/dpdk/*)
+CONTAINER_EXAMPLES := $(wildcard examples/containers/*)
 LIB_EXAMPLES := $(wildcard $(addprefix examples/libvnet/,*.c *.h Makefile README.md))
 man_path    = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
@@ -224,12 +225,15 @@ man_path    = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -D -m 755 $(AGENT) $(sbindir)/vnet-agent
 	ln -sf vnet-agent $(sbindir)/vnet-cni
+	ln -sf vnet-agent $(sbindir)/vnet-runc
 	install -D -m 755 $(ENGINE) $(libexecdir)/vnet-engine
 	install -D -m 755 $(PAUSE) $(libexecdir)/vnet-pause
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 	install -d $(docdir)/examples
 	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)
 	$(if $(DPDK_EXAMPLES),install -d $(docdir)/examples/dpdk && install -m 644 $(DPDK_EXAMPLES) $(docdir)/examples/dpdk/)
+	install -d $(docdir)/examples/containers
+	install -m 644 $(CONTAINER_EXAMPLES) $(docdir)/examples/containers/
 	install -D -m 755 $(LIBVNET) $(libdir)/$(notdir $(LIBVNET))
 	ln -sf $(notdir $(LIBVNET)) $(libdir)/$(LIBVNET_SONAME)
 	ln -sf $(LIBVNET_SONAME) $(libdir)/libvnet.so
@@ -248,7 +252,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
-	rm -f $(sbindir)/vnet-agent $(sbindir)/vnet-cni $(compdir)/vnet-agent $(unitdir)/vnet-agent.service
+	rm -f $(sbindir)/vnet-agent $(sbindir)/vnet-cni $(sbindir)/vnet-runc $(compdir)/vnet-agent $(unitdir)/vnet-agent.service
 	rm -f $(libdir)/libvnet.a $(libdir)/libvnet.so $(libdir)/$(LIBVNET_SONAME) $(libdir)/$(notdir $(LIBVNET))
 	rm -f $(libdir)/pkgconfig/libvnet.pc
 	rm -rf $(incdir)

@@ -11,6 +11,7 @@
 
 #include "engine/hold.h"
 #include "engine/own.h"
+#include "engine/way.h"
 #include "engine/xsk.h"
 
 struct vn_loop;
@@ -29,16 +30,6 @@ struct vn_trunk_ops {
 };
 
 extern const struct vn_trunk_ops vn_xsk_ops;
-
-/**
- * struct vn_way - how long a part of the way takes at least
- * @min_ns: the shortest ever seen
- * @n:      measurements
- */
-struct vn_way {
-	uint64_t min_ns;
-	uint32_t n;
-};
 
 /**
  * struct vn_loop
@@ -132,7 +123,6 @@ bool vn_loop_seam_release(struct vn_loop *l);
 void vn_loop_hand_over(struct vn_loop *l, uint32_t slot);
 
 /* A frame took @ns. */
-void vn_way_learn(struct vn_way *w, uint64_t ns);
 
 /* Statistics have one writer, and readers that map the same page: a plain store of a whole word. */
 #define vn_stat_add(p, n) __atomic_store_n((p), *(p) + (n), __ATOMIC_RELAXED)

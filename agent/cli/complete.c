@@ -17,7 +17,7 @@ static void print_objects(void)
 	const char *last = "";
 
 	for (const struct vn_command *c = vn_commands; c->object; c++) {
-		if (!c->hidden && !c->later && strcmp(c->object, last) != 0)
+		if (!c->hidden && strcmp(c->object, last) != 0)
 			puts(c->object);
 		last = c->object;
 	}
@@ -26,7 +26,7 @@ static void print_objects(void)
 static void print_verbs(const char *object)
 {
 	for (const struct vn_command *c = vn_commands; c->object; c++)
-		if (strcmp(c->object, object) == 0 && !c->later && c->verb)
+		if (strcmp(c->object, object) == 0 && c->verb)
 			puts(c->verb);
 }
 

@@ -59,25 +59,14 @@ static void print_globals(FILE *f)
 
 void vn_help_print(FILE *f, const char *object)
 {
-	bool later = false;
-
 	fprintf(f, "Usage: vnet-agent [-j|-p|-s|-d] [--runtime-dir DIR] OBJECT [VERB] [NAME] ...\n\n");
 	for (const struct vn_command *c = vn_commands; c->object; c++) {
 		if (c->hidden || (object && strcmp(object, c->object) != 0))
 			continue;
-		later |= c->later;
-		if (!c->later)
-			print_command(f, c);
+		print_command(f, c);
 	}
 	if (object && strcmp(object, "link") == 0)
 		print_disciplines(f);
-	if (later) {
-		fprintf(f, "\nNot there yet:");
-		for (const struct vn_command *c = vn_commands; c->object; c++)
-			if (c->later && (!object || strcmp(object, c->object) == 0))
-				fprintf(f, " `%s %s`", c->object, c->verb);
-		fputc('\n', f);
-	}
 	print_globals(f);
 	fprintf(f,
 		"\nExit: 0 ok, 1 usage, 2 kernel refused, 3 denied, 4 no agent, 5 changed meanwhile, 6 rolled back,\n"

@@ -2,15 +2,23 @@
 /* vnet-agent: the daemon and the command line that talks to it, vnet-agent(8). */
 #include "cli/cli.h"
 
-#include <string.h>
+#include <vnet/util.h>
+
+/* Container engines call these by their file's name alone. */
+static const struct {
+	const char *name, *command;
+} links[] = {{"vnet-cni", "cni"}, {"vnet-runc", "oci-runtime"}};
 
 int main(int argc, char *argv[])
 {
 	const char *name = argc ? strrchr(argv[0], '/') : NULL;
-	char cni[] = "cni", *as_cni[] = {cni, NULL};
 
-	/* Container engines call a plugin by its file's name, without a word. */
-	if (argc && strcmp(name ? name + 1 : argv[0], "vnet-cni") == 0)
-		return vn_cli_main(1, as_cni);
+	name = name ? name + 1 : argc ? argv[0] : "";
+	for (size_t i = 0; i < VN_ARRAY_SIZE(links); i++) {
+		if (strcmp(name, links[i].name) != 0)
+			continue;
+		argv[0] = (char *)links[i].command;
+		return vn_cli_main(argc, argv);
+	}
 	return vn_cli_main(argc - 1, argv + 1);
 }

@@ -65,16 +65,16 @@ static int unknown_object(struct vn_err *err, const char *word)
 static int unknown_verb(struct vn_err *err, const char *object, const char *word)
 {
 	struct words l = {.n = 0};
-	char what[64], help[64], list[128];
+	char what[64], help[64], list[128] = "";
 	size_t len = 0;
 
 	for (const struct vn_command *c = vn_commands; c->object; c++)
-		if (strcmp(c->object, object) == 0 && !c->later)
+		if (strcmp(c->object, object) == 0)
 			words_add(&l, c->verb);
 	if (!word) {
 		for (size_t i = 0; i < l.n && len < sizeof(list); i++)
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "", l.w[i]);
-		return vn_err_usage(err, "%s: what to do is missing: %s", object, l.n ? list : "not there yet");
+		return vn_err_usage(err, "%s: what to do is missing: %s", object, list);
 	}
 	snprintf(what, sizeof(what), "%s: verb", object);
 	snprintf(help, sizeof(help), "help %s", object);
@@ -280,9 +280,6 @@ int vn_words_parse(int argc, char *argv[], struct vn_cli *cli, struct vn_call *c
 		call->cmd = find_command(call->object, "show", &known, &verbs);
 	if (!call->cmd)
 		return unknown_verb(err, call->object, NULL);
-	if (call->cmd->later)
-		return vn_err_usage(err, "%s %s (%s): not there yet in version " VN_VERSION, call->cmd->object,
-				    call->cmd->verb, call->cmd->help);
 	return check_count(call, err);
 }
 

@@ -64,12 +64,13 @@ const struct vn_command vn_commands[] = {
 
 	{"port", "show", "[NODE:IF]", "AF_XDP ports: who has them, what they get, how to hand them over", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_port_show, .kinds = {VN_ARG_PORT}},
-	{"port", "handover", "NAME", "hand an AF_XDP port to an application", 0, -1, .raw_after = 0, .later = true},
 	{"vf", "show", "[PF]", "virtual functions of SR-IOV devices: who has each, and what stands on it", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_vf_show},
 
 	{"oci-hook", NULL, "", "createRuntime and poststop hook of containers with annotations vnet.topology, vnet.node", 0, 0,
 	 .raw_after = -1, .run = vn_cmd_oci_hook},
+	{"oci-runtime", NULL, "[ARG...]", "runc, with that hook for containers whose environment has VNET_NODE (also as vnet-runc)",
+	 0, -1, .raw_after = 0, .run = vn_cmd_oci_runtime},
 	{"cni", NULL, "", "plugin of the Container Network Interface 1.1 (also as vnet-cni)", 0, 0, .raw_after = -1,
 	 .run = vn_cmd_cni},
 

@@ -38,7 +38,6 @@ struct vn_command {
 	const char *help;
 	int min_args, max_args; /* positional; max -1: any number */
 	int raw_after;          /* after so many positional arguments the rest is taken as it is; -1: never */
-	bool later;             /* a word of a later version: known and refused */
 	bool hidden;
 	/* 0, a positive exit code, or -errno with @err filled. */
 	int (*run)(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
@@ -103,13 +102,12 @@ int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struc
 int vn_cmd_node_attach(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_detach(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_oci_hook(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_oci_runtime(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_cni(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_verify(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_reset(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_calibrate(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
-/* "NAME [dir ab|ba|both] ..." (link.c): the direction ("both" when none is named) and the argument behind it. */
-int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err);
 int vn_cmd_link_watch(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_engine_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);

@@ -64,7 +64,9 @@ static int check_namespace(struct vn_daemon *d, const struct vn_conn *c, const c
 			      "attach it",
 			      node);
 	if (same_file(c->passed, d->fabric.host_netns_fd))
-		return vn_err_usage(err, "node %s: that is the host's own namespace", node);
+		return vn_err_usage(
+			err, "node %s: that is the host's own namespace: start the container with `--network none`",
+			node);
 	if (same_file(c->passed, d->fabric.netns_fd))
 		return vn_err_usage(err, "node %s: that is %s, the agent's own namespace", node, VN_FABRIC_NAME);
 	return 0;

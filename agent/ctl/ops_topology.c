@@ -54,6 +54,19 @@ static void on_before_runs(void *arg, const struct vn_topo *t)
 	vn_handover_add(p->d, t);
 }
 
+/* That all containers can be started; meanwhile the daemon does what else is due. */
+static int check_runs(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
+{
+	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
+	const struct vn_exec_ops ops = {.progress = on_progress, .arg = &p};
+	int r;
+
+	d->busy = true;
+	r = vn_exec_check_runs(&d->fabric, plan, &ops, err);
+	d->busy = false;
+	return r;
+}
+
 int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
 {
 	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
@@ -62,10 +75,10 @@ int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan
 	int r;
 
 	run = plan->old ? vn_running_find(d, plan->old->name) : NULL;
-	d->busy = true;
 	if (run)
 		run->changing = true;
-	r = vn_exec_check_runs(&d->fabric, plan, &ops, err);
+	r = check_runs(d, c, plan, err);
+	d->busy = true;
 	if (r == 0)
 		r = vn_arena_save_names(&d->arena, err);
 	if (r == 0)
@@ -137,9 +150,15 @@ int vn_op_topology_plan(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 	r = make_plan(d, params, &topo, &plan, err);
 	if (r < 0)
 		return r;
+	/* What apply would refuse before its first step. */
+	r = vn_containers_allowed(d, c->uid, plan, err);
+	if (r == 0)
+		r = check_runs(d, c, plan, err);
 	/* A look changes nothing: the apply that follows gets the same numbers. */
 	vn_ports_rebuild(d);
 	d->next_port = next_port;
+	if (r < 0)
+		return r;
 	reply = vn_plan_to_json(plan);
 	if (!reply)
 		return -ENOMEM;

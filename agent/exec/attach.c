@@ -214,10 +214,11 @@ static int relocate(struct move *m, const char *name, int old, int fd)
 		now = vn_netns_open(name);
 		r = now < 0 ? vn_err_kernel(m->err, -now, "namespace %s: %s", name, strerror(-now)) : 0;
 	}
-	if (r == 0 && old >= 0)
-		r = move_devices(m, old, now);
+	/* First: devices take on, as they arrive, what is the default there (docker's: no IPv6). */
 	if (r == 0 && fd >= 0)
 		r = settings(m, now);
+	if (r == 0 && old >= 0)
+		r = move_devices(m, old, now);
 	if (r == 0)
 		return look(m, now);
 	if (old >= 0) {

@@ -161,8 +161,9 @@ int vn_backend_check_hugepages(long long bytes, struct vn_err *err)
 	       read_number(HUGE_DIR "nr_overcommit_hugepages") - read_number(HUGE_DIR "surplus_hugepages");
 	if (have < want)
 		return vn_err(err, VN_EXIT_KERNEL, ENOMEM,
-			      "hugepages: %lld of 2 MiB are asked for, %lld are free: `sysctl vm.nr_hugepages=%lld`",
-			      want, have, read_number(HUGE_DIR "nr_hugepages") + want - have);
+			      "hugepages: %lld of 2 MiB are asked for, %lld are free: `sysctl "
+			      "vm.nr_overcommit_hugepages=%lld`",
+			      want, have, read_number(HUGE_DIR "nr_overcommit_hugepages") + want - have);
 	return 0;
 }
 
@@ -174,8 +175,28 @@ static int check_rootfs(const json_t *o, struct vn_err *err)
 	if (!rootfs)
 		return 0;
 	if (stat(rootfs, &st) < 0)
-		return vn_err_kernel(err, errno, "rootfs %s: %s", rootfs, strerror(errno));
+		return vn_err_kernel(
+			err, errno,
+			"rootfs %s: %s: debootstrap makes one; scripts/image makes one with DPDK, and says "
+			"where",
+			rootfs, strerror(errno));
 	return S_ISDIR(st.st_mode) ? 0 : vn_err_kernel(err, ENOTDIR, "rootfs %s: not a directory", rootfs);
+}
+
+/* Docker would make what is not there. */
+static int check_mounts(const json_t *o, struct vn_err *err)
+{
+	size_t i;
+	json_t *w;
+
+	json_array_foreach (json_object_get(o, "mounts"), i, w) {
+		const char *text = json_string_value(w);
+		cleanup_free char *host = strndup(text, strcspn(text, ":"));
+
+		if (!host || access(host, F_OK) < 0)
+			return vn_err_kernel(err, errno, "mounts: %s: %s", host ?: text, strerror(errno));
+	}
+	return 0;
 }
 
 static int check_image(enum vn_runtime runtime, const json_t *o, struct vn_err *err)
@@ -202,9 +223,11 @@ int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s,
 		return vn_err(err, VN_EXIT_KERNEL, ENOENT, "%s is not installed: `apt install %s`", program,
 			      runtime == VN_RUNTIME_DOCKER ? "docker.io" : program);
 	if (access(VN_SECCOMP_BASE, R_OK) < 0)
-		return vn_err_kernel(err, errno, VN_SECCOMP_BASE ": %s: install golang-github-containers-common",
+		return vn_err_kernel(err, errno, VN_SECCOMP_BASE ": %s: `apt install golang-github-containers-common`",
 				     strerror(errno));
 	r = check_rootfs(s->o, err);
+	if (r == 0)
+		r = check_mounts(s->o, err);
 	return r < 0 ? r : check_image(runtime, s->o, err);
 }
 

@@ -160,6 +160,23 @@ void vn_read_tail(const char *path, char output[VN_CMDLINE_OUTPUT])
 	output[n > 0 ? n : 0] = '\0';
 }
 
+/* Of a line of runc's log ('time="..." level=error msg="..."') what is meant for people. */
+static const char *keep_message(char *line)
+{
+	static const char mark[] = " msg=\"";
+	char *from = strstr(line, mark), *to;
+
+	if (!from || strncmp(line, "time=", 5) != 0)
+		return line;
+	from += strlen(mark);
+	for (to = line; *from && *from != '"'; from++) {
+		from += *from == '\\' && from[1];
+		*to++ = *from;
+	}
+	*to = '\0';
+	return line;
+}
+
 static int failed(const struct vn_cmdline *c, const char *log_path, int status, char output[VN_CMDLINE_OUTPUT],
 		  struct vn_err *err)
 {
@@ -175,7 +192,7 @@ static int failed(const struct vn_cmdline *c, const char *log_path, int status, 
 	if (log_path)
 		vn_read_tail(log_path, output);
 	vn_keep_last_line(output);
-	return vn_err_kernel(err, EIO, "%s %s: %s", c->argv[0], c->argv[1], *output ? output : "failed without a word");
+	return vn_err_kernel(err, EIO, "%s: %s", c->argv[0], *output ? keep_message(output) : "failed without a word");
 }
 
 int vn_cmdline_run_or_fail(struct vn_cmdline *c, const char *log_path, struct vn_err *err)

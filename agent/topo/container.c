@@ -195,6 +195,15 @@ static const struct {
 	{"mounts", check_mounts},
 };
 
+/* The user's word has no unit in its name. */
+static int key_length(const char *key)
+{
+	static const char unit[] = "_bytes";
+	const size_t len = strlen(key), n = strlen(unit);
+
+	return (int)(len > n && strcmp(key + len - n, unit) == 0 ? len - n : VN_SHOW_BUF);
+}
+
 static int check_source(const json_t *o, enum vn_runtime runtime, struct vn_err *err)
 {
 	const bool image = json_object_get(o, "image"), rootfs = json_object_get(o, "rootfs");
@@ -230,7 +239,7 @@ int vn_container_check(const json_t *o, enum vn_runtime runtime, struct vn_err *
 			if (!strcmp(keys[i].key, key))
 				why = keys[i].check(v);
 		if (why)
-			return vn_err_usage(err, "%s: %s", vn_show(shown, key), why);
+			return vn_err_usage(err, "%.*s: %s", key_length(key), vn_show(shown, key), why);
 	}
 	if (json_object_get(o, "cpus") && json_object_get(o, "cpuset"))
 		return vn_err_usage(err, "cpus and cpuset: one of them, not both");

@@ -118,6 +118,12 @@ void app_send(struct app_port *p, struct rte_mbuf **m, uint16_t n)
 		rte_pktmbuf_free_bulk(m + sent, n - sent);
 }
 
+void app_drop(struct rte_mbuf *m, uint64_t *why)
+{
+	(*why)++;
+	rte_pktmbuf_free(m);
+}
+
 /* One line, so that whoever reads it sees one moment. */
 static void print_counters(const struct app *a)
 {

@@ -28,6 +28,15 @@ struct app_counter {
 	const uint64_t *value;
 };
 
+/* LIST(X) is an X(member, "name") for each counter: the struct @count, and @counters of it for struct app. */
+#define APP_COUNT(member, name)   uint64_t member;
+#define APP_COUNTER(member, name) {name, &count.member},
+#define APP_COUNTERS(LIST)                                                                                             \
+	static struct {                                                                                                \
+		LIST(APP_COUNT)                                                                                        \
+	} count;                                                                                                       \
+	static const struct app_counter counters[] = {LIST(APP_COUNTER){NULL, NULL}};
+
 /**
  * struct app - an application on this frame
  * @burst:    takes all @n frames, which came in on @in: sends or frees each
@@ -50,6 +59,8 @@ int app_open(struct app *a, int argc, char **argv, uint16_t min_ports);
 void app_run(struct app *a, unsigned int interval_s);
 /* Send; what the port does not take is dropped and counted. */
 void app_send(struct app_port *p, struct rte_mbuf **m, uint16_t n);
+/* Free it; the counter @why says so. */
+void app_drop(struct rte_mbuf *m, uint64_t *why);
 
 /* The ARP packet at @offset, when it is one whole of Ethernet and IPv4; else NULL. */
 struct rte_arp_hdr *app_arp(struct rte_mbuf *m, uint16_t offset);

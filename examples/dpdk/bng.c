@@ -67,18 +67,7 @@ struct subscriber {
 	X(ttl, "ttl-exceeded")                                                                                         \
 	X(malformed, "malformed") /* neither IPv4 nor ARP as they should be */
 
-static struct {
-#define X(name, word) uint64_t name;
-	COUNTERS(X)
-#undef X
-} count;
-
-static const struct app_counter counters[] = {
-#define X(name, word) {word, &count.name},
-	COUNTERS(X)
-#undef X
-		{NULL, NULL},
-};
+APP_COUNTERS(COUNTERS)
 
 static struct {
 	uint32_t n, svid, cvid, label, interval_s;
@@ -91,10 +80,23 @@ static struct rte_hash *by_tags, *by_label;
 static struct rte_ether_addr remote_mac;
 static bool remote_known;
 
-static void drop(struct rte_mbuf *m, uint64_t *why)
+/*
+ * The packet at @ip alone, one hop older; Ethernet's padding of short frames stays behind. False, and it is dropped,
+ * when there is none, for @fault of its address, or while the next one's Ethernet address is not known.
+ */
+static bool unpack(struct rte_mbuf *m, uint16_t head, struct rte_ipv4_hdr *ip, uint64_t *fault, bool neighbour_known)
 {
-	(*why)++;
-	rte_pktmbuf_free(m);
+	uint64_t *why = !ip ? &count.malformed : fault ? fault : neighbour_known ? NULL : &count.no_neighbour;
+
+	if (!why && !app_ipv4_hop(ip))
+		why = &count.ttl;
+	if (why) {
+		app_drop(m, why);
+		return false;
+	}
+	rte_pktmbuf_trim(m, rte_pktmbuf_data_len(m) - head - rte_be_to_cpu_16(ip->total_length));
+	rte_pktmbuf_adj(m, head);
+	return true;
 }
 
 /* --- from the customers --------------------------------------------------------------------------------------------
@@ -127,11 +129,11 @@ static void customer_arp(struct rte_mbuf *m, struct subscriber *s)
 	struct rte_arp_hdr *arp = app_arp(m, sizeof(struct access_head));
 
 	if (!arp) {
-		drop(m, &count.malformed);
+		app_drop(m, &count.malformed);
 		return;
 	}
 	if (arp->arp_data.arp_sip != s->address) {
-		drop(m, &count.spoofed);
+		app_drop(m, &count.spoofed);
 		return;
 	}
 	learn(s, &arp->arp_data.arp_sha);
@@ -170,35 +172,19 @@ static bool upstream(struct rte_mbuf *m, struct subscriber *s)
 {
 	const struct access_head *h = rte_pktmbuf_mtod(m, const struct access_head *);
 	struct rte_ipv4_hdr *ip;
-	uint16_t len;
+	bool own;
 
 	if (h->c.eth_proto == rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP)) {
 		customer_arp(m, s);
 		return false;
 	}
 	ip = h->c.eth_proto == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) ? app_ipv4(m, sizeof(*h)) : NULL;
-	if (!ip) {
-		drop(m, &count.malformed);
+	own = ip && ip->src_addr == s->address;
+	if (own)
+		learn(s, &h->eth.src_addr);
+	if (!unpack(m, sizeof(*h), ip, own ? NULL : &count.spoofed, remote_known))
 		return false;
-	}
-	if (ip->src_addr != s->address) {
-		drop(m, &count.spoofed);
-		return false;
-	}
-	learn(s, &h->eth.src_addr);
-	if (!remote_known) {
-		drop(m, &count.no_neighbour);
-		return false;
-	}
-	if (!app_ipv4_hop(ip)) {
-		drop(m, &count.ttl);
-		return false;
-	}
-	/* Ethernet's padding of short frames stays behind. */
-	len = rte_be_to_cpu_16(ip->total_length);
-	rte_pktmbuf_adj(m, sizeof(*h));
-	rte_pktmbuf_trim(m, rte_pktmbuf_data_len(m) - len);
-	put_core_head(m, s, len);
+	put_core_head(m, s, rte_pktmbuf_data_len(m));
 	count.up++;
 	return true;
 }
@@ -229,7 +215,7 @@ static void core_other(struct rte_mbuf *m)
 	if (rte_pktmbuf_data_len(m) >= sizeof(*eth) && eth->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP))
 		arp = app_arp(m, sizeof(*eth));
 	if (!arp) {
-		drop(m, &count.malformed);
+		app_drop(m, &count.malformed);
 		return;
 	}
 	if (arp->arp_data.arp_sip == conf.remote) {
@@ -248,28 +234,11 @@ static void core_other(struct rte_mbuf *m)
 static bool downstream(struct rte_mbuf *m, struct subscriber *s)
 {
 	struct rte_ipv4_hdr *ip = app_ipv4(m, sizeof(struct core_head));
+	const bool own = ip && ip->dst_addr == s->address;
 	struct access_head *h;
-	uint16_t len;
 
-	if (!ip) {
-		drop(m, &count.malformed);
+	if (!unpack(m, sizeof(struct core_head), ip, own ? NULL : &count.misrouted, s->mac_known))
 		return false;
-	}
-	if (ip->dst_addr != s->address) {
-		drop(m, &count.misrouted);
-		return false;
-	}
-	if (!s->mac_known) {
-		drop(m, &count.no_neighbour);
-		return false;
-	}
-	if (!app_ipv4_hop(ip)) {
-		drop(m, &count.ttl);
-		return false;
-	}
-	len = rte_be_to_cpu_16(ip->total_length);
-	rte_pktmbuf_adj(m, sizeof(struct core_head));
-	rte_pktmbuf_trim(m, rte_pktmbuf_data_len(m) - len);
 	h = (void *)rte_pktmbuf_prepend(m, sizeof(*h));
 	h->eth.dst_addr = s->mac;
 	h->eth.src_addr = app.ports[CUSTOMER].mac;
@@ -308,7 +277,7 @@ static void burst(struct app_port *in, struct rte_mbuf **m, uint16_t n)
 		if (key[i] == UINT32_MAX && !up)
 			core_other(m[i]);
 		else if (found[i] < 0)
-			drop(m[i], &count.unknown);
+			app_drop(m[i], &count.unknown);
 		else if (up ? upstream(m[i], &subscribers[found[i]]) : downstream(m[i], &subscribers[found[i]]))
 			out[n_out++] = m[i];
 	}

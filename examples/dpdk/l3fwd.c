@@ -43,18 +43,7 @@ struct neighbour {
 	X(ttl, "ttl-exceeded")                                                                                         \
 	X(malformed, "malformed") /* neither IPv4 nor ARP as they should be */
 
-static struct {
-#define X(name, word) uint64_t name;
-	COUNTERS(X)
-#undef X
-} count;
-
-static const struct app_counter counters[] = {
-#define X(name, word) {word, &count.name},
-	COUNTERS(X)
-#undef X
-		{NULL, NULL},
-};
+APP_COUNTERS(COUNTERS)
 
 static struct app app;
 static rte_be32_t address[APP_PORTS];
@@ -63,12 +52,6 @@ static unsigned int n_routes, n_addresses;
 static struct rte_lpm *lpm;
 static struct rte_hash *neighbours;
 static struct neighbour neighbour[4 * NEIGHBOURS_MAX];
-
-static void drop(struct rte_mbuf *m, uint64_t *why)
-{
-	(*why)++;
-	rte_pktmbuf_free(m);
-}
 
 /* Only of the port's own network, so that strangers cannot fill the table with the world. */
 static void learn(const struct app_port *p, rte_be32_t ip, const struct rte_ether_addr *mac)
@@ -88,7 +71,7 @@ static void handle_arp(struct app_port *in, struct rte_mbuf *m)
 	struct rte_arp_hdr *arp = app_arp(m, sizeof(struct rte_ether_hdr));
 
 	if (!arp) {
-		drop(m, &count.malformed);
+		app_drop(m, &count.malformed);
 		return;
 	}
 	learn(in, arp->arp_data.arp_sip, &arp->arp_data.arp_sha);
@@ -111,11 +94,11 @@ static int forward(struct rte_mbuf *m)
 	int32_t at;
 
 	if (!ip) {
-		drop(m, &count.malformed);
+		app_drop(m, &count.malformed);
 		return -1;
 	}
 	if (rte_lpm_lookup(lpm, rte_be_to_cpu_32(ip->dst_addr), &hop)) {
-		drop(m, &count.no_route);
+		app_drop(m, &count.no_route);
 		return -1;
 	}
 	next = hop & DIRECT ? ip->dst_addr : routes[hop].via;
@@ -123,11 +106,11 @@ static int forward(struct rte_mbuf *m)
 	at = rte_hash_lookup(neighbours, &next);
 	if (at < 0) {
 		app_arp_ask(&app, &app.ports[hop], address[hop], next);
-		drop(m, &count.no_neighbour);
+		app_drop(m, &count.no_neighbour);
 		return -1;
 	}
 	if (!app_ipv4_hop(ip)) {
-		drop(m, &count.ttl);
+		app_drop(m, &count.ttl);
 		return -1;
 	}
 	eth->dst_addr = neighbour[at].mac;
@@ -154,7 +137,7 @@ static void burst(struct app_port *in, struct rte_mbuf **m, uint16_t n)
 		else if (eth->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
 			to = forward(m[i]);
 		else
-			drop(m[i], &count.malformed);
+			app_drop(m[i], &count.malformed);
 		if (to >= 0)
 			out[to][n_out[to]++] = m[i];
 	}

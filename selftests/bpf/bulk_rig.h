@@ -23,61 +23,16 @@ static inline int bulk_tap(void)
 	return fd;
 }
 
-static inline void bulk_exec_engine(const struct rig *g, int tap_fd)
-{
-	const struct vn_maps *m = &g->dp.maps;
-	const int fds[VN_ENGINE_N_FDS] = {tap_fd,       g->lock_fd, m->fd_disc, m->fd_dir,
-					  m->fd_engine, g->lock_fd, g->arena_fd};
-	char ifindex[16], ports[16], slab[24];
-	char *argv[] = {(char *)"vnet-engine",
-			(char *)"--bulk",
-			(char *)"--index",
-			(char *)"0",
-			(char *)"--ifindex",
-			ifindex,
-			(char *)"--max-ports",
-			ports,
-			(char *)"--slab-bytes",
-			slab,
-			NULL};
-	struct sched_param fifo = {.sched_priority = 10};
-	int high[VN_ENGINE_N_FDS];
-
-	snprintf(ifindex, sizeof(ifindex), "%u", g->tr0);
-	snprintf(ports, sizeof(ports), "%u", m->max_ports);
-	snprintf(slab, sizeof(slab), "%llu", (unsigned long long)(g->slab_bytes ? g->slab_bytes : 256ULL << 20));
-	for (int i = 0; i < VN_ENGINE_N_FDS; i++)
-		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
-	for (int i = 0; i < VN_ENGINE_N_FDS; i++)
-		dup2(high[i], VN_ENGINE_FD_FIRST + i);
-	sched_setscheduler(0, SCHED_FIFO, &fifo);
-	if (setresgid(RIG_UID, RIG_UID, RIG_UID) < 0 || setresuid(RIG_UID, RIG_UID, RIG_UID) < 0)
-		_exit(126);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* not longer than the test, however that ends */
-	execv(g->engine_path, argv);
-	perror(g->engine_path);
-	_exit(127);
-}
-
 /* The tap stays when the engine dies; its queue is attached anew. */
 static inline int bulk_engine_start(struct rig *g)
 {
+	char *more[] = {(char *)"--bulk", NULL};
 	cleanup_close int tap_fd = bulk_tap();
 
 	if (tap_fd < 0)
 		return tap_fd;
-	g->lock_fd = open("/run/engine.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	g->arena_fd = open("/run/" VN_ARENA_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (g->arena_fd < 0 || ftruncate(g->arena_fd, VN_ARENA_BYTES) < 0)
-		return -errno;
-	if (g->lock_fd < 0 || flock(g->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return -errno;
-	g->engine = fork();
-	if (g->engine == 0)
-		bulk_exec_engine(g, tap_fd);
-	vn_cleanup_close(&g->lock_fd);
-	vn_cleanup_close(&g->arena_fd);
-	return rig_wait(rig_status(g)->pid == (uint32_t)g->engine && rig_status(g)->heartbeat_ns) ? 0 : -ETIMEDOUT;
+	/* It has no UMEM, and looks at no descriptor of one. */
+	return rig_engine_run(g, g->tr0, tap_fd, tap_fd, more);
 }
 
 /* Everything up to a running engine. The caller is in namespaces of its own (rig_isolate()). */

@@ -97,33 +97,28 @@ static inline bool rig_carries(const struct rig *g, uint32_t len)
 		(cond);                                                                                                \
 	})
 
-static inline void rig_exec_engine(const struct rig *g, const struct vn_xsk *x)
+/* The engine on trunk device @ifindex, in a process of its own; @more: up to RIG_MORE arguments, NULL behind them. */
+#define RIG_MORE 5
+static inline void rig_exec_engine(const struct rig *g, uint32_t trunk, int fd, int umem_fd, char *const *more)
 {
 	const struct vn_maps *m = &g->dp.maps;
-	const int fds[VN_ENGINE_N_FDS] = {x->fd,        x->umem_fd, m->fd_disc, m->fd_dir,
-					  m->fd_engine, g->lock_fd, g->arena_fd};
-	char ifindex[16], chunks[16], chunk_size[16], ports[16], slab[24];
-	char *argv[] = {(char *)"vnet-engine",
-			(char *)"--index",
-			(char *)"0",
-			(char *)"--ifindex",
-			ifindex,
-			(char *)"--chunks",
-			chunks,
-			(char *)"--chunk-size",
-			chunk_size,
-			(char *)"--max-ports",
-			ports,
-			(char *)"--slab-bytes",
-			slab,
-			x->sg ? (char *)"--sg" : NULL,
-			NULL};
+	const int fds[VN_ENGINE_N_FDS] = {fd, umem_fd, m->fd_disc, m->fd_dir, m->fd_engine, g->lock_fd, g->arena_fd};
+	char ifindex[16], ports[16], slab[24];
+	char *argv[9 + RIG_MORE + 1] = {(char *)"vnet-engine",
+					(char *)"--index",
+					(char *)"0",
+					(char *)"--ifindex",
+					ifindex,
+					(char *)"--max-ports",
+					ports,
+					(char *)"--slab-bytes",
+					slab};
 	struct sched_param fifo = {.sched_priority = 10};
 	int high[VN_ENGINE_N_FDS];
 
-	snprintf(ifindex, sizeof(ifindex), "%u", g->tr1);
-	snprintf(chunks, sizeof(chunks), "%u", x->chunks);
-	snprintf(chunk_size, sizeof(chunk_size), "%u", x->chunk_size);
+	for (int i = 0; i < RIG_MORE && more[i]; i++)
+		argv[9 + i] = more[i];
+	snprintf(ifindex, sizeof(ifindex), "%u", trunk);
 	snprintf(ports, sizeof(ports), "%u", m->max_ports);
 	snprintf(slab, sizeof(slab), "%llu", (unsigned long long)(g->slab_bytes ? g->slab_bytes : 256ULL << 20));
 	for (int i = 0; i < VN_ENGINE_N_FDS; i++)
@@ -139,30 +134,42 @@ static inline void rig_exec_engine(const struct rig *g, const struct vn_xsk *x)
 	_exit(127);
 }
 
-static inline int rig_engine_start(struct rig *g)
+/* rig_exec_engine() with what every engine is given, until it lives. */
+static inline int rig_engine_run(struct rig *g, uint32_t trunk, int fd, int umem_fd, char *const *more)
 {
-	struct vn_xsk x;
-	int r = vn_xsk_create(RIG_CHUNKS, vn_engine_rx_entries(RIG_CHUNKS), -1, &x, &g->err);
-
-	if (r < 0)
-		return r;
-	g->sg = x.sg;
 	g->lock_fd = open("/run/engine.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	g->arena_fd = open("/run/" VN_ARENA_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (g->arena_fd < 0 || ftruncate(g->arena_fd, VN_ARENA_BYTES) < 0)
 		return -errno;
 	if (g->lock_fd < 0 || flock(g->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return -errno;
-	r = vn_dp_set_xsk(&g->dp, 0, x.fd, &g->err);
-	if (r < 0)
-		return r;
 	g->engine = fork();
 	if (g->engine == 0)
-		rig_exec_engine(g, &x);
-	vn_xsk_release(&x);
+		rig_exec_engine(g, trunk, fd, umem_fd, more);
 	vn_cleanup_close(&g->lock_fd);
 	vn_cleanup_close(&g->arena_fd);
 	return rig_wait(rig_status(g)->pid == (uint32_t)g->engine && rig_status(g)->heartbeat_ns) ? 0 : -ETIMEDOUT;
+}
+
+static inline int rig_engine_start(struct rig *g)
+{
+	char chunks[16], chunk_size[16];
+	char *more[] = {(char *)"--chunks", chunks, (char *)"--chunk-size", chunk_size, NULL, NULL};
+	struct vn_xsk x;
+	int r = vn_xsk_create(RIG_CHUNKS, vn_engine_rx_entries(RIG_CHUNKS), -1, &x, &g->err);
+
+	if (r < 0)
+		return r;
+	snprintf(chunks, sizeof(chunks), "%u", x.chunks);
+	snprintf(chunk_size, sizeof(chunk_size), "%u", x.chunk_size);
+	g->sg = x.sg;
+	if (x.sg)
+		more[4] = (char *)"--sg";
+	r = vn_dp_set_xsk(&g->dp, 0, x.fd, &g->err);
+	if (r == 0)
+		r = rig_engine_run(g, g->tr1, x.fd, x.umem_fd, more);
+	vn_xsk_release(&x);
+	return r;
 }
 
 /* Returns its wait status. */

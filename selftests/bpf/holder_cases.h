@@ -8,6 +8,21 @@
 
 #include "selftests/bpf/holder_rig.h"
 
+/* A link of @d, and @n frames of @len bytes into it, numbered from 0. */
+static void hc_burst(struct vn_disc *d, uint32_t n, uint32_t len)
+{
+	hc_link(d);
+	for (uint32_t i = 0; i < n; i++)
+		hc_send(i, len);
+}
+
+/* The same, until all are held. */
+static void hc_hold(struct vn_disc *d, uint32_t n, uint32_t len)
+{
+	hc_burst(d, n, len);
+	assert_true(rig_wait(rig_dir(&rig, 1)->state.held_packets == n));
+}
+
 static void hc_confined(void **state)
 {
 	char path[64], line[256];
@@ -63,9 +78,7 @@ static void hc_rate(void **state)
 	struct hc_payload p;
 	uint32_t len;
 
-	hc_link(&d);
-	for (uint32_t i = 0; i < 200; i++)
-		hc_send(i, 1514);
+	hc_burst(&d, 200, 1514);
 	for (uint32_t i = 0; i < 200; i++) {
 		assert_true(hc_recv(vn_now_ns() + RIG_WAIT, &p, &len, &now));
 		assert_int_equal(p.number, i);
@@ -80,16 +93,12 @@ static void hc_limits(void **state)
 {
 	struct vn_disc d = {.rate_bps = 1000000, .limit_bytes = 10 * 1538};
 
-	hc_link(&d);
-	for (uint32_t i = 0; i < 100; i++)
-		hc_send(i, 1514);
+	hc_burst(&d, 100, 1514);
 	assert_true(hc_arrived(100));
 	assert_in_range(rig_dir(&rig, 1)->drops[VN_EDROP_LIMIT], 80, 90);
 	assert_true(rig_dir(&rig, 1)->state.held_packets <= 10);
 	d = (struct vn_disc){.delay_ns = 50 * VN_NSEC_PER_MSEC, .limit_packets = 7};
-	hc_link(&d);
-	for (uint32_t i = 0; i < 50; i++)
-		hc_send(i, 60);
+	hc_burst(&d, 50, 60);
 	assert_true(hc_settled(50));
 	/* the machine may have been away for 50 ms: then more find room, 7 at a time */
 	assert_true(rig_dir(&rig, 1)->out_packets >= 7);
@@ -125,10 +134,7 @@ static void hc_rate_change(void **state)
 	uint32_t len;
 	uint64_t now = 0;
 
-	hc_link(&d);
-	for (uint32_t i = 0; i < 100; i++)
-		hc_send(i, 1514);
-	assert_true(rig_wait(rig_dir(&rig, 1)->state.held_packets == 100));
+	hc_hold(&d, 100, 1514);
 	d.rate_bps = 100000000;
 	vn_disc_write(&rig.dp.maps, 1, &d);
 	for (uint32_t i = 0; i < 100; i++) {
@@ -146,10 +152,7 @@ static void hc_gone(void **state)
 	uint32_t len;
 	uint64_t now = 0;
 
-	hc_link(&d);
-	for (uint32_t i = 0; i < 100; i++)
-		hc_send(i, 1514);
-	assert_true(rig_wait(rig_dir(&rig, 1)->state.held_packets == 100));
+	hc_hold(&d, 100, 1514);
 	assert_true(rig_wait(rig_status(&rig)->held_packets == 100));
 	vn_disc_renew(&rig.dp.maps, 1);
 	vn_disc_write(&rig.dp.maps, 1, &none);
@@ -203,9 +206,7 @@ static void hc_tx_refused(void **state)
 	volatile struct vn_dir *dir = rig_dir(&rig, 1);
 	uint64_t errors = rig_status(&rig)->tx_errors;
 
-	hc_link(&d);
-	for (uint32_t i = 0; i < 100; i++)
-		hc_send(i, 60);
+	hc_burst(&d, 100, 60);
 	assert_true(rig_wait(dir->in_packets == 100));
 	assert_int_equal(rig_sh("ip link set tr0 down"), 0);
 	assert_true(hc_settled(100));
@@ -227,10 +228,7 @@ static void hc_death(void **state)
 	uint32_t len;
 	uint64_t now = 0;
 
-	hc_link(&d);
-	for (uint32_t i = 0; i < 50; i++)
-		hc_send(i, 60);
-	assert_true(rig_wait(rig_dir(&rig, 1)->state.held_packets == 50));
+	hc_hold(&d, 50, 60);
 	assert_true(WIFSIGNALED(rig_engine_stop(&rig, SIGKILL)));
 	/* the port notices by the age of the heartbeat */
 	assert_true(rig_wait(vn_now_ns() - rig_status(&rig)->heartbeat_ns > 2 * VN_ENGINE_STALE_NS));

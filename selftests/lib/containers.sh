@@ -50,12 +50,55 @@ podman_setup() {
 	defer podman rm --all --force --time 0
 }
 
-# dockerd of our own, answering.
+# docker_setup [ARG...]: dockerd of our own, answering.
 docker_setup() {
 	export DOCKER_HOST=unix://$WORK/docker.sock
 	bg dockerd --host "$DOCKER_HOST" --data-root "$WORK/docker" --exec-root "$WORK/docker-run" --pidfile "$WORK/docker.pid" \
-		--iptables=false --ip6tables=false --bridge=none --storage-driver=vfs >"$WORK/dockerd.log" 2>&1
+		--iptables=false --ip6tables=false --bridge=none --storage-driver=vfs "$@" >"$WORK/dockerd.log" 2>&1
+	DOCKERD=$BG_PID
 	busywait 30000 docker version >/dev/null
+}
+
+docker_stop() {
+	kill "$DOCKERD"
+	busywait 20000 gone_or_zombie "$DOCKERD" >/dev/null
+}
+
+# container_sources ROOT: for each runtime that works here SOURCE[RUNTIME] is what a topology calls ROOT, an image of it
+# shellcheck disable=SC2034 # the tests use it
+declare -A SOURCE=()
+# shellcheck disable=SC2034
+container_sources() {
+	SOURCE[runc]="rootfs: $1"
+	if command -v podman >/dev/null; then
+		podman_setup
+		tar -C "$1" -c . | podman import - vntest:1 >/dev/null 2>&1 && SOURCE[podman]="image: \"localhost/vntest:1\""
+	fi
+	if command -v dockerd docker >/dev/null && docker_setup; then
+		tar -C "$1" -c . | docker import - vntest:1 >/dev/null 2>&1 && SOURCE[docker]="image: \"vntest:1\""
+	fi
+	return 0
+}
+
+# bare_bundle DIR ROOT: for runc alone: a program that waits, in a namespace of its own
+bare_bundle() {
+	mkdir "$1" && runc spec --bundle "$1" &&
+		jq --arg r "$2" '.root.path = $r | .process.terminal = false | .process.args = ["sleep", "1000"]' "$1/config.json" \
+			>"$1/edited" && mv "$1/edited" "$1/config.json"
+}
+
+# container_star TOPOLOGY N ROOT: a topology of N containers, each joined to a namespace in the middle
+container_star() {
+	local i
+
+	printf 'name: %s\nnodes: {' "$1"
+	for ((i = 0; i < $2; i++)); do
+		printf 'n%d: {runtime: runc, rootfs: %s, command: sleep 1000}, ' $i "$3"
+	done
+	printf 'hub: {}}\nlinks:\n'
+	for ((i = 0; i < $2; i++)); do
+		printf '  l%d: {endpoints: [n%d:eth0, hub:e%d]}\n' $i $i $i
+	done
 }
 
 # with_libs ROOT PROGRAM: PROGRAM below ROOT/bin, with the libraries that it wants.

@@ -260,9 +260,9 @@ gone_or_zombie() {
 	[ -z "$state" ] || [ "$state" = Z ]
 }
 
-# ping_lost FILE: how many echo requests of `ping` got no answer
+# ping_lost FILE: how many echo requests of all `ping`s in there got no answer
 ping_lost() {
-	awk '/packet loss/ { print $1 - $4 }' "$1"
+	awk '/packet loss/ { n += $1 - $4 } END { print n + 0 }' "$1"
 }
 
 # All frames dropped so far because the engine did not run. On a busy machine it may be kept off the CPU for longer than
@@ -293,6 +293,17 @@ inn() {
 
 	shift
 	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+# one_link TOPOLOGY: a case; nodes a and b, joined by link ab at their eth0, whose addresses are in A and BB
+# shellcheck disable=SC2034 # the tests use them
+one_link() {
+	printf 'name: %s\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:eth0, b:eth0]}}\n' "$1" >"$WORK/$1.yaml"
+	check "the topology applies" vnet topology apply "$WORK/$1.yaml"
+	{
+		read -r A
+		read -r BB
+	} < <(vnet -j link show "$1/ab" | jq -r '.links[0].endpoints[].addresses[0] | sub("/.*"; "")')
 }
 
 # held_mtu_max: the largest MTU a held link may have on this kernel

@@ -7,7 +7,7 @@
 # shellcheck source=selftests/lib/containers.sh
 . "$TOP/selftests/lib/containers.sh"
 need jq ping
-plan 57
+plan 70
 
 cat >"$WORK/x.yaml" <<YAML
 name: x
@@ -143,7 +143,6 @@ is "and takes the rest" "$(node p state)" detached
 engines() {
 	local hook=$WORK/hooks conf=$WORK/net.d root=$WORK/root
 
-	mount_cgroups && busybox_root "$root" || return 1
 	mkdir -p "$conf" "$hook" "$WORK/cni-bin"
 	ln -s "$AGENT" "$WORK/cni-bin/vnet-cni"
 	podman_setup "" "$(printf 'cni_plugin_dirs = ["%s"]\nnetwork_config_dir = "%s"' "$WORK/cni-bin" "$conf")"
@@ -151,7 +150,9 @@ engines() {
 	sed "s|/usr/local/sbin/vnet-agent|$AGENT|" "$TOP/examples/containers/vnet-hook.json" >"$hook/vnet.json"
 	tar -C "$root" -c . | podman import - vntest:1 >/dev/null 2>&1
 }
-if command -v podman runc busybox >/dev/null && engines; then
+command -v runc busybox >/dev/null && mount_cgroups && busybox_root "$WORK/root"
+HAVE_ROOT=$?
+if [ $HAVE_ROOT = 0 ] && command -v podman >/dev/null && engines; then
 	out=$(podman --hooks-dir "$WORK/hooks" run --rm --network none --annotation vnet.topology=x --annotation vnet.node=e \
 		vntest:1 ping -c 1 -W 2 "$(address d)" 2>&1)
 	is "OCI hook: a container finds its network before its program starts, and leaves it" \
@@ -172,6 +173,67 @@ if command -v podman runc busybox >/dev/null && engines; then
 else
 	for c in "OCI hook" "OCI hook: refused" "podman's CNI" "a container by its name" "and its end"; do
 		ktap_skip "$c" "podman does not work here"
+	done
+fi
+
+# ---- docker: by its runtime ----
+ln -s "$AGENT" "$WORK/vnet-runc"
+# dock [ARG...]: docker run --runtime vnet without a network of docker's; its words end up in $WORK/out
+dock() {
+	docker run --rm --runtime vnet --network none "$@" >"$WORK/out" 2>&1
+}
+# dock_refused NAME TEXT ARG...: in one line, before anything is created
+dock_refused() {
+	local name=$1 text=$2 rc
+
+	shift 2
+	docker run --rm --runtime vnet "$@" vntest:1 true >"$WORK/out" 2>&1
+	rc=$?
+	# Its own hint to read the help is none of ours.
+	is "docker: $name" "$rc $(grep -vcE "^$|docker run --help" "$WORK/out") $(grep -c -- "$text" "$WORK/out") $(docker ps -aq)" "125 1 1 " ||
+		diag "$(cat "$WORK/out")"
+}
+if [ $HAVE_ROOT = 0 ] && command -v docker dockerd >/dev/null && docker_setup --add-runtime "vnet=$WORK/vnet-runc" &&
+	with_libs "$WORK/root" "$TOOLS/xsk" && tar -C "$WORK/root" -c . | docker import - vntest:1 >/dev/null 2>&1; then
+	IN_X=(-e VNET_TOPOLOGY=x -e VNET_NODE=e)
+	dock "${IN_X[@]}" vntest:1 ping -c 1 -W 2 "$(address d)"
+	is "docker run: a container finds its network before its program starts, and leaves it" \
+		"$(grep -c '1 packets received' "$WORK/out") $(node e state)" "1 detached" || diag "$(cat "$WORK/out")"
+	docker run --detach --name stays --runtime vnet --network none -e VNET_NODE=e --ulimit fsize=-1:-1 vntest:1 sleep 1000 >/dev/null
+	is "docker run, the node's name alone" "$(node e state) $(node e holder)" "up oci:$(docker inspect --format '{{.Id}}' stays)"
+	is "an unlimited limit stays one" "$(docker exec stays sh -c 'ulimit -f')" unlimited
+	docker restart --time 0 stays >/dev/null
+	is "docker restart: there again" \
+		"$(docker exec stays ping -c 1 -W 2 "$(address d)" | grep -c '1 packets received') $(node e state)" "1 up"
+	dock "${IN_X[@]}" vntest:1 true
+	is "a node that another container has" "$? $(grep -c 'attached already' "$WORK/out")" "125 1" || diag "$(cat "$WORK/out")"
+	docker rm --force stays >/dev/null
+	is "docker rm: and gone" "$(node e state)" detached
+	dock_refused "a node that is not there" "no running topology has it" --network none "${IN_X[@]}" -e VNET_NODE=nobody
+	dock_refused "a topology without a node" "VNET_NODE is missing" --network none "${IN_X[@]}" -e VNET_NODE=
+	dock_refused "what is no name" "VNET_NODE '../e' is no name" --network none "${IN_X[@]}" -e VNET_NODE=../e
+	dock_refused "a container on the host's network" "with .--network none" --network host "${IN_X[@]}"
+	# shellcheck disable=SC2016 # expanded inside
+	dock vntest:1 sh -c 'echo "$0"; ip -o link' plain
+	is "a container that names no node is runc's" "$? $(sed -n 1p "$WORK/out") $(grep -c eth "$WORK/out")" "0 plain 0" ||
+		diag "$(cat "$WORK/out")"
+	is "and runc answers for itself" "$("$WORK/vnet-runc" --version | head -n 1)" "$(runc --version | head -n 1)"
+	dir=$(dirname "$(vnet -j port show p:eth0 | jq -r '.ports[0].socket')")
+	dock -e VNET_NODE=p -v "$dir:/run/vnet/eth0" --security-opt seccomp=unconfined vntest:1 \
+		xsk run eth0 --sock /run/vnet/eth0/afxdp.sock --count 100 --wait 8000 &
+	D=$!
+	busywait 10000 sh -c "'$AGENT' -j port show p:eth0 | jq -e '.ports[0].application.pid'" >/dev/null
+	mac=$(vnet -j link show pd | jq -r '.links[0].endpoints[0].mac')
+	until gone_or_zombie $D; do
+		inn x.d "$TOOLS/frame" send eth2 --dst "$mac" --count 200 raw >/dev/null
+	done
+	wait $D
+	cmp_num "its AF_XDP port, by the socket's directory (frames)" "$(jq .received "$WORK/out")" ">=" 100 || diag "$(cat "$WORK/out")"
+	docker_stop
+else
+	for c in "docker run" "the name alone" "limits" "restart" "a node that another has" "rm" "no such node" "no node" "no name" \
+		"the host's network" "no node named" "version" "its AF_XDP port"; do
+		ktap_skip "docker: $c" "docker does not work here"
 	done
 fi
 

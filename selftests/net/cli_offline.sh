@@ -32,7 +32,7 @@ expect_exit "version" 0 "^vnet-agent [0-9]" vnet -V
 expect_exit "unknown object, suggested" 1 "did you mean 'topology'" vnet topolgy show
 expect_exit "unknown verb, suggested" 1 "did you mean 'apply'" vnet topology aply x
 expect_exit "a prefix is no word" 1 "'sho'" vnet link sho
-expect_exit "a word of a later version" 1 "not there yet" vnet port handover
+expect_exit "a verb of another object" 1 "port: verb 'exec' is not known" vnet port exec
 expect_exit "unknown option" 1 "'--statss'.*--stats" vnet link show --statss
 expect_exit "an error is one line, whatever the word holds" 1 "^vnet-agent: object 'x[?]y[?].31m'" vnet $'x\ny\033[31m'
 

@@ -7,7 +7,7 @@
 . "$TOP/selftests/lib/containers.sh"
 need jq runc busybox
 PER_RUNTIME=17
-plan $((3 * PER_RUNTIME + 20))
+plan $((3 * PER_RUNTIME + 22))
 
 mount_cgroups || skip_all "control groups cannot be mounted here"
 hugepages 8 2>/dev/null || skip_all "no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
@@ -16,14 +16,7 @@ T=ct$RANDOM
 ROOT=$WORK/root
 busybox_root "$ROOT" || skip_all "no root file system: busybox does not install itself"
 with_libs "$ROOT" "$TOOLS/bpfcall"
-declare -A SOURCE=([runc]="rootfs: $ROOT")
-if command -v podman >/dev/null; then
-	podman_setup
-	tar -C "$ROOT" -c . | podman import - vntest:1 >/dev/null 2>&1 && SOURCE[podman]="image: \"localhost/vntest:1\""
-fi
-if command -v dockerd docker >/dev/null && docker_setup; then
-	tar -C "$ROOT" -c . | docker import - vntest:1 >/dev/null 2>&1 && SOURCE[docker]="image: \"vntest:1\""
-fi
+container_sources "$ROOT"
 chmod 755 "$WORK"
 
 # What the program says of itself, from inside: commands of bpf(2), and then it waits.
@@ -137,8 +130,10 @@ refused() {
 refused "a root file system that is not there" "runtime: runc, rootfs: /nowhere, command: sleep 9" 2 'rootfs /nowhere: No such file'
 refused "CPUs that are not there" "runtime: runc, rootfs: $ROOT, command: sleep 9, cpuset: \"0,999\"" 1 'CPU 999 is not there; these are: 0'
 refused "a NUMA node that is not there" "runtime: runc, rootfs: $ROOT, command: sleep 9, numa: 77" 1 'no node 77'
-refused "more huge pages than are free" "runtime: runc, rootfs: $ROOT, command: sleep 9, hugepages: 64G" 2 'sysctl vm.nr_hugepages=[0-9]+'
-refused "a program that is not in it" "runtime: runc, rootfs: $ROOT, command: nonsense" 6 'nonsense.*everything was undone'
+refused "more huge pages than are free" "runtime: runc, rootfs: $ROOT, command: sleep 9, hugepages: 64G" 2 'sysctl vm.nr_overcommit_hugepages=[0-9]+'
+refused "a mount of what is not there" "runtime: runc, rootfs: $ROOT, command: sleep 9, mounts: [\"/nowhere:/x\"]" 2 'mounts: /nowhere: No such file'
+expect_exit "plan says so, too" 2 'mounts: /nowhere: No such file' vnet topology plan "$WORK/t.yaml"
+refused "a program that is not in it" "runtime: runc, rootfs: $ROOT, command: nonsense" 6 'runc: runc create failed.*"nonsense".*everything was undone'
 if [ -n "${SOURCE[podman]-}" ]; then
 	refused "an image that is not here" 'runtime: podman, image: "example.invalid/none:1"' 2 'podman pull example.invalid/none:1'
 	podman create --name "vnet-$T.a" vntest:1 sleep 9 >/dev/null 2>&1
@@ -177,19 +172,7 @@ check "but one from --image-dir" as_nobody topology apply "$WORK/t.yaml"
 vnet topology delete "$T" >/dev/null
 
 # ---- killed in the middle ----
-many() {
-	local i
-
-	printf 'name: %s\nnodes: {' "$T"
-	for ((i = 0; i < $1; i++)); do
-		printf 'n%d: {runtime: runc, rootfs: %s, command: sleep 1000}, ' $i "$ROOT"
-	done
-	printf 'hub: {}}\nlinks:\n'
-	for ((i = 0; i < $1; i++)); do
-		printf '  l%d: {endpoints: [n%d:eth0, hub:e%d]}\n' $i $i $i
-	done
-}
-many 50 >"$WORK/m.yaml"
+container_star "$T" 50 "$ROOT" >"$WORK/m.yaml"
 vnet topology apply "$WORK/m.yaml" >/dev/null 2>&1 &
 some_run() {
 	[ "$(runc --root /run/vnet/runc list -q 2>/dev/null | wc -l)" -ge 3 ]
@@ -218,8 +201,7 @@ fastest() {
 	done
 	echo "$best"
 }
-mkdir "$WORK/bundle"
-(cd "$WORK/bundle" && runc spec && jq --arg r "$ROOT" '.root.path = $r | .process.terminal = false | .process.args = ["sleep", "1000"]' config.json >c && mv c config.json)
+bare_bundle "$WORK/bundle" "$ROOT"
 AFTER=(runc --root "$WORK/bare" delete --force "bare$T")
 bare=$(fastest runc --root "$WORK/bare" run --detach --bundle "$WORK/bundle" "bare$T" </dev/null)
 AFTER=(vnet topology delete "$T")

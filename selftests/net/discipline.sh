@@ -7,17 +7,8 @@
 need jq
 plan 40
 
-cat >"$WORK/disc.yaml" <<YAML
-name: disc
-nodes: {a: {}, b: {}}
-links:
-  ab: {endpoints: [a:eth0, b:eth0]}
-YAML
-
 start_agent || exit 1
-check "the topology applies" vnet topology apply "$WORK/disc.yaml"
-A=$(vnet -j link show ab | jq -r '.links[0].endpoints[0].addresses[0]' | cut -d/ -f1)
-BB=$(vnet -j link show ab | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
+one_link disc
 
 # probe ab|ba ARGS...: one-way probes; the JSON is kept
 probe() {

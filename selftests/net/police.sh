@@ -7,17 +7,8 @@
 need jq
 plan 51
 
-cat >"$WORK/police.yaml" <<YAML
-name: police
-nodes: {a: {}, b: {}}
-links:
-  ab: {endpoints: [a:eth0, b:eth0]}
-YAML
-
 start_agent || exit 1
-check "the topology applies" vnet topology apply "$WORK/police.yaml"
-A=$(vnet -j link show ab | jq -r '.links[0].endpoints[0].addresses[0]' | cut -d/ -f1)
-BB=$(vnet -j link show ab | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
+one_link police
 
 stat() {
 	vnet -j -s link show ab | jq ".links[0].directions[$1].stats.$2"

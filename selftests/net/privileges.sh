@@ -42,14 +42,7 @@ echo "done $?" >/tmp/done
 exec sleep 1000
 SH
 chmod 755 "$ROOT/bin/does"
-declare -A SOURCE=([runc]="rootfs: $ROOT")
-if command -v podman >/dev/null; then
-	podman_setup
-	tar -C "$ROOT" -c . | podman import - vntest:1 >/dev/null 2>&1 && SOURCE[podman]="image: \"localhost/vntest:1\""
-fi
-if command -v dockerd docker >/dev/null && docker_setup; then
-	tar -C "$ROOT" -c . | docker import - vntest:1 >/dev/null 2>&1 && SOURCE[docker]="image: \"vntest:1\""
-fi
+container_sources "$ROOT"
 
 finished() {
 	vnet node exec a -- cat /tmp/done

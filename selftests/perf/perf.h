@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,62 @@ static inline double parse_double(const char *s, const char *what)
 	if (end == s || *end || !(v >= 0))
 		die_usage("%s: '%s' is not a number", what, s);
 	return v;
+}
+
+/* One letter of a tool's command line, and the variable that it sets. */
+struct opt {
+	char letter;
+	enum { OPT_TEXT, OPT_U64, OPT_INT, OPT_DOUBLE, OPT_FLAG } kind;
+	void *to; /* const char **, uint64_t *, int *, double *, bool * */
+};
+
+static inline void opt_take(const struct opt *o, const char *value)
+{
+	const char what[] = {'-', o->letter, '\0'};
+
+	switch (o->kind) {
+	case OPT_TEXT:
+		*(const char **)o->to = value;
+		break;
+	case OPT_U64:
+		*(uint64_t *)o->to = parse_u64(value, what);
+		break;
+	case OPT_INT:
+		*(int *)o->to = (int)parse_u64(value, what);
+		break;
+	case OPT_DOUBLE:
+		*(double *)o->to = parse_double(value, what);
+		break;
+	case OPT_FLAG:
+		*(bool *)o->to = true;
+		break;
+	}
+}
+
+/* By @table, which ends with letter 0; up to the first word that is no option. -h: @help, and the end. */
+static inline void parse_options(int argc, char **argv, const struct opt *table, const char *help)
+{
+	char letters[2 * 26 + 3] = "+h";
+	size_t len = strlen(letters);
+	int c;
+
+	for (const struct opt *o = table; o->letter; o++) {
+		letters[len++] = o->letter;
+		if (o->kind != OPT_FLAG)
+			letters[len++] = ':';
+	}
+	letters[len] = '\0';
+	while ((c = getopt(argc, argv, letters)) != -1) {
+		const struct opt *o = table;
+
+		while (o->letter && o->letter != c)
+			o++;
+		if (!o->letter) {
+			fputs(help, c == 'h' ? stdout : stderr);
+			exit(c == 'h' ? 0 : 2);
+		}
+		opt_take(o, optarg);
+	}
 }
 
 #endif

@@ -193,54 +193,18 @@ int main(int argc, char **argv)
 	double seconds = 2, warmup = 0.3, rate = 0;
 	struct rlimit nofile = {FLOWS_MAX + 256, FLOWS_MAX + 256};
 	pthread_t thread;
-	int opt, home_fd, tx_cpu = -1;
+	int home_fd, tx_cpu = -1;
+	const struct opt options[] = {
+		{'t', OPT_TEXT, &tx},         {'r', OPT_TEXT, &rx},
+		{'a', OPT_TEXT, &addr},       {'f', OPT_TEXT, &file},
+		{'p', OPT_U64, &port},        {'s', OPT_U64, &payload},
+		{'d', OPT_DOUBLE, &seconds},  {'w', OPT_DOUBLE, &warmup},
+		{'b', OPT_U64, &batch},       {'R', OPT_DOUBLE, &rate},
+		{'k', OPT_FLAG, &sink_drops}, {'T', OPT_INT, &tx_cpu},
+		{'S', OPT_INT, &sink_cpu},    {0},
+	};
 
-	while ((opt = getopt(argc, argv, "t:r:a:f:p:s:d:w:b:R:kT:S:h")) != -1) {
-		switch (opt) {
-		case 't':
-			tx = optarg;
-			break;
-		case 'r':
-			rx = optarg;
-			break;
-		case 'a':
-			addr = optarg;
-			break;
-		case 'f':
-			file = optarg;
-			break;
-		case 'p':
-			port = parse_u64(optarg, "-p");
-			break;
-		case 's':
-			payload = parse_u64(optarg, "-s");
-			break;
-		case 'd':
-			seconds = parse_double(optarg, "-d");
-			break;
-		case 'w':
-			warmup = parse_double(optarg, "-w");
-			break;
-		case 'b':
-			batch = parse_u64(optarg, "-b");
-			break;
-		case 'R':
-			rate = parse_double(optarg, "-R");
-			break;
-		case 'k':
-			sink_drops = true;
-			break;
-		case 'T':
-			tx_cpu = (int)parse_u64(optarg, "-T");
-			break;
-		case 'S':
-			sink_cpu = (int)parse_u64(optarg, "-S");
-			break;
-		default:
-			fputs(help, opt == 'h' ? stdout : stderr);
-			return opt == 'h' ? 0 : 2;
-		}
-	}
+	parse_options(argc, argv, options, help);
 	if (!addr == !file || batch < 1 || batch > BATCH_MAX || payload > 2048 || port < 1 || port > 65535)
 		die_usage("%s", help);
 	if (setrlimit(RLIMIT_NOFILE, &nofile) < 0 && getrlimit(RLIMIT_NOFILE, &nofile) == 0) {

@@ -213,59 +213,34 @@ static void report(bool expected, uint64_t expect_ns, uint64_t gap_ns, bool fifo
 
 int main(int argc, char **argv)
 {
-	const char *tx = "", *rx = "", *addr = NULL;
-	uint64_t payload = 64, port = 9001, expect_ns = 0, gap_ns = 0, wait_ms = 500, refused, deadline;
+	const char *tx = "", *rx = "", *addr = NULL, *clock = "";
+	uint64_t payload = 64, port = 9001, expect_ns = UINT64_MAX, gap_ns = 0, wait_ms = 500, refused, deadline;
 	struct sockaddr_storage sa;
-	bool expected = false, fifo;
+	bool expected, fifo;
 	double rate = 10000;
 	pthread_t thread;
 	socklen_t len;
-	int opt, home_fd, tx_fd, rx_fd, on = 1, tx_cpu = -1;
+	int home_fd, tx_fd, rx_fd, on = 1, tx_cpu = -1;
+	const struct opt options[] = {
+		{'t', OPT_TEXT, &tx},
+		{'r', OPT_TEXT, &rx},
+		{'a', OPT_TEXT, &addr},
+		{'n', OPT_U64, &n_probes},
+		{'R', OPT_DOUBLE, &rate},
+		{'s', OPT_U64, &payload},
+		{'p', OPT_U64, &port},
+		{'e', OPT_U64, &expect_ns},
+		{'g', OPT_U64, &gap_ns},
+		{'c', OPT_TEXT, &clock},
+		{'T', OPT_INT, &tx_cpu},
+		{'W', OPT_U64, &wait_ms},
+		{0},
+	};
 
-	while ((opt = getopt(argc, argv, "t:r:a:n:R:s:p:e:g:c:W:T:h")) != -1) {
-		switch (opt) {
-		case 't':
-			tx = optarg;
-			break;
-		case 'r':
-			rx = optarg;
-			break;
-		case 'a':
-			addr = optarg;
-			break;
-		case 'n':
-			n_probes = parse_u64(optarg, "-n");
-			break;
-		case 'R':
-			rate = parse_double(optarg, "-R");
-			break;
-		case 's':
-			payload = parse_u64(optarg, "-s");
-			break;
-		case 'p':
-			port = parse_u64(optarg, "-p");
-			break;
-		case 'e':
-			expect_ns = parse_u64(optarg, "-e");
-			expected = true;
-			break;
-		case 'g':
-			gap_ns = parse_u64(optarg, "-g");
-			break;
-		case 'c':
-			user_clock = !strcmp(optarg, "user");
-			break;
-		case 'T':
-			tx_cpu = (int)parse_u64(optarg, "-T");
-			break;
-		case 'W':
-			wait_ms = parse_u64(optarg, "-W");
-			break;
-		default:
-			fputs(help, opt == 'h' ? stdout : stderr);
-			return opt == 'h' ? 0 : 2;
-		}
-	}
+	parse_options(argc, argv, options, help);
+	user_clock = strcmp(clock, "user") == 0;
+	expected = expect_ns != UINT64_MAX;
+	expect_ns = expected ? expect_ns : 0;
 	if (!addr || payload < sizeof(struct probe) || payload > 2048 || rate <= 0 || n_probes < 1 ||
 	    n_probes > PROBES_MAX)
 		die_usage("%s", help);

@@ -59,37 +59,14 @@ int main(int argc, char **argv)
 	unsigned int retransmits = 0;
 	int fd[FLOWS_MAX];
 	socklen_t len;
-	int opt, home_fd, listen_fd;
+	int home_fd, listen_fd;
 	struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
+	const struct opt options[] = {
+		{'t', OPT_TEXT, &tx},   {'r', OPT_TEXT, &rx},        {'a', OPT_TEXT, &addr},     {'p', OPT_U64, &port},
+		{'n', OPT_U64, &flows}, {'d', OPT_DOUBLE, &seconds}, {'w', OPT_DOUBLE, &warmup}, {0},
+	};
 
-	while ((opt = getopt(argc, argv, "t:r:a:p:n:d:w:h")) != -1) {
-		switch (opt) {
-		case 't':
-			tx = optarg;
-			break;
-		case 'r':
-			rx = optarg;
-			break;
-		case 'a':
-			addr = optarg;
-			break;
-		case 'p':
-			port = parse_u64(optarg, "-p");
-			break;
-		case 'n':
-			flows = parse_u64(optarg, "-n");
-			break;
-		case 'd':
-			seconds = parse_double(optarg, "-d");
-			break;
-		case 'w':
-			warmup = parse_double(optarg, "-w");
-			break;
-		default:
-			fputs(help, opt == 'h' ? stdout : stderr);
-			return opt == 'h' ? 0 : 2;
-		}
-	}
+	parse_options(argc, argv, options, help);
 	if (!addr || flows < 1 || flows > FLOWS_MAX)
 		die_usage("%s", help);
 	home_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);

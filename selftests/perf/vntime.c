@@ -68,21 +68,13 @@ int main(int argc, char **argv)
 	uint64_t n = 100, *t, failed = 0;
 	const char *file = NULL;
 	double sum = 0;
-	int opt;
+	const struct opt options[] = {
+		{'n', OPT_U64, &n},
+		{'v', OPT_TEXT, &file},
+		{0},
+	};
 
-	while ((opt = getopt(argc, argv, "+n:v:h")) != -1) {
-		switch (opt) {
-		case 'n':
-			n = parse_u64(optarg, "-n");
-			break;
-		case 'v':
-			file = optarg;
-			break;
-		default:
-			fputs(help, opt == 'h' ? stdout : stderr);
-			return opt == 'h' ? 0 : 2;
-		}
-	}
+	parse_options(argc, argv, options, help);
 	if (optind >= argc || argc - optind > ARGS_MAX || n < 1 || n > 1000000)
 		die_usage("%s", help);
 	if (file)

@@ -169,19 +169,26 @@ static int cmd_flood(int argc, char *argv[])
 	unsigned int n = argc > 1 ? number(argv[1]) : 0, connected = 0, refused = 0;
 	const uint64_t ms = argc > 2 ? number(argv[2]) : UINT32_MAX, until_ns = vn_now_ns() + ms * VN_NSEC_PER_MSEC;
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = -1;
 
 	if (argc < 2)
 		usage();
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", argv[0]);
 	for (unsigned int i = 0; i < n && (i % 1024 || vn_now_ns() < until_ns); i++) {
-		int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-		if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
-			connected++;
-		else
+		/* One that was refused knocks again. */
+		if (fd < 0)
+			fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd < 0)
+			die("socket");
+		if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
 			refused++;
-		close(fd);
+			continue;
+		}
+		connected++;
+		vn_cleanup_close(&fd);
+		fd = -1;
 	}
+	vn_cleanup_close(&fd);
 	printf("{\"connected\": %u, \"refused\": %u}\n", connected, refused);
 	return 0;
 }

@@ -108,22 +108,6 @@ static void test_suggestions(void **state)
 	assert_refused("zzzzzzzzz", "'zzzzzzzzz'");
 }
 
-static void test_words_of_later_versions(void **state)
-{
-	int n = 0;
-
-	for (const struct vn_command *c = vn_commands; c->object; c++) {
-		char line[64];
-
-		if (!c->later)
-			continue;
-		snprintf(line, sizeof(line), "%s %s x", c->object, c->verb);
-		assert_refused(line, "not there yet");
-		n++;
-	}
-	assert_true(n >= 1);
-}
-
 static void test_global_options(void **state)
 {
 	const struct parsed *p = parse("-j --runtime-dir /x link show -sd ab");
@@ -204,7 +188,7 @@ static void test_counts(void **state)
 static void test_table_is_sane(void **state)
 {
 	for (const struct vn_command *c = vn_commands; c->object; c++) {
-		assert_true(c->later || c->run);
+		assert_true(c->run);
 		assert_non_null(c->help);
 		assert_non_null(c->args);
 		assert_true(c->max_args < 0 || c->max_args >= c->min_args);
@@ -453,7 +437,6 @@ int main(void)
 		cmocka_unit_test(test_aliases),
 		cmocka_unit_test(test_verb_show_is_the_default),
 		cmocka_unit_test(test_suggestions),
-		cmocka_unit_test(test_words_of_later_versions),
 		cmocka_unit_test(test_global_options),
 		cmocka_unit_test(test_command_options),
 		cmocka_unit_test(test_raw_arguments),

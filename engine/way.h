@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How long frames are on a part of their way that no discipline asked for. */
+#ifndef VNET_ENGINE_WAY_H
+#define VNET_ENGINE_WAY_H
+
+#include <stdint.h>
+
+/**
+ * struct vn_way - a part of the way, measured again and again
+ * @low_ns: one frame in VN_WAY_ONE_IN or so is faster
+ * @n:      measurements, up to those that are enough
+ */
+struct vn_way {
+	uint64_t low_ns;
+	uint32_t n;
+};
+
+#define VN_WAY_ONE_IN 8u
+
+void vn_way_learn(struct vn_way *w, uint64_t ns);
+/* By how much a frame may leave earlier for it, ns; 0 until enough is known. */
+uint64_t vn_way_ns(const struct vn_way *w);
+
+#endif

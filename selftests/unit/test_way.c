@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The way's estimate: nothing at first, then near the wanted quantile, and after a change of the host near the new one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "engine/way.h"
+
+#include <vnet/util.h>
+
+/* @n measurements, evenly between @low_ns and twice that. Returns how many were faster than was thought. */
+static unsigned int learn(struct vn_way *w, uint64_t low_ns, unsigned int n)
+{
+	unsigned int faster = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t ns = low_ns + (uint64_t)random() % low_ns;
+
+		faster += ns < vn_way_ns(w);
+		vn_way_learn(w, ns);
+	}
+	return faster;
+}
+
+static void test_quantile(void **state)
+{
+	struct vn_way w = {0};
+	unsigned int faster;
+
+	assert_int_equal(vn_way_ns(&w), 0);
+	learn(&w, 1000, 63);
+	assert_int_equal(vn_way_ns(&w), 0);
+	learn(&w, 1000, 1);
+	assert_in_range(vn_way_ns(&w), 1000, 1250);
+	learn(&w, 1000, 2000);
+	faster = learn(&w, 1000, 10000);
+	assert_in_range(faster, 10000 / VN_WAY_ONE_IN * 8 / 10, 10000 / VN_WAY_ONE_IN * 12 / 10);
+}
+
+static void test_change(void **state)
+{
+	struct vn_way w = {0};
+
+	learn(&w, 50000, 1000);
+	learn(&w, 1000, 200);
+	assert_in_range(vn_way_ns(&w), 950, 1400);
+	learn(&w, 50000, 2000);
+	assert_in_range(vn_way_ns(&w), 50000, 65000);
+}
+
+static void test_absurd(void **state)
+{
+	struct vn_way w = {0};
+
+	for (int i = 0; i < 1000; i++)
+		vn_way_learn(&w, UINT64_MAX / 2);
+	assert_true(vn_way_ns(&w) <= VN_NSEC_PER_MSEC);
+	for (int i = 0; i < 1000; i++)
+		vn_way_learn(&w, 0);
+	assert_true(vn_way_ns(&w) < VN_NSEC_PER_USEC);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_quantile),
+		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_absurd),
+	};
+
+	return cmocka_run_group_tests_name("way", tests, NULL, NULL);
+}
