@@ -6,7 +6,7 @@
 #define GAP 2 /* blanks between columns; one where the terminal is narrow */
 
 #define LAST_MIN    24 /* characters the last column gets, however narrow the terminal */
-#define WORD_MIN    12 /* of a word, before it is broken */
+#define WORD_MIN    10 /* of a word, before it is broken */
 #define LINE_INDENT 4
 
 static size_t width_of(const char *s, size_t len)
@@ -156,8 +156,8 @@ static void print_cell(const struct vn_table *t, size_t gap, size_t col, size_t 
 }
 
 /* A row takes as many lines as its longest cell. Empty cells at the end of a line leave no blanks. */
-static void print_row(const struct vn_table *t, size_t gap, const size_t *width, const struct vn_cell *row, const char **rest,
-		      FILE *f)
+static void print_row(const struct vn_table *t, size_t gap, const size_t *width, const struct vn_cell *row,
+		      const char **rest, FILE *f)
 {
 	bool more = true;
 
@@ -225,7 +225,7 @@ static size_t shrink(const struct vn_table *t, size_t *width, size_t *least, siz
 			if (width[c] > least[c] && (widest == t->n_cols || width[c] >= width[widest]))
 				widest = c;
 		if (widest == t->n_cols)
-			return total - (t->n_cols - 1) * (GAP - 1) <= columns ? 1 : GAP;
+			return 1;
 		width[widest]--;
 	}
 	return GAP;

@@ -177,12 +177,13 @@ static void print_text(const json_t *dir, const struct change *c)
 static int print_json(const json_t *dir, const struct change *c, struct vn_err *err)
 {
 	json_t *trace = json_object_get(dir, "trace");
-	json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:O*, s:O*, s:O*}", "dir", vn_json_str(dir, "dir"),
-			      "interval_ns", (json_int_t)c->ns, "in_packets", (json_int_t)c->in_packets, "out_packets",
-			      (json_int_t)c->out_packets, "out_bytes", (json_int_t)c->out_bytes, "throughput_bps",
-			      (json_int_t)((double)c->out_bytes * 8e9 / (double)VN_MAX(c->ns, 1u)), "dropped",
-			      (json_int_t)c->dropped, "text", vn_json_str(dir, "text"), "discipline",
-			      json_object_get(dir, "discipline"), "trace", json_is_object(trace) ? trace : NULL, "gate", json_object_get(dir, "gate"));
+	json_t *o = json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:O*, s:O*, s:O*}", "dir", vn_json_str(dir, "dir"),
+		"interval_ns", (json_int_t)c->ns, "in_packets", (json_int_t)c->in_packets, "out_packets",
+		(json_int_t)c->out_packets, "out_bytes", (json_int_t)c->out_bytes, "throughput_bps",
+		(json_int_t)((double)c->out_bytes * 8e9 / (double)VN_MAX(c->ns, 1u)), "dropped", (json_int_t)c->dropped,
+		"text", vn_json_str(dir, "text"), "discipline", json_object_get(dir, "discipline"), "trace",
+		json_is_object(trace) ? trace : NULL, "gate", json_object_get(dir, "gate"));
 	int r;
 
 	if (!o)

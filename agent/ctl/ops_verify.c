@@ -547,7 +547,8 @@ static json_t *target_json(struct vn_daemon *d, const struct target *t)
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:I, s:o}", "dir", dir_words[t->dir], "from",
 			 topo->nodes[l->ports[t->dir].node].name, "to", topo->nodes[l->ports[!t->dir].node].name,
 			 "text", text, "verdict", vn_judgement_words[vn_verify_verdict(&t->verify)], "probed",
-			 t->attempts > 0, "attempts", (json_int_t)t->attempts, "failed_at_first", t->at_first, "age_ns", (json_int_t)(since && now > since ? now - since : 0), "checks", rows);
+			 t->attempts > 0, "attempts", (json_int_t)t->attempts, "failed_at_first", t->at_first, "age_ns",
+			 (json_int_t)(since && now > since ? now - since : 0), "checks", rows);
 }
 
 static json_t *answer(struct vn_daemon *d, const struct request *q)

@@ -100,8 +100,8 @@ static void plan_probes(const struct vn_disc *d, uint64_t time_ns, double pps, s
 	j->len = VN_PROBE_LEN_MIN;
 	j->gap_ns = VN_MAX((uint64_t)(1e9 / pps), gap_min(d));
 	j->n = (uint32_t)VN_MIN(time_ns / j->gap_ns, VN_PROBES_MAX);
-	j->wait_ns = d->delay_ns + 5 * d->jitter_ns + d->slot_max_ns + vn_rate_serve_ns(d, j->len) +
-		     100 * VN_NSEC_PER_MSEC;
+	j->wait_ns =
+		d->delay_ns + 5 * d->jitter_ns + d->slot_max_ns + vn_rate_serve_ns(d, j->len) + 100 * VN_NSEC_PER_MSEC;
 }
 
 /* --- bursts ------------------------------------------------------------------------------------------------------- */
@@ -119,7 +119,8 @@ static void plan_burst(const struct vn_disc *d, uint64_t time_ns, bool own_time,
 	else
 		j->burst_ns = VN_MIN(VN_MAX(j->burst_ns, least), TIME_MAX_NS / 2);
 	bytes = d->rate_bps / 8 * j->burst_ns / VN_NSEC_PER_SEC / BURST_FRAMES;
-	j->burst_len = (uint32_t)VN_MIN(VN_MAX(bytes, VN_PROBE_LEN_MIN + VN_WIRE_OVERHEAD) - VN_WIRE_OVERHEAD, FRAME_MAX);
+	j->burst_len =
+		(uint32_t)VN_MIN(VN_MAX(bytes, VN_PROBE_LEN_MIN + VN_WIRE_OVERHEAD) - VN_WIRE_OVERHEAD, FRAME_MAX);
 	j->burst_gap_ns = VN_MAX(vn_rate_serve_ns(d, j->burst_len) * 4 / 5, BURST_GAP_MIN);
 	queue_ns = d->limit_bytes ? d->limit_bytes * 8 * VN_NSEC_PER_SEC / d->rate_bps : VN_NSEC_PER_SEC;
 	j->wait_ns += VN_MIN(queue_ns, VN_NSEC_PER_SEC);

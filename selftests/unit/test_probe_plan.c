@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How many probes a discipline gets, and when: enough to judge it, never more together than the host is meant to bear. */
+/* How many probes a discipline gets, and when: enough to judge it, never more together than the host is meant to bear.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,8 +56,8 @@ static void test_enough(void **state)
 
 static void test_not_too_many(void **state)
 {
-	const struct vn_disc tenth = {.loss_ppb = 1000000}, slow = {.rate_bps = 100000}, few = {.delay_ns = 1000000000,
-												.limit_packets = 10};
+	const struct vn_disc tenth = {.loss_ppb = 1000000}, slow = {.rate_bps = 100000},
+			     few = {.delay_ns = 1000000000, .limit_packets = 10};
 
 	assert_true(plan(&tenth, MAX, 0) <= VN_PROBE_PPS * 1.01);
 	assert_true(plan(&tenth, MAX, 500000000) <= VN_PROBE_PPS * 1.01);
@@ -72,7 +73,8 @@ static void test_not_too_many(void **state)
 
 static void test_bursts(void **state)
 {
-	const struct vn_disc fast = {.rate_bps = 1000000000}, slow = {.rate_bps = 1000000}, huge = {.rate_bps = 10000000000};
+	const struct vn_disc fast = {.rate_bps = 1000000000}, slow = {.rate_bps = 1000000},
+			     huge = {.rate_bps = 10000000000};
 
 	plan(&fast, 4, 0);
 	for (size_t i = 0; i < 4; i++) {
