@@ -288,6 +288,7 @@ static void test_rare_loss(void **state)
 	s = scene(10000, 0, d);
 	assert_verdict(s, "loss", VN_PASSED);
 	row = row_of(&s->v, "loss");
+	assert_non_null(row);
 	assert_non_null(strstr(row->note, "too rare"));
 	assert_non_null(strstr(row->note, "1e+06 frames"));
 	/* 1 - 0.0005^(1/10000), which is what the bound is */
