@@ -47,7 +47,7 @@ static int print_engines(const json_t *engines, bool details)
 	static const char *const heads[] = {"ENGINE", "KIND",  "STATE",    ">DIRS",    ">PKT/S",
 					    ">HELD",  ">LATE", ">DROPPED", "OVERLOAD", NULL};
 	static const char *const more[] = {"ENGINE", "KIND",   "STATE", ">PID",     ">RESTARTS", ">DIRS", ">PKT/S",
-					   ">HELD",  ">BYTES", ">LATE", ">DROPPED", "OVERLOAD",	 NULL};
+					   ">HELD",  ">BYTES", ">LATE", ">DROPPED", "OVERLOAD",  NULL};
 	cleanup_table struct vn_table table;
 	json_t *e;
 	size_t i;
@@ -65,7 +65,8 @@ int vn_cmd_engine_show(const struct vn_cli *cli, const struct vn_call *call, str
 
 	if (r < 0)
 		return r;
-	r = cli->json ? vn_cli_print_json(cli, reply, err) : print_engines(json_object_get(reply, "engines"), cli->details);
+	r = cli->json ? vn_cli_print_json(cli, reply, err)
+		      : print_engines(json_object_get(reply, "engines"), cli->details);
 	json_decref(reply);
 	return r;
 }

@@ -64,9 +64,18 @@ static void add_name(struct vn_table *t, const json_t *link, bool full)
 		vn_table_add(t, VN_PLAIN, "%s", vn_json_str(link, "name"));
 }
 
-static void add_state(struct vn_table *t, const json_t *link)
+/* Of the link, or of a direction that takes no frames: by its state, or its schedule at the moment. */
+static const char *state_text(const json_t *link, const json_t *dir)
 {
 	const char *state = vn_json_str(link, "state");
+	const json_t *gate = json_object_get(dir, "gate");
+
+	return strcmp(state, "up") == 0 && gate && !vn_json_bool(gate, "open") ? "down" : state;
+}
+
+static void add_state(struct vn_table *t, const json_t *link, const json_t *dir)
+{
+	const char *state = state_text(link, dir);
 
 	vn_table_add(t, strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD, "%s", state);
 }
@@ -93,7 +102,7 @@ static int print_links(const json_t *links)
 			vn_table_add(&table, VN_PLAIN, "%s", end_text(from, sizeof(from), l, dir));
 			vn_table_add(&table, VN_PLAIN, "%s", equal ? "<->" : "->");
 			vn_table_add(&table, VN_PLAIN, "%s", end_text(to, sizeof(to), l, !dir));
-			add_state(&table, l);
+			add_state(&table, l, dir_of(l, dir));
 			vn_table_add(&table, VN_PLAIN, "%s", disc_text(dir_of(l, dir)));
 		}
 	}
@@ -146,7 +155,7 @@ static int print_stats(const json_t *links)
 			add_name(&t, l, full);
 			vn_table_add(&t, VN_PLAIN, "%s", end_text(from, sizeof(from), l, dir));
 			vn_table_add(&t, VN_PLAIN, "%s", end_text(to, sizeof(to), l, !dir));
-			add_state(&t, l);
+			add_state(&t, l, dir_of(l, dir));
 			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "in_packets"));
 			vn_table_add(&t, VN_PLAIN, "%s", vn_human_bytes(buf, vn_json_u64(s, "in_bytes")));
 			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "out_packets"));

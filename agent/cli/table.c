@@ -3,9 +3,10 @@
 
 #include <stdarg.h>
 
-#define GAP "  "
+#define GAP 2 /* blanks between columns; one where the terminal is narrow */
 
-#define LAST_MIN    24 /* characters the last column gets, however narrow the terminal; a word gets them everywhere */
+#define LAST_MIN    24 /* characters the last column gets, however narrow the terminal */
+#define WORD_MIN    10 /* of a word, before it is broken */
 #define LINE_INDENT 4
 
 static size_t width_of(const char *s, size_t len)
@@ -135,7 +136,7 @@ static size_t next_line(const char *text, size_t width, size_t *ret_skip)
 	return len;
 }
 
-static void print_cell(const struct vn_table *t, size_t col, size_t width, const char *text, size_t len,
+static void print_cell(const struct vn_table *t, size_t gap, size_t col, size_t width, const char *text, size_t len,
 		       enum vn_colour colour, bool last, FILE *f)
 {
 	size_t used = width_of(text, len);
@@ -151,12 +152,12 @@ static void print_cell(const struct vn_table *t, size_t col, size_t width, const
 	if (!is_right(t, col) && !last)
 		fprintf(f, "%*s", pad, "");
 	if (!last)
-		fputs(GAP, f);
+		fprintf(f, "%*s", (int)gap, "");
 }
 
 /* A row takes as many lines as its longest cell. Empty cells at the end of a line leave no blanks. */
-static void print_row(const struct vn_table *t, const size_t *width, const struct vn_cell *row, const char **rest,
-		      FILE *f)
+static void print_row(const struct vn_table *t, size_t gap, const size_t *width, const struct vn_cell *row,
+		      const char **rest, FILE *f)
 {
 	bool more = true;
 
@@ -172,7 +173,7 @@ static void print_row(const struct vn_table *t, const size_t *width, const struc
 		more = false;
 		for (size_t c = 0; c < n; c++) {
 			len = next_line(rest[c], width[c], &skip);
-			print_cell(t, c, width[c], rest[c], len, row[c].colour, c + 1 == n, f);
+			print_cell(t, gap, c, width[c], rest[c], len, row[c].colour, c + 1 == n, f);
 			rest[c] += skip;
 			more |= *rest[c] != 0;
 		}
@@ -193,7 +194,7 @@ static size_t longest_word(const char *s)
 	return longest;
 }
 
-/* How narrow a column may become: its longest word, but no name of a user's makes it wider than LAST_MIN. */
+/* How narrow a column may become: its longest word, but no name of a user's makes it wider than WORD_MIN. */
 static size_t least_width(const struct vn_table *t, size_t col, size_t width)
 {
 	size_t least = vn_utf8_width(head_text(t, col));
@@ -201,14 +202,17 @@ static size_t least_width(const struct vn_table *t, size_t col, size_t width)
 	if (is_right(t, col))
 		return width;
 	for (size_t i = col; i < t->n_cells; i += t->n_cols)
-		least = VN_MAX(least, VN_MIN(longest_word(t->cells[i].text), LAST_MIN));
+		least = VN_MAX(least, VN_MIN(longest_word(t->cells[i].text), WORD_MIN));
 	return VN_MIN(col + 1 == t->n_cols ? VN_MAX(least, LAST_MIN) : least, width);
 }
 
-/* Take from the widest column what is too much for @columns, one character after the other. */
-static void shrink(const struct vn_table *t, size_t *width, size_t *least, size_t columns)
+/*
+ * Take from the widest column what is too much for @columns, one character after the other. How many blanks are then
+ * between columns.
+ */
+static size_t shrink(const struct vn_table *t, size_t *width, size_t *least, size_t columns)
 {
-	size_t total = (t->n_cols - 1) * strlen(GAP);
+	size_t total = (t->n_cols - 1) * GAP;
 
 	for (size_t c = 0; c < t->n_cols; c++) {
 		total += width[c];
@@ -221,9 +225,10 @@ static void shrink(const struct vn_table *t, size_t *width, size_t *least, size_
 			if (width[c] > least[c] && (widest == t->n_cols || width[c] >= width[widest]))
 				widest = c;
 		if (widest == t->n_cols)
-			return;
+			return 1;
 		width[widest]--;
 	}
+	return GAP;
 }
 
 int vn_table_print(const struct vn_table *t, FILE *f)
@@ -237,6 +242,7 @@ int vn_table_print_width(const struct vn_table *t, FILE *f, size_t columns)
 			    *least = calloc(t->n_cols + 1, sizeof(*least));
 	cleanup_free struct vn_cell *heads = calloc(t->n_cols + 1, sizeof(*heads));
 	cleanup_free const char **rest = calloc(t->n_cols + 1, sizeof(*rest));
+	size_t gap = GAP;
 
 	if (t->failed || !width || !least || !heads || !rest)
 		return -ENOMEM;
@@ -247,11 +253,11 @@ int vn_table_print_width(const struct vn_table *t, FILE *f, size_t columns)
 	for (size_t i = 0; i < t->n_cells; i++)
 		width[i % t->n_cols] = VN_MAX(width[i % t->n_cols], vn_utf8_width(t->cells[i].text));
 	if (columns)
-		shrink(t, width, least, columns);
+		gap = shrink(t, width, least, columns);
 	for (size_t c = 0; c < t->n_cols; c++)
 		heads[c] = (struct vn_cell){.text = (char *)head_text(t, c), .colour = VN_HEAD};
-	print_row(t, width, heads, rest, f);
+	print_row(t, gap, width, heads, rest, f);
 	for (size_t i = 0; i + t->n_cols <= t->n_cells; i += t->n_cols)
-		print_row(t, width, &t->cells[i], rest, f);
+		print_row(t, gap, width, &t->cells[i], rest, f);
 	return 0;
 }

@@ -62,11 +62,16 @@ static int print_direction(const json_t *dir)
 
 static int print_link(const json_t *link)
 {
+	const size_t columns = vn_cli_columns(stdout);
+	char name[160];
 	json_t *dir;
 	size_t i;
 	int r = 0;
 
-	printf("link %s/%s: ", vn_json_str(link, "topology"), vn_json_str(link, "name"));
+	snprintf(name, sizeof(name), "link %s/%s:", vn_json_str(link, "topology"), vn_json_str(link, "name"));
+	/* One that is as long as a line leaves no room for the verdict. */
+	fputs(name, stdout);
+	fputs(columns && strlen(name) + sizeof(" unknown") > columns ? "\n    " : " ", stdout);
 	print_verdict(vn_json_str(link, "verdict"));
 	putchar('\n');
 	json_array_foreach (json_object_get(link, "directions"), i, dir)

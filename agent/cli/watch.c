@@ -91,12 +91,30 @@ static void in_force(char *buf, size_t size, const json_t *dir)
 		snprintf(buf + n, size - n, " loss %s", vn_format_percent(t, (uint32_t)vn_json_u64(trace, "loss_ppb")));
 }
 
+/* "up, down in 1.234 s: ", of a direction with a schedule: in front of the rest of @buf; how much is left of it. */
+static size_t gate_text(char **buf, size_t size, const json_t *dir)
+{
+	const json_t *gate = json_object_get(dir, "gate");
+	bool open = vn_json_bool(gate, "open");
+	size_t n;
+
+	**buf = '\0';
+	if (!json_object_get(gate, "changes_in_ns"))
+		return size;
+	n = (size_t)snprintf(*buf, size, "%s, %s in %.3f s: ", open ? "up" : "down", open ? "down" : "up",
+			     (double)vn_json_u64(gate, "changes_in_ns") / 1e9);
+	n = VN_MIN(n, size - 1);
+	*buf += n;
+	return size - n;
+}
+
 /* "12.345 s of 30.000, row 17 of 240, loop 2: delay 20ms" */
 static void position(char *buf, size_t size, const json_t *dir)
 {
 	const json_t *trace = json_object_get(dir, "trace");
 	char force[256], loops[32] = "";
 
+	size = gate_text(&buf, size, dir);
 	if (!json_is_object(trace)) {
 		snprintf(buf, size, "%s", *vn_json_str(dir, "text") ? vn_json_str(dir, "text") : "-");
 		return;
@@ -111,12 +129,6 @@ static void position(char *buf, size_t size, const json_t *dir)
 		 force);
 }
 
-static void print_head(void)
-{
-	printf("%-3s %14s %9s %9s %8s %8s %8s  %s\n", "DIR", "THROUGHPUT", "IN", "OUT", "DROPPED", "LATE P50", "P99",
-	       "TRACE OR DISCIPLINE");
-}
-
 static void print_where(const char *where)
 {
 	size_t columns = vn_cli_columns(stdout);
@@ -129,6 +141,12 @@ static void print_where(const char *where)
 		vn_wrap(stdout, where, OWN_INDENT, OWN_INDENT, columns);
 	}
 	putchar('\n');
+}
+
+static void print_head(void)
+{
+	printf("%-3s %14s %9s %9s %8s %8s %8s", "DIR", "THROUGHPUT", "IN", "OUT", "DROPPED", "LATE P50", "P99");
+	print_where("TRACE OR DISCIPLINE");
 }
 
 static void print_text(const json_t *dir, const struct change *c)
@@ -159,12 +177,13 @@ static void print_text(const json_t *dir, const struct change *c)
 static int print_json(const json_t *dir, const struct change *c, struct vn_err *err)
 {
 	json_t *trace = json_object_get(dir, "trace");
-	json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:O*, s:O*}", "dir", vn_json_str(dir, "dir"),
-			      "interval_ns", (json_int_t)c->ns, "in_packets", (json_int_t)c->in_packets, "out_packets",
-			      (json_int_t)c->out_packets, "out_bytes", (json_int_t)c->out_bytes, "throughput_bps",
-			      (json_int_t)((double)c->out_bytes * 8e9 / (double)VN_MAX(c->ns, 1u)), "dropped",
-			      (json_int_t)c->dropped, "text", vn_json_str(dir, "text"), "discipline",
-			      json_object_get(dir, "discipline"), "trace", json_is_object(trace) ? trace : NULL);
+	json_t *o = json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:O*, s:O*, s:O*}", "dir", vn_json_str(dir, "dir"),
+		"interval_ns", (json_int_t)c->ns, "in_packets", (json_int_t)c->in_packets, "out_packets",
+		(json_int_t)c->out_packets, "out_bytes", (json_int_t)c->out_bytes, "throughput_bps",
+		(json_int_t)((double)c->out_bytes * 8e9 / (double)VN_MAX(c->ns, 1u)), "dropped", (json_int_t)c->dropped,
+		"text", vn_json_str(dir, "text"), "discipline", json_object_get(dir, "discipline"), "trace",
+		json_is_object(trace) ? trace : NULL, "gate", json_object_get(dir, "gate"));
 	int r;
 
 	if (!o)

@@ -3,6 +3,7 @@
 #include "ctl/daemon.h"
 
 #include <vnet/hist.h>
+#include <vnet/gate.h>
 #include <vnet/util.h>
 
 #include "ctl/calibrate.h"
@@ -120,6 +121,20 @@ static json_t *stats(struct vn_daemon *d, uint32_t number, const struct vn_disc 
 			 late_hist(&dir));
 }
 
+/* Whether frames may enter, and for how long that holds: only a schedule says. */
+static json_t *gate_json(const struct vn_disc *disc, uint64_t now_ns)
+{
+	bool open = vn_gate_open(disc, now_ns);
+	uint64_t period = disc->flap_up_ns + disc->flap_down_ns, at;
+	json_t *o = json_pack("{s:b}", "open", open);
+
+	if (!o || disc->flags & VN_DISC_DOWN || !period || now_ns < disc->flap_start_ns)
+		return o;
+	at = (now_ns - disc->flap_start_ns) % period;
+	json_object_set_new(o, "changes_in_ns", json_integer((json_int_t)((open ? disc->flap_up_ns : period) - at)));
+	return o;
+}
+
 /* Where the direction's trace stands, and what it puts in force. */
 static json_t *trace_json(struct vn_daemon *d, const struct vn_disc *disc)
 {
@@ -174,6 +189,8 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 	}
 	if (o && disc->trace_name)
 		json_object_set_new(o, "trace", trace_json(d, disc));
+	if (o && vn_disc_is_gated(disc))
+		json_object_set_new(o, "gate", gate_json(disc, vn_now_ns()));
 	if (o && with_stats)
 		json_object_set_new(o, "stats", stats(d, l->ports[dir].number, disc));
 	return o;

@@ -386,6 +386,7 @@ static int probe_links(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t
 	struct vn_probe_job jobs[LINKS_MAX * VN_DIRS] = {0};
 	cleanup_free struct vn_probe_seen *seen = calloc(n * VN_DIRS, sizeof(*seen));
 	struct vn_probe_shared *s;
+	struct vn_disc own;
 	int r;
 
 	if (!seen)
@@ -394,8 +395,14 @@ static int probe_links(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t
 		for (struct target *t = links[i]; t < links[i] + per_link; t++) {
 			if (!can_probe(q, t))
 				continue;
-			/* What the data path has, not what was asked for: that is the question. */
-			vn_twin_set(d, twin, i, t->dir, &t->in_force, vn_shard_trunk(&d->fabric, t->slot));
+			own = t->in_force;
+			/* What the data path has, not what was asked for: that is the question. But not what the port
+			 * does by itself: probes shall get to the engine.
+			 */
+			own.flags &= ~(__u32)VN_DISC_DOWN;
+			own.flap_up_ns = own.flap_down_ns = own.flap_start_ns = 0;
+			own.police_bps = own.police_burst_bytes = 0;
+			vn_twin_set(d, twin, i, t->dir, &own, vn_shard_trunk(&d->fabric, t->slot));
 			disc[i * VN_DIRS + (size_t)t->dir] = &t->asked;
 		}
 	vn_probe_plan(disc, jobs, n * VN_DIRS, q->probe_ns);
@@ -540,7 +547,8 @@ static json_t *target_json(struct vn_daemon *d, const struct target *t)
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:s, s:I, s:o}", "dir", dir_words[t->dir], "from",
 			 topo->nodes[l->ports[t->dir].node].name, "to", topo->nodes[l->ports[!t->dir].node].name,
 			 "text", text, "verdict", vn_judgement_words[vn_verify_verdict(&t->verify)], "probed",
-			 t->attempts > 0, "attempts", (json_int_t)t->attempts, "failed_at_first", t->at_first, "age_ns", (json_int_t)(since && now > since ? now - since : 0), "checks", rows);
+			 t->attempts > 0, "attempts", (json_int_t)t->attempts, "failed_at_first", t->at_first, "age_ns",
+			 (json_int_t)(since && now > since ? now - since : 0), "checks", rows);
 }
 
 static json_t *answer(struct vn_daemon *d, const struct request *q)

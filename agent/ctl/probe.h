@@ -46,9 +46,9 @@ struct vn_probe_seen {
 };
 
 /*
- * Send @n @jobs (namespaces and addresses are filled in here) through the twin and wait for the end, the daemon doing its
- * other duties meanwhile. Job i goes by direction i % VN_DIRS of link i / VN_DIRS. @seen (as many, or NULL): what was
- * seen of each meanwhile. -ECANCELED when the caller went or the daemon is told to stop.
+ * Send @n @jobs (namespaces and addresses are filled in here) through the twin and wait for the end, the daemon doing
+ * its other duties meanwhile. Job i goes by direction i % VN_DIRS of link i / VN_DIRS. @seen (as many, or NULL): what
+ * was seen of each meanwhile. -ECANCELED when the caller went or the daemon is told to stop.
  * @s: fresh from vn_prober_map(), of this run alone.
  */
 int vn_probe_run(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t, struct vn_probe_job *jobs, size_t n,

@@ -89,11 +89,10 @@ static uint64_t time_needed(const struct vn_disc *const *disc, size_t n)
 	return (uint64_t)VN_MIN(VN_MAX(longest, (double)TIME_MIN_NS), (double)TIME_MAX_NS);
 }
 
-static double pps_wanted(const struct vn_disc *d, size_t active, uint64_t time_ns)
+/* A second, to have them all within @time_ns. */
+static double pps_needed(const struct vn_disc *d, uint64_t time_ns)
 {
-	double plain = VN_MIN(PPS_PLAIN, (double)VN_PROBE_PPS / (double)active);
-
-	return VN_MIN(VN_MAX(probes_for(d) * 1e9 / (double)time_ns, plain), PPS_ONE);
+	return VN_MIN(probes_for(d) * 1e9 / (double)time_ns, PPS_ONE);
 }
 
 static void plan_probes(const struct vn_disc *d, uint64_t time_ns, double pps, struct vn_probe_job *j)
@@ -101,8 +100,8 @@ static void plan_probes(const struct vn_disc *d, uint64_t time_ns, double pps, s
 	j->len = VN_PROBE_LEN_MIN;
 	j->gap_ns = VN_MAX((uint64_t)(1e9 / pps), gap_min(d));
 	j->n = (uint32_t)VN_MIN(time_ns / j->gap_ns, VN_PROBES_MAX);
-	j->wait_ns = d->delay_ns + 5 * d->jitter_ns + d->slot_max_ns + vn_rate_serve_ns(d, j->len) +
-		     100 * VN_NSEC_PER_MSEC;
+	j->wait_ns =
+		d->delay_ns + 5 * d->jitter_ns + d->slot_max_ns + vn_rate_serve_ns(d, j->len) + 100 * VN_NSEC_PER_MSEC;
 }
 
 /* --- bursts ------------------------------------------------------------------------------------------------------- */
@@ -120,7 +119,8 @@ static void plan_burst(const struct vn_disc *d, uint64_t time_ns, bool own_time,
 	else
 		j->burst_ns = VN_MIN(VN_MAX(j->burst_ns, least), TIME_MAX_NS / 2);
 	bytes = d->rate_bps / 8 * j->burst_ns / VN_NSEC_PER_SEC / BURST_FRAMES;
-	j->burst_len = (uint32_t)VN_MIN(VN_MAX(bytes, VN_PROBE_LEN_MIN + VN_WIRE_OVERHEAD) - VN_WIRE_OVERHEAD, FRAME_MAX);
+	j->burst_len =
+		(uint32_t)VN_MIN(VN_MAX(bytes, VN_PROBE_LEN_MIN + VN_WIRE_OVERHEAD) - VN_WIRE_OVERHEAD, FRAME_MAX);
 	j->burst_gap_ns = VN_MAX(vn_rate_serve_ns(d, j->burst_len) * 4 / 5, BURST_GAP_MIN);
 	queue_ns = d->limit_bytes ? d->limit_bytes * 8 * VN_NSEC_PER_SEC / d->rate_bps : VN_NSEC_PER_SEC;
 	j->wait_ns += VN_MIN(queue_ns, VN_NSEC_PER_SEC);
@@ -151,19 +151,22 @@ static void line_up(struct vn_probe_job *jobs, size_t n)
 void vn_probe_plan(const struct vn_disc *const *disc, struct vn_probe_job *jobs, size_t n, uint64_t time_ns)
 {
 	uint64_t span = time_ns ? time_ns : time_needed(disc, n);
-	double all = 0, less;
+	double needed = 0, less, more;
 	size_t active = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		active += disc[i] != NULL;
-	for (size_t i = 0; i < n; i++)
-		if (disc[i])
-			all += pps_wanted(disc[i], active, span);
-	less = all > VN_PROBE_PPS ? VN_PROBE_PPS / all : 1;
+		needed += disc[i] ? pps_needed(disc[i], span) : 0;
+	}
+	if (!active)
+		return;
+	/* What is left over makes the times of all better known. */
+	less = needed > VN_PROBE_PPS ? VN_PROBE_PPS / needed : 1;
+	more = needed < VN_PROBE_PPS ? VN_MIN((VN_PROBE_PPS - needed) / (double)active, PPS_PLAIN) : 0;
 	for (size_t i = 0; i < n; i++) {
 		if (!disc[i])
 			continue;
-		plan_probes(disc[i], span, pps_wanted(disc[i], active, span) * less, &jobs[i]);
+		plan_probes(disc[i], span, VN_MIN(pps_needed(disc[i], span) * less + more, PPS_ONE), &jobs[i]);
 		plan_burst(disc[i], span, time_ns != 0, &jobs[i]);
 	}
 	line_up(jobs, n);

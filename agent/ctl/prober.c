@@ -15,17 +15,17 @@
 
 #include <vnet/util.h>
 
-#define PROTO          0x88b6u /* IEEE 802: local experimental 2 */
-#define FRAME_MAX      1518u
-#define RCVBUF         (256 << 20)
-#define BATCH          64
-#define DISTURBED_NS   (300 * VN_NSEC_PER_USEC) /* a sender that took so long lost its processor on the way */
-#define BURST_TICK_NS  VN_NSEC_PER_MSEC
-#define BURST_PER_TURN 256u
+#define PROTO           0x88b6u /* IEEE 802: local experimental 2 */
+#define FRAME_MAX       1518u
+#define RCVBUF          (256 << 20)
+#define BATCH           64
+#define DISTURBED_NS    (300 * VN_NSEC_PER_USEC) /* a sender that took so long lost its processor on the way */
+#define BURST_TICK_NS   VN_NSEC_PER_MSEC
+#define BURST_PER_TURN  256u
 #define BEFORE_BURST_NS (30 * VN_NSEC_PER_MSEC) /* for the daemon to look */
-#define DRAIN_NS       (2 * VN_NSEC_PER_MSEC)
-#define BURST_BIT      0x80000000u
-#define DISABLE_IPV6   "/proc/sys/net/ipv6/conf/all/disable_ipv6"
+#define DRAIN_NS        (2 * VN_NSEC_PER_MSEC)
+#define BURST_BIT       0x80000000u
+#define DISABLE_IPV6    "/proc/sys/net/ipv6/conf/all/disable_ipv6"
 
 /* One direction as the child works on it. */
 struct lane {

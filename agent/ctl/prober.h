@@ -24,7 +24,8 @@
  * @tx_ifindex, @rx_ifindex, @src, @dst: of them
  * @n, @gap_ns, @len: probes one by one (n 0: none); length in bytes, Ethernet header included
  * @burst_at_ns: when all have sent those, the burst begins so much later ...
- * @burst_ns, @burst_gap_ns, @burst_len: ... and lasts so long, frames this far apart: as many as the clock says at each ms
+ * @burst_ns, @burst_gap_ns, @burst_len: ... and lasts so long, frames this far apart: as many as the clock says at each
+ * ms
  */
 struct vn_probe_job {
 	int tx_ns, rx_ns;
@@ -46,8 +47,8 @@ struct vn_probe_result {
 	uint32_t n_delays;                                         /* of undisturbed senders */
 	uint32_t burst_sent, burst_received, burst_max;
 	uint64_t *delay_ns;
-	uint64_t *sent_ns;     /* scratch */
-	uint8_t *seen;         /* scratch */
+	uint64_t *sent_ns;                     /* scratch */
+	uint8_t *seen;                         /* scratch */
 	uint64_t *burst_sent_ns, *burst_at_ns; /* of each that was sent, of each that came; CLOCK_MONOTONIC */
 };
 

@@ -22,7 +22,7 @@
 #define VN_VERIFY_RATE_PPM     10000u /* of the rate, either way */
 #define VN_VERIFY_FRAMES_MIN   100u   /* for a 99th percentile */
 #define VN_VERIFY_EVENTS_MIN   10u    /* expected, before their number says anything */
-#define VN_VERIFY_SMALL        0.001 /* a share that is certainly as near to what was set need not be told from it */
+#define VN_VERIFY_SMALL        0.001  /* a share that is certainly as near to what was set need not be told from it */
 #define VN_VERIFY_ROWS_MAX     24
 
 enum vn_judgement {

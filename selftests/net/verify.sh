@@ -4,8 +4,8 @@
 # engine kept off its processor, or with nothing to go by. Probes disturb nobody and nobody can forge one. calibrate.
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
-need jq bpftool
-plan 55
+need jq bpftool chrt
+plan 58
 
 cat >"$WORK/v.yaml" <<YAML
 name: v
@@ -195,9 +195,8 @@ in_flight() {
 }
 busywait 5000 in_flight >/dev/null
 E=$(engine_pid)
-kill -STOP "$E"
-sleep 0.08
-kill -CONT "$E"
+# Before everybody else, or it would be kept from going on in time itself, and the engine replaced as hung.
+chrt -f 90 sh -c "kill -STOP $E; sleep 0.08; kill -CONT $E"
 wait $P
 verify idle dir ab --no-probe
 is "an engine stopped for 80 ms: fail" "$RC" 1
@@ -266,6 +265,9 @@ LONG=${LONG:0:63}
 	echo "  slow: {endpoints: [a:l8, b:l8], rate: 256kbit}"
 	echo "  wire: {endpoints: [a:l9, b:l9], delay: 0}"
 	echo "  far: {endpoints: [a:l10, b:l10], delay: 1800s}"
+	echo "  down: {endpoints: [a:l11, b:l11], state: down}"
+	echo "  flaps: {endpoints: [a:l12, b:l12], flap: up 300s down 1s}"
+	echo "  policed: {endpoints: [a:l13, b:l13], police: rate 10kbit burst 2kb}"
 } >"$WORK/many.yaml"
 check "links of many kinds" vnet topology apply "$WORK/many.yaml"
 steadily 11 all
@@ -285,6 +287,12 @@ is "the one that lies fails" "$(jq -r '.links[] | select(.name == "bad") | .dire
 is "and no other is said to have another discipline" "$(jq -c '[.links[] | .name as $n | .directions[]
 	| .dir as $d | .checks[] | select(.check == "config" and .verdict == "fail") | [$n, $d]]' "$WORK/report")" '[["bad","ab"]]'
 
+# --- what is down says so, and a schedule where it stands ---
+is "down and up are told, and until when" "$(vnet -j link show | jq -c '[.links[] | .directions[0].gate // empty
+	| [.open, (.changes_in_ns // 0) > 0]]')" '[[false,false],[true,true]]'
+is "the table says so, too" "$(vnet link show down | awk 'END { print $5 }')" down
+check "watch says for how long" sh -c "'$AGENT' link watch flaps --count 1 --interval 50ms | grep -qE 'up, down in 2[0-9][0-9]\.'"
+
 # terminal WIDTH CMD...: what CMD shows on a terminal of that width, without colours
 terminal() {
 	local width=$1
@@ -294,7 +302,7 @@ terminal() {
 }
 if command -v script >/dev/null; then
 	for words in "link verify all --no-probe" "link verify $LONG --no-probe" "-d link verify all --no-probe" "engine show" \
-		"link show"; do
+		"link show" "-s link show" "link watch rare --count 1 --interval 100ms"; do
 		# shellcheck disable=SC2086
 		terminal 80 "$AGENT" $words
 	done >"$WORK/screen"

@@ -258,9 +258,9 @@ static void test_table_wraps(void **state)
 		{54, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240 vu\n"},
 		{53, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240\n      vu\n"},
 		{40, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep\n      loss 1% d\303\251j\303\240 vu\n"},
-		/* however narrow: 24 characters for the last column, words left whole */
-		{3, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms\n      order keep loss 1% d\303\251j\303\240\n"
-		    "      vu\n"},
+		/* however narrow: 24 characters for the last column, but one blank in front of it */
+		{3, "LINK DISCIPLINE\nab   delay 10ms jitter 2ms\n     order keep loss 1% d\303\251j\303\240\n"
+		    "     vu\n"},
 	};
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
@@ -276,6 +276,39 @@ static void test_table_wraps(void **state)
 		assert_int_equal(vn_table_print_width(&t, f, cases[i].columns), 0);
 		fclose(f);
 		assert_string_equal(text, cases[i].text);
+	}
+}
+
+/* Cells wrap beside each other; a word that is longer than any column breaks; then the blanks between columns go. */
+static void test_table_narrow(void **state)
+{
+	static const char *const heads[] = {"NAME", ">N", "FOUND", "BOUND", NULL};
+	static const struct {
+		size_t columns;
+	} cases[] = {{0}, {78}, {70}, {66}, {62}};
+	static const char *const words[] = {"a-name-of-", "12345", "2us", "100us", "20ms"};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
+		cleanup_table struct vn_table t;
+		cleanup_free char *text = NULL;
+		size_t len, widest = 0;
+		FILE *f = open_memstream(&text, &len);
+
+		assert_non_null(f);
+		vn_table_init(&t, heads);
+		vn_table_add(&t, VN_PLAIN, "a-name-of-thirty-characters-xx");
+		vn_table_add(&t, VN_PLAIN, "%d", 12345);
+		vn_table_add(&t, VN_PLAIN, "p50 1us p99 2us");
+		vn_table_add(&t, VN_PLAIN, "p50 100us p99 1ms max 20ms");
+		assert_int_equal(vn_table_print_width(&t, f, cases[i].columns), 0);
+		fclose(f);
+		for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+			widest = VN_MAX(widest, strcspn(line, "\n"));
+		assert_true(!cases[i].columns || widest <= cases[i].columns);
+		assert_true(cases[i].columns || widest == 82);
+		/* Nothing is lost: the words of all lines are those of the cells. */
+		for (size_t w = 0; w < VN_ARRAY_SIZE(words); w++)
+			assert_non_null(strstr(text, words[w]));
 	}
 }
 
@@ -412,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_utf8_width),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_wraps),
+		cmocka_unit_test(test_table_narrow),
 		cmocka_unit_test(test_human),
 		cmocka_unit_test(test_file_or_name),
 		cmocka_unit_test(test_manual_of_commands),
