@@ -71,12 +71,6 @@ int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t l
  */
 int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t number, uint32_t buffers,
 			   struct vn_afxdp_socket *ret_socket, struct vn_err *err);
-/*
- * Frames that were given to the application's socket and found no room in its rings; counted by the driver of the
- * node's end, over that device's life.
- */
-int vn_fabric_afxdp_undelivered(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port,
-				uint64_t *ret_n);
 
 struct vn_exec_ops {
 	/* After each batch, at least every 50 ms: @done of @total steps. The daemon serves its other duties here. */
