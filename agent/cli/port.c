@@ -39,6 +39,24 @@ static uint64_t packets(const json_t *port, const char *fate)
 	return vn_json_u64(json_object_get(json_object_get(port, "counters"), fate), "packets");
 }
 
+/* A port whose frames a VF carries: what stands on that. */
+static void add_vf_port(struct vn_table *t, const json_t *p)
+{
+	const json_t *vf = json_object_get(p, "vf");
+
+	if (json_is_object(vf) && *vn_json_str(vf, "pci"))
+		vn_table_add(t, VN_GOOD, "up");
+	else
+		vn_table_add(t, VN_BAD, "broken");
+	for (int i = 0; i < 5; i++)
+		vn_table_add(t, VN_PLAIN, "-");
+	if (vn_json_u64(vf, "xsks"))
+		vn_table_add(t, VN_PLAIN, "%" PRIu64 " AF_XDP sockets, %s", vn_json_u64(vf, "xsks"),
+			     vn_json_bool(vf, "zerocopy") ? "zero-copy" : "copy");
+	else
+		vn_table_add(t, VN_PLAIN, "%s", *vn_json_str(vf, "vfio") ? vn_json_str(vf, "vfio") : "-");
+}
+
 static int print_ports(const json_t *ports)
 {
 	static const char *const heads[] = {"PORT",    "LINK",       "STATE",    "KERNEL",      "UNBOUND",
@@ -55,6 +73,10 @@ static int print_ports(const json_t *ports)
 		vn_table_add(&t, VN_PLAIN, "%s/%s:%s", vn_json_str(p, "topology"), vn_json_str(p, "node"),
 			     vn_json_str(p, "ifname"));
 		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(p, "link"));
+		if (!is_afxdp(p)) {
+			add_vf_port(&t, p);
+			continue;
+		}
 		vn_table_add(&t, strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD, "%s", state);
 		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(p, "kernel"));
 		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(p, "unbound"));
@@ -76,9 +98,9 @@ static void print_app(const json_t *p)
 	if (app && localtime_r(&since, &tm))
 		strftime(when, sizeof(when), "%F %T", &tm);
 	if (app)
-		printf("    application %s, gid %" PRIu64 ", calls itself '%s', since %s, mode %s\n",
+		printf("    application %s, gid %" PRIu64 ", calls itself '%s', since %s, %s\n",
 		       app_text(text, sizeof(text), p), vn_json_u64(app, "gid"), vn_json_str(app, "host"), when,
-		       vn_json_str(p, "mode"));
+		       *vn_json_str(p, "mode") ? vn_json_str(p, "mode") : "not bound");
 	else
 		printf("    application none\n");
 	printf("    handed over %" PRIu64 " times, refused %" PRIu64 " times\n", vn_json_u64(handovers, "given"),
@@ -99,6 +121,27 @@ static void print_lent(const json_t *lent)
 	       vn_human_bytes(bytes, vn_json_u64(lent, "bytes")));
 }
 
+static void print_vf(const json_t *vf)
+{
+	const uint64_t n = vn_json_u64(vf, "xsks");
+
+	if (!json_is_object(vf)) {
+		printf("    its PF is gone\n");
+		return;
+	}
+	printf("    VF %" PRIu64 " of %s (%s), mode %s, driver %s, ", vn_json_u64(vf, "vf"), vn_json_str(vf, "pf"),
+	       vn_json_str(vf, "pci"), vn_json_str(vf, "mode"), vn_json_str(vf, "driver"));
+	if (*vn_json_str(vf, "vfio"))
+		printf("for a guest: %s\n", vn_json_str(vf, "vfio"));
+	else if (json_is_null(json_object_get(vf, "xsks")))
+		printf("XDP %s, AF_XDP sockets not told by this kernel\n", vn_json_str(vf, "xdp"));
+	else
+		printf("XDP %s, AF_XDP sockets %" PRIu64 "%s\n", vn_json_str(vf, "xdp"), n,
+		       !n                             ? ""
+		       : vn_json_bool(vf, "zerocopy") ? ", zero-copy"
+						      : ", copy");
+}
+
 static void print_port(const json_t *p)
 {
 	const char *state = vn_json_str(p, "state"), *fate;
@@ -110,6 +153,8 @@ static void print_port(const json_t *p)
 	       vn_json_str(p, "ifname"), vn_json_str(p, "link"), vn_json_str(p, "kind"));
 	if (!is_afxdp(p)) {
 		putchar('\n');
+		if (json_object_get(p, "vf"))
+			print_vf(json_object_get(p, "vf"));
 		return;
 	}
 	colour = strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vnet-agent vf show */
+/* vnet-agent vf show | reclaim */
 #include "cli/words.h"
 
 #include <inttypes.h>
@@ -38,7 +38,10 @@ static int print_vfs(const json_t *vfs)
 		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(vf, "pf"));
 		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(vf, "vf"));
 		vn_table_add(&t, VN_PLAIN, "%s", or_dash(vf, "driver"));
-		vn_table_add(&t, VN_PLAIN, "%s", or_dash(vf, "owner"));
+		if (vn_json_bool(vf, "leaked"))
+			vn_table_add(&t, VN_BAD, "leaked: %s", vn_json_str(vf, "mark"));
+		else
+			vn_table_add(&t, VN_PLAIN, "%s", or_dash(vf, "owner"));
 		vn_table_add(&t, VN_PLAIN, "%s", or_dash(vf, "role"));
 		vn_table_add(&t, VN_PLAIN, "%s",
 			     *vn_json_str(vf, "vfio") ? vn_json_str(vf, "vfio") : or_dash(vf, "ifname"));
@@ -72,6 +75,27 @@ int vn_cmd_vf_show(const struct vn_cli *cli, const struct vn_call *call, struct 
 		r = vn_cli_print_json(cli, reply, err);
 	else
 		r = print_vfs(json_object_get(reply, "vfs"));
+	json_decref(reply);
+	return r;
+}
+
+int vn_cmd_vf_reclaim(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	json_t *params = json_pack("{s:s}", "name", call->args[0]), *reply = NULL, *vf;
+	size_t i;
+	int r;
+
+	if (!params)
+		return vn_err_usage(err, "vf reclaim: the PF's name is not UTF-8");
+	r = vn_cli_call(cli, false, "vnet.vf.reclaim", params, &reply, err);
+	if (r < 0)
+		return r;
+	if (cli->json)
+		r = vn_cli_print_json(cli, reply, err);
+	else
+		json_array_foreach (json_object_get(reply, "vfs"), i, vf)
+			printf("PF %s, VF %" PRIu64 ": was %s\n", vn_json_str(vf, "pf"), vn_json_u64(vf, "vf"),
+			       vn_json_str(vf, "mark"));
 	json_decref(reply);
 	return r;
 }

@@ -66,6 +66,8 @@ const struct vn_command vn_commands[] = {
 	 .raw_after = -1, .run = vn_cmd_port_show, .kinds = {VN_ARG_PORT}},
 	{"vf", "show", "[PF]", "virtual functions of SR-IOV devices: who has each, and what stands on it", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_vf_show},
+	{"vf", "reclaim", "PF", "make VFs with the mark of an agent that is no more as fresh ones are", 1, 1,
+	 .raw_after = -1, .run = vn_cmd_vf_reclaim},
 
 	{"oci-hook", NULL, "", "createRuntime and poststop hook of containers with annotations vnet.topology, vnet.node", 0, 0,
 	 .raw_after = -1, .run = vn_cmd_oci_hook},

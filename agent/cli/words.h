@@ -115,6 +115,7 @@ int vn_cmd_engine_move(const struct vn_cli *cli, const struct vn_call *call, str
 /* "LINK [dir ab|ba|both] ...": the direction ("both" when not named), and the number of the argument behind it. */
 int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err);
 int vn_cmd_vf_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_vf_reclaim(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_port_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_monitor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);

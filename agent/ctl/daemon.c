@@ -89,6 +89,7 @@ static const struct {
 	{"vnet.node.detach", vn_op_node_detach, false, true},
 	{"vnet.port.show", vn_op_port_show, true, false},
 	{"vnet.vf.show", vn_op_vf_show, true, false},
+	{"vnet.vf.reclaim", vn_op_vf_reclaim, false, true},
 	{"vnet.link.show", vn_op_link_show, true, false},
 	{"vnet.link.set", vn_op_link_set, false, false},
 	{"vnet.engine.show", vn_op_engine_show, true, false},

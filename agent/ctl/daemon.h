@@ -131,6 +131,8 @@ int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 int vn_op_port_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
 int vn_op_vf_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err);
+int vn_op_vf_reclaim(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		     struct vn_err *err);
 /* Give the VF ports of @topo their VFs; links of @old (may be NULL) that stay keep theirs. */
 int vn_vfs_give(struct vn_daemon *d, struct vn_topo *topo, struct vn_topo *old, struct vn_err *err);
 /* After a start: VFs that no port has are given back; programs are of this build. */

@@ -7,6 +7,7 @@
 #include <loader/afxdp.h>
 #include <vnet/util.h>
 
+#include "exec/vfs.h"
 #include "topo/topo.h"
 
 /* A listener and an owner's pidfd per port: more than the usual 1024 descriptors. */
@@ -79,6 +80,21 @@ static void add_handover(json_t *o, struct vn_daemon *d, const struct vn_topo *t
 	json_object_set_new(o, "vdev", cni || pinned ? json_string(vdev) : json_null());
 }
 
+/*
+ * How the sockets on the port's device were really bound, null while none is. On a kernel that does not tell, as a veth
+ * can be: its driver refuses zero-copy, so what is bound was bound to copy.
+ */
+static json_t *bound_mode(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port, bool owned)
+{
+	struct vn_xsks socks = {0};
+
+	if (vn_fabric_xsks(&d->fabric, t, port, &socks) < 0)
+		return owned ? json_string("copy") : json_null();
+	if (!socks.n)
+		return json_null();
+	return json_string(socks.zerocopy == socks.n ? "zero-copy" : "copy");
+}
+
 static void add_afxdp(json_t *o, struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port)
 {
 	json_t *handovers = NULL, *lent = NULL, *owner;
@@ -91,8 +107,7 @@ static void add_afxdp(json_t *o, struct vn_daemon *d, const struct vn_topo *t, c
 	json_object_set_new(o, "handover", json_string(vn_handover_words[port->handover]));
 	json_object_set_new(o, "state",
 			    json_string(vn_afxdp_attached(d->opts.pin_dir, port->number) ? "up" : "broken"));
-	/* A veth has no zero-copy: its driver refuses such a bind, and what is bound was bound to copy. */
-	json_object_set_new(o, "mode", json_is_null(owner) ? json_null() : json_string("copy"));
+	json_object_set_new(o, "mode", bound_mode(d, t, port, !json_is_null(owner)));
 	add_handover(o, d, t, port);
 	json_object_set_new(o, "application", owner);
 	json_object_set_new(o, "handovers", handovers);
@@ -101,7 +116,7 @@ static void add_afxdp(json_t *o, struct vn_daemon *d, const struct vn_topo *t, c
 	json_object_set_new(o, "undelivered", undelivered(d, port));
 }
 
-static json_t *port_json(struct vn_daemon *d, const struct vn_topo *t, size_t id)
+static json_t *port_json(struct vn_daemon *d, struct vn_topo *t, size_t id)
 {
 	const struct vn_link *l = &t->links[id / VN_DIRS];
 	const struct vn_port *port = &l->ports[id % VN_DIRS];
@@ -114,6 +129,8 @@ static json_t *port_json(struct vn_daemon *d, const struct vn_topo *t, size_t id
 		      vn_port_kind_words[port->kind]);
 	if (o && port->kind == VN_PORT_AFXDP)
 		add_afxdp(o, d, t, port);
+	if (o && port->vf.mode)
+		json_object_set_new(o, "vf", vn_vf_port_show(&d->fabric, t, port, NULL) ?: json_null());
 	return o;
 }
 
@@ -168,11 +185,14 @@ int vn_op_port_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 		json_array_append_new(list, port_json(d, run->topo, id));
 	}
 	for (size_t i = 0; i < d->n_running && !name; i++) {
-		const struct vn_topo *t = d->running[i].topo;
+		struct vn_topo *t = d->running[i].topo;
 
-		for (size_t p = 0; p < t->n_links * VN_DIRS; p++)
-			if (t->links[p / VN_DIRS].ports[p % VN_DIRS].kind == VN_PORT_AFXDP)
+		for (size_t p = 0; p < t->n_links * VN_DIRS; p++) {
+			const struct vn_port *port = &t->links[p / VN_DIRS].ports[p % VN_DIRS];
+
+			if (port->kind == VN_PORT_AFXDP || port->vf.mode)
 				json_array_append_new(list, port_json(d, t, p));
+		}
 	}
 	*ret_reply = json_pack("{s:o}", "ports", list);
 	return *ret_reply ? 0 : -ENOMEM;

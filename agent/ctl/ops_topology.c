@@ -6,6 +6,7 @@
 
 #include "ctl/calibrate.h"
 #include "ctl/files.h"
+#include "exec/vfs.h"
 #include "topo/topo.h"
 
 #define PROGRESS_NS (50 * VN_NSEC_PER_MSEC)
@@ -77,7 +78,9 @@ int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan
 	run = plan->old ? vn_running_find(d, plan->old->name) : NULL;
 	if (run)
 		run->changing = true;
-	r = check_runs(d, c, plan, err);
+	r = vn_exec_check_vfs(plan, err);
+	if (r == 0)
+		r = check_runs(d, c, plan, err);
 	d->busy = true;
 	if (r == 0)
 		r = vn_arena_save_names(&d->arena, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vnet.vf.show, and what a plan and a start do for VFs. */
+/* vnet.vf.*, and what a plan and a start do for VFs. */
 #include "ctl/daemon.h"
 
 #include <vnet/util.h>
@@ -35,6 +35,25 @@ int vn_op_vf_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, 
 
 	if (!list)
 		return err->err ? -err->err : -ENOMEM;
+	*ret_reply = json_pack("{s:o}", "vfs", list);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+int vn_op_vf_reclaim(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		     struct vn_err *err)
+{
+	const char *pf = json_string_value(json_object_get(params, "name"));
+	json_t *list;
+	int r;
+
+	if (!pf)
+		return vn_err_usage(err, "parameter 'name' is missing: which PF");
+	list = json_array();
+	r = vn_vfs_reclaim(&d->fabric, pf, list, err);
+	if (r < 0) {
+		json_decref(list);
+		return r;
+	}
 	*ret_reply = json_pack("{s:o}", "vfs", list);
 	return *ret_reply ? 0 : -ENOMEM;
 }

@@ -102,3 +102,16 @@ int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t numb
 	vn_netns_leave(f->host_netns_fd);
 	return r;
 }
+
+int vn_fabric_xsks(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port, struct vn_xsks *ret_xsks)
+{
+	char name[VN_NETNS_NAME_MAX];
+	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, t->nodes[port->node].name));
+	int r = fd < 0 ? fd : vn_netns_enter(fd);
+
+	if (r < 0)
+		return r;
+	r = vn_xsks_on(VN_IFINDEX_NODE + port->number, ret_xsks);
+	vn_netns_leave(f->host_netns_fd);
+	return r;
+}

@@ -251,6 +251,8 @@ int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops
 			tell_undone(x.err, &undo_err);
 		}
 	}
+	if (r == 0)
+		vn_exec_vfs_settle(&x);
 	exec_release(&x);
 	if (r == 0 && ops && ops->progress)
 		ops->progress(ops->arg, p->n_steps, p->n_steps);

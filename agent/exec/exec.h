@@ -11,6 +11,7 @@
 
 #include "exec/plan.h"
 #include "net/netns.h"
+#include "net/xsks.h"
 #include "run/runner.h"
 
 #define VN_FABRIC_NAME "vnet-fabric"
@@ -71,6 +72,9 @@ int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t l
  */
 int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t number, uint32_t buffers,
 			   struct vn_afxdp_socket *ret_socket, struct vn_err *err);
+
+/* The AF_XDP sockets on the node's end of @port; -EOPNOTSUPP: this kernel does not tell. */
+int vn_fabric_xsks(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port, struct vn_xsks *ret_xsks);
 
 struct vn_exec_ops {
 	/* After each batch, at least every 50 ms: @done of @total steps. The daemon serves its other duties here. */

@@ -174,13 +174,19 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 			return r;
 	}
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
+		const struct vn_vf *vf = &x->new->links[new_port(steps, i) / VN_DIRS].ports[i % VN_DIRS].vf;
+
 		x->nl.tag = new_port(steps, i);
 		if (!has_host_end(x->new, x->nl.tag))
 			continue;
 		vn_link_up(&x->nl, host_ifindex(x->new, x->nl.tag));
-		/* What a node sends to groups is the other end's to judge, not the NIC's. */
-		if (x->new->links[x->nl.tag / VN_DIRS].ports[x->nl.tag % VN_DIRS].vf.mode)
-			vn_netdev_allmulti(&x->nl, host_ifindex(x->new, x->nl.tag));
+		/*
+		 * What a node sends to groups, and with which tags, is the other end's to judge, not the NIC's.
+		 * Virtio's filter of VLANs is off in promiscuous mode only; a NIC that puts VFs into VLANs has this
+		 * wire's frames alone for the partner.
+		 */
+		if (vf->mode)
+			vn_netdev_take_all(&x->nl, host_ifindex(x->new, x->nl.tag), vf->vid ? 0 : IFF_PROMISC);
 	}
 	return flush(x);
 }

@@ -2,8 +2,7 @@
 /*
  * A VF is taken in the order that works on every driver seen: the PF is up and has its carrier; automatic probing is
  * off while VFs are made; the PF's administration comes before the VF's driver, which reads its address once; then the
- * driver; then the netdev moves. It is given back by taking its driver away: the netdev goes with it wherever it was,
- * whatever name it had, and with the netdev everything that a node's root may have done to it.
+ * driver; then the netdev moves. How it is given back is in vfs_release.c.
  *
  * What is done stands in a file before it is done (vf_state.h), so that a crash between any two lines is mended by the
  * next start.
@@ -19,38 +18,37 @@
 
 #include "exec/internal.h"
 #include "exec/vf_state.h"
+#include "exec/vfs_internal.h"
 #include "net/netns.h"
 #include "net/sriov.h"
 #include "net/veth.h"
 
 #define MARK            "vnet-agent " /* begins the alias of a netdev that is a port's */
 #define CARRIER_WAIT_NS (10 * VN_NSEC_PER_SEC)
-#define NETDEV_WAIT_NS  (10 * VN_NSEC_PER_SEC)
-#define POLL_US         20000
 #define VFS_SPARE       16u /* VFs made beyond those asked for: a PF that has VFs cannot have more without losing them */
 
-static void owner_of(const struct vn_topo *t, const struct vn_port *p, char buf[VN_OWNER_MAX])
+void vn_vf_owner(const struct vn_topo *t, const struct vn_port *p, char buf[VN_OWNER_MAX])
 {
 	snprintf(buf, VN_OWNER_MAX, "%s/%s:%s", t->name, t->nodes[p->node].name, p->ifname);
 }
 
-struct vf_name {
-	const char *pf;
-	unsigned int vf;
-};
-
 static void describe_vf(void *arg, uint64_t tag, char *buf, size_t size)
 {
-	const struct vf_name *n = arg;
+	const struct vn_vf_name *n = arg;
 
 	snprintf(buf, size, "PF %s, VF %u", n->pf, n->vf);
 }
 
-static int host_nl(struct vn_nl *nl, struct vf_name *name, struct vn_err *err)
+int vn_vf_host_nl(struct vn_nl *nl, struct vn_vf_name *name, struct vn_err *err)
 {
 	nl->describe = describe_vf;
 	nl->arg = name;
 	return vn_nl_open(nl, err);
+}
+
+const char *vn_vf_marked(const struct vn_vf_netdev *dev)
+{
+	return strncmp(dev->alias, MARK, strlen(MARK)) == 0 ? dev->alias + strlen(MARK) : NULL;
 }
 
 /* --- looking ---------------------------------------------------------------------------------------------------------
@@ -71,8 +69,9 @@ static void look_at_free(struct vn_nl *nl, const struct vn_sriov *pf, unsigned i
 		snprintf(buf, size, "VF %u is bound to vfio-pci", vf);
 	else if (vn_sriov_netdev(nl, pci, &dev) < 0)
 		snprintf(buf, size, "VF %u is in another network namespace", vf);
-	else if (strncmp(dev.alias, MARK, strlen(MARK)) == 0)
-		snprintf(buf, size, "VF %u belongs to another agent: %.60s", vf, dev.alias);
+	else if (vn_vf_marked(&dev))
+		snprintf(buf, size, "VF %u has the mark of an agent's %.40s: see `vnet-agent vf reclaim`", vf,
+			 vn_vf_marked(&dev));
 	else if (dev.flags & IFF_UP)
 		snprintf(buf, size, "VF %u is in use on the host as %s", vf, dev.name);
 }
@@ -82,13 +81,13 @@ int vn_vfs_look(void *fabric, const char *name, struct vn_pf *ret_pf, struct vn_
 	const struct vn_fabric *f = fabric;
 	cleanup_pf_record struct vn_pf_record rec = {0};
 	cleanup_nl struct vn_nl nl = VN_NL_INIT;
-	struct vf_name what = {.pf = name};
+	struct vn_vf_name what = {.pf = name};
 	struct vn_sriov pf;
 	int r = vn_sriov_open(name, &pf, err);
 
 	if (r < 0)
 		return r;
-	r = host_nl(&nl, &what, err);
+	r = vn_vf_host_nl(&nl, &what, err);
 	if (r == 0)
 		r = vn_default_route(&nl, pf.ifindex, &ret_pf->default_route);
 	if (r < 0)
@@ -136,7 +135,7 @@ static int bring_up(struct vn_exec *x, struct vn_nl *nl, const struct vn_sriov *
 	vn_link_up(nl, pf->ifindex);
 	r = vn_nl_flush(nl);
 	while (r == 0 && !has_carrier(pf->name) && vn_now_ns() < until) {
-		usleep(POLL_US);
+		usleep(VN_VF_POLL_US);
 		vn_exec_tick(x, 0);
 	}
 	return r;
@@ -293,11 +292,11 @@ static int record(struct vn_exec *x, struct vn_nl *nl, struct vn_pf_record *rec,
 
 static int wait_netdev(struct vn_exec *x, struct vn_nl *nl, const struct want *w, struct vn_vf_netdev *ret_dev)
 {
-	const uint64_t until = vn_now_ns() + NETDEV_WAIT_NS;
+	const uint64_t until = vn_now_ns() + VN_VF_NETDEV_WAIT_NS;
 	int r;
 
 	while ((r = vn_sriov_netdev(nl, w->pci, ret_dev)) == -ENOENT && vn_now_ns() < until) {
-		usleep(POLL_US);
+		usleep(VN_VF_POLL_US);
 		vn_exec_tick(x, 0);
 	}
 	return r == -ENOENT ? vn_err(x->err, VN_EXIT_NOT_POSSIBLE, ENODEV,
@@ -351,13 +350,13 @@ static int make_vf(struct vn_exec *x, struct want *w, unsigned int highest)
 {
 	cleanup_pf_record struct vn_pf_record rec = {0};
 	cleanup_nl struct vn_nl nl = VN_NL_INIT;
-	struct vf_name what = {.pf = w->port->vf.pf, .vf = w->vf};
+	struct vn_vf_name what = {.pf = w->port->vf.pf, .vf = w->vf};
 	struct vn_vf_admin want;
 	uint32_t asked;
 	int r = vn_sriov_open(w->port->vf.pf, &w->pf, x->err);
 
 	if (r == 0)
-		r = host_nl(&nl, &what, x->err);
+		r = vn_vf_host_nl(&nl, &what, x->err);
 	if (r == 0)
 		r = prepare_pf(x, &nl, &w->pf, highest, &rec);
 	if (r < 0)
@@ -401,7 +400,7 @@ static int make_port(struct vn_exec *x, const struct vn_link *l, int side)
 	struct want w = {.port = port, .mac = port->mac, .vf = port->vf.index, .mtu = l->mtu};
 	int r;
 
-	owner_of(x->new, port, w.owner);
+	vn_vf_owner(x->new, port, w.owner);
 	r = make_vf(x, &w, highest);
 	if (r < 0 || port->vf.mode != VN_VF_WIRE)
 		return r;
@@ -429,186 +428,20 @@ int vn_exec_vfs_make(struct vn_exec *x, struct vn_step *steps, size_t n)
 	return 0;
 }
 
-/* --- giving back -----------------------------------------------------------------------------------------------------
- */
-
-/* Attribute by attribute as it was found; what the driver did not take before it need not take now. */
-static void restore_admin(struct vn_nl *nl, const struct vn_sriov *pf, const struct vn_vf_record *v)
-{
-	struct vn_err *err = nl->err;
-	struct vn_vf_admin is;
-
-	if (vn_sriov_admin_get(nl, pf->ifindex, v->vf, &is) < 0)
-		return;
-	nl->err = NULL;
-	for (int attr = 0; attr < VN_VF_ATTR_MAX; attr++)
-		if (v->before.has >> attr & 1 && !vn_vf_attr_equal((enum vn_vf_attr)attr, &v->before, &is)) {
-			vn_sriov_admin_put(nl, pf->ifindex, v->vf, (enum vn_vf_attr)attr, &v->before);
-			vn_nl_flush(nl);
-		}
-	nl->err = err;
-}
-
-/* A VF that had a netdev on the host has it again, by its old name. */
-static int restore_netdev(struct vn_nl *nl, const char *pci, const struct vn_vf_record *v, struct vn_err *err)
-{
-	const uint64_t until = vn_now_ns() + NETDEV_WAIT_NS;
-	struct vn_vf_netdev dev;
-	int r = vn_pci_probe(pci, NULL, err);
-
-	while (r == 0 && *v->name && vn_sriov_netdev(nl, pci, &dev) < 0)
-		if (vn_now_ns() < until)
-			usleep(POLL_US);
-		else
-			return vn_err_kernel(err, ENODEV, "PCI device %s: its network device did not come back", pci);
-	if (r < 0 || !*v->name)
-		return r;
-	if (strcmp(dev.name, v->name) != 0)
-		vn_netdev_set(nl, dev.ifindex, v->name, NULL, 0, NULL);
-	if (dev.mtu != v->mtu)
-		vn_netdev_set(nl, dev.ifindex, NULL, NULL, v->mtu, NULL);
-	if (memcmp(dev.mac, v->mac, sizeof(dev.mac)) != 0)
-		vn_netdev_set(nl, dev.ifindex, NULL, v->mac, 0, NULL);
-	return vn_nl_flush(nl);
-}
-
-static int give_back(struct vn_nl *nl, const struct vn_sriov *pf, const struct vn_pf_record *rec,
-		     const struct vn_vf_record *v, struct vn_err *err)
-{
-	char pci[VN_PCI_NAME];
-	int r;
-
-	/* Gone with its PF's other VFs: nothing is left to give back. */
-	if (vn_sriov_vf_pci(pf, v->vf, pci) < 0)
-		return 0;
-	r = vn_pci_unbind(pci, err);
-	if (r < 0)
-		return r;
-	restore_admin(nl, pf, v);
-	if (v->bound && !rec->raised)
-		return restore_netdev(nl, pci, v, err);
-	return vn_pci_override_clear(pci, err);
-}
-
-/* Somebody else took a VF of those that we made. */
-static bool foreign_use(const struct vn_sriov *pf)
-{
-	char pci[VN_PCI_NAME], driver[64];
-
-	for (unsigned int i = 0; i < pf->num; i++) {
-		if (vn_sriov_vf_pci(pf, i, pci) < 0)
-			continue;
-		vn_pci_driver(pci, driver, sizeof(driver));
-		if (*driver)
-			return true;
-	}
-	return false;
-}
-
-/* No VF of @rec is left: the PF as it was found. While others use VFs that we made, the record waits for the next time.
- */
-static int settle_pf(struct vn_fabric *f, struct vn_nl *nl, const struct vn_pf_record *rec, struct vn_err *err)
-{
-	struct vn_sriov pf;
-	int r = 0;
-
-	if (vn_sriov_open(rec->pf, &pf, NULL) == 0) {
-		if (rec->raised && pf.num && foreign_use(&pf))
-			return 0;
-		if (rec->raised && pf.num)
-			r = vn_sriov_set_num(&pf, 0, err);
-		if (r == 0 && pf.autoprobe != rec->autoprobe)
-			r = vn_sriov_set_autoprobe(&pf, rec->autoprobe, err);
-		if (r == 0 && !rec->up && pf.up) {
-			vn_link_down(nl, pf.ifindex);
-			r = vn_nl_flush(nl);
-		}
-	}
-	if (r == 0)
-		vn_pf_record_remove(f->runtime_dir, rec->pf);
-	return r;
-}
-
-/* Whether VF @v, of PF @pf, is to stay. */
-typedef bool (*keep_fn)(void *arg, const char *pf, const struct vn_vf_record *v);
-
-/* Give back what @keep (NULL: nothing) does not keep among the VFs of @pf whose owner is @owner (NULL: anybody). */
-static int release_pf(struct vn_fabric *f, const char *name, const char *owner, keep_fn keep, void *arg,
-		      struct vn_err *err)
-{
-	cleanup_pf_record struct vn_pf_record rec = {0};
-	cleanup_nl struct vn_nl nl = VN_NL_INIT;
-	struct vf_name what = {.pf = name};
-	struct vn_sriov pf = {0};
-	int r = vn_pf_record_load(f->runtime_dir, name, &rec, err), first = 0;
-
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	r = host_nl(&nl, &what, err);
-	if (r < 0)
-		return r;
-	/* A PF that went took its VFs along. */
-	if (vn_sriov_open(name, &pf, NULL) < 0)
-		pf.num = 0;
-	for (size_t i = rec.n_vfs; i-- > 0;) {
-		const struct vn_vf_record *v = &rec.vfs[i];
-
-		if ((owner && strcmp(v->owner, owner) != 0) || (keep && keep(arg, name, v)))
-			continue;
-		what.vf = v->vf;
-		r = pf.num ? give_back(&nl, &pf, &rec, v, err) : 0;
-		if (r < 0) {
-			first = first ?: r;
-			continue;
-		}
-		vn_pf_record_drop(&rec, v);
-		r = vn_pf_record_save(f->runtime_dir, &rec, err);
-		first = first ?: r;
-	}
-	if (!rec.n_vfs && first == 0)
-		first = settle_pf(f, &nl, &rec, err);
-	return first;
-}
-
-int vn_exec_vfs_release(struct vn_exec *x, struct vn_step *steps, size_t n)
-{
-	int first = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct vn_link *l = &x->old->links[steps[i].old];
-
-		steps[i].done = true;
-		for (int side = 0; side < VN_DIRS; side++) {
-			const struct vn_port *port = &l->ports[side];
-			char owner[VN_OWNER_MAX];
-			int r;
-
-			if (!port->vf.mode)
-				continue;
-			vn_vf_detach(x->f->dp->pin_dir, port->number);
-			owner_of(x->old, port, owner);
-			r = release_pf(x->f, port->vf.pf, owner, NULL, NULL, x->err);
-			first = first ?: r;
-		}
-		vn_exec_tick(x, i + 1);
-	}
-	return first;
-}
-
 /* --- placing ---------------------------------------------------------------------------------------------------------
  */
 
 static int move(struct vn_exec *x, const struct vn_vf *v, unsigned int vf, const struct vn_vf_move *to)
 {
 	cleanup_nl struct vn_nl nl = VN_NL_INIT;
-	struct vf_name what = {.pf = v->pf, .vf = vf};
+	struct vn_vf_name what = {.pf = v->pf, .vf = vf};
 	struct vn_vf_netdev dev;
 	char pci[VN_PCI_NAME];
 	struct vn_sriov pf;
 	int r = vn_sriov_open(v->pf, &pf, x->err);
 
 	if (r == 0)
-		r = host_nl(&nl, &what, x->err);
+		r = vn_vf_host_nl(&nl, &what, x->err);
 	if (r == 0)
 		r = vn_sriov_vf_pci(&pf, vf, pci);
 	if (r == 0)
@@ -621,8 +454,8 @@ static int move(struct vn_exec *x, const struct vn_vf *v, unsigned int vf, const
 	return vn_nl_flush(&nl);
 }
 
-static int put_program(const struct vn_fabric *f, const struct vn_port *port, int node_fd, enum vn_xdp_mode *ret_mode,
-		       struct vn_err *err)
+int vn_vf_put_program(const struct vn_fabric *f, const struct vn_port *port, int node_fd, enum vn_xdp_mode *ret_mode,
+		      struct vn_err *err)
 {
 	static const enum vn_xdp_mode want[] = {[VN_VF_XDP_AUTO] = VN_XDP_OFF,
 						[VN_VF_XDP_NATIVE] = VN_XDP_NATIVE,
@@ -651,7 +484,7 @@ int vn_exec_vf_place(struct vn_exec *x, const struct vn_link *l, int side)
 	if (r == 0 && port->vf.driver != VN_VF_VFIO)
 		r = move(x, &port->vf, port->vf.index, &to);
 	if (r == 0)
-		r = put_program(x->f, port, node_fd, &mode, x->err);
+		r = vn_vf_put_program(x->f, port, node_fd, &mode, x->err);
 	if (r < 0 || port->vf.mode != VN_VF_WIRE)
 		return r;
 	snprintf(host, sizeof(host), VN_PORT_IFNAME, port->number);
@@ -662,10 +495,60 @@ int vn_exec_vf_place(struct vn_exec *x, const struct vn_link *l, int side)
 	return move(x, &port->vf, port->vf.partner, &to);
 }
 
+/* --- settling --------------------------------------------------------------------------------------------------------
+ */
+
+/* Its link is not up yet. False also where it has no netdev in that namespace: nothing to wait for. */
+static bool is_coming_up(const struct vn_fabric *f, int netns_fd, const struct vn_sriov *pf, unsigned int vf)
+{
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
+	struct vn_vf_netdev dev = {.flags = IFF_RUNNING};
+	char pci[VN_PCI_NAME];
+
+	if (vn_sriov_vf_pci(pf, vf, pci) < 0 || vn_netns_enter(netns_fd) < 0)
+		return false;
+	if (vn_nl_open(&nl, NULL) == 0)
+		vn_sriov_netdev(&nl, pci, &dev);
+	vn_netns_leave(f->host_netns_fd);
+	return dev.flags & IFF_UP && !(dev.flags & IFF_RUNNING);
+}
+
+static bool port_is_coming_up(struct vn_exec *x, const struct vn_port *port)
+{
+	struct vn_sriov pf;
+	int fd;
+
+	if (!port->vf.mode || port->vf.state == IFLA_VF_LINK_STATE_DISABLE || !has_carrier(port->vf.pf) ||
+	    vn_sriov_open(port->vf.pf, &pf, NULL) < 0)
+		return false;
+	if (port->vf.mode == VN_VF_WIRE && is_coming_up(x->f, x->f->netns_fd, &pf, port->vf.partner))
+		return true;
+	return vn_exec_node_fd(x, port->node, &fd) == 0 && is_coming_up(x->f, fd, &pf, port->vf.index);
+}
+
+/*
+ * A NIC's link takes seconds on some drivers; a topology that is said to run carries frames. A link that does not come
+ * up in that time is not the agent's: what is wrong with it shows in the node.
+ */
+void vn_exec_vfs_settle(struct vn_exec *x)
+{
+	const uint64_t until = vn_now_ns() + CARRIER_WAIT_NS;
+
+	for (size_t i = 0; i < x->n_steps; i++) {
+		const struct vn_step *s = &x->steps[i];
+
+		for (int side = 0; s->kind == VN_STEP_VF && s->new != VN_NONE &&side < VN_DIRS; side++)
+			while (port_is_coming_up(x, &x->new->links[s->new].ports[side]) && vn_now_ns() < until) {
+				usleep(VN_VF_POLL_US);
+				vn_exec_tick(x, 0);
+			}
+	}
+}
+
 /* --- what is there ---------------------------------------------------------------------------------------------------
  */
 
-static int node_netns(const struct vn_topo *t, const struct vn_port *port)
+int vn_vf_node_netns(const struct vn_topo *t, const struct vn_port *port)
 {
 	char name[VN_NETNS_NAME_MAX];
 
@@ -675,7 +558,7 @@ static int node_netns(const struct vn_topo *t, const struct vn_port *port)
 bool vn_vf_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port)
 {
 	char pci[VN_PCI_NAME], ifname[IF_NAMESIZE] = "", driver[64];
-	cleanup_close int fd = node_netns(t, port);
+	cleanup_close int fd = vn_vf_node_netns(t, port);
 	struct vn_sriov pf;
 
 	if (vn_sriov_open(port->vf.pf, &pf, NULL) < 0 || vn_sriov_vf_pci(&pf, port->vf.index, pci) < 0)
@@ -690,94 +573,4 @@ bool vn_vf_there(const struct vn_fabric *f, const struct vn_topo *t, const struc
 		*ifname = '\0';
 	vn_netns_leave(f->host_netns_fd);
 	return *ifname;
-}
-
-/* --- after a start ---------------------------------------------------------------------------------------------------
- */
-
-struct running {
-	struct vn_topo *const *topos;
-	size_t n;
-};
-
-static const struct vn_port *find_owner(const struct running *run, const char *pf, const struct vn_vf_record *v,
-					const struct vn_topo **ret_topo)
-{
-	char owner[VN_OWNER_MAX];
-
-	for (size_t t = 0; t < run->n; t++)
-		for (size_t i = 0; i < run->topos[t]->n_links * VN_DIRS; i++) {
-			const struct vn_port *p = &run->topos[t]->links[i / VN_DIRS].ports[i % VN_DIRS];
-
-			if (!p->vf.mode || strcmp(p->vf.pf, pf) != 0 ||
-			    (v->partner ? p->vf.partner : p->vf.index) != v->vf)
-				continue;
-			owner_of(run->topos[t], p, owner);
-			if (strcmp(owner, v->owner) == 0) {
-				*ret_topo = run->topos[t];
-				return p;
-			}
-		}
-	return NULL;
-}
-
-static bool is_running(void *arg, const char *pf, const struct vn_vf_record *v)
-{
-	const struct vn_topo *t;
-
-	return find_owner(arg, pf, v, &t) != NULL;
-}
-
-/* VFs with an agent's mark that nothing on disk speaks of: they are told, not touched. */
-static void tell_leaked(const struct vn_fabric *f, void (*log)(const char *fmt, ...))
-{
-	struct if_nameindex *names = if_nameindex();
-	struct vn_pf *pf = malloc(sizeof(*pf));
-
-	for (struct if_nameindex *i = names; pf && i && i->if_index; i++) {
-		struct vn_sriov s;
-
-		*pf = (struct vn_pf){0};
-		if (vn_sriov_open(i->if_name, &s, NULL) < 0 || !s.num ||
-		    vn_vfs_look((void *)f, i->if_name, pf, NULL) < 0)
-			continue;
-		for (unsigned int vf = 0; vf < VN_VF_MAX; vf++)
-			if (strstr(pf->vfs[vf].other, "another agent"))
-				log("PF %s: %s: not recorded here: left as it is (unbind it to free it)", s.name,
-				    pf->vfs[vf].other);
-	}
-	free(pf);
-	if (names)
-		if_freenameindex(names);
-}
-
-int vn_vfs_adopt(struct vn_fabric *f, struct vn_topo *const *topos, size_t n, void (*log)(const char *fmt, ...),
-		 struct vn_err *err)
-{
-	struct running run = {topos, n};
-	char **names = NULL;
-	size_t n_names = 0;
-
-	vn_pf_records_list(f->runtime_dir, &names, &n_names);
-	for (size_t i = 0; i < n_names; i++) {
-		struct vn_err why = {0};
-
-		if (release_pf(f, names[i], NULL, is_running, &run, &why) < 0)
-			log("PF %s: VFs that no port has: %s", names[i], why.text);
-		free(names[i]);
-	}
-	free(names);
-	tell_leaked(f, log);
-	for (size_t t = 0; t < n; t++)
-		for (size_t i = 0; i < topos[t]->n_links * VN_DIRS; i++) {
-			const struct vn_port *p = &topos[t]->links[i / VN_DIRS].ports[i % VN_DIRS];
-			enum vn_xdp_mode mode;
-			struct vn_err why = {0};
-			cleanup_close int fd = p->vf.mode ? node_netns(topos[t], p) : -EBADF;
-
-			if (fd >= 0 && vn_vf_there(f, topos[t], p) && put_program(f, p, fd, &mode, &why) < 0)
-				log("port %s/%s:%s: %s", topos[t]->name, topos[t]->nodes[p->node].name, p->ifname,
-				    why.text);
-		}
-	return 0;
 }

@@ -2,9 +2,6 @@
 /* VFs as they are: who has each, and what really stands on it. */
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
-#include <linux/sock_diag.h>
-#include <linux/xdp_diag.h>
-#include <sys/socket.h>
 
 #include <vnet/util.h>
 
@@ -14,54 +11,8 @@
 #include "net/netns.h"
 #include "net/sriov.h"
 #include "net/veth.h"
+#include "net/xsks.h"
 #include "topo/topo.h"
-
-/* --- AF_XDP sockets on a device of the calling thread's namespace ---------------------------------------------------
- */
-
-struct socks {
-	uint32_t ifindex;
-	unsigned int n, zerocopy;
-};
-
-static void read_sock(struct socks *s, const struct nlmsghdr *h)
-{
-	const struct xdp_diag_msg *m = NLMSG_DATA(h);
-	struct nlattr *info = nlmsg_find_attr((struct nlmsghdr *)h, sizeof(*m), XDP_DIAG_INFO);
-	struct nlattr *umem = nlmsg_find_attr((struct nlmsghdr *)h, sizeof(*m), XDP_DIAG_UMEM);
-
-	if (!info || ((const struct xdp_diag_info *)nla_data(info))->ifindex != s->ifindex)
-		return;
-	s->n++;
-	if (umem && ((const struct xdp_diag_umem *)nla_data(umem))->flags & XDP_DU_F_ZEROCOPY)
-		s->zerocopy++;
-}
-
-/* Errors mean that this kernel does not tell: no sockets are seen. */
-static void find_socks(struct socks *s)
-{
-	const struct {
-		struct nlmsghdr h;
-		struct xdp_diag_req r;
-	} req = {
-		.h = {.nlmsg_len = sizeof(req),
-		      .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-		      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		.r = {.sdiag_family = AF_XDP, .xdiag_show = XDP_SHOW_INFO | XDP_SHOW_UMEM},
-	};
-	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	_Alignas(struct nlmsghdr) uint8_t buf[16384];
-	ssize_t n;
-
-	if (fd < 0 || send(fd, &req, sizeof(req), 0) < 0)
-		return;
-	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
-		for (struct nlmsghdr *h = (struct nlmsghdr *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
-			if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
-				return;
-			read_sock(s, h);
-		}
-}
 
 /* --- one VF ---------------------------------------------------------------------------------------------------------
  */
@@ -108,21 +59,23 @@ static bool add_netdev(json_t *o, const char *pci)
 {
 	cleanup_nl struct vn_nl nl = VN_NL_INIT;
 	struct vn_vf_netdev dev;
-	struct socks socks = {0};
+	struct vn_xsks socks = {0};
+	bool told;
 	char mac[VN_MAC_BUF];
 	const char *xdp;
 
 	if (vn_nl_open(&nl, NULL) < 0 || vn_sriov_netdev(&nl, pci, &dev) < 0)
 		return false;
-	socks.ifindex = dev.ifindex;
-	find_socks(&socks);
+	told = vn_xsks_on(dev.ifindex, &socks) == 0;
 	xdp = xdp_word(dev.ifindex);
 	json_object_set_new(o, "ifname", json_string(dev.name));
 	json_object_set_new(o, "mac", json_string(vn_mac_format(mac, dev.mac)));
+	if (vn_vf_marked(&dev))
+		json_object_set_new(o, "mark", json_string(vn_vf_marked(&dev)));
 	json_object_set_new(o, "mtu", json_integer(dev.mtu));
 	json_object_set_new(o, "up", json_boolean(dev.flags & IFF_UP));
 	json_object_set_new(o, "xdp", xdp ? json_string(xdp) : json_null());
-	json_object_set_new(o, "xsks", json_integer(socks.n));
+	json_object_set_new(o, "xsks", told ? json_integer(socks.n) : json_null());
 	json_object_set_new(o, "zerocopy", socks.n ? json_boolean(socks.zerocopy == socks.n) : json_null());
 	return true;
 }
@@ -195,6 +148,8 @@ static json_t *vf_json(struct vn_fabric *f, struct vn_nl *nl, const struct vn_sr
 	if (v && v->partner ? !add_netdev_in(o, f, f->netns_fd, pci) : !add_netdev_in(o, f, node, pci))
 		if (!add_netdev(o, pci))
 			json_object_set_new(o, "ifname", json_null());
+	/* An agent's, that this one knows nothing of. */
+	json_object_set_new(o, "leaked", json_boolean(!v && json_object_get(o, "mark")));
 	return o;
 }
 
@@ -211,6 +166,20 @@ static int show_pf(struct vn_fabric *f, const struct vn_sriov *pf, struct vn_top
 	for (unsigned int i = 0; i < pf->num && i < VN_VF_MAX && r == 0; i++)
 		json_array_append_new(list, vf_json(f, &nl, pf, i, vn_pf_record_find(&rec, i), topos, n));
 	return r;
+}
+
+json_t *vn_vf_port_show(struct vn_fabric *f, struct vn_topo *t, const struct vn_port *port, struct vn_err *err)
+{
+	cleanup_pf_record struct vn_pf_record rec = {0};
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
+	struct vn_sriov pf;
+	int r = vn_sriov_open(port->vf.pf, &pf, err);
+
+	if (r == 0)
+		r = vn_pf_record_load(f->runtime_dir, pf.name, &rec, err);
+	if (r == 0 || r == -ENOENT)
+		r = vn_nl_open(&nl, err);
+	return r == 0 ? vf_json(f, &nl, &pf, port->vf.index, vn_pf_record_find(&rec, port->vf.index), &t, 1) : NULL;
 }
 
 json_t *vn_vfs_show(struct vn_fabric *f, const char *pf, struct vn_topo *const *topos, size_t n, struct vn_err *err)

@@ -184,18 +184,28 @@ static bool group_in_use(int group)
 	return fd < 0 && errno == EBUSY;
 }
 
+int vn_pci_check_guest(const char *pci, struct vn_err *err)
+{
+	char driver[64];
+
+	vn_pci_driver(pci, driver, sizeof(driver));
+	if (strcmp(driver, "vfio-pci") != 0 || !group_in_use(vn_pci_iommu_group(pci)))
+		return 0;
+	return vn_err_kernel(err, EBUSY, "PCI device %s: a guest has it (/dev/vfio/%d): end the guest first", pci,
+			     vn_pci_iommu_group(pci));
+}
+
 int vn_pci_unbind(const char *pci, struct vn_err *err)
 {
 	char driver[64];
+	int r;
 
 	vn_pci_driver(pci, driver, sizeof(driver));
 	if (!*driver)
 		return 0;
 	/* The kernel would wait for the guest to let go of it, and we with it. */
-	if (strcmp(driver, "vfio-pci") == 0 && group_in_use(vn_pci_iommu_group(pci)))
-		return vn_err_kernel(err, EBUSY, "PCI device %s: a guest has it (/dev/vfio/%d): end the guest first",
-				     pci, vn_pci_iommu_group(pci));
-	return write_pci(pci, "driver/unbind", pci, err);
+	r = vn_pci_check_guest(pci, err);
+	return r < 0 ? r : write_pci(pci, "driver/unbind", pci, err);
 }
 
 int vn_pci_override_clear(const char *pci, struct vn_err *err)
@@ -566,9 +576,10 @@ void vn_netdev_set(struct vn_nl *nl, uint32_t ifindex, const char *name, const u
 	vn_nl_end(nl, name ? "rename it" : mac ? "set the MAC of its netdev" : mtu ? "set its MTU" : "mark it", 0);
 }
 
-void vn_netdev_allmulti(struct vn_nl *nl, uint32_t ifindex)
+void vn_netdev_take_all(struct vn_nl *nl, uint32_t ifindex, unsigned int flags)
 {
-	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex, .ifi_flags = IFF_ALLMULTI, .ifi_change = IFF_ALLMULTI};
+	const struct ifinfomsg ifi = {
+		.ifi_index = (int)ifindex, .ifi_flags = IFF_ALLMULTI | flags, .ifi_change = IFF_ALLMULTI | flags};
 
 	vn_nl_begin(nl, RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 	vn_nl_end(nl, "take all multicast", 0);

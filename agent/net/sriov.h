@@ -38,6 +38,8 @@ int vn_iommu_group_size(int group);
 /* Write sriov_numvfs, sriov_drivers_autoprobe. */
 int vn_sriov_set_num(const struct vn_sriov *pf, unsigned int n, struct vn_err *err);
 int vn_sriov_set_autoprobe(const struct vn_sriov *pf, bool on, struct vn_err *err);
+/* -EBUSY: it is bound to vfio-pci, and somebody has its group's file open. */
+int vn_pci_check_guest(const char *pci, struct vn_err *err);
 /* No driver afterwards; its netdev is gone, wherever it was. No driver before: 0. */
 int vn_pci_unbind(const char *pci, struct vn_err *err);
 /* Bind the driver the kernel chooses, or @driver (NULL: none in particular), which must be loaded. */
@@ -104,7 +106,8 @@ void vn_netdev_move(struct vn_nl *nl, uint32_t ifindex, const struct vn_vf_move 
 /* NULL and 0: as it is. */
 void vn_netdev_set(struct vn_nl *nl, uint32_t ifindex, const char *name, const uint8_t *mac, uint32_t mtu,
 		   const char *alias);
-void vn_netdev_allmulti(struct vn_nl *nl, uint32_t ifindex);
+/* Receive all multicast, or with IFF_PROMISC in @flags everything. */
+void vn_netdev_take_all(struct vn_nl *nl, uint32_t ifindex, unsigned int flags);
 
 /* A default route leaves by @ifindex, or by the device that has it as its lower one (bond, bridge, team). */
 int vn_default_route(struct vn_nl *nl, uint32_t ifindex, bool *ret_there);

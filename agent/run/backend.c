@@ -206,12 +206,12 @@ static int check_image(enum vn_runtime runtime, const json_t *o, struct vn_err *
 	const char *const docker[] = {"docker", "image", "inspect", "--format", "{{.Id}}", image, NULL};
 	const char *const alive[] = {"docker", "version", "--format", "{{.Server.Version}}", NULL};
 
+	if (!image || vn_cmdline_works(runtime == VN_RUNTIME_PODMAN ? podman : docker))
+		return 0;
 	if (runtime == VN_RUNTIME_DOCKER && !vn_cmdline_works(alive))
 		return vn_err(err, VN_EXIT_KERNEL, ECONNREFUSED, "docker: its daemon does not answer: start dockerd");
-	if (image && !vn_cmdline_works(runtime == VN_RUNTIME_PODMAN ? podman : docker))
-		return vn_err(err, VN_EXIT_KERNEL, ENOENT, "image %s is not here: `%s pull %s`", image,
-			      vn_runtime_words[runtime], image);
-	return 0;
+	return vn_err(err, VN_EXIT_KERNEL, ENOENT, "image %s is not here: `%s pull %s`", image,
+		      vn_runtime_words[runtime], image);
 }
 
 int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err)

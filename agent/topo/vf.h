@@ -82,7 +82,7 @@ int vn_topo_check_vfs(const struct vn_topo *t, struct vn_err *err);
 /* One VF of a PF as it is found. */
 struct vn_pf_vf {
 	char owner[192]; /* "TOPOLOGY/NODE:INTERFACE" of ours, "": nobody */
-	char other[96];  /* why it cannot be had though no port of ours has it, "": it can */
+	char other[128]; /* why it cannot be had though no port of ours has it, "": it can */
 	uint16_t vid;    /* of ours, and its MAC */
 	uint8_t mac[6];
 };

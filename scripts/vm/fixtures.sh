@@ -23,19 +23,19 @@ switch() {
 
 	ip link add br0 type bridge forward_delay 0 mcast_snooping 0 && ip link set br0 up || return
 	for ((i = 0; i <= $1; i++)); do
-		ip tuntap add "tap$i" mode tap && ip link set "tap$i" master br0 up || return
+		ip tuntap add "tap$i" mode tap && ip link set "tap$i" mtu 9216 && ip link set "tap$i" master br0 up || return
 		devices+=(-netdev "tap,id=n$i,ifname=tap$i,script=no,downscript=no,vhost=off")
 	done
 }
 
 # Commas are QEMU's.
 # shellcheck disable=SC2054
-# virtio_nic OPTIONS: VFs first, each a device of its own; the PF at function 0 completes them.
+# virtio_nic OPTIONS: VFs first, each a device of its own; the PF at function 0 completes them. VM_VFS: up to 7.
 virtio_nic() {
-	local i vfs=3
+	local i vfs=${VM_VFS:-3}
 
 	devices=(-device pcie-root-port,id=rp0,bus=pcie.0,chassis=1,slot=1)
-	switch $vfs || return
+	switch "$vfs" || return
 	for ((i = 1; i <= vfs; i++)); do
 		devices+=(-device "virtio-net-pci,bus=rp0,addr=0x0.0x$i,netdev=n$i,sriov-pf=pf0,mac=52:54:00:00:01:0$i,romfile=$1")
 	done

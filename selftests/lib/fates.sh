@@ -47,6 +47,15 @@ holds() {
 	fi
 }
 
+# holds_time: holds, of times and rates, which only a machine that is not emulated (VN_SLOW) can keep
+holds_time() {
+	if [ "${VN_SLOW:-1}" -gt 1 ]; then
+		ktap_skip "$1" "emulated in software: times and rates say nothing"
+	else
+		holds "$@"
+	fi
+}
+
 # within JQ P [CORR]: a jq condition: the share JQ of the frames sent has P in its 99.9 % interval; draws of correlation CORR
 # tell as much as (1 - CORR) / (1 + CORR) of them.
 within() {

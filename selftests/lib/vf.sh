@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Helpers of tests that need the virtual machine's SR-IOV NIC. Source it before lib.sh: such a test runs in the guest's own
-# namespaces, where the devices are, not in a sandbox.
+# Helpers of tests that need the virtual machine's SR-IOV NIC. Source it before lib.sh: such a test's sandbox has the guest's
+# own network namespace, where the devices are, and everything else for itself.
 if [ -z "${VM_FIXTURE-}" ]; then
 	echo "1..0 # SKIP runs in a virtual machine: make vmtest"
 	exit 4
 fi
-export VNET_SANDBOX=1
+export VNET_SANDBOX_NET=host
 
 # pf_find: PCI address and netdev of the first device with VFs to give, in PF_PCI, PF and PF_TOTAL.
 pf_find() {
@@ -69,13 +69,27 @@ state_of_pf() {
 	cat "$PF_PCI/sriov_numvfs" "$PF_PCI/sriov_drivers_autoprobe"
 }
 
-# need_pf: the PF is found, or the test says why not.
+# need_pf: the PF is found, or the test says why not. What a test that was killed has left is cleared away.
 need_pf() {
 	[ "$VM_FIXTURE" != veth ] || skip_all "fixture veth has no SR-IOV device"
-	busywait 10000 pf_find >/dev/null
-	pf_find && return
-	diag "fixture $VM_FIXTURE shows no SR-IOV device"
-	exit 1
+	if ! busywait 10000 pf_find >/dev/null || ! pf_find; then
+		diag "fixture $VM_FIXTURE shows no SR-IOV device"
+		exit 1
+	fi
+	[ "$(cat "$PF_PCI/sriov_numvfs")" -eq 0 ] || vfs_down
+	echo 1 >"$PF_PCI/sriov_drivers_autoprobe"
+	ip link set "$PF" down
+}
+
+# ports_are_vfs: from here on `vnet` puts the first ends of a file's links on VFs (selftests/lib/agent-vf); VF_WIRES of them
+# at most, by default as many as the PF has VFs for.
+ports_are_vfs() {
+	need_pf
+	# shellcheck disable=SC2034 # for the test: the PF puts no VFs into VLANs
+	[[ $VM_FIXTURE != virtio* ]] || VF_SHARED=1
+	VF_AGENT=$AGENT
+	AGENT=$TOP/selftests/lib/agent-vf
+	export VF_AGENT PF VF_WIRES=${VF_WIRES-$((PF_TOTAL / 2))} WORK
 }
 
 # as_found BEFORE: the PF has the state that state_of_pf printed before.

@@ -152,7 +152,7 @@ fi
 
 # --- what the application sends meets the port's rules ---
 app echo --sock "$SOCK" --echo --wait 20000
-inn x.b "$FRAME" capture eth0 --mark 8 --expect 500 --wait 5000 --ready "$WORK/cap.ready" >"$WORK/cap" &
+inn x.b "$FRAME" capture eth0 --mark 8 --expect 500 --wait $((5000 * ${VN_SLOW:-1})) --ready "$WORK/cap.ready" >"$WORK/cap" &
 CAP=$!
 busywait 2000 test -e "$WORK/cap.ready" >/dev/null
 send --count 500 --mark 8 raw

@@ -13,56 +13,56 @@ fates_topology
 for h in precise bulk; do
 	set_to delay 10ms holder $h
 	check "$h: holds" busywait 5000 held_by $h
-	holds "$h: delay 10ms" ".lost == 0 and .reordered == 0 and .duplicated == 0 and .corrupted == 0 and
+	holds_time "$h: delay 10ms" ".lost == 0 and .reordered == 0 and .duplicated == 0 and .corrupted == 0 and
 		.delay_ns.min >= 10000000 and .delay_ns.p50 < 10300000" -n 10000
 	set_to delay 1ms rate 10mbit limit 10mb holder $h
 	# 1538 bytes on the wire
-	holds "$h: rate 10mbit" "$(about .rx_pps 812.74 0.5)" -n 1600 -R 1600 -s 1514
+	holds_time "$h: rate 10mbit" "$(about .rx_pps 812.74 0.5)" -n 1600 -R 1600 -s 1514
 	set_to rate 10mbit limit 100kb holder $h
 	# 102400 bytes take 81.9 ms
-	holds "$h: limit 100kb" "$(about .rx_pps 812.74 0.5) and .delay_ns.p99 < 82500000 and .delay_ns.p99 > 80000000" \
+	holds_time "$h: limit 100kb" "$(about .rx_pps 812.74 0.5) and .delay_ns.p99 < 82500000 and .delay_ns.p99 > 80000000" \
 		-n 2000 -R 2000 -s 1514
 	set_to rate 10mbit limit 50 holder $h
-	holds "$h: limit of 50 packets" "$(about .rx_pps 812.74 0.5) and .delay_ns.p99 < 62100000 and .delay_ns.p99 > 60000000" \
+	holds_time "$h: limit of 50 packets" "$(about .rx_pps 812.74 0.5) and .delay_ns.p99 < 62100000 and .delay_ns.p99 > 60000000" \
 		-n 2000 -R 2000 -s 1514
 	set_to delay 50ms limit 100 holder $h
-	holds "$h: limit counts what is under way" "$(about .rx_pps 2000 3) and .delay_ns.p50 < 50500000" -n 4000 -R 4000
+	holds_time "$h: limit counts what is under way" "$(about .rx_pps 2000 3) and .delay_ns.p50 < 50500000" -n 4000 -R 4000
 	set_to rate 2mbit limit 10mb holder $h
 	# 72 bytes are 96 on the wire
-	holds "$h: short frames" "$(about .rx_pps 2604.17 0.5)" -n 2500 -R 10000 -s 72
+	holds_time "$h: short frames" "$(about .rx_pps 2604.17 0.5)" -n 2500 -R 10000 -s 72
 done
 
 # --- and the rest, frame by frame ---
 set_to rate 5mbit 20 48 5 limit 10mb
 # 1514 + 24 + 20 bytes are 33 cells of 53
-holds "rate with overhead and cells" "$(about .rx_pps 357.35 0.5)" -n 700 -R 700 -s 1514
+holds_time "rate with overhead and cells" "$(about .rx_pps 357.35 0.5)" -n 700 -R 700 -s 1514
 set_to rate 5mbit -24 limit 10mb
-holds "a negative overhead" "$(about .rx_pps 412.81 0.5)" -n 800 -R 800 -s 1514
+holds_time "a negative overhead" "$(about .rx_pps 412.81 0.5)" -n 800 -R 800 -s 1514
 
 # A spread of J: uniform J / sqrt 3, normal J. The bounds of so many draws are well within 3 %.
 set_to delay 20ms 5ms
-holds "uniform jitter" "$(about .delay_ns.stddev 2886751 3) and $(about .delay_ns.mean 20000000 2) and .delay_ns.min >= 15000000
+holds_time "uniform jitter" "$(about .delay_ns.stddev 2886751 3) and $(about .delay_ns.mean 20000000 2) and .delay_ns.min >= 15000000
 	and .delay_ns.max < 30000000 and (.delay_ns.lag1 | fabs) < 0.04" -n 20000 -R 20000
 set_to delay 20ms 5ms 50%
-holds "jitter with correlation" "$(about .delay_ns.stddev 2886751 4) and ((.delay_ns.lag1 - 0.5) | fabs) < 0.04" -n 20000 -R 20000
+holds_time "jitter with correlation" "$(about .delay_ns.stddev 2886751 4) and ((.delay_ns.lag1 - 0.5) | fabs) < 0.04" -n 20000 -R 20000
 set_to delay 20ms 2ms distribution normal
-holds "normal" "$(about .delay_ns.stddev 2000000 3) and $(about .delay_ns.p90 22563000 2)" -n 20000 -R 20000
+holds_time "normal" "$(about .delay_ns.stddev 2000000 3) and $(about .delay_ns.p90 22563000 2)" -n 20000 -R 20000
 set_to delay 20ms 2ms distribution pareto
 # iproute2's: bounded below, with a long tail
-holds "pareto" ".delay_ns.p50 < .delay_ns.mean and .delay_ns.min > 15000000 and .delay_ns.p99 > 24000000" -n 20000 -R 20000
+holds_time "pareto" ".delay_ns.p50 < .delay_ns.mean and .delay_ns.min > 15000000 and .delay_ns.p99 > 24000000" -n 20000 -R 20000
 set_to delay 20ms 2ms distribution paretonormal
-holds "paretonormal" ".delay_ns.p50 < .delay_ns.mean and .delay_ns.p99 > 24000000" -n 20000 -R 20000
+holds_time "paretonormal" ".delay_ns.p50 < .delay_ns.mean and .delay_ns.p99 > 24000000" -n 20000 -R 20000
 printf '%s\n' -8192 -8192 0 8192 >"$WORK/mine.dist"
 set_to delay 20ms 2ms distribution "$WORK/mine.dist"
-holds "a table of one's own" "$(about .delay_ns.p10 18000000 2) and $(about .delay_ns.p90 22000000 2) and
+holds_time "a table of one's own" "$(about .delay_ns.p10 18000000 2) and $(about .delay_ns.p90 22000000 2) and
 	$(about .delay_ns.mean 19500000 2)" -n 20000 -R 20000
 set_to delay 20ms 5ms order keep
-holds "order keep" ".reordered == 0 and .lost == 0 and .delay_ns.stddev > 300000" -n 20000 -R 20000
+holds_time "order keep" ".reordered == 0 and .lost == 0 and .delay_ns.stddev > 300000" -n 20000 -R 20000
 
 set_to slot 5ms 5ms packets 10
-holds "slots of ten packets" ".lost == 0 and $(about .rx_pps 2000 2)" -n 4000 -R 4000
+holds_time "slots of ten packets" ".lost == 0 and $(about .rx_pps 2000 2)" -n 4000 -R 4000
 set_to slot 10ms
-holds "a slot each 10 ms" ".lost == 0 and .delay_ns.p50 > 4000000 and .delay_ns.p50 < 6500000 and
+holds_time "a slot each 10 ms" ".lost == 0 and .delay_ns.p50 > 4000000 and .delay_ns.p50 < 6500000 and
 	.delay_ns.p90 > 8500000 and .delay_ns.p90 < 10500000" -n 5000
 set_to slot distribution normal 10ms 1ms bytes 1280
-holds "slots of 1280 bytes, normally apart" ".lost == 0 and $(about .rx_pps 1000 3)" -n 3000 -R 3000
+holds_time "slots of 1280 bytes, normally apart" ".lost == 0 and $(about .rx_pps 1000 3)" -n 3000 -R 3000

@@ -34,12 +34,13 @@ set_to duplicate 10% 50%
 holds "with correlation" ".lost == 0 and $(within .duplicated 0.1 0.5)" -n 30000 -R 30000
 set_to corrupt 10%
 holds "corrupt: one bit" ".lost == 0 and .mangled == 0 and $(within .corrupted 0.1)" -n 30000 -R 30000 -s 1000
+# Told apart by their time: those that overtake arrive at once.
 set_to delay 10ms reorder 25%
-holds "reorder" ".lost == 0 and $(within .quick 0.25)" -n 10000
+holds_time "reorder" ".lost == 0 and $(within .quick 0.25)" -n 10000
 set_to delay 10ms reorder 100% gap 5
-holds "every fifth" ".lost == 0 and $(about .quick 2000 5)" -n 10000
+holds_time "every fifth" ".lost == 0 and $(about .quick 2000 5)" -n 10000
 set_to delay 10ms reorder 50% 50% gap 1
-holds "with correlation" "$(within .quick 0.5 0.5)" -n 10000
+holds_time "with correlation" "$(within .quick 0.5 0.5)" -n 10000
 # --- the receiver's kernel notices corruption ---
 set_to corrupt 100%
 BB=$(vnet -j link show ab | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)

@@ -54,7 +54,7 @@ check "delay 10ms" vnet link set ab delay 10ms
 for dir in ab ba; do
 	steady '.lost == 0 and .reordered == 0 and .delay_ns.p50 < 10500000' $dir -n 2000 -e 10000000
 	cmp_num "$dir: nothing is early (ns)" "$(got .delay_ns.min)" ">=" 10000000
-	cmp_num "$dir: the median is near (ns; undisciplined $base)" "$(got .delay_ns.p50)" "<" 10500000
+	timed "$dir: the median is near (ns; undisciplined $base)" "$(got .delay_ns.p50)" "<" 10500000
 	is "$dir: nothing is lost" "$(got .lost)" 0
 	is "$dir: nothing is reordered" "$(got .reordered)" 0
 done
@@ -62,31 +62,33 @@ check "another delay for one direction" vnet link set ab dir ba delay 30ms
 steady '.delay_ns.min >= 30000000' ba -n 500
 cmp_num "ba has it" "$(got .delay_ns.min)" ">=" 30000000
 steady '.delay_ns.p50 < 11000000' ab -n 500
-cmp_num "ab keeps its own" "$(got .delay_ns.p50)" "<" 11000000
+timed "ab keeps its own" "$(got .delay_ns.p50)" "<" 11000000
 
 # --- jitter ---
 check "uniform jitter" vnet link replace ab delay 20ms 5ms
 steady '.delay_ns.p1 < 15600000 and .delay_ns.p99 < 26000000' ab -n 5000 -R 5000
 cmp_num "uniform: not below delay - jitter" "$(got .delay_ns.min)" ">=" 15000000
-cmp_num "uniform: 1 % quantile" "$(got .delay_ns.p1)" "<" 15600000
-cmp_num "uniform: 99 % quantile, least" "$(got .delay_ns.p99)" ">" 24700000
-cmp_num "uniform: 99 % quantile, most" "$(got .delay_ns.p99)" "<" 26000000
+timed "uniform: 1 % quantile" "$(got .delay_ns.p1)" "<" 15600000
+timed "uniform: 99 % quantile, least" "$(got .delay_ns.p99)" ">" 24700000
+timed "uniform: 99 % quantile, most" "$(got .delay_ns.p99)" "<" 26000000
 check "normal jitter" vnet link replace ab delay 20ms 2ms distribution normal
 steady '.delay_ns.mean < 20800000 and .delay_ns.p90 < 23500000' ab -n 5000 -R 5000
-cmp_num "normal: mean, least" "$(got .delay_ns.mean)" ">" 19700000
-cmp_num "normal: mean, most" "$(got .delay_ns.mean)" "<" 20800000
-cmp_num "normal: 90 % quantile is 1.28 sigma above, least" "$(got .delay_ns.p90)" ">" 22200000
-cmp_num "normal: 90 % quantile, most" "$(got .delay_ns.p90)" "<" 23500000
+timed "normal: mean, least" "$(got .delay_ns.mean)" ">" 19700000
+timed "normal: mean, most" "$(got .delay_ns.mean)" "<" 20800000
+timed "normal: 90 % quantile is 1.28 sigma above, least" "$(got .delay_ns.p90)" ">" 22200000
+timed "normal: 90 % quantile, most" "$(got .delay_ns.p90)" "<" 23500000
 
 # --- loss ---
 check "loss 10%, one direction" vnet link replace ab dir ab loss 10%
 vnet link replace ab dir ba
 before=$(stat 0 'drops | add')
-probe ab -n 20000 -R 20000
+probe ab -n 20000 -R $((20000 / ${VN_SLOW:-1}))
 # Five sigma of the binomial: one false alarm in three million runs.
 cmp_num "lost packets of 20000, least" "$(got .lost)" ">" 1788
 cmp_num "lost packets of 20000, most" "$(got .lost)" "<" 2212
-is "each is counted" "$(($(stat 0 'drops | add') - before))" "$(got .lost)"
+# Of what the nodes' kernels send by themselves, one in ten goes, too.
+over=$(($(stat 0 'drops | add') - before - $(got .lost)))
+is "each is counted" "$((over >= 0 && over <= 3))" 1 || diag "$over more were counted than probes were lost"
 steady '.lost == 0' ba -n 5000
 is "the other direction loses nothing" "$(got .lost)" 0
 check "loss 100%" vnet link replace ab loss 100%
@@ -101,7 +103,7 @@ for try in 1 2 3 4; do
 	[ "${mbit%.*}" -ge 18 ] && break
 	diag "try $try: $mbit Mbit/s"
 done
-cmp_num "TCP goodput, least (Mbit/s)" "$mbit" ">" 18
+timed "TCP goodput, least (Mbit/s)" "$mbit" ">" 18
 cmp_num "TCP goodput, most (Mbit/s)" "$mbit" "<" 19.2
 
 # --- limit ---

@@ -104,7 +104,7 @@ for mode in macswap io; do
 	testpmd $CNI "$DIR" $mode
 	before=$(spoofed)
 	rm -f "$WORK/ready"
-	inn d.b "$FRAME" capture eth0 --mark 9 --expect 2000 --wait 4000 --ready "$WORK/ready" >"$WORK/cap" &
+	inn d.b "$FRAME" capture eth0 --mark 9 --expect 2000 --wait $((4000 * ${VN_SLOW:-1})) --ready "$WORK/ready" >"$WORK/cap" &
 	C=$!
 	busywait 2000 test -e "$WORK/ready" >/dev/null
 	# In pieces: the socket has 2048 buffers, and testpmd shares two CPUs with everybody.

@@ -26,7 +26,7 @@ across() {
 	local name=$1 dev=$2 wanted=$3 ready=$WORK/ready.$MARK pid
 
 	shift 3
-	inn fr.b "$FRAME" capture "$dev" --mark $MARK --expect 3 --wait 1500 --ready "$ready" >"$WORK/cap" &
+	inn fr.b "$FRAME" capture "$dev" --mark $MARK --expect 3 --wait $((1500 * ${VN_SLOW:-1})) --ready "$ready" >"$WORK/cap" &
 	pid=$!
 	busywait 2000 test -e "$ready" >/dev/null
 	inn fr.a "$FRAME" send "$dev" --count 3 --mark $MARK "$@" >/dev/null
@@ -37,6 +37,7 @@ across() {
 	else
 		ktap_fail "$name"
 		diag "got $(cat "$WORK/cap"), wanted $wanted"
+		diag "drops so far: $(vnet -j -s link show | jq -c '[.links[] | {(.name): (.directions[0].stats.drops | with_entries(select(.value > 0)))}] | add')"
 	fi
 }
 
@@ -62,6 +63,10 @@ for dev in p9 h9; do
 	[ $dev = p9 ] || full=$((BIG + 14))
 	across "$dev: $full bytes, the largest" $dev ".len == $full" --len "$full" raw
 	across "$dev: 3500 bytes" $dev '.len == 3500' --len 3500 raw
+	if [ $dev = p9 ] && [ "${VNET_TEST_PORTS-}" = vf ] && [[ $VM_FIXTURE = igb* ]]; then
+		ktap_skip "$dev: $((full + 4)) bytes, tagged" "igb's own limit: the wire's VLAN takes the room of the node's tag"
+		continue
+	fi
 	across "$dev: $((full + 4)) bytes, tagged" $dev ".len == $full + 4 and .vlan[0] == 5" --vlan 5 --len $((full + 4)) raw
 done
 across "hs: MTU 1280, full" hs '.len == 1294' --len 1294 raw

@@ -35,7 +35,7 @@ arrives() {
 	local node=$1 dev=$2 expect=$3 ready=$WORK/ready.$MARK
 
 	shift 3
-	inn "iso.$node" "$FRAME" capture "$dev" --mark "$MARK" --expect "$expect" --wait 700 --ready "$ready" >"$WORK/cap" &
+	inn "iso.$node" "$FRAME" capture "$dev" --mark "$MARK" --expect "$expect" --wait $((700 * ${VN_SLOW:-1})) --ready "$ready" >"$WORK/cap" &
 	local pid=$!
 	busywait 2000 test -e "$ready" >/dev/null
 	"$@" --mark "$MARK" "${SEND[@]}" >/dev/null
@@ -62,7 +62,13 @@ refused() {
 	before=$(drops "$link" "$dir" "$reason")
 	arrives "$to" "$todev" 0 from "$node" "$dev" --count 5 "${args[@]}"
 	is "$name: nothing arrives" "$GOT" 0
-	is "$name: counted as $reason" "$(($(drops "$link" "$dir" "$reason") - before))" 5
+	counted "$name: counted as $reason" "$(($(drops "$link" "$dir" "$reason") - before))"
+}
+
+# counted NAME N: five refusals. A NIC without VLANs also shows a wire's partner what other nodes send to groups; that is
+# refused and counted like the rest.
+counted() {
+	if [ -n "${VF_SHARED-}" ]; then cmp_num "$1" "$2" ">=" 5; else is "$1" "$2" 5; fi
 }
 
 passed() {
@@ -120,9 +126,9 @@ refused "another VLAN around the allowed one" bc ab vlan c e0 b e1 --vlan 200,10
 
 # --- a broadcast flood reaches the peer and nobody else ---
 SEND=(raw)
-inn iso.c "$FRAME" capture e0 --mark 77 --wait 1500 --ready "$WORK/r1" >"$WORK/at-c" &
+inn iso.c "$FRAME" capture e0 --mark 77 --wait $((1500 * ${VN_SLOW:-1})) --ready "$WORK/r1" >"$WORK/at-c" &
 P1=$!
-inn iso.b "$FRAME" capture e0 --mark 77 --expect 500 --wait 1500 --ready "$WORK/r2" >"$WORK/at-b" &
+inn iso.b "$FRAME" capture e0 --mark 77 --expect 500 --wait $((1500 * ${VN_SLOW:-1})) --ready "$WORK/r2" >"$WORK/at-b" &
 P2=$!
 busywait 2000 test -e "$WORK/r1" -a -e "$WORK/r2" >/dev/null
 inn iso.a "$FRAME" send e0 --count 500 --mark 77 raw >/dev/null

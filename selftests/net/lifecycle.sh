@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
 plan 33
+VF_WIRES=1 # where ports are VFs: two topologies share them
 
 cat >"$WORK/life.yaml" <<YAML
 name: life

@@ -45,10 +45,11 @@ listen() {
 # together LINK...: prints for how many opportunities each of them got a frame, in how many of these all within a ms of each
 # other, and in how many on the beat
 together() {
-	local link n=0 pids=
+	local link now n=0 pids=
 
 	ZERO=$(start_of l0)
-	ZERO=$((ZERO + ($(now_monotonic_ns) - ZERO) / (PERIOD * 1000000) * PERIOD * 1000000))
+	now=$(now_monotonic_ns)
+	ZERO=$((now - (now - ZERO) % (PERIOD * 1000000)))
 	for link; do
 		n=$((n + 1))
 		listen "$link" "$(vnet -j link show "$link" | jq -r '.links[0].endpoints[0].ifname')" &

@@ -56,7 +56,7 @@ is "peer: no bad checksum" "$(nstat_get t.peer TcpInCsumErrors | cut -d. -f1)" 0
 
 # --- a larger MTU than the link's ---
 inn t.evil ip link set eth0 mtu 9000 2>/dev/null
-inn t.peer "$FRAME" capture eth1 --mark 5 --wait 500 --ready "$WORK/r1" >"$WORK/cap" &
+inn t.peer "$FRAME" capture eth1 --mark 5 --wait $((500 * ${VN_SLOW:-1})) --ready "$WORK/r1" >"$WORK/cap" &
 C=$!
 busywait 2000 test -e "$WORK/r1" >/dev/null
 inn t.evil "$FRAME" send eth0 --mark 5 --count 3 --len 4000 raw >/dev/null 2>&1

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
 need_pf
-plan 21
+plan 27
 
 # topo NAME MAC MORE: a wire of one VF to a veth
 topo() {
@@ -86,6 +86,27 @@ for ((i = 0; i < PF_TOTAL; i++)); do
 done
 expect_exit "VFs in somebody's container are not taken" 1 'in another network namespace' vnet topology plan "$two"
 ip netns del box
+vfs_down
+
+# --- the records are lost, with an agent: its VFs are told of, shown, left alone, and taken back when asked ---
+vnet topology apply "$one" >/dev/null
+kill_agent
+kill -KILL "$(engine_pid)"
+for ns in /run/netns/*; do
+	ip netns del "${ns##*/}"
+done
+rm -rf --one-file-system /run/vnet /sys/fs/bpf/vnet
+start_agent
+check "at its start an agent tells of VFs with a mark and no record" grep -q 'VF 0: has the mark of one/a:e0' "$AGENT_LOG"
+leaked() { vnet -j vf show | jq -c '[.vfs[] | select(.leaked) | .mark]'; }
+is "vf show knows them" "$(leaked)" '["one/a:e0","one/a:e0"]'
+# They are not given to a port, whatever its MAC is.
+vnet topology plan "$two" >"$WORK/plan" 2>&1
+check "a plan gives them to nobody" sh -c "! grep -qE 'is VF [01] ' '$WORK/plan'"
+is "vf reclaim takes both back" "$(vnet vf reclaim "$PF" | grep -c 'was one/a:e0')" 2
+is "none is leaked any more" "$(leaked) $(vnet vf reclaim "$PF")" '[] '
+check "and they serve, with the same MAC" vnet topology apply "$two"
+vnet topology delete two >/dev/null
 vfs_down
 
 # --- bad input ---

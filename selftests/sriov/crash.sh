@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # The daemon killed at random points while VFs are set up and given back: no VF lost, none with a foreign owner, all
-# attributes right after the next start. VN_CRASH_ROUNDS kills (200 is the promise; the short set does fewer).
+# attributes right after the next start. VN_CRASH_ROUNDS kills (200 is the promise), or as many as fit
+# into VN_CRASH_SECONDS, the points by VN_CRASH_SEED.
 # shellcheck source=selftests/lib/vf.sh
 . "$(dirname "$0")/../lib/vf.sh"
 # shellcheck source=selftests/lib/lib.sh
@@ -43,24 +44,30 @@ diag "undisturbed: apply $up_ms ms, delete $down_ms ms"
 
 # whole: what is right when the topology runs, or the PF as it was when it does not
 whole() {
-	local vfs
-	vfs=$(vnet -j vf show)
-	if [ "$(vnet -j topology show | jq '.topologies | length')" -eq 1 ]; then
-		[ "$(vnet -j link show | jq -c '[.links[].state] | unique')" = '["up"]' ] || { echo "broken link"; return 1; }
-		[ "$(jq '[.vfs[] | select(.owner)] | length' <<<"$vfs")" = $used ] || { echo "owners: $vfs"; return 1; }
-		[ "$(jq '[.vfs[] | select(.owner and (.owner | startswith("crash/") | not))] | length' <<<"$vfs")" = 0 ] || { echo "foreign owner"; return 1; }
-		[ "$(jq '[.vfs[] | select(.owner) | select(.ifname == null)] | length' <<<"$vfs")" = 0 ] || { echo "lost netdev: $vfs"; return 1; }
-		[ "$(jq -r '.vfs[] | select(.owner == "crash/a:w" and .role == "node") | .mac' <<<"$vfs")" = 02:00:00:00:0a:03 ] || { echo "mac: $vfs"; return 1; }
-		[ "$(jq '[.vfs[] | select(.admin and .owner) | select(.admin.mac != .mac or .admin.vlan != .vlan)] | length' <<<"$vfs")" = 0 ] || { echo "admin: $vfs"; return 1; }
-	else
+	local vfs wrong
+
+	if [ "$(vnet -j topology show | jq '.topologies | length')" -eq 0 ]; then
 		[ ! -e /run/vnet/vfs ] || { echo "records: $(cat /run/vnet/vfs/*)"; return 1; }
 		as_found "$before" || { echo "PF is $(state_of_pf), was $before"; return 1; }
+		return 0
 	fi
+	[ "$(vnet -j link show | jq -c '[.links[].state] | unique')" = '["up"]' ] || { echo "broken link"; return 1; }
+	vfs=$(vnet -j vf show)
+	wrong=$(jq -c --argjson used $used '[.vfs[] | select(.owner)] as $ours | [
+		if ($ours | length) != $used then "number" else empty end,
+		if any($ours[]; .owner | startswith("crash/") | not) then "foreign owner" else empty end,
+		if any($ours[]; .ifname == null) then "lost netdev" else empty end,
+		if [$ours[] | select(.owner == "crash/a:w" and .role == "node") | .mac] != ["02:00:00:00:0a:03"] then "mac" else empty end,
+		if any($ours[]; .admin and (.admin.mac != .mac or .admin.vlan != .vlan or .admin.spoofchk != true or .admin.trust != false)) then "admin" else empty end,
+		if any(.vfs[]; .leaked) then "leaked" else empty end]' <<<"$vfs")
+	[ "$wrong" = '[]' ] || { echo "$wrong: $vfs"; return 1; }
 }
 
-RANDOM=42
-bad=0 ups=0 last=
-for ((round = 0; round < ROUNDS; round++)); do
+RANDOM=${VN_CRASH_SEED:-42}
+bad=0 ups=0 last='' slowest=0
+for ((round = 0; round < ROUNDS && SECONDS < ${VN_CRASH_SECONDS:-100000}; round++)); do
+	# A run that is cut short has this to say.
+	[ $((round % 10)) -ne 0 ] || diag "$round kills, $bad of them badly survived, $SECONDS s; starts up to $slowest ms"
 	if [ "$(vnet -j topology show | jq '.topologies | length')" -eq 1 ]; then
 		vnet topology delete crash >/dev/null 2>&1 &
 		job=$! span=$down_ms
@@ -73,14 +80,17 @@ for ((round = 0; round < ROUNDS; round++)); do
 	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
 	kill_agent
 	wait $job
+	t0=$(now_ms)
 	start_agent || { bad=$((bad + 1)); break; }
+	took=$(($(now_ms) - t0))
+	slowest=$((took > slowest ? took : slowest))
 	if ! why=$(whole); then
 		bad=$((bad + 1)) last="round $round, after $ms of $span ms: $why"
 		diag "$last"
 	fi
 done
-is "$ROUNDS kills: everything whole after each start" $bad 0
-diag "$ups of them while VFs were given back"
+is "$round kills: everything whole after each start" $bad 0
+diag "$ups of them while VFs were given back; seed ${VN_CRASH_SEED:-42}"
 vnet topology delete crash >/dev/null 2>&1
 check "and the PF as it was found in the end" busywait 5000 as_found "$before"
 answers() { inn crash.a ping -q -c 1 -W 3 10.7.1.1; }

@@ -16,8 +16,8 @@ fi
 # What each fixture can: VFs to make, native XDP on a VF, zero-copy on a VF. Virtio has zero-copy since Linux 6.11.
 zc_kernel=$(uname -r | awk -F. '{ print ($1 > 6 || ($1 == 6 && $2 >= 11)) ? "true" : "false" }')
 case $VM_FIXTURE in
-virtio) vfs=3 native=true zerocopy=$zc_kernel ;;
-virtio-copy) vfs=3 native=true zerocopy=false ;;
+virtio) vfs=${VM_VFS:-3} native=true zerocopy=$zc_kernel ;;
+virtio-copy) vfs=${VM_VFS:-3} native=true zerocopy=false ;;
 igb | igb-iommu) vfs=7 native=false zerocopy=false ;;
 esac
 plan 9
