@@ -16,6 +16,7 @@
 #include <maps/maps.bpf.h>
 #include "port_check.h"
 #include "port_gate.h"
+#include "to_app.h"
 
 static __always_inline int vn_drop(__u32 number, __u32 reason)
 {
@@ -122,6 +123,12 @@ int vn_tc_port(struct __sk_buff *skb)
 			return vn_drop(number, VN_DROP_ENGINE_DOWN);
 	}
 	vn_count_in(number, &sum, true);
+	if (flags & VN_PORT_TO_APP) {
+		const struct vn_bound_for b = {
+			.port = port, .number = number, .whole = vn_is_whole(skb), .l3 = l3, .sum = sum};
+
+		return vn_to_app(skb, &b);
+	}
 	return bpf_redirect(port->peer_ifindex, 0);
 }
 
@@ -141,11 +148,12 @@ static __always_inline void vn_answer_path(__u32 ifindex)
 SEC("tc")
 int vn_tc_deliver(struct __sk_buff *skb)
 {
-	__u32 number = skb->vlan_tci & 0xffff, peer;
+	__u32 number = skb->vlan_tci & 0xffff;
 	const struct vn_port_cfg *port;
 	struct vn_l3 l3 = {0};
 	struct vn_port_ctr *c;
 	struct vn_sum sum;
+	bool to_app;
 
 	if (!skb->vlan_present || skb->vlan_proto != bpf_htons(VN_SLOT_TPID))
 		return TC_ACT_SHOT;
@@ -155,16 +163,70 @@ int vn_tc_deliver(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	if (!(port->flags & VN_PORT_ACTIVE))
 		return vn_drop(number, VN_DROP_NO_PEER);
-	peer = port->peer_ifindex;
+	to_app = port->flags & VN_PORT_TO_APP;
 	vn_answer_path(skb->ifindex);
-	if (bpf_skb_vlan_pop(skb))
+	if (!to_app && bpf_skb_vlan_pop(skb))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	if (skb->gso_size)
+	if (skb->gso_size || to_app)
 		l3 = vn_find_l3(skb);
 	sum = vn_segments(skb, &l3);
+	if (to_app)
+		sum.bytes -= 4 * sum.packets; /* the slot */
 	c->out_packets += sum.packets;
 	c->out_bytes += sum.bytes;
-	return bpf_redirect(peer, 0);
+	if (to_app) {
+		const struct vn_bound_for b = {.port = port,
+					       .number = number,
+					       .slotted = true,
+					       .whole = skb->ifindex != VN_TRUNK_IFINDEX + 2 * VN_TRUNK_BULK,
+					       .l3 = l3,
+					       .sum = sum};
+
+		return vn_to_app(skb, &b);
+	}
+	return bpf_redirect(port->peer_ifindex, 0);
+}
+
+/* tc ingress of the finishing pair's first device: whole frames for an AF_XDP port, each with its sender's slot. */
+SEC("tc")
+int vn_tc_finish(struct __sk_buff *skb)
+{
+	__u32 number = skb->vlan_tci & 0xffff;
+	struct vn_bound_for b = {.number = number, .slotted = true, .whole = true};
+
+	if (!skb->vlan_present || skb->vlan_proto != bpf_htons(VN_SLOT_TPID))
+		return TC_ACT_SHOT;
+	b.port = bpf_map_lookup_elem(&vn_port, &number);
+	if (!b.port)
+		return TC_ACT_SHOT;
+	if (!(b.port->flags & VN_PORT_ACTIVE))
+		return vn_drop(number, VN_DROP_NO_PEER);
+	b.l3 = vn_find_l3(skb);
+	b.sum = (struct vn_sum){.packets = 1, .bytes = skb->len};
+	return b.port->flags & VN_PORT_TO_APP ? vn_to_app(skb, &b) : vn_to_kernel(skb, &b);
+}
+
+/*
+ * Both devices of the finishing pair. The second sends back what it gets: so the kernel has made a new skb of it, which
+ * was not redirected, and generic XDP sees it. The first has a program to receive that at all.
+ */
+SEC("xdp.frags")
+int vn_xdp_finish(struct xdp_md *ctx)
+{
+	return ctx->ingress_ifindex & 1 ? XDP_TX : XDP_PASS;
+}
+
+/* A redirection failed somewhere on this machine; was it into the sockets of one of our ports? */
+SEC("raw_tp/xdp_redirect_err")
+int vn_app_lost_tp(struct bpf_raw_tracepoint_args *ctx)
+{
+	/* device, program, target, error, type of map, its id, index */
+	__u32 map = ctx->args[5];
+	__u64 *n = bpf_map_lookup_elem(&vn_app_lost, &map);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+	return 0;
 }
 
 /*

@@ -24,9 +24,8 @@ static int pin_path(const char *dir, const char *name, uint32_t number, char *bu
 
 /* vn_dp_unpin() knows all pins by these beginnings. */
 #define PIN_XSK  "map_axp_xsk"
-#define PIN_CFG  "map_axp_cfg"
-#define PIN_CTR  "map_axp_ctr"
 #define PIN_LINK "link_afxdp"
+#define PIN_LOST "link_app_lost" /* vn_dp_open()'s */
 
 static int open_pin(const char *dir, const char *name, uint32_t number)
 {
@@ -59,43 +58,34 @@ int vn_afxdp_share_map(const char *pin_dir, uint32_t number, int shared)
 	return chmod(path, shared ? 0666 : 0600) < 0 ? -errno : 0;
 }
 
-int vn_afxdp_read(const char *pin_dir, uint32_t number, struct vn_afxdp_ctr *ret_sum)
+/* The key of its element in vn_app_lost. */
+static int map_id(const char *pin_dir, uint32_t number, uint32_t *ret_id)
 {
-	cleanup_close int fd = open_pin(pin_dir, PIN_CTR, number);
-	cleanup_free struct vn_afxdp_ctr *cpus = NULL;
-	struct vn_afxdp_ctr sum = {0};
-	int n = libbpf_num_possible_cpus();
-	const uint32_t zero = 0;
+	cleanup_close int fd = vn_afxdp_open_map(pin_dir, number);
+	struct bpf_map_info info = {0};
+	__u32 len = sizeof(info);
 
-	if (fd < 0 || n < 0)
-		return fd < 0 ? fd : n;
-	cpus = calloc((size_t)n, sizeof(*cpus));
-	if (!cpus)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(fd, &zero, cpus) < 0)
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return -errno;
-	for (int i = 0; i < n; i++)
-		for (int f = 0; f < VN_AFXDP_FATE_MAX; f++) {
-			sum.fate[f].packets += cpus[i].fate[f].packets;
-			sum.fate[f].bytes += cpus[i].fate[f].bytes;
-		}
-	*ret_sum = sum;
+	*ret_id = info.id;
 	return 0;
 }
 
-static int write_cfg(int fd, const struct vn_afxdp_cfg *cfg)
+int vn_afxdp_lost(const struct vn_dp *dp, uint32_t number, uint64_t *ret_n)
 {
-	const uint32_t zero = 0;
+	char path[PATH_SIZE];
+	uint32_t id;
+	int r = snprintf(path, sizeof(path), "%s/" PIN_LOST, dp->pin_dir) < (int)sizeof(path) ? 0 : -ENAMETOOLONG;
 
-	return bpf_map_update_elem(fd, &zero, cfg, BPF_ANY) < 0 ? -errno : 0;
-}
-
-int vn_afxdp_configure(const char *pin_dir, uint32_t number, const struct vn_afxdp_cfg *cfg, struct vn_err *err)
-{
-	cleanup_close int fd = open_pin(pin_dir, PIN_CFG, number);
-	int r = fd < 0 ? fd : write_cfg(fd, cfg);
-
-	return r < 0 ? vn_err_kernel(err, -r, "AF_XDP port %u: its filter: %s", number, strerror(-r)) : 0;
+	if (r == 0)
+		r = map_id(dp->pin_dir, number, &id);
+	if (r < 0)
+		return r;
+	if (access(path, F_OK) < 0)
+		return -ENODATA;
+	return bpf_map_lookup_elem(dp->maps.fd_app_lost, &id, ret_n) < 0 ? -errno : 0;
 }
 
 /* --- attaching ------------------------------------------------------------------------------------------------------
@@ -129,28 +119,18 @@ int vn_afxdp_attached(const char *pin_dir, uint32_t number)
 	return fd >= 0 && link_state(fd, &ifindex, tag) == 0 && ifindex;
 }
 
-/* Load, with the maps that are pinned; those that are not are created and pinned. */
+/* Load, with the map that is pinned; one that is not is created and pinned. */
 static int load(const char *pin_dir, uint32_t number, struct afxdp_bpf **ret_skel)
 {
 	__attribute__((cleanup(skel_freep))) struct afxdp_bpf *skel = afxdp_bpf__open();
 	char path[PATH_SIZE];
-	int r = 0;
+	int r;
 
 	if (!skel)
 		return -errno;
-	const struct {
-		struct bpf_map *map;
-		const char *pin;
-	} maps[] = {
-		{skel->maps.axp_xsk, PIN_XSK},
-		{skel->maps.axp_cfg, PIN_CFG},
-		{skel->maps.axp_ctr, PIN_CTR},
-	};
-	for (size_t i = 0; i < VN_ARRAY_SIZE(maps) && r == 0; i++) {
-		r = pin_path(pin_dir, maps[i].pin, number, path, sizeof(path));
-		if (r == 0)
-			r = bpf_map__set_pin_path(maps[i].map, path);
-	}
+	r = vn_afxdp_map_path(pin_dir, number, path, sizeof(path));
+	if (r == 0)
+		r = bpf_map__set_pin_path(skel->maps.axp_xsk, path);
 	if (r == 0)
 		r = afxdp_bpf__load(skel);
 	if (r == 0)
@@ -158,9 +138,31 @@ static int load(const char *pin_dir, uint32_t number, struct afxdp_bpf **ret_ske
 	return r;
 }
 
+/* From here on the programs that deliver know of the port's sockets, and those that are full are counted. */
+static int announce(const struct vn_dp *dp, uint32_t number, int map_fd)
+{
+	const uint64_t none = 0;
+	uint32_t id;
+	int r = map_id(dp->pin_dir, number, &id);
+
+	if (r < 0)
+		return r;
+	if (bpf_map_update_elem(dp->maps.fd_app_lost, &id, &none, BPF_NOEXIST) < 0 && errno != EEXIST)
+		return -errno;
+	return bpf_map_update_elem(dp->maps.fd_app_xsk, &number, &map_fd, BPF_ANY) < 0 ? -errno : 0;
+}
+
+/* Earlier versions had native programs, whose links cannot become generic ones. */
+static bool is_generic(uint32_t ifindex)
+{
+	uint32_t id = 0;
+
+	return bpf_xdp_query_id((int)ifindex, XDP_FLAGS_SKB_MODE, &id) == 0 && id;
+}
+
 static int attach_anew(int prog_fd, const char *path, uint32_t ifindex)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_SKB_MODE);
 	cleanup_close int fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
 
 	if (fd < 0)
@@ -181,6 +183,8 @@ static int attach(const char *pin_dir, uint32_t number, uint32_t ifindex, int pr
 	if (r < 0)
 		return r;
 	if (fd >= 0 && link_state(fd, &on, theirs) == 0 && on == ifindex) {
+		if (!is_generic(ifindex))
+			return -EPROTO;
 		if (bpf_obj_get_info_by_fd(prog_fd, &prog, &len) == 0 && memcmp(prog.tag, theirs, sizeof(theirs)) == 0)
 			return 0;
 		return bpf_link_update(fd, prog_fd, NULL) < 0 ? -errno : 0;
@@ -191,42 +195,48 @@ static int attach(const char *pin_dir, uint32_t number, uint32_t ifindex, int pr
 	return attach_anew(prog_fd, path, ifindex);
 }
 
-int vn_afxdp_attach(const char *pin_dir, uint32_t number, uint32_t ifindex, const struct vn_afxdp_cfg *cfg,
-		    struct vn_err *err)
+int vn_afxdp_attach(const struct vn_dp *dp, uint32_t number, uint32_t ifindex, struct vn_err *err)
 {
 	__attribute__((cleanup(skel_freep))) struct afxdp_bpf *skel = NULL;
-	int r = load(pin_dir, number, &skel);
+	int r = load(dp->pin_dir, number, &skel);
 
-	if (r == -EINVAL)
-		return vn_err(err, VN_EXIT_NOT_POSSIBLE, EPROTO,
-			      "AF_XDP port %u: its maps under %s are of another version: delete its topology and apply "
-			      "it again",
-			      number, pin_dir);
-	if (r < 0)
+	if (r < 0 && r != -EINVAL)
 		return vn_err(err, VN_EXIT_NOT_POSSIBLE, -r, "AF_XDP port %u: loading its program: %s", number,
 			      strerror(-r));
-	r = write_cfg(bpf_map__fd(skel->maps.axp_cfg), cfg);
+	/* Handed over without the program a frame would be the kernel's: so it is announced when it is there. */
 	if (r == 0)
-		r = attach(pin_dir, number, ifindex, bpf_program__fd(skel->progs.vn_xdp_port));
-	if (r == -EBUSY)
+		r = attach(dp->pin_dir, number, ifindex, bpf_program__fd(skel->progs.vn_xdp_port));
+	if (r == 0)
+		r = announce(dp, number, bpf_map__fd(skel->maps.axp_xsk));
+	if (r == -EINVAL || r == -EPROTO)
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, EPROTO,
+			      "AF_XDP port %u: its map or program under %s is of another version: delete its topology "
+			      "and apply it again",
+			      number, dp->pin_dir);
+	if (r == -EBUSY || r == -EEXIST)
 		return vn_err_kernel(
 			err, EBUSY,
 			"AF_XDP port %u: another XDP program is on its interface: remove it in the node (`ip "
 			"link set DEV xdp off`)",
 			number);
-	return r < 0 ? vn_err_kernel(err, -r, "AF_XDP port %u: native XDP: %s", number, strerror(-r)) : 0;
+	return r < 0 ? vn_err_kernel(err, -r, "AF_XDP port %u: generic XDP: %s", number, strerror(-r)) : 0;
 }
 
-void vn_afxdp_detach(const char *pin_dir, uint32_t number)
+void vn_afxdp_detach(const struct vn_dp *dp, uint32_t number)
 {
-	static const char *const pins[] = {PIN_LINK, PIN_XSK, PIN_CFG, PIN_CTR};
-	cleanup_close int fd = open_pin(pin_dir, PIN_LINK, number);
+	static const char *const pins[] = {PIN_LINK, PIN_XSK};
+	cleanup_close int fd = open_pin(dp->pin_dir, PIN_LINK, number);
 	char path[PATH_SIZE];
+	uint32_t id;
 
+	/* Returns when no program that has seen it runs any more. */
+	bpf_map_delete_elem(dp->maps.fd_app_xsk, &number);
+	if (map_id(dp->pin_dir, number, &id) == 0)
+		bpf_map_delete_elem(dp->maps.fd_app_lost, &id);
 	/* Explicitly: others may hold the link, and the program must be off when the port is a plain one again. */
 	if (fd >= 0)
 		bpf_link_detach(fd);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(pins); i++)
-		if (pin_path(pin_dir, pins[i], number, path, sizeof(path)) == 0)
+		if (pin_path(dp->pin_dir, pins[i], number, path, sizeof(path)) == 0)
 			unlink(path);
 }

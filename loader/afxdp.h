@@ -15,20 +15,18 @@
 #include "loader/loader.h"
 
 /*
- * Native XDP on the device @ifindex of the calling thread's namespace, for port @number under @pin_dir, with @cfg in
- * force. What is pinned and attached there already is adopted: another build's program is replaced in place (no frame
- * is lost), maps are kept, and with them the application that is bound. A foreign XDP program is an error that says so.
+ * Generic XDP on the device @ifindex of the calling thread's namespace, for port @number of @dp. What is pinned and
+ * attached there already is adopted: another build's program is replaced in place (no frame is lost), maps are kept,
+ * and with them the application that is bound. A foreign XDP program is an error that says so.
  */
-int vn_afxdp_attach(const char *pin_dir, uint32_t number, uint32_t ifindex, const struct vn_afxdp_cfg *cfg,
-		    struct vn_err *err);
+int vn_afxdp_attach(const struct vn_dp *dp, uint32_t number, uint32_t ifindex, struct vn_err *err);
 /* Off the device, and every pin of @number removed. What was not there is no failure. */
-void vn_afxdp_detach(const char *pin_dir, uint32_t number);
-/* The next frame meets @cfg. */
-int vn_afxdp_configure(const char *pin_dir, uint32_t number, const struct vn_afxdp_cfg *cfg, struct vn_err *err);
+void vn_afxdp_detach(const struct vn_dp *dp, uint32_t number);
 
-/* An fd of the port's XSKMAP, and the sum of its counters over all CPUs; -ENOENT: no such port. */
+/* An fd of the port's XSKMAP; -ENOENT: no such port. */
 int vn_afxdp_open_map(const char *pin_dir, uint32_t number);
-int vn_afxdp_read(const char *pin_dir, uint32_t number, struct vn_afxdp_ctr *ret_sum);
+/* Frames that a bound socket had no room for, since the port was made; -ENODATA: this kernel does not tell. */
+int vn_afxdp_lost(const struct vn_dp *dp, uint32_t number, uint64_t *ret_n);
 /* Is the link there, and on a device? */
 int vn_afxdp_attached(const char *pin_dir, uint32_t number);
 /* Where the XSKMAP is pinned, for use_pinned_map; -ENAMETOOLONG. */

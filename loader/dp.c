@@ -166,10 +166,12 @@ static int take_maps(const struct vnet_bpf *skel, uint32_t max_ports, struct vn_
 		const struct bpf_map *map;
 		int *fd;
 	} fds[] = {
-		{skel->maps.vn_port, &m->fd_port},      {skel->maps.vn_port_ctr, &m->fd_ctr},
-		{skel->maps.vn_port_drop, &m->fd_drop}, {skel->maps.vn_disc, &m->fd_disc},
-		{skel->maps.vn_police, &m->fd_police},  {skel->maps.vn_dir, &m->fd_dir},
-		{skel->maps.vn_engine, &m->fd_engine},  {skel->maps.vn_xsk, &m->fd_xsk},
+		{skel->maps.vn_port, &m->fd_port},         {skel->maps.vn_port_ctr, &m->fd_ctr},
+		{skel->maps.vn_port_drop, &m->fd_drop},    {skel->maps.vn_disc, &m->fd_disc},
+		{skel->maps.vn_police, &m->fd_police},     {skel->maps.vn_dir, &m->fd_dir},
+		{skel->maps.vn_engine, &m->fd_engine},     {skel->maps.vn_xsk, &m->fd_xsk},
+		{skel->maps.vn_app_xsk, &m->fd_app_xsk},   {skel->maps.vn_app_ctr, &m->fd_app_ctr},
+		{skel->maps.vn_app_lost, &m->fd_app_lost},
 	};
 	int r;
 
@@ -191,9 +193,9 @@ static int open_progs(const struct vnet_bpf *skel, struct vn_dp *dp, struct vn_e
 		const struct bpf_program *prog;
 		int *fd;
 	} progs[] = {
-		{skel->progs.vn_tc_port, &dp->fd_tc_port},
-		{skel->progs.vn_tc_deliver, &dp->fd_tc_deliver},
-		{skel->progs.vn_xdp_trunk, &dp->fd_xdp_trunk},
+		{skel->progs.vn_tc_port, &dp->fd_tc_port},       {skel->progs.vn_tc_deliver, &dp->fd_tc_deliver},
+		{skel->progs.vn_tc_finish, &dp->fd_tc_finish},   {skel->progs.vn_xdp_trunk, &dp->fd_xdp_trunk},
+		{skel->progs.vn_xdp_finish, &dp->fd_xdp_finish},
 	};
 	int r;
 
@@ -205,10 +207,27 @@ static int open_progs(const struct vnet_bpf *skel, struct vn_dp *dp, struct vn_e
 	return 0;
 }
 
+/*
+ * Counts go on while no daemon runs: pinned. Anew each time, since a link of this kind takes no other program; a kernel
+ * without tracepoints only lacks the figure.
+ */
+static void watch_app_lost(const char *pin_dir, const struct bpf_program *prog)
+{
+	cleanup_close int fd = -EBADF;
+	char path[256];
+
+	if (pin_path(path, sizeof(path), pin_dir, "link", "app_lost") < 0)
+		return;
+	unlink(path);
+	fd = bpf_raw_tracepoint_open("xdp_redirect_err", bpf_program__fd(prog));
+	if (fd >= 0)
+		bpf_obj_pin(fd, path);
+}
+
 int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, struct vn_err *err)
 {
 	__attribute__((cleanup(skel_freep))) struct vnet_bpf *skel = NULL;
-	struct vn_dp dp = {.maps = VN_MAPS_INIT, .fd_tc_port = -1, .fd_tc_deliver = -1, .fd_xdp_trunk = -1};
+	struct vn_dp dp = VN_DP_INIT;
 	int r;
 
 	if (snprintf(dp.pin_dir, sizeof(dp.pin_dir), "%s", pin_dir) >= (int)sizeof(dp.pin_dir))
@@ -240,6 +259,7 @@ int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, st
 		vn_dp_release(&dp);
 		return r;
 	}
+	watch_app_lost(pin_dir, skel->progs.vn_app_lost_tp);
 	*ret_dp = dp;
 	return 0;
 }
@@ -249,8 +269,10 @@ void vn_dp_release(struct vn_dp *dp)
 	vn_maps_release(&dp->maps);
 	vn_cleanup_close(&dp->fd_tc_port);
 	vn_cleanup_close(&dp->fd_tc_deliver);
+	vn_cleanup_close(&dp->fd_tc_finish);
 	vn_cleanup_close(&dp->fd_xdp_trunk);
-	dp->fd_tc_port = dp->fd_tc_deliver = dp->fd_xdp_trunk = -1;
+	vn_cleanup_close(&dp->fd_xdp_finish);
+	dp->fd_tc_port = dp->fd_tc_deliver = dp->fd_tc_finish = dp->fd_xdp_trunk = dp->fd_xdp_finish = -1;
 }
 
 int vn_dp_unpin(const char *pin_dir, struct vn_err *err)
@@ -280,19 +302,20 @@ static bool link_is_on(int fd, uint32_t ifindex)
 	       info.xdp.ifindex == ifindex;
 }
 
-int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struct vn_err *err)
+static int attach_xdp(const char *pin_dir, const char *name, uint32_t index, uint32_t ifindex, int prog_fd,
+		      struct vn_err *err)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
 	cleanup_close int fd = -EBADF;
 	char path[256];
 	int r;
 
-	if (snprintf(path, sizeof(path), "%s/link_trunk%u", dp->pin_dir, index) >= (int)sizeof(path))
-		return vn_err_usage(err, "pin directory '%s' is too long", dp->pin_dir);
+	if (snprintf(path, sizeof(path), "%s/link_%s%u", pin_dir, name, index) >= (int)sizeof(path))
+		return vn_err_usage(err, "pin directory '%s' is too long", pin_dir);
 	fd = bpf_obj_get(path);
 	if (fd >= 0 && link_is_on(fd, ifindex)) {
-		if (bpf_link_update(fd, dp->fd_xdp_trunk, NULL) < 0)
-			return vn_err_kernel(err, errno, "trunk %u: replacing its XDP program: %s", index,
+		if (bpf_link_update(fd, prog_fd, NULL) < 0)
+			return vn_err_kernel(err, errno, "%s %u: replacing its XDP program: %s", name, index,
 					     strerror(errno));
 		return 0;
 	}
@@ -300,19 +323,30 @@ int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struc
 		unlink(path);
 		vn_cleanup_close(&fd);
 	}
-	fd = bpf_link_create(dp->fd_xdp_trunk, (int)ifindex, BPF_XDP, &opts);
+	fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
 	if (fd < 0) {
 		r = -errno;
 		if (r == -EBUSY)
 			return vn_err_kernel(err, EBUSY,
-					     "trunk %u: another XDP program is attached to ifindex %u: remove it (`ip "
+					     "%s %u: another XDP program is attached to ifindex %u: remove it (`ip "
 					     "link set DEV xdp off`)",
-					     index, ifindex);
-		return vn_err_kernel(err, -r, "trunk %u: native XDP on ifindex %u: %s", index, ifindex, strerror(-r));
+					     name, index, ifindex);
+		return vn_err_kernel(err, -r, "%s %u: native XDP on ifindex %u: %s", name, index, ifindex,
+				     strerror(-r));
 	}
 	if (bpf_obj_pin(fd, path) < 0)
 		return vn_err_kernel(err, errno, "pin %s: %s", path, strerror(errno));
 	return 0;
+}
+
+int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struct vn_err *err)
+{
+	return attach_xdp(dp->pin_dir, "trunk", index, ifindex, dp->fd_xdp_trunk, err);
+}
+
+int vn_dp_attach_finish(struct vn_dp *dp, int end, uint32_t ifindex, struct vn_err *err)
+{
+	return attach_xdp(dp->pin_dir, "finish", (uint32_t)end, ifindex, dp->fd_xdp_finish, err);
 }
 
 void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index)

@@ -13,10 +13,17 @@
 
 struct vn_dp {
 	struct vn_maps maps;
-	int fd_tc_port, fd_tc_deliver, fd_xdp_trunk; /* programs; for cls_bpf and bpf_link */
+	int fd_tc_port, fd_tc_deliver, fd_tc_finish; /* programs; for cls_bpf, */
+	int fd_xdp_trunk, fd_xdp_finish;             /* and for bpf_link */
 	char pin_dir[128];
 	bool adopted; /* programs and maps were there already */
 };
+
+#define VN_DP_INIT                                                                                                     \
+	{                                                                                                              \
+		.maps = VN_MAPS_INIT, .fd_tc_port = -1, .fd_tc_deliver = -1, .fd_tc_finish = -1, .fd_xdp_trunk = -1,   \
+		.fd_xdp_finish = -1                                                                                    \
+	}
 
 /* Mount bpffs when it is not there; create @pin_dir. */
 int vn_dp_bpffs(const char *pin_dir, struct vn_err *err);
@@ -35,6 +42,9 @@ int vn_dp_unpin(const char *pin_dir, struct vn_err *err);
  * Call in the namespace of @ifindex. A foreign program there is an error that names it.
  */
 int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struct vn_err *err);
+
+/* The same on device @end of the pair VN_TRUNK_FINISH ("link_finish<end>"). */
+int vn_dp_attach_finish(struct vn_dp *dp, int end, uint32_t ifindex, struct vn_err *err);
 
 /* Its device is gone or going: forget the attachment. */
 void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index);

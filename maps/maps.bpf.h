@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include <vnet/abi_afxdp.h>
 #include <vnet/abi_disc.h>
 #include <vnet/abi_engine.h>
 #include <vnet/abi_port.h>
@@ -30,6 +31,43 @@ struct {
 	__type(key, __u32);
 	__type(value, struct vn_port_ctr);
 } vn_port_ctr SEC(".maps");
+
+/*
+ * The sockets of AF_XDP ports: each port's own XSKMAP, which its application may be handed, by port number. Writer:
+ * daemon; readers: the programs that deliver, to know whether anybody is bound.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, VN_PORTS_DEFAULT);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_XSKMAP);
+			__uint(max_entries, VN_AFXDP_QUEUES);
+			__type(key, __u32);
+			__type(value, __u32);
+		});
+} vn_app_xsk SEC(".maps");
+
+/* Fates of frames at AF_XDP ports. Writers: the programs that deliver, each on its CPU; reader: daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, VN_PORTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, struct vn_afxdp_ctr);
+} vn_app_ctr SEC(".maps");
+
+/*
+ * Frames that a bound socket had no room for, by the id of the port's XSKMAP. Elements: daemon, one for each AF_XDP
+ * port; counted by vn_app_lost_tp (atomic).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, VN_PORTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, __u64);
+} vn_app_lost SEC(".maps");
 
 /* Drops of a port by reason. Writers: all programs (atomic); reader, and zeroed with the port: daemon. */
 struct {

@@ -50,8 +50,8 @@ static void unmap_array(void *p, size_t elem, uint32_t n)
 
 void vn_maps_release(struct vn_maps *m)
 {
-	int *fds[] = {&m->fd_port,   &m->fd_ctr, &m->fd_drop,   &m->fd_disc,
-		      &m->fd_police, &m->fd_dir, &m->fd_engine, &m->fd_xsk};
+	int *fds[] = {&m->fd_port,   &m->fd_ctr, &m->fd_drop,    &m->fd_disc,    &m->fd_police,  &m->fd_dir,
+		      &m->fd_engine, &m->fd_xsk, &m->fd_app_xsk, &m->fd_app_ctr, &m->fd_app_lost};
 
 	unmap_array(m->port, sizeof(*m->port), m->max_ports);
 	unmap_array(m->drop, sizeof(*m->drop), m->max_ports);
@@ -91,14 +91,15 @@ void vn_port_flags(struct vn_maps *m, uint32_t number, uint32_t set, uint32_t cl
 
 void vn_port_clear(struct vn_maps *m, uint32_t number)
 {
-	cleanup_free struct vn_port_ctr *zero = NULL;
+	cleanup_free void *zero = calloc(m->n_cpus, VN_MAX(sizeof(struct vn_port_ctr), sizeof(struct vn_afxdp_ctr)));
 
 	vn_port_publish(m, number, &(struct vn_port_cfg){0});
 	memset(&m->drop[number], 0, sizeof(m->drop[number]));
 	memset(&m->police[number], 0, sizeof(m->police[number]));
-	zero = calloc(m->n_cpus, sizeof(*zero));
-	if (zero)
-		bpf_map_update_elem(m->fd_ctr, &number, zero, BPF_ANY);
+	if (!zero)
+		return;
+	bpf_map_update_elem(m->fd_ctr, &number, zero, BPF_ANY);
+	bpf_map_update_elem(m->fd_app_ctr, &number, zero, BPF_ANY);
 }
 
 int vn_port_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_port_ctr *ret_sum)
@@ -116,6 +117,24 @@ int vn_port_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_port_ct
 		sum.out_packets += per_cpu[i].out_packets;
 		sum.out_bytes += per_cpu[i].out_bytes;
 	}
+	*ret_sum = sum;
+	return 0;
+}
+
+int vn_app_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_afxdp_ctr *ret_sum)
+{
+	cleanup_free struct vn_afxdp_ctr *per_cpu = calloc(m->n_cpus, sizeof(*per_cpu));
+	struct vn_afxdp_ctr sum = {0};
+
+	if (!per_cpu)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(m->fd_app_ctr, &number, per_cpu) < 0)
+		return -errno;
+	for (uint32_t i = 0; i < m->n_cpus; i++)
+		for (int f = 0; f < VN_AFXDP_FATE_MAX; f++) {
+			sum.fate[f].packets += per_cpu[i].fate[f].packets;
+			sum.fate[f].bytes += per_cpu[i].fate[f].bytes;
+		}
 	*ret_sum = sum;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <vnet/abi_afxdp.h>
 #include <vnet/abi_disc.h>
 #include <vnet/abi_engine.h>
 #include <vnet/abi_port.h>
@@ -22,6 +23,7 @@ struct vn_maps {
 	uint32_t max_ports;
 	uint32_t n_cpus;
 	int fd_port, fd_ctr, fd_drop, fd_disc, fd_police, fd_dir, fd_engine, fd_xsk;
+	int fd_app_xsk, fd_app_ctr, fd_app_lost;
 	struct vn_port_cfg *port;
 	struct vn_port_drop *drop;
 	struct vn_disc_slot *disc;
@@ -33,7 +35,7 @@ struct vn_maps {
 #define VN_MAPS_INIT                                                                                                   \
 	{                                                                                                              \
 		.fd_port = -1, .fd_ctr = -1, .fd_drop = -1, .fd_disc = -1, .fd_police = -1, .fd_dir = -1,              \
-		.fd_engine = -1, .fd_xsk = -1                                                                          \
+		.fd_engine = -1, .fd_xsk = -1, .fd_app_xsk = -1, .fd_app_ctr = -1, .fd_app_lost = -1                   \
 	}
 
 /* Map the arrays whose fds are set in @m (ownership of the fds goes to @m). */
@@ -48,6 +50,9 @@ void vn_port_flags(struct vn_maps *m, uint32_t number, uint32_t set, uint32_t cl
 void vn_port_clear(struct vn_maps *m, uint32_t number);
 /* Sum over all CPUs. */
 int vn_port_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_port_ctr *ret_sum);
+
+/* The fates of frames for AF_XDP port @number, over all CPUs. */
+int vn_app_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_afxdp_ctr *ret_sum);
 
 /* Sequence-locked; the next frame sees all of @d or none of it. A token bucket of other measures begins full. */
 void vn_disc_write(struct vn_maps *m, uint32_t slot, const struct vn_disc *d);

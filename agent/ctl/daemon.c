@@ -600,7 +600,7 @@ int vn_daemon_main(int argc, char *argv[])
 		.lock_fd = -EBADF,
 		.links.fd = -EBADF,
 		.arena.fd = -EBADF,
-		.dp = {.maps = VN_MAPS_INIT, .fd_tc_port = -1, .fd_tc_deliver = -1, .fd_xdp_trunk = -1},
+		.dp = VN_DP_INIT,
 		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF},
 		.runner = VN_RUNNER_INIT,
 		.start_ns = vn_now_ns(),

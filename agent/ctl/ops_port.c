@@ -45,7 +45,7 @@ static json_t *counters(struct vn_daemon *d, uint32_t number)
 	struct vn_afxdp_ctr sum = {0};
 	json_t *o = json_object();
 
-	vn_afxdp_read(d->opts.pin_dir, number, &sum);
+	vn_app_ctr_read(&d->dp.maps, number, &sum);
 #define X(id, word, text)                                                                                              \
 	json_object_set_new(o, word,                                                                                   \
 			    json_pack("{s:I, s:I}", "packets", (json_int_t)sum.fate[VN_AFXDP_FATE_##id].packets,       \
@@ -55,11 +55,11 @@ static json_t *counters(struct vn_daemon *d, uint32_t number)
 	return o;
 }
 
-static json_t *undelivered(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port)
+static json_t *undelivered(struct vn_daemon *d, const struct vn_port *port)
 {
 	uint64_t n;
 
-	return vn_fabric_afxdp_undelivered(&d->fabric, t, port, &n) == 0 ? json_integer((json_int_t)n) : json_null();
+	return vn_afxdp_lost(&d->dp, port->number, &n) == 0 ? json_integer((json_int_t)n) : json_null();
 }
 
 /* The paths an application is given, and the words it is given them by. */
@@ -113,7 +113,7 @@ static void add_afxdp(json_t *o, struct vn_daemon *d, const struct vn_topo *t, c
 	json_object_set_new(o, "handovers", handovers);
 	json_object_set_new(o, "lent", lent);
 	json_object_set_new(o, "counters", counters(d, port->number));
-	json_object_set_new(o, "undelivered", undelivered(d, t, port));
+	json_object_set_new(o, "undelivered", undelivered(d, port));
 }
 
 static json_t *port_json(struct vn_daemon *d, struct vn_topo *t, size_t id)

@@ -14,7 +14,6 @@
 #include "exec/internal.h"
 #include "net/netns.h"
 #include "net/offload.h"
-#include "net/stats.h"
 #include "net/veth.h"
 
 static int offloads(struct vn_exec *x, uint32_t number, bool on)
@@ -36,7 +35,7 @@ static int attach(struct vn_exec *x, const struct vn_port *port, int node_fd)
 
 	if (r < 0)
 		return vn_err_kernel(x->err, -r, "entering a node: %s", strerror(-r));
-	r = vn_afxdp_attach(x->f->dp->pin_dir, port->number, VN_IFINDEX_NODE + port->number, &port->afxdp, x->err);
+	r = vn_afxdp_attach(x->f->dp, port->number, VN_IFINDEX_NODE + port->number, x->err);
 	vn_netns_leave(x->f->host_netns_fd);
 	if (r == 0)
 		r = vn_afxdp_share_map(x->f->dp->pin_dir, port->number, !!(port->handover & VN_HANDOVER_PINNED));
@@ -51,7 +50,7 @@ int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fre
 	int node_fd = -EBADF, r;
 
 	if (fresh)
-		vn_afxdp_detach(x->f->dp->pin_dir, port->number);
+		vn_afxdp_detach(x->f->dp, port->number);
 	if (port->kind != VN_PORT_AFXDP)
 		return 0;
 	r = vn_exec_node_fd(x, port->node, &node_fd);
@@ -69,14 +68,14 @@ int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const str
 		return vn_exec_afxdp(x, l, side, was->kind != VN_PORT_AFXDP);
 	if (was->kind != VN_PORT_AFXDP)
 		return 0;
-	vn_afxdp_detach(x->f->dp->pin_dir, is->number);
+	vn_afxdp_detach(x->f->dp, is->number);
 	return offloads(x, is->number, true);
 }
 
 void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port)
 {
 	if (port->kind == VN_PORT_AFXDP)
-		vn_afxdp_detach(x->f->dp->pin_dir, port->number);
+		vn_afxdp_detach(x->f->dp, port->number);
 }
 
 int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t link, int side, struct vn_err *err)
@@ -100,23 +99,6 @@ int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t numb
 	if (r < 0)
 		return vn_err_kernel(err, -r, "node %s: %s", netns, strerror(-r));
 	r = vn_afxdp_socket(VN_IFINDEX_NODE + number, buffers, ret_socket, err);
-	vn_netns_leave(f->host_netns_fd);
-	return r;
-}
-
-/* What the program gave to a socket and its driver could not: the application's ring was full, or it had no buffer. */
-int vn_fabric_afxdp_undelivered(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port,
-				uint64_t *ret_n)
-{
-	char name[VN_NETNS_NAME_MAX], ifname[IF_NAMESIZE];
-	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, t->nodes[port->node].name));
-	int r = fd < 0 ? fd : vn_netns_enter(fd);
-
-	if (r < 0)
-		return r;
-	/* By index: the node's root may have given it another name. */
-	r = if_indextoname(VN_IFINDEX_NODE + port->number, ifname) ? vn_ethtool_stat(ifname, "rx_queue_0_drops", ret_n)
-								   : -errno;
 	vn_netns_leave(f->host_netns_fd);
 	return r;
 }

@@ -72,12 +72,6 @@ int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t l
  */
 int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t number, uint32_t buffers,
 			   struct vn_afxdp_socket *ret_socket, struct vn_err *err);
-/*
- * Frames that were given to the application's socket and found no room in its rings; counted by the driver of the
- * node's end, over that device's life.
- */
-int vn_fabric_afxdp_undelivered(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port,
-				uint64_t *ret_n);
 
 /* The AF_XDP sockets on the node's end of @port; -EOPNOTSUPP: this kernel does not tell. */
 int vn_fabric_xsks(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port, struct vn_xsks *ret_xsks);

@@ -76,7 +76,7 @@ static struct vn_nl fabric_nl(const char *object)
 	return nl;
 }
 
-/* Trunk 0, and those that an earlier daemon made. */
+/* Trunk 0, those that an earlier daemon made, and the finishing pair. */
 static int open_trunks(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
 {
 	char name[16];
@@ -85,6 +85,8 @@ static int open_trunks(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++)
 		if (i == 0 || if_nametoindex(vn_trunk_name(name, i, 0)))
 			r = vn_trunk_make(f, nl, i, err);
+	if (r == 0)
+		r = vn_finish_make(f, nl, err);
 	/* A crash may have left some between mark and sweep. */
 	if (r == 0)
 		vn_link_delete_group(nl, VN_GROUP_DYING);
@@ -242,6 +244,8 @@ int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err)
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++)
 		if (f->trunk[i].there)
 			r = vn_trunk_refresh(f, &nl, i, err);
+	if (r == 0)
+		r = vn_finish_refresh(f, &nl, err);
 	if (r == 0)
 		r = dump_devices(&nl, list_port, &list, err);
 	vn_netns_leave(f->host_netns_fd);

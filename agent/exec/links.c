@@ -289,19 +289,22 @@ int vn_exec_links_delete(struct vn_exec *x, struct vn_step *steps, size_t n)
 static int change_port(struct vn_exec *x, const struct vn_link *was, const struct vn_link *is, int side)
 {
 	struct vn_port_cfg a, b;
+	uint32_t app;
 	int r = vn_port_cfg_make(x->old, was, side, &a);
 
 	if (r == 0)
 		r = vn_port_cfg_make(x->new, is, side, &b);
 	if (r < 0)
 		return vn_err_kernel(x->err, -r, "link %s: %s", is->name, strerror(-r));
-	a.flags &= ~VN_PORT_DISC_FLAGS;
-	b.flags &= ~VN_PORT_DISC_FLAGS;
+	a.flags &= ~(VN_PORT_DISC_FLAGS | VN_PORT_APP_FLAGS);
+	b.flags &= ~(VN_PORT_DISC_FLAGS | VN_PORT_APP_FLAGS);
 	if (memcmp(&a, &b, sizeof(a)) != 0) {
 		vn_shard_prepare(x->f, is->ports[side].number, &is->disc[side]);
 		vn_disc_write(&x->f->dp->maps, is->ports[side].number, &is->disc[side]);
 		return publish_port(x, is, side);
 	}
+	app = vn_port_app_flags(&is->ports[!side]);
+	vn_port_flags(&x->f->dp->maps, is->ports[side].number, app, VN_PORT_APP_FLAGS & ~app);
 	vn_exec_set_disc(x->f, is->ports[side].number, &is->disc[side]);
 	return 0;
 }

@@ -70,6 +70,14 @@ uint32_t vn_port_disc_flags(const struct vn_disc *d)
 	       (vn_disc_is_gated(d) ? VN_PORT_GATED : 0);
 }
 
+uint32_t vn_port_app_flags(const struct vn_port *peer)
+{
+	if (peer->kind != VN_PORT_AFXDP)
+		return 0;
+	return VN_PORT_TO_APP | (peer->afxdp.unbound == VN_AFXDP_UNBOUND_DROP ? VN_PORT_APP_DROP : 0) |
+	       peer->afxdp.kernel << VN_PORT_APP_KERNEL_SHIFT;
+}
+
 int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side, struct vn_port_cfg *ret_cfg)
 {
 	const struct vn_port *port = &l->ports[side], *peer = &l->ports[!side];
@@ -82,7 +90,7 @@ int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side,
 	};
 	int r;
 
-	c.flags |= vn_port_disc_flags(&l->disc[side]);
+	c.flags |= vn_port_disc_flags(&l->disc[side]) | vn_port_app_flags(peer);
 	if (port->vf.mode == VN_VF_DIRECT)
 		c.flags |= VN_PORT_DIRECT;
 	if (l->fail_open)

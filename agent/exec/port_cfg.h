@@ -8,6 +8,8 @@
 /* What the discipline alone decides of a port's flags. */
 #define VN_PORT_DISC_FLAGS ((uint32_t)(VN_PORT_HELD | VN_PORT_POLICED | VN_PORT_GATED))
 uint32_t vn_port_disc_flags(const struct vn_disc *d);
+/* VN_PORT_APP_FLAGS of a port whose other end is @peer. */
+uint32_t vn_port_app_flags(const struct vn_port *peer);
 
 /*
  * Everything but the trunk: flags (active, fail-open, vn_port_disc_flags()), interface indexes, MAC, isolation.

@@ -156,3 +156,35 @@ int vn_trunk_refresh(struct vn_fabric *f, struct vn_nl *nl, uint32_t index, stru
 	deliver_filter(f, nl, index);
 	return vn_nl_flush(nl);
 }
+
+int vn_finish_refresh(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
+{
+	const uint32_t first = vn_trunk_ifindex(VN_TRUNK_FINISH, 0);
+	int r = 0;
+
+	for (int end = 0; end < 2 && r == 0; end++)
+		r = vn_dp_attach_finish(f->dp, end, vn_trunk_ifindex(VN_TRUNK_FINISH, end), err);
+	if (r < 0)
+		return r;
+	vn_tc_bpf_ingress(nl, first, f->dp->fd_tc_finish, "vn_tc_finish", 0);
+	return vn_nl_flush(nl);
+}
+
+int vn_finish_make(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
+{
+	const uint32_t first = vn_trunk_ifindex(VN_TRUNK_FINISH, 0);
+	char name[16];
+	int r = make_pair(nl, VN_TRUNK_FINISH, err);
+
+	if (r < 0)
+		return r;
+	vn_tc_ingress(nl, first);
+	r = vn_finish_refresh(f, nl, err);
+	if (r < 0)
+		return r;
+	vn_link_up(nl, first);
+	vn_link_up(nl, vn_trunk_ifindex(VN_TRUNK_FINISH, 1));
+	r = vn_nl_flush(nl);
+	/* Again: a veth that comes up with an XDP program begins to join frames (GRO). */
+	return r == 0 ? vn_offload_all_off(vn_trunk_name(name, VN_TRUNK_FINISH, 0), err) : r;
+}

@@ -20,6 +20,12 @@ static inline uint32_t vn_trunk_ifindex(uint32_t index, int end)
 int vn_trunk_make(struct vn_fabric *f, struct vn_nl *nl, uint32_t index, struct vn_err *err);
 /* Its programs anew. */
 int vn_trunk_refresh(struct vn_fabric *f, struct vn_nl *nl, uint32_t index, struct vn_err *err);
+/*
+ * The pair VN_TRUNK_FINISH: frames for AF_XDP ports go through it when they are not whole. Made like a trunk, or its
+ * programs anew.
+ */
+int vn_finish_make(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err);
+int vn_finish_refresh(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err);
 /* A queue of the bulk trunk's tap, for its engine; one at a time is attached. */
 int vn_trunk_open_tap(struct vn_err *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * What the XDP program on an AF_XDP port's node end is told, and what it counts. Each port has maps of its own: whoever
+ * What is done with frames for an AF_XDP port, and what is counted. Each port has maps of its own: whoever
  * is handed a map of one port cannot reach another.
  */
 #ifndef VNET_ABI_AFXDP_H
@@ -8,7 +8,8 @@
 
 #include <linux/types.h>
 
-#define VN_AFXDP_QUEUES 1u /* receive queues of a port: a veth pair keeps a port's order by having one */
+#define VN_AFXDP_QUEUES   1u /* receive queues of a port: a veth pair keeps a port's order by having one */
+#define VN_AFXDP_TAGS_MAX 2  /* VLAN tags that are looked through */
 
 /*
  * What a frame is to the filter; each frame is one of these, by what stands behind at most two VLAN tags: id, word of
@@ -29,6 +30,7 @@ enum vn_afxdp_class {
 		VN_AFXDP_CLASS_MAX,
 };
 #define VN_AFXDP_CLASS_ALL ((1u << VN_AFXDP_CLASS_MAX) - 1)
+_Static_assert(VN_AFXDP_CLASS_MAX <= 8, "VN_PORT_APP_FLAGS has a bit for each");
 
 /* Where a frame that is for the application goes while none is bound. */
 enum vn_afxdp_unbound {
@@ -51,7 +53,7 @@ enum vn_afxdp_fate {
 };
 
 /**
- * struct vn_afxdp_cfg - the one element of the map axp_cfg; changes count from the next frame on
+ * struct vn_afxdp_cfg - filter and policy of a port; they stand in the flags of the port that sends to it
  * @kernel:  bits 1 << enum vn_afxdp_class: these go to the node's kernel whoever is bound
  * @unbound: enum vn_afxdp_unbound
  */
@@ -59,9 +61,8 @@ struct vn_afxdp_cfg {
 	__u32 kernel;
 	__u32 unbound;
 };
-_Static_assert(sizeof(struct vn_afxdp_cfg) == 8, "vn_afxdp_cfg is shared with BPF");
 
-/* The one element of the per-CPU map axp_ctr. */
+/* Element of the per-CPU map vn_app_ctr, index: port number. */
 struct vn_afxdp_ctr {
 	struct {
 		__u64 packets;

@@ -21,6 +21,7 @@
  */
 #define VN_TRUNK_IFINDEX 3000000u
 #define VN_TRUNK_BULK    15u /* the one that is a tap; the others are veth pairs */
+#define VN_TRUNK_FINISH  16u /* no engine's: a pair in which frames are segmented and their checksums computed */
 
 /*
  * One held frame in VN_SAMPLE_EVERY crosses the trunk as a sample, for the one-way delay error: the slot's tag carries
@@ -41,7 +42,13 @@ enum vn_port_flag {
 	VN_PORT_GATED = 1u << 5,     /* `state down` or a flap schedule of the discipline */
 	VN_PORT_DIRECT = 1u << 6,    /* a VF without host end: the program on the peer's VF applies the discipline */
 	VN_PORT_VLAN_LIST = 1u << 3, /* tagged frames only with an id from vlans[] (an empty list: none) */
+	VN_PORT_TO_APP = 1u << 7,    /* the other end is an AF_XDP port, by the rules of the bits below */
+	VN_PORT_APP_DROP = 1u << 8,  /* and drops what is for its application while none is bound */
 };
+
+/* With VN_PORT_TO_APP: bits 1 << enum vn_afxdp_class, shifted, of what stays the kernel's. */
+#define VN_PORT_APP_KERNEL_SHIFT 16
+#define VN_PORT_APP_FLAGS        (VN_PORT_TO_APP | VN_PORT_APP_DROP | 0xffu << VN_PORT_APP_KERNEL_SHIFT)
 
 enum vn_isolation {
 	VN_ISOLATION_OFF = 0,

@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ethtool iperf3
-plan 60
+plan 65
 
 FRAME=$TOOLS/frame
 XSK=$TOOLS/xsk
@@ -106,6 +106,21 @@ wait $APP
 cmp_num "1000 frames received" "$(jq .received "$WORK/rx")" ">=" 1000
 cmp_num "and counted" $(($(packets app) - before)) ">=" 1000
 check "it ended: the port is free" busywait 3000 same null port application
+
+# --- frames for everybody, and for others ---
+app all --sock "$SOCK" --count 20 --wait 5000
+inn x.b "$FRAME" send eth0 --dst ff:ff:ff:ff:ff:ff --count 20 raw >/dev/null
+wait $APP
+cmp_num "it receives broadcasts" "$(jq .received "$WORK/all")" ">=" 20
+inn x.b ip neigh replace "$A" lladdr 02:00:00:00:00:77 dev eth0 nud permanent
+app others --sock "$SOCK" --count 20 --wait 5000
+check "its kernel does not answer for a foreign MAC" fails pinged 2
+inn x.b "$FRAME" send eth0 --dst 02:00:00:00:00:77 --count 20 raw >/dev/null
+wait $APP
+cmp_num "but it sees such frames itself" "$(jq .received "$WORK/others")" ">=" 20
+check "nor does the kernel while nobody is bound" fails pinged 2
+inn x.b ip neigh replace "$A" lladdr "$MAC_A" dev eth0 nud permanent
+check "it answers for its own" pinged
 
 # --- whatever the sender's kernel leaves to its device: what arrives is complete ---
 iperf_server x.a
@@ -219,6 +234,7 @@ apply arp+icmp kernel >/dev/null
 
 # --- the node's root against its own port ---
 inn x.a ip link set eth0 xdp off 2>/dev/null
+inn x.a ip link set eth0 xdpgeneric off 2>/dev/null
 is "it cannot take the program off" "$(port state)" up
 app full --sock "$SOCK" --keep --wait 30000
 inn x.b "$FRAME" send eth0 --dst "$MAC_A" --count 9000 raw >/dev/null

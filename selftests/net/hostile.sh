@@ -240,7 +240,7 @@ wait $FIRST
 cmp_num "the first has all of its frames" "$(jq .received "$WORK/first")" ">=" 300
 
 begin receive 6000
-check "the program stays, whoever takes it off" fails inn h.l ip link set eth0 xdp off
+check "the program stays, whoever takes it off" fails inn h.l ip link set eth0 xdpgeneric off
 inn h.l ip link set eth0 address 02:00:00:00:00:77
 before=$(drops lib mac-spoof)
 inn h.l "$FRAME" send eth0 --dst ff:ff:ff:ff:ff:ff --src 02:00:00:00:00:77 --count 50 raw >/dev/null

@@ -33,7 +33,7 @@ afxdp) xsk run eth0 --sock /run/vnet/eth0/afxdp.sock --count 3 --wait 20000 --re
 raw) ping -c 1 -W 2 "$3" >/tmp/out 2>/tmp/err ;;
 libvnet) vnet-ping -c 3 -w 100 /run/vnet/eth0/afxdp.sock >/tmp/out 2>/tmp/err; grep -qE '"sent": ?3' /tmp/out ;;
 bpf) bpfcall 5 >/tmp/out 2>/tmp/err; ! grep -qE 'ENOSYS|EPERM' /tmp/out ;;
-detach) ip link set dev eth0 xdp off >/tmp/out 2>/tmp/err ;;
+detach) ip link set dev eth0 xdpgeneric off >/tmp/out 2>/tmp/err ;;
 mac) ip link set dev eth0 address 02:00:00:00:00:77 >/tmp/out 2>/tmp/err ;;
 mount) mount -t tmpfs tmpfs /srv >/tmp/out 2>/tmp/err ;;
 write) echo x >/srv/x ;;
