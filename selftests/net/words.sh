@@ -44,7 +44,7 @@ bad() {
 	fi
 }
 
-plan 79
+plan 80
 start_agent || exit 1
 check "offline, the files are checked too" vnet topology check w.yaml
 check "the topology applies, from another folder" sh -c "cd / && '$AGENT' topology apply '$WORK/t/w.yaml'"
@@ -99,6 +99,19 @@ is "loss 0 takes correlation and ecn along" "$(text ab)" \
 is "in its direction" "$(disc ab 1 .ecn)" true
 vnet link set ab jitter 0 rate off reorder off >/dev/null
 is "what depends goes along" "$(text ab)" "delay 10ms"
+
+# --- iproute2's own tables, where it is installed ---
+refused='' tables=0
+for dist in /usr/lib/tc/*.dist /usr/lib/*/tc/*.dist /usr/share/tc/*.dist; do
+	[ -e "$dist" ] || continue
+	tables=$((tables + 1))
+	vnet link replace ab delay 10ms 2ms distribution "$dist" >/dev/null 2>"$WORK/why" || refused="$refused $dist: $(cat "$WORK/why")"
+done
+if [ $tables -gt 0 ]; then
+	is "each of iproute2's $tables tables is accepted" "$refused" ""
+else
+	ktap_skip "each of iproute2's tables is accepted" "there are none in /usr/lib/tc, /usr/lib/*/tc, /usr/share/tc"
+fi
 
 # --- contradictions ---
 vnet link replace ab delay 10ms >/dev/null
