@@ -38,8 +38,8 @@
 #define REST_EVERY_NS (100 * VN_NSEC_PER_USEC)
 #define REST_NS       (10 * VN_NSEC_PER_USEC)
 
-#define WAY_COLD_NS    (30 * VN_NSEC_PER_USEC)
-#define WAY_ASK_EVERY  16u
+#define WAY_COLD_NS   (30 * VN_NSEC_PER_USEC)
+#define WAY_ASK_EVERY 16u
 
 /*
  * While frames keep coming, being woken by each costs its sender more than anything else on its way (an interrupt to
@@ -93,19 +93,19 @@ void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sen
 		account_error(d, error_ns > n->release_ns ? error_ns - n->release_ns : 0);
 }
 
-/*
- * A frame is on its way for some us that no discipline asked for: from its port to the trunk, from here to the program
- * that delivers it, and from there to its node. It may leave earlier by as much as hardly any frame falls short of; what
- * it spends between the sender's call and the port's program is not counted, so that none arrives early. The first part
- * is measured by samples, the second by questions that the program answers, one in so many kicks of a single frame. The
- * third nobody sees, but it is what the first is: one redirection, one veth.
- */
 /* After a pause the caches are cold, and the way out is longer. */
 static struct vn_way *way_out(struct vn_loop *l)
 {
 	return &l->way_out[l->now_ns - l->kick_ns > WAY_COLD_NS];
 }
 
+/*
+ * A frame is on its way for some us that no discipline asked for: from its port to the trunk, from here to the program
+ * that delivers it, and from there to its node. It may leave earlier by as much as hardly any frame falls short of;
+ * what it spends between the sender's call and the port's program is not counted, so that none arrives early. The first
+ * part is measured by samples, the second by questions that the program answers, one in so many kicks of a single
+ * frame. The third nobody sees, but it is what the first is: one redirection, one veth.
+ */
 static uint64_t lead_ns(struct vn_loop *l)
 {
 	return 2 * vn_way_ns(&l->way_in) + vn_way_ns(way_out(l));

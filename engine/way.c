@@ -11,7 +11,7 @@
 
 #define SEEN_MIN  64u
 #define STEP_PART 128u
-#define MAX_NS	  VN_NSEC_PER_MSEC /* longer than this is not the way, but the waiting for a CPU */
+#define MAX_NS    VN_NSEC_PER_MSEC /* longer than this is not the way, but the waiting for a CPU */
 
 void vn_way_learn(struct vn_way *w, uint64_t ns)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The way's estimate: nothing at first, then near the wanted quantile, and after a change of the host near the new one. */
+/* The way's estimate: nothing at first, then near the wanted quantile, and soon near that of a host that changed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
