@@ -8,14 +8,16 @@
 /**
  * struct vn_way - a part of the way, measured again and again
  * @low_ns: one frame in VN_WAY_ONE_IN or so is faster
+ * @min_ns: the fastest ever
  * @n:      measurements, up to those that are enough
  */
 struct vn_way {
-	uint64_t low_ns;
+	uint64_t low_ns, min_ns;
 	uint32_t n;
 };
 
 #define VN_WAY_ONE_IN 8u
+#define VN_WAY_MAX_NS 1600u
 
 void vn_way_learn(struct vn_way *w, uint64_t ns);
 /* By how much a frame may leave earlier for it, ns; 0 until enough is known. */
