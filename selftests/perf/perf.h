@@ -3,6 +3,7 @@
 #ifndef VNET_SELFTESTS_PERF_H
 #define VNET_SELFTESTS_PERF_H
 
+#include <linux/sock_diag.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -144,6 +145,16 @@ static inline void socket_buffer(int fd, int force_opt, int opt, int bytes)
 {
 	if (setsockopt(fd, SOL_SOCKET, force_opt, &bytes, sizeof(bytes)) < 0)
 		setsockopt(fd, SOL_SOCKET, opt, &bytes, sizeof(bytes));
+}
+
+/* What the socket dropped because nobody read it in time. */
+static inline uint32_t socket_drops(int fd)
+{
+	uint32_t v[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(v);
+
+	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, v, &len);
+	return v[SK_MEMINFO_DROPS];
 }
 
 /* Real-time when allowed; says which it became. */
