@@ -129,22 +129,23 @@ bench_delay() {
 
 # shape_one HOLDER MBIT FLOWS: goodput over the steady part; what a slow ping meets in the queue meanwhile
 shape_one() {
-	local holder=$1 rate=$2 flows=$3 warm=3 seconds=4 i got pct limit_us wait_us
+	local holder=$1 rate=$2 flows=$3 warm=3 seconds=4 pings=20 i got pct limit_us wait_us
 
-	[ "$rate" = 1 ] && warm=10 seconds=30
+	# 20 probes a second are 2 % of 1 Mbit/s.
+	[ "$rate" = 1 ] && warm=10 seconds=30 pings=2
 	vnet link replace shaped rate "${rate}mbit" holder "$holder" >/dev/null
 	limit_us=$(vnet -j link show shaped | jq ".links[0].directions[0].discipline | .limit_bytes * 8e6 / .rate_bps")
 	: >"$WORK/shape"
 	for ((i = 0; i < (REPS + 1) / 2; i++)); do
 		"$PERF/vntcp" -n "$flows" -t $NS/bench.a -r $NS/bench.b -a "$SHAPED" -w $warm -d $seconds >>"$WORK/shape" &
 		# From the steady part on.
-		"$PERF/vnprobe" -t $NS/bench.a -r $NS/bench.b -a "$SHAPED" -n $(((warm + seconds) * 20)) -R 20 -W 1000 \
+		"$PERF/vnprobe" -t $NS/bench.a -r $NS/bench.b -a "$SHAPED" -n $(((warm + seconds) * pings)) -R $pings -W 1000 \
 			>"$WORK/ping"
 		wait $!
 	done
 	got=$(jq .goodput_bps "$WORK/shape" | median)
 	pct=$(awk -v a="$got" -v r="$rate" 'BEGIN { printf "%.2f", 100 * a / (r * 1e6 * 0.9415) }')
-	wait_us=$(jq '.delay_ns.max / 1000' "$WORK/ping")
+	wait_us=$(jq '.delay_ns.max / 1000 | round' "$WORK/ping")
 	row "$rate Mbit/s, $flows flow(s), $holder: of the ideal" "$(gbit "$got")" "retransmits $(jq .retransmits "$WORK/shape" | median)" \
 		"$pct %" "99-101 %" "$(awk -v p="$pct" 'BEGIN { print (p >= 99 && p <= 101) ? "met" : "NOT MET" }')"
 	row "  longest wait in its queue, of the limit" "$(us "${wait_us}000")" "limit $(us "$(awk -v v="$limit_us" 'BEGIN { printf "%d", v * 1000 }')")" \
