@@ -181,6 +181,7 @@ static int make_keepers(struct vn_daemon *d, struct vn_err *err)
 						      .gid = gid,
 						      .trunk = i,
 						      .cpu = d->opts.engine_cpu[i],
+						      .spin = d->opts.engine_spin,
 						      .umem_fd = -EBADF,
 						      .pidfd.fd = -EBADF,
 						      .changed = on_engine,
@@ -458,7 +459,7 @@ static int number(const char *option, const char *s, unsigned long min, unsigned
 	return 0;
 }
 
-/* "2,3,6-8": one for each engine in turn, and again from the first when there are more engines. */
+/* "2,3,6-8": one for each engine in turn, and again from the first when there are more engines. How many it names. */
 static int engine_cpus(const char *list, int cpus[VN_ENGINES_MAX], struct vn_err *err)
 {
 	int n = 0, found[VN_ENGINES_MAX];
@@ -482,6 +483,32 @@ static int engine_cpus(const char *list, int cpus[VN_ENGINES_MAX], struct vn_err
 		return vn_err_usage(err, "--engine-cpus: an empty list");
 	for (int i = 0; i < VN_ENGINES_MAX; i++)
 		cpus[i] = found[i % n];
+	return n;
+}
+
+/*
+ * Two real-time threads of one priority on a processor, of which one never sleeps: the other would never run. So each
+ * engine that spins needs its own, and the bulk one, which does not, one that is left, or any.
+ */
+static int check_spin(struct vn_daemon_opts *o, int n_cpus, struct vn_err *err)
+{
+	const uint32_t n = o->n_engines, named = (uint32_t)n_cpus;
+	const int bulk = named > n ? o->engine_cpu[n] : -1;
+	bool own = named >= n;
+
+	if (!o->engine_spin)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		own &= o->engine_cpu[i] != bulk;
+		for (uint32_t k = 0; k < i; k++)
+			own &= o->engine_cpu[i] != o->engine_cpu[k];
+	}
+	if (!own)
+		return vn_err_usage(err,
+				    "--engine-spin: --engine-cpus must name a processor of its own for each of the %u "
+				    "engines",
+				    n);
+	o->engine_cpu[VN_TRUNK_BULK] = bulk;
 	return 0;
 }
 
@@ -504,7 +531,7 @@ static const char *helper_path(const char *name, char *buf, size_t size)
 
 static const char usage[] =
 	"usage: vnet-agent daemon [--runtime-dir DIR] [--pin-dir DIR] [--max-ports N] [--engine PATH]\n"
-	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST]\n"
+	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST] [--engine-spin]\n"
 	"                         [--rebalance on|off] [--socket-group NAME] [--no-calibration-check]\n";
 
 static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_err *err)
@@ -517,6 +544,7 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 		{"engine-user", required_argument, NULL, 'u'},
 		{"engines", required_argument, NULL, 'n'},
 		{"engine-cpus", required_argument, NULL, 'c'},
+		{"engine-spin", no_argument, NULL, 's'},
 		{"rebalance", required_argument, NULL, 'b'},
 		{"socket-group", required_argument, NULL, 'g'},
 		{"image-dir", required_argument, NULL, 'i'},
@@ -525,7 +553,7 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 		{NULL, 0, NULL, 0},
 	};
 	unsigned long v;
-	int c, r;
+	int c, r, n_cpus = 0;
 
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
@@ -549,9 +577,12 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 			d->opts.engine_user = optarg;
 			break;
 		case 'c':
-			r = engine_cpus(optarg, d->opts.engine_cpu, err);
+			n_cpus = r = engine_cpus(optarg, d->opts.engine_cpu, err);
 			if (r < 0)
 				return r;
+			break;
+		case 's':
+			d->opts.engine_spin = true;
 			break;
 		case 'n':
 			v = 1;
@@ -584,7 +615,9 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 			return vn_err_usage(err, "daemon: unknown option");
 		}
 	}
-	return optind < argc ? vn_err_usage(err, "daemon: '%s' is no option", argv[optind]) : 0;
+	if (optind < argc)
+		return vn_err_usage(err, "daemon: '%s' is no option", argv[optind]);
+	return check_spin(&d->opts, n_cpus, err);
 }
 
 int vn_daemon_main(int argc, char *argv[])
