@@ -135,6 +135,7 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 	if (r < 0 || !reply) {
 		if (!err.err)
 			vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
+		json_decref(reply);
 		vn_conn_error(c, &err);
 		return 0;
 	}
@@ -345,6 +346,7 @@ static void on_tick(void *arg, uint32_t events)
 	vn_engines_tick(d);
 	vn_handover_tick(d);
 	vn_files_tick(d);
+	vn_server_tick(&d->server);
 }
 
 struct tick_source {
