@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The server of the control sockets with a handler of ours: order, limits, and what happens when descriptors run out. */
+/* The server of the control sockets with a handler of ours: order, limits, and what happens when descriptors run out.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,7 +119,8 @@ static void test_order(void **state)
 	assert_true(fd >= 0);
 	ask(fd, "{\"method\":\"slow\",\"more\":true}");
 	turns(40);
-	assert_string_equal(answers(fd), "{\"parameters\":{\"method\":\"slow\"}} {\"parameters\":{\"method\":\"quick\"}} ");
+	assert_string_equal(answers(fd),
+			    "{\"parameters\":{\"method\":\"slow\"}} {\"parameters\":{\"method\":\"quick\"}} ");
 	/* And what the first one allowed stayed its own. */
 	assert_true(more_after);
 	ask(fd, "{\"method\":\"quick\"}");
