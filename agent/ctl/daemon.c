@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -253,6 +254,20 @@ static int control_group(const struct vn_daemon *d, gid_t *ret_gid, struct vn_er
 	return 0;
 }
 
+/*
+ * A listener and an owner's pidfd per port, the namespaces of all nodes that a batch of links touches: more than the
+ * usual 1024 descriptors, from the first start on that has to mend something.
+ */
+static void raise_nofile(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 {
 	gid_t group = 0;
@@ -278,6 +293,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	r = vn_runner_open(&d->runner, d->opts.runtime_dir, d->opts.pause_path, err);
 	if (r < 0)
 		return r;
+	raise_nofile(); /* not for the runner: what it starts expects the usual limit */
 	r = vn_fabric_open(&d->fabric, &d->dp, err);
 	d->fabric.runner = &d->runner;
 	d->fabric.runtime_dir = d->opts.runtime_dir;

@@ -96,6 +96,21 @@ int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan
 	return r;
 }
 
+/* What was executed cannot be written down (its file system is full): undone, or the next start would not know of it.
+ */
+static int undo_uncommitted(struct vn_daemon *d, const struct vn_plan *plan, struct vn_err *err)
+{
+	struct vn_err why = {0};
+	int r = vn_exec_recover(&d->fabric, plan->old, plan->new, plan->old, &why);
+	size_t len = strlen(err->text);
+
+	vn_state_abandon(d);
+	err->exit = VN_EXIT_ROLLED_BACK;
+	snprintf(err->text + len, sizeof(err->text) - len,
+		 r < 0 ? "; not everything could be undone: %s" : "; everything was undone%s", why.text);
+	return -err->err;
+}
+
 /* --- plan and apply
  * --------------------------------------------------------------------------------------------------------- */
 
@@ -196,15 +211,14 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	r = vn_containers_allowed(d, c->uid, plan, err);
 	if (r == 0)
 		r = vn_plan_execute(d, c, plan, err);
+	if (r == 0 && vn_state_commit(d, name, topo, err) < 0)
+		r = undo_uncommitted(d, plan, err);
 	if (r < 0) {
 		vn_ports_rebuild(d);
 		vn_handover_sync(d);
 		return r;
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);
-	r = vn_state_commit(d, name, topo, err);
-	if (r < 0)
-		return r;
 	vn_event(d, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
 			      (json_int_t)plan->n_steps));
 	r = vn_running_replace(d, name, topo);
