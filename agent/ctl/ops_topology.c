@@ -6,22 +6,11 @@
 
 #include "ctl/calibrate.h"
 #include "ctl/files.h"
+#include "ctl/json.h"
 #include "exec/vfs.h"
 #include "topo/topo.h"
 
 #define PROGRESS_NS (50 * VN_NSEC_PER_MSEC)
-
-static void plan_freep(struct vn_plan **p)
-{
-	vn_plan_free(*p);
-}
-#define cleanup_plan __attribute__((cleanup(plan_freep)))
-
-static void observed_release(struct vn_observed *o)
-{
-	vn_observed_release(o);
-}
-#define cleanup_observed __attribute__((cleanup(observed_release)))
 
 /* --- executing
  * ------------------------------------------------------------------------------------------------------------ */
@@ -286,6 +275,7 @@ int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 	const char *name = json_string_value(json_object_get(params, "name"));
 	json_t *list, *reply;
 	struct vn_running *only = NULL;
+	size_t i;
 
 	if (name) {
 		only = vn_running_find(d, name);
@@ -294,12 +284,18 @@ int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 				      "topology '%s': not running (see `vnet-agent topology show`)", name);
 	}
 	list = json_array();
-	for (size_t i = 0; i < d->n_running; i++)
+	for (i = 0; i < d->n_running; i++)
 		if (!only || only == &d->running[i])
 			json_array_append_new(list, topo_brief(&d->running[i]));
 	reply = json_pack("{s:o}", "topologies", list);
-	if (only && reply)
-		json_object_set_new(reply, "topology", vn_topo_to_json(only->topo));
+	if (only && reply) {
+		json_t *topo = vn_topo_to_json(only->topo), *node;
+
+		if (c->observe)
+			json_array_foreach (json_object_get(topo, "nodes"), i, node)
+				vn_container_hide(node);
+		json_object_set_new(reply, "topology", topo);
+	}
 	*ret_reply = reply;
 	return reply ? 0 : -ENOMEM;
 }

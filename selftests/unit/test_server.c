@@ -18,6 +18,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/json.h"
 #include "ctl/server.h"
 
 static char dir[] = "/tmp/vnet-test-server.XXXXXX";
@@ -219,6 +220,27 @@ static void test_no_descriptors(void **state)
 	turns(5);
 }
 
+/* Of an environment everybody sees the names; the daemon's own copy keeps the values. */
+static void test_hide(void **state)
+{
+	json_t *env = json_pack("[s, s]", "TOKEN=secret", "PLAIN="),
+	       *kept = json_pack("{s:o, s:s}", "env", env, "image", "x");
+	json_t *shown = json_pack("{s:O}", "container", kept), *none = json_pack("{s:n}", "container");
+	json_t *seen;
+
+	vn_container_hide(shown);
+	seen = json_object_get(json_object_get(shown, "container"), "env");
+	assert_string_equal(json_string_value(json_array_get(seen, 0)), "TOKEN");
+	assert_string_equal(json_string_value(json_array_get(seen, 1)), "PLAIN");
+	assert_string_equal(json_string_value(json_array_get(env, 0)), "TOKEN=secret");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(shown, "container"), "image")), "x");
+	vn_container_hide(none);
+	assert_true(json_is_null(json_object_get(none, "container")));
+	json_decref(none);
+	json_decref(shown);
+	json_decref(kept);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +248,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_room, open_server, close_server),
 		cmocka_unit_test_setup_teardown(test_share, open_server, close_server),
 		cmocka_unit_test_setup_teardown(test_no_descriptors, open_server, close_server),
+		cmocka_unit_test(test_hide),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
