@@ -11,15 +11,12 @@
 #include <loader/afxdp.h>
 #include <uthash.h>
 #include <vnet/util.h>
+#include <vnet/xdp_uapi.h>
 
 #include "ctl/daemon.h"
 #include "ctl/handover_lend.h"
 #include "ctl/handover_owner.h"
 #include "ctl/handover_proto.h"
-
-#ifndef AF_XDP
-#define AF_XDP 44
-#endif
 
 /*
  * A hostile application may connect as often as it likes and say nothing: what it gets is so many connections at a
