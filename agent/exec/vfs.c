@@ -20,7 +20,9 @@
 #include "exec/vf_state.h"
 #include "exec/vfs_internal.h"
 #include "net/netns.h"
+#include "net/netdev.h"
 #include "net/sriov.h"
+#include "net/vf_admin.h"
 #include "net/veth.h"
 
 #define MARK            "vnet-agent " /* begins the alias of a netdev that is a port's */
