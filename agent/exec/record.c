@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "exec/record.h"
 
+#include <fcntl.h>
+
 #include <vnet/util.h>
 
 static int write_whole(const char *path, const char *text)
 {
-	FILE *f = fopen(path, "we");
-	int r;
+	int fd, r;
+	FILE *f;
 
-	if (!f)
-		return -errno;
+	/* Nobody else's: topologies tell what containers have in their environment. */
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!f) {
+		r = -errno;
+		vn_cleanup_close(&fd);
+		return r;
+	}
 	r = fputs(text, f) < 0 || fflush(f) < 0 || fsync(fileno(f)) < 0 ? -errno : 0;
 	if (fclose(f) < 0 && r == 0)
 		r = -errno;

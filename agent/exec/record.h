@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Files in which the daemon remembers what it did. Each appears whole, by rename: who comes after a crash finds the old
- * one or the new one.
+ * one or the new one. None is for others to read.
  */
 #ifndef VNET_EXEC_RECORD_H
 #define VNET_EXEC_RECORD_H
