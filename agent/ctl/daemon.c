@@ -25,6 +25,7 @@
 
 #include "ctl/calibrate.h"
 #include "ctl/daemon_main.h"
+#include "topo/topo.h"
 
 #define TICK_MS 100
 /* The engine's own identity when there is no user of its name: from the range nobody hands out by hand. */
@@ -502,58 +503,88 @@ static const char *helper_path(const char *name, char *buf, size_t size)
 	return buf;
 }
 
-static const char usage[] =
-	"usage: vnet-agent daemon [--runtime-dir DIR] [--pin-dir DIR] [--max-ports N] [--engine PATH]\n"
-	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST]\n"
-	"                         [--rebalance on|off] [--socket-group NAME] [--no-calibration-check]\n";
+const struct vn_option vn_daemon_options[] = {
+	{"--runtime-dir", "DIR", "sockets, locks and state (" VN_RUNTIME_DIR ")"},
+	{"--pin-dir", "DIR", "where BPF programs and maps are pinned (" VN_PIN_DEFAULT ")"},
+	{"--max-ports", "N", "how many ports there can be, two a link: 2 to 65535 (16384)"},
+	{"--engine", "PATH", "the engine's executable (vnet-engine beside vnet-agent)"},
+	{"--engine-user", "NAME", "whom the engine runs as (vnet-engine, else uid 64611)"},
+	{"--engines", "N|auto", "how many precise engines hold frames: 1 to 15 (auto: 1)"},
+	{"--engine-cpus", "LIST", "pin the engines to processors, such as 2,3,6-8"},
+	{"--rebalance", "on|off", "an engine that cannot keep up gives directions away (on)"},
+	{"--socket-group", "NAME", "whose members may change things (vnet, else root only)"},
+	{"--image-dir", "DIR", "where others than root may have containers' files (nowhere)"},
+	{"--no-calibration-check", NULL, "do not refuse or warn for what calibrate found"},
+	{0},
+};
+
+/* In the order of the table. */
+enum {
+	OPT_RUNTIME_DIR,
+	OPT_PIN_DIR,
+	OPT_MAX_PORTS,
+	OPT_ENGINE,
+	OPT_ENGINE_USER,
+	OPT_ENGINES,
+	OPT_ENGINE_CPUS,
+	OPT_REBALANCE,
+	OPT_SOCKET_GROUP,
+	OPT_IMAGE_DIR,
+	OPT_NO_CALIBRATION_CHECK,
+	OPT_COUNT,
+};
+_Static_assert(VN_ARRAY_SIZE(vn_daemon_options) == OPT_COUNT + 1, "an option of each");
+
+static int unknown_option(const char *word, struct vn_err *err)
+{
+	const char *words[OPT_COUNT + 1] = {NULL}, *near;
+
+	for (int i = 0; i < OPT_COUNT; i++)
+		words[i] = vn_daemon_options[i].word;
+	near = vn_suggest(word, words);
+	if (near)
+		return vn_err_usage(err, "daemon: option '%s' is not known: did you mean '%s'?", word, near);
+	return vn_err_usage(err, "daemon: option '%s' is not known: see `vnet-agent help daemon`", word);
+}
 
 static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_err *err)
 {
-	static const struct option options[] = {
-		{"runtime-dir", required_argument, NULL, 'r'},
-		{"pin-dir", required_argument, NULL, 'p'},
-		{"max-ports", required_argument, NULL, 'm'},
-		{"engine", required_argument, NULL, 'e'},
-		{"engine-user", required_argument, NULL, 'u'},
-		{"engines", required_argument, NULL, 'n'},
-		{"engine-cpus", required_argument, NULL, 'c'},
-		{"rebalance", required_argument, NULL, 'b'},
-		{"socket-group", required_argument, NULL, 'g'},
-		{"image-dir", required_argument, NULL, 'i'},
-		{"no-calibration-check", no_argument, NULL, 'C'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
+	struct option options[OPT_COUNT + 1] = {0};
+	char letter[] = "-?";
 	unsigned long v;
 	int c, r;
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+	for (int i = 0; i < OPT_COUNT; i++)
+		options[i] = (struct option){.name = vn_daemon_options[i].word + 2,
+					     .has_arg = vn_daemon_options[i].arg ? required_argument : no_argument,
+					     .val = i};
+	optind = opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
 		switch (c) {
-		case 'r':
+		case OPT_RUNTIME_DIR:
 			d->opts.runtime_dir = optarg;
 			break;
-		case 'p':
+		case OPT_PIN_DIR:
 			d->opts.pin_dir = optarg;
 			break;
-		case 'm':
+		case OPT_MAX_PORTS:
 			r = number("--max-ports", optarg, 2, VN_PORTS_MAX, &v, err);
 			if (r < 0)
 				return r;
 			d->opts.max_ports = (uint32_t)v;
 			break;
-		case 'e':
+		case OPT_ENGINE:
 			d->opts.engine_path = optarg;
 			break;
-		case 'u':
+		case OPT_ENGINE_USER:
 			d->opts.engine_user = optarg;
 			break;
-		case 'c':
+		case OPT_ENGINE_CPUS:
 			r = engine_cpus(optarg, d->opts.engine_cpu, err);
 			if (r < 0)
 				return r;
 			break;
-		case 'n':
+		case OPT_ENGINES:
 			v = 1;
 			r = strcmp(optarg, "auto") == 0
 				    ? 0
@@ -562,26 +593,25 @@ static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_
 				return r;
 			d->opts.n_engines = (uint32_t)v;
 			break;
-		case 'b':
+		case OPT_REBALANCE:
 			d->opts.rebalance = strcmp(optarg, "on") == 0;
 			if (!d->opts.rebalance && strcmp(optarg, "off") != 0)
 				return vn_err_usage(err, "--rebalance: '%s' is neither on nor off", optarg);
 			break;
-		case 'i':
+		case OPT_IMAGE_DIR:
 			d->opts.image_dir = optarg;
 			break;
-		case 'g':
+		case OPT_SOCKET_GROUP:
 			d->opts.socket_group = optarg;
 			break;
-		case 'C':
+		case OPT_NO_CALIBRATION_CHECK:
 			d->opts.no_calibration_check = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(VN_EXIT_OK);
+		case ':':
+			return vn_err_usage(err, "daemon: option '%s' needs a value", argv[optind - 1]);
 		default:
-			fputs(usage, stderr);
-			return vn_err_usage(err, "daemon: unknown option");
+			letter[1] = (char)optopt;
+			return unknown_option(optopt > ' ' ? letter : argv[optind - 1], err);
 		}
 	}
 	return optind < argc ? vn_err_usage(err, "daemon: '%s' is no option", argv[optind]) : 0;
