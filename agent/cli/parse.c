@@ -26,6 +26,15 @@ const char *vn_call_option(const struct vn_call *call, const char *word)
 	return NULL;
 }
 
+int vn_call_time(const struct vn_call *call, const char *word, uint64_t *ret_ns, struct vn_err *err)
+{
+	struct vn_err why = {0};
+
+	if (vn_parse_time(vn_call_option(call, word), ret_ns, &why) < 0)
+		return vn_err_usage(err, "%s: %s", word, why.text);
+	return 0;
+}
+
 /* --- suggestions ------------------------------------------------------------------------------------------------- */
 
 struct words {

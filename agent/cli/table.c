@@ -5,7 +5,7 @@
 
 #define GAP 2 /* blanks between columns; one where the terminal is narrow */
 
-#define LAST_MIN    24 /* characters the last column gets, however narrow the terminal */
+#define LAST_MIN    24 /* characters the last column keeps while other columns can give */
 #define WORD_MIN    10 /* of a word, before it is broken */
 #define LINE_INDENT 4
 
@@ -194,15 +194,23 @@ static size_t longest_word(const char *s)
 	return longest;
 }
 
-/* How narrow a column may become: its longest word, but no name of a user's makes it wider than WORD_MIN. */
-static size_t least_width(const struct vn_table *t, size_t col, size_t width)
+/* The longest word of a column, but no name of a user's makes it wider than WORD_MIN. */
+static size_t word_width(const struct vn_table *t, size_t col)
 {
 	size_t least = vn_utf8_width(head_text(t, col));
 
-	if (is_right(t, col))
-		return width;
 	for (size_t i = col; i < t->n_cells; i += t->n_cols)
 		least = VN_MAX(least, VN_MIN(longest_word(t->cells[i].text), WORD_MIN));
+	return least;
+}
+
+/* How narrow a column may become before the blanks between columns go. */
+static size_t least_width(const struct vn_table *t, size_t col, size_t width)
+{
+	size_t least = word_width(t, col);
+
+	if (is_right(t, col))
+		return width;
 	return VN_MIN(col + 1 == t->n_cols ? VN_MAX(least, LAST_MIN) : least, width);
 }
 
@@ -225,10 +233,17 @@ static size_t shrink(const struct vn_table *t, size_t *width, size_t *least, siz
 			if (width[c] > least[c] && (widest == t->n_cols || width[c] >= width[widest]))
 				widest = c;
 		if (widest == t->n_cols)
-			return 1;
+			break;
 		width[widest]--;
 	}
-	return GAP;
+	if (total <= columns)
+		return GAP;
+	/* The blanks, and then what the last column has above its longest word. */
+	total -= (t->n_cols - 1) * (GAP - 1);
+	for (size_t *last = &width[t->n_cols - 1], least_of_last = word_width(t, t->n_cols - 1);
+	     total > columns && *last > least_of_last; total--)
+		--*last;
+	return 1;
 }
 
 int vn_table_print(const struct vn_table *t, FILE *f)

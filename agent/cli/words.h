@@ -82,6 +82,8 @@ int vn_words_parse(int argc, char *argv[], struct vn_cli *cli, struct vn_call *c
 int vn_words_scan(int argc, char *argv[], struct vn_cli *cli, struct vn_call *call, struct vn_err *err);
 /* The value of option @word of this call; NULL when not given. */
 const char *vn_call_option(const struct vn_call *call, const char *word);
+/* The same as a time, of an option that was given: an error names it. */
+int vn_call_time(const struct vn_call *call, const char *word, uint64_t *ret_ns, struct vn_err *err);
 /* Canonical spelling through @aliases; @word itself when it is none. */
 const char *vn_words_canonical(const struct vn_alias *aliases, const char *word);
 

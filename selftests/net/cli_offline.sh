@@ -61,7 +61,7 @@ expect_exit "apply of no file" 1 "No such file" vnet topology apply "$WORK/none.
 # ---- files ----
 
 expect_exit "check" 0 "^ring: 3 nodes, 3 links" vnet topology check "$WORK/ring.yaml"
-is "check, JSON" "$(vnet -j topology check "$WORK/ring.yaml" | jq -c '[.topology, .nodes, .links, .held_directions]')" '["ring",3,3,6]'
+is "check, JSON" "$(vnet -j topology check "$WORK/ring.yaml" | jq -c '[.topology, .nodes, .links, .disciplines]')" '["ring",3,3,6]'
 expect_exit "check of standard input" 0 "^ring: " vnet topology check - <"$WORK/ring.yaml"
 expect_exit "check of a wrong file" 1 "typo.yaml:9:" vnet topology check "$WORK/typo.yaml"
 
