@@ -5,7 +5,7 @@
 
 #define GAP 2 /* blanks between columns; one where the terminal is narrow */
 
-#define LAST_MIN    24 /* characters the last column keeps while other columns can give */
+#define LAST_MIN    24 /* characters the last column gets, while there is another way */
 #define WORD_MIN    10 /* of a word, before it is broken */
 #define LINE_INDENT 4
 
@@ -194,56 +194,48 @@ static size_t longest_word(const char *s)
 	return longest;
 }
 
-/* The longest word of a column, but no name of a user's makes it wider than WORD_MIN. */
-static size_t word_width(const struct vn_table *t, size_t col)
+/* How narrow a column may become: its longest word, but no name of a user's makes it wider than WORD_MIN. */
+static size_t least_width(const struct vn_table *t, size_t col, size_t width)
 {
 	size_t least = vn_utf8_width(head_text(t, col));
 
-	for (size_t i = col; i < t->n_cells; i += t->n_cols)
-		least = VN_MAX(least, VN_MIN(longest_word(t->cells[i].text), WORD_MIN));
-	return least;
-}
-
-/* How narrow a column may become before the blanks between columns go. */
-static size_t least_width(const struct vn_table *t, size_t col, size_t width)
-{
-	size_t least = word_width(t, col);
-
 	if (is_right(t, col))
 		return width;
+	for (size_t i = col; i < t->n_cells; i += t->n_cols)
+		least = VN_MAX(least, VN_MIN(longest_word(t->cells[i].text), WORD_MIN));
 	return VN_MIN(col + 1 == t->n_cols ? VN_MAX(least, LAST_MIN) : least, width);
 }
 
 /*
- * Take from the widest column what is too much for @columns, one character after the other. How many blanks are then
- * between columns.
+ * Take from the widest column what is too much for @columns, one character after the other, then from the gaps, then
+ * from the last column. How many blanks are then between columns.
  */
 static size_t shrink(const struct vn_table *t, size_t *width, size_t *least, size_t columns)
 {
-	size_t total = (t->n_cols - 1) * GAP;
+	size_t total = (t->n_cols - 1) * GAP, last = t->n_cols - 1, gap = GAP;
 
 	for (size_t c = 0; c < t->n_cols; c++) {
 		total += width[c];
 		least[c] = least_width(t, c, width[c]);
 	}
-	for (; total > columns; total--) {
+	while (total > columns) {
 		size_t widest = t->n_cols;
 
 		for (size_t c = 0; c < t->n_cols; c++)
 			if (width[c] > least[c] && (widest == t->n_cols || width[c] >= width[widest]))
 				widest = c;
-		if (widest == t->n_cols)
+		if (widest < t->n_cols) {
+			width[widest]--, total--;
+		} else if (gap > 1) {
+			gap = 1;
+			total -= last;
+		} else if (least[last] > WORD_MIN && !is_right(t, last)) {
+			least[last] = WORD_MIN;
+		} else {
 			break;
-		width[widest]--;
+		}
 	}
-	if (total <= columns)
-		return GAP;
-	/* The blanks, and then what the last column has above its longest word. */
-	total -= (t->n_cols - 1) * (GAP - 1);
-	for (size_t *last = &width[t->n_cols - 1], least_of_last = word_width(t, t->n_cols - 1);
-	     total > columns && *last > least_of_last; total--)
-		--*last;
-	return 1;
+	return gap;
 }
 
 int vn_table_print(const struct vn_table *t, FILE *f)

@@ -164,6 +164,8 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk);
 int vn_engines_open(struct vn_daemon *d, struct vn_err *err);
 /* Every tick: what their keepers have to do, moves, engines that are to go, and each second who holds what. */
 void vn_engines_tick(struct vn_daemon *d);
+/* The bulk engine, started when it is first wanted; false while it cannot serve. */
+bool vn_engines_bulk_up(struct vn_daemon *d);
 /* Forget them, or end them. */
 void vn_engines_close(struct vn_daemon *d, bool stop);
 
