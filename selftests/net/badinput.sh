@@ -46,7 +46,7 @@ word() {
 	fi
 }
 
-plan 61
+plan 63
 cat >"$WORK/good.yaml" <<YAML
 name: good
 nodes: {a: {}, b: {}}
@@ -116,6 +116,8 @@ refused "10^6 nodes" "" < <(
 vnet topology apply "$WORK/good.yaml" >/dev/null 2>&1
 shown=$(vnet -j link show ab)
 word "unknown word, with the nearest" "'dely'.*delay" ab dely 10ms
+word "another tool's word" "'bandwidth'.*'rate'" ab bandwidth 10mbit
+refused "another tool's key" "'latency'.*'delay'" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:e, b:e], latency: 1ms}}'
 word "unknown link" "'abc'" abc delay 10ms
 word "missing value" "delay" ab delay
 word "time without a unit" "'10'.*unit" ab delay 10
