@@ -22,8 +22,11 @@ int vn_cli_attach(const struct vn_cli *cli, const char *node, const char *path, 
 	int r;
 
 	if (fd < 0)
-		r = vn_err(err, errno == EACCES || errno == EPERM ? VN_EXIT_DENIED : VN_EXIT_KERNEL, errno,
-			   "node %s: %s: %s", node, path, strerror(errno));
+		r = vn_err(err,
+			   errno == ENOENT                     ? VN_EXIT_USAGE
+			   : errno == EACCES || errno == EPERM ? VN_EXIT_DENIED
+							       : VN_EXIT_KERNEL,
+			   errno, "node %s: %s: %s", node, path, strerror(errno));
 	else
 		r = vn_cli_connect(cli, false, &c, err);
 	if (r == 0)

@@ -55,7 +55,7 @@ int vn_cmd_calibrate(const struct vn_cli *cli, const struct vn_call *call, struc
 	const char *time = vn_call_option(call, "--time");
 	json_t *params = json_object(), *reply = NULL;
 	uint64_t ns;
-	int r = time ? vn_parse_time(time, &ns, err) : 0;
+	int r = time ? vn_call_time(call, "--time", &ns, err) : 0;
 
 	if (r < 0) {
 		json_decref(params);

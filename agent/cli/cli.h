@@ -52,6 +52,9 @@ const char *vn_colour_off(FILE *f, enum vn_colour c);
 const char *vn_human_bytes(char *buf, uint64_t bytes);
 const char *vn_human_time(char *buf, uint64_t ns);
 
+/* "no WHAT runs", where @list is empty: on standard error, as it is no part of a table. */
+void vn_cli_say_none(const json_t *list, const char *what);
+
 /* --- JSON with defaults: "" and 0 where @key is missing or of another type ---------------------------------------- */
 
 const char *vn_json_str(const json_t *o, const char *key);

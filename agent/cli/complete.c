@@ -6,6 +6,8 @@
 #include "cli/words.h"
 
 #include <ctype.h>
+#include <glob.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include <vnet/util.h>
@@ -64,6 +66,45 @@ out:
 	json_decref(seen);
 }
 
+static void print_ports(const struct vn_cli *cli)
+{
+	json_t *reply = NULL, *port;
+	size_t i;
+
+	if (vn_cli_call(cli, true, "vnet.port.show", NULL, &reply, NULL) < 0)
+		return;
+	json_array_foreach (json_object_get(reply, "ports"), i, port)
+		printf("%s:%s\n", vn_json_str(port, "node"), vn_json_str(port, "ifname"));
+	json_decref(reply);
+}
+
+static void print_engines(const struct vn_cli *cli)
+{
+	json_t *reply = NULL, *engine;
+	size_t i;
+
+	if (vn_cli_call(cli, true, "vnet.engine.show", NULL, &reply, NULL) < 0)
+		return;
+	json_array_foreach (json_object_get(reply, "engines"), i, engine)
+		printf("%" PRIu64 "\n", vn_json_u64(engine, "engine"));
+	json_decref(reply);
+}
+
+static void print_pfs(void)
+{
+	static const char prefix[] = "/sys/class/net/";
+	glob_t found;
+
+	if (glob("/sys/class/net/*/device/sriov_totalvfs", 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *name = found.gl_pathv[i] + strlen(prefix);
+
+		printf("%.*s\n", (int)strcspn(name, "/"), name);
+	}
+	globfree(&found);
+}
+
 /* The literal words in a discipline word's arguments: "uniform|normal", "PACKETS|SIZE|auto" -> auto. */
 static void print_literals(const char *args)
 {
@@ -91,22 +132,29 @@ static bool has_file(const struct vn_disc_word *w)
 	return strstr(w->args, "FILE") != NULL;
 }
 
+/* "dir" or its value, after the link's name; how many of @words stand in front of what follows, -1: none may yet. */
+static int print_dir(char *words[], int n)
+{
+	if (n == 0)
+		puts("dir");
+	if (n == 0 || strcmp(words[0], "dir") != 0)
+		return 0;
+	if (n > 1)
+		return 2;
+	puts("ab\nba\nboth");
+	return -1;
+}
+
 /* @words: those after the link's name. */
 static void print_disc(char *words[], int n)
 {
 	const struct vn_disc_word *current = NULL;
-	int given = 0;
+	int given = 0, first = print_dir(words, n);
 
-	if (n > 0 && strcmp(words[0], "dir") == 0) {
-		if (n == 1) {
-			puts("ab\nba\nboth");
-			return;
-		}
-		words += 2;
-		n -= 2;
-	} else if (n == 0) {
-		puts("dir");
-	}
+	if (first < 0)
+		return;
+	words += first;
+	n -= first;
 	for (int i = 0; i < n; i++) {
 		const struct vn_disc_word *w = vn_disc_word_find(words[i]);
 
@@ -130,6 +178,31 @@ static void print_disc(char *words[], int n)
 		puts(w->word);
 }
 
+/* The daemon parses its options itself, so they are its words. */
+static void print_daemon(const struct vn_call *call)
+{
+	const char *last = call->n_args ? call->args[call->n_args - 1] : "";
+
+	for (const struct vn_option *o = vn_daemon_options; o->word; o++) {
+		if (strcmp(o->word, last) != 0 || !o->arg)
+			continue;
+		if (strcmp(o->arg, "DIR") == 0 || strcmp(o->arg, "PATH") == 0)
+			puts(":file");
+		print_literals(o->arg);
+		return;
+	}
+	for (const struct vn_option *o = vn_daemon_options; o->word; o++)
+		puts(o->word);
+}
+
+static void print_holder(const char *word)
+{
+	if (!word)
+		puts("pid\nnetns\ncontainer");
+	else if (strcmp(word, "netns") == 0)
+		puts(":file");
+}
+
 static void print_argument(const struct vn_cli *cli, const struct vn_call *call)
 {
 	enum vn_arg_kind kind = VN_ARG_END;
@@ -137,7 +210,8 @@ static void print_argument(const struct vn_cli *cli, const struct vn_call *call)
 
 	for (int i = 0; i < VN_ARG_KINDS && i <= at; i++) {
 		kind = call->cmd->kinds[i];
-		if (kind == VN_ARG_COMMAND || kind == VN_ARG_DISC || kind == VN_ARG_END)
+		if (kind == VN_ARG_END || kind == VN_ARG_COMMAND || kind == VN_ARG_DISC || kind == VN_ARG_DIR ||
+		    kind == VN_ARG_ENGINE || kind == VN_ARG_HOLDER)
 			break;
 	}
 	switch (kind) {
@@ -153,13 +227,32 @@ static void print_argument(const struct vn_cli *cli, const struct vn_call *call)
 		print_names(cli, "vnet.topology.show", "topologies");
 		break;
 	case VN_ARG_PORT:
-		print_names(cli, "vnet.port.show", "ports");
+		print_ports(cli);
 		break;
 	case VN_ARG_NODE:
 		print_names(cli, "vnet.node.show", "nodes");
 		break;
+	case VN_ARG_LINK_OR_ALL:
+		puts("all");
+		/* fallthrough */
 	case VN_ARG_LINK:
 		print_names(cli, "vnet.link.show", "links");
+		break;
+	case VN_ARG_PF:
+		print_pfs();
+		break;
+	case VN_ARG_HOLDER:
+		print_holder(at > 1 ? call->args[1] : NULL);
+		break;
+	case VN_ARG_OBJECT:
+		print_objects();
+		break;
+	case VN_ARG_DIR:
+		print_dir(call->args + 1, at - 1);
+		break;
+	case VN_ARG_ENGINE:
+		if (print_dir(call->args + 1, at - 1) >= 0)
+			print_engines(cli);
 		break;
 	case VN_ARG_COMMAND:
 		puts(":command");
@@ -188,6 +281,8 @@ int vn_cmd_complete(const struct vn_cli *cli, const struct vn_call *call, struct
 		print_options(NULL);
 	} else if (!typed.cmd) {
 		print_verbs(typed.object);
+	} else if (strcmp(typed.object, "daemon") == 0) {
+		print_daemon(&typed);
 	} else {
 		print_argument(&theirs, &typed);
 		print_options(typed.cmd);

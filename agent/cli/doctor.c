@@ -210,7 +210,7 @@ static void check_engine(struct report *rep, const json_t *e)
 	size_t len, i;
 	json_t *word;
 
-	snprintf(name, sizeof(name), "engine %" PRIu64, vn_json_u64(e, "trunk"));
+	snprintf(name, sizeof(name), "engine %" PRIu64, vn_json_u64(e, "engine"));
 	if (!vn_json_bool(e, "up")) {
 		check(rep, WARN, name, "does not answer",
 		      "held links drop until the daemon has restarted it: see its log");

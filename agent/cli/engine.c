@@ -25,7 +25,7 @@ static void add_engine(struct vn_table *t, const json_t *e, bool details)
 		if (len < sizeof(text))
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "",
 						json_string_value(word));
-	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "trunk"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "engine"));
 	vn_table_add(t, VN_PLAIN, "%s", vn_json_str(e, "kind"));
 	vn_table_add(t, vn_json_bool(e, "up") ? VN_GOOD : VN_BAD, "%s", state_of(e));
 	if (details) {

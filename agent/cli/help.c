@@ -6,17 +6,35 @@
 
 #include <vnet/util.h>
 
+#include "cli/table.h"
 #include "topo/disc_words.h"
 
-#define HELP_COL 34
+#define HELP_COL     30
+#define HELP_COLUMNS 80 /* where no terminal says how wide it is */
+#define HELP_MIN     60
 
 static void line(FILE *f, const char *left, const char *right)
 {
-	if (strlen(left) >= HELP_COL)
-		fprintf(f, "  %s\n  %*s", left, HELP_COL, "");
+	size_t columns = vn_cli_columns(f), at = HELP_COL + 2, used = vn_utf8_width(left) + 2;
+
+	columns = VN_MAX(columns ? columns : (size_t)HELP_COLUMNS, (size_t)HELP_MIN);
+	fputs("  ", f);
+	vn_wrap(f, left, 2, 6, columns);
+	/* A wrapped left side, or one that leaves no gap, has its line to itself. */
+	if (used >= at)
+		fprintf(f, "\n%*s", (int)at, "");
 	else
-		fprintf(f, "  %-*s", HELP_COL, left);
-	fprintf(f, "%s\n", right);
+		fprintf(f, "%*s", (int)(at - used), "");
+	vn_wrap(f, right, at, at, columns);
+	putc('\n', f);
+}
+
+static void print_option(FILE *f, const struct vn_option *o)
+{
+	char left[128];
+
+	snprintf(left, sizeof(left), "    %s%s%s", o->word, o->arg ? " " : "", o->arg ? o->arg : "");
+	line(f, left, o->help);
 }
 
 static void print_command(FILE *f, const struct vn_command *c)
@@ -26,12 +44,8 @@ static void print_command(FILE *f, const struct vn_command *c)
 	snprintf(left, sizeof(left), "%s%s%s%s%s", c->object, c->verb ? " " : "", c->verb ? c->verb : "",
 		 *c->args ? " " : "", c->args);
 	line(f, left, c->help);
-	for (int i = 0; i < VN_OPTIONS_MAX && c->options[i].word; i++) {
-		const struct vn_option *o = &c->options[i];
-
-		snprintf(left, sizeof(left), "    %s%s%s", o->word, o->arg ? " " : "", o->arg ? o->arg : "");
-		line(f, left, o->help);
-	}
+	for (int i = 0; i < VN_OPTIONS_MAX && c->options[i].word; i++)
+		print_option(f, &c->options[i]);
 }
 
 static void print_disciplines(FILE *f)
@@ -43,6 +57,12 @@ static void print_disciplines(FILE *f)
 		snprintf(left, sizeof(left), "%s %s", w->word, w->args);
 		line(f, left, w->help);
 	}
+	fprintf(f, "\nUnits (a number without one is refused, except for 0):\n");
+	line(f, "TIME", "ns, us, ms, s");
+	line(f, "RATE", "bit, kbit, mbit, gbit, tbit a second; bytes a second: bps, kbps, mbps ...");
+	line(f, "SIZE", "b, kb, mb, gb: bytes, in powers of 1024");
+	line(f, "P, CORR", "%");
+	line(f, "N, PACKETS, BYTES, CELL", "plain numbers");
 }
 
 static void print_globals(FILE *f)
@@ -57,20 +77,35 @@ static void print_globals(FILE *f)
 	}
 }
 
-void vn_help_print(FILE *f, const char *object)
+static bool takes_discipline(const struct vn_command *c)
 {
+	for (int i = 0; i < VN_ARG_KINDS; i++)
+		if (c->kinds[i] == VN_ARG_DISC)
+			return true;
+	return false;
+}
+
+void vn_help_print(FILE *f, const char *object, const struct vn_command *only)
+{
+	bool discipline = false;
+
 	fprintf(f, "Usage: vnet-agent [-j|-p|-s|-d] [--runtime-dir DIR] OBJECT [VERB] [NAME] ...\n\n");
 	for (const struct vn_command *c = vn_commands; c->object; c++) {
-		if (c->hidden || (object && strcmp(object, c->object) != 0))
+		if (only ? c != only : c->hidden || (object && strcmp(object, c->object) != 0))
 			continue;
 		print_command(f, c);
+		discipline |= object && takes_discipline(c);
 	}
-	if (object && strcmp(object, "link") == 0)
+	if (object && strcmp(object, "daemon") == 0)
+		for (const struct vn_option *o = vn_daemon_options; o->word; o++)
+			print_option(f, o);
+	if (discipline)
 		print_disciplines(f);
 	print_globals(f);
-	fprintf(f,
-		"\nExit: 0 ok, 1 usage, 2 kernel refused, 3 denied, 4 no agent, 5 changed meanwhile, 6 rolled back,\n"
-		"      7 not possible here, 10 there are changes (plan). Manual: vnet-agent(8).\n");
+	fprintf(f, "\nExit: 0 ok, 1 wrong input (verify: a check failed), 2 the kernel refused,\n"
+		   "      3 denied, 4 no agent, 5 changed meanwhile, 6 rolled back, 7 not possible\n"
+		   "      here, 10 there are changes (plan), 11 not all could be judged (verify).\n"
+		   "Manual: vnet-agent(8), vnet-topology(5), vnet-link(7).\n");
 }
 
 int vn_cmd_help(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
@@ -86,6 +121,6 @@ int vn_cmd_help(const struct vn_cli *cli, const struct vn_call *call, struct vn_
 		if (vn_words_parse(VN_ARRAY_SIZE(argv), argv, &scratch, &probe, err) < 0)
 			return -EINVAL;
 	}
-	vn_help_print(stdout, object);
+	vn_help_print(stdout, object, NULL);
 	return 0;
 }

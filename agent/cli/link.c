@@ -136,18 +136,33 @@ static void add_lateness(struct vn_table *t, const json_t *late)
 			     vn_json_u64(late, "count") ? vn_human_time(buf, vn_json_u64(late, keys[i])) : "-");
 }
 
+static bool all_up(const json_t *links)
+{
+	json_t *l;
+	size_t i;
+
+	json_array_foreach (links, i, l)
+		for (size_t dir = 0; dir < DIRS; dir++)
+			if (strcmp(state_text(l, dir_of(l, dir)), "up") != 0)
+				return false;
+	return true;
+}
+
 /* One row per direction: what went in, what came out, what was lost why, and how late frames were released. */
 static int print_stats(const json_t *links)
 {
 	static const char *const heads[] = {"LINK",   "FROM",  "TO",   "STATE", ">IN",  ">BYTES", ">OUT",
 					    ">BYTES", ">HELD", ">P50", ">P99",  ">MAX", "DROPS",  NULL};
-	bool full = several_topologies(links);
+	/* A terminal has no room for what goes without saying. */
+	static const char *const heads_up[] = {"LINK",  "FROM", "TO",   ">IN",  ">BYTES", ">OUT", ">BYTES",
+					       ">HELD", ">P50", ">P99", ">MAX", "DROPS",  NULL};
+	bool full = several_topologies(links), up = all_up(links);
 	char buf[512], from[96], to[96];
 	cleanup_table struct vn_table t;
 	json_t *l;
 	size_t i;
 
-	vn_table_init(&t, heads);
+	vn_table_init(&t, up ? heads_up : heads);
 	json_array_foreach (links, i, l)
 		for (size_t dir = 0; dir < DIRS; dir++) {
 			const json_t *s = json_object_get(dir_of(l, dir), "stats");
@@ -155,7 +170,8 @@ static int print_stats(const json_t *links)
 			add_name(&t, l, full);
 			vn_table_add(&t, VN_PLAIN, "%s", end_text(from, sizeof(from), l, dir));
 			vn_table_add(&t, VN_PLAIN, "%s", end_text(to, sizeof(to), l, !dir));
-			add_state(&t, l, dir_of(l, dir));
+			if (!up)
+				add_state(&t, l, dir_of(l, dir));
 			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "in_packets"));
 			vn_table_add(&t, VN_PLAIN, "%s", vn_human_bytes(buf, vn_json_u64(s, "in_bytes")));
 			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "out_packets"));
@@ -340,6 +356,8 @@ int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struc
 	if (r < 0)
 		return r;
 	links = json_object_get(reply, "links");
+	if (!cli->json)
+		vn_cli_say_none(links, "link");
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else if (cli->details) {

@@ -43,6 +43,7 @@ static int print_nodes(const json_t *nodes)
 	json_t *n;
 	size_t i;
 
+	vn_cli_say_none(nodes, "node");
 	vn_table_init(&t, heads);
 	json_array_foreach (nodes, i, n) {
 		const char *state = vn_json_str(n, "state");

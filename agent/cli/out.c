@@ -65,6 +65,12 @@ bool vn_json_bool(const json_t *o, const char *key)
 	return json_is_true(json_object_get(o, key));
 }
 
+void vn_cli_say_none(const json_t *list, const char *what)
+{
+	if (json_array_size(list) == 0)
+		fprintf(stderr, "no %s runs\n", what);
+}
+
 /* --- files -------------------------------------------------------------------------------------------------------- */
 
 static int read_all(int fd, const char *path, size_t max, char **ret_text, size_t *ret_len, struct vn_err *err)

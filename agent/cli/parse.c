@@ -26,6 +26,15 @@ const char *vn_call_option(const struct vn_call *call, const char *word)
 	return NULL;
 }
 
+int vn_call_time(const struct vn_call *call, const char *word, uint64_t *ret_ns, struct vn_err *err)
+{
+	struct vn_err why = {0};
+
+	if (vn_parse_time(vn_call_option(call, word), ret_ns, &why) < 0)
+		return vn_err_usage(err, "%s: %s", word, why.text);
+	return 0;
+}
+
 /* --- suggestions ------------------------------------------------------------------------------------------------- */
 
 struct words {
@@ -56,6 +65,11 @@ static int unknown_object(struct vn_err *err, const char *word)
 {
 	struct words l = {.n = 0};
 
+	/* A verb where its object should be, as other tools have it. */
+	for (const struct vn_command *c = vn_commands; c->object; c++)
+		if (c->verb && strcmp(c->verb, vn_words_canonical(vn_verb_aliases, word)) == 0)
+			return vn_err_usage(err, "object '%s' is not known: did you mean '%s %s'?", word, c->object,
+					    c->verb);
 	for (const struct vn_command *c = vn_commands; c->object; c++)
 		if (!c->hidden)
 			words_add(&l, c->object);
@@ -210,8 +224,8 @@ static int check_count(const struct vn_call *call, struct vn_err *err)
 		return vn_err_usage(err, "%s%s%s: too few arguments: %s%s%s %s", c->object, sep, verb, c->object, sep,
 				    verb, c->args);
 	if (c->max_args >= 0 && call->n_args > c->max_args)
-		return vn_err_usage(err, "%s%s%s: argument '%s' is too much: %s%s%s %s", c->object, sep, verb,
-				    call->args[c->max_args], c->object, sep, verb, c->args);
+		return vn_err_usage(err, "%s%s%s: argument '%s' is too much: %s%s%s%s%s", c->object, sep, verb,
+				    call->args[c->max_args], c->object, sep, verb, *c->args ? " " : "", c->args);
 	return 0;
 }
 
@@ -298,11 +312,11 @@ static int run(int argc, char *argv[], struct vn_err *err)
 		return 0;
 	}
 	if (call.help) {
-		vn_help_print(stdout, call.object);
+		vn_help_print(stdout, call.object, call.cmd);
 		return 0;
 	}
 	if (!call.cmd) {
-		vn_help_print(stderr, NULL);
+		vn_help_print(stderr, NULL, NULL);
 		return VN_EXIT_USAGE;
 	}
 	return call.cmd->run(&cli, &call, err);

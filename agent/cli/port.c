@@ -66,6 +66,7 @@ static int print_ports(const json_t *ports)
 	json_t *p;
 	size_t i;
 
+	vn_cli_say_none(ports, "AF_XDP port");
 	vn_table_init(&t, heads);
 	json_array_foreach (ports, i, p) {
 		const char *state = vn_json_str(p, "state");

@@ -18,7 +18,7 @@ static const char *plural(uint64_t n)
 
 /* --- check -------------------------------------------------------------------------------------------------------- */
 
-static size_t held_directions(const struct vn_topo *t)
+static size_t disciplines_of(const struct vn_topo *t)
 {
 	size_t n = 0;
 
@@ -32,7 +32,7 @@ int vn_cmd_topology_check(const struct vn_cli *cli, const struct vn_call *call, 
 {
 	cleanup_cli_files struct vn_cli_files files = {0};
 	cleanup_topo struct vn_topo *t = NULL;
-	size_t held;
+	size_t disciplines;
 	json_t *o;
 	int r;
 
@@ -45,14 +45,15 @@ int vn_cmd_topology_check(const struct vn_cli *cli, const struct vn_call *call, 
 		r = vn_topo_resolve(t, NULL, NULL, NULL, err);
 	if (r < 0)
 		return r;
-	held = held_directions(t);
+	disciplines = disciplines_of(t);
 	if (!cli->json) {
 		printf("%s: %zu node%s, %zu link%s, %zu of %zu directions with a discipline: right\n", t->name,
-		       t->n_nodes, plural(t->n_nodes), t->n_links, plural(t->n_links), held, t->n_links * VN_DIRS);
+		       t->n_nodes, plural(t->n_nodes), t->n_links, plural(t->n_links), disciplines,
+		       t->n_links * VN_DIRS);
 		return 0;
 	}
 	o = json_pack("{s:s, s:I, s:I, s:I}", "topology", t->name, "nodes", (json_int_t)t->n_nodes, "links",
-		      (json_int_t)t->n_links, "held_directions", (json_int_t)held);
+		      (json_int_t)t->n_links, "disciplines", (json_int_t)disciplines);
 	r = vn_cli_print_json(cli, o, err);
 	json_decref(o);
 	return r;
@@ -117,8 +118,12 @@ static void print_plan(const json_t *plan)
 		printf("%s: nothing to do\n", vn_json_str(plan, "topology"));
 		return;
 	}
-	json_array_foreach (steps, i, step)
-		printf("%*zu  %s\n", width, i + 1, vn_json_str(step, "text"));
+	json_array_foreach (steps, i, step) {
+		size_t at = (size_t)printf("%*zu  ", width, i + 1);
+
+		vn_wrap(stdout, vn_json_str(step, "text"), at, at + 4, vn_cli_columns(stdout));
+		putchar('\n');
+	}
 	print_cost(json_object_get(plan, "cost"));
 }
 
@@ -319,8 +324,7 @@ int vn_cmd_topology_show(const struct vn_cli *cli, const struct vn_call *call, s
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else {
-		if (json_array_size(list) == 0)
-			fprintf(stderr, "no topology runs\n");
+		vn_cli_say_none(list, "topology");
 		r = print_brief(list);
 		if (r == 0 && call->n_args) {
 			r = vn_topo_from_json(json_object_get(reply, "topology"), &t, err);

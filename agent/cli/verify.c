@@ -19,7 +19,7 @@ static enum vn_colour verdict_colour(const char *verdict)
 
 static void print_verdict(const char *verdict)
 {
-	printf("%s%s%s", vn_colour_on(stdout, verdict_colour(verdict)), verdict, vn_colour_off(stdout, VN_PLAIN));
+	printf("%s%s%s", vn_colour_on(stdout, verdict_colour(verdict)), verdict, vn_colour_off(stdout, verdict_colour(verdict)));
 }
 
 static const char *first_attempt(const json_t *dir)
@@ -234,7 +234,7 @@ static int take_params(const struct vn_call *call, json_t **ret_params, struct v
 	if (params && (probe || no_probe))
 		json_object_set_new(params, "probe", json_string(probe ? "always" : "never"));
 	if (params && time) {
-		r = vn_parse_time(time, &ns, err);
+		r = vn_call_time(call, "--time", &ns, err);
 		if (r < 0) {
 			json_decref(params);
 			return r;

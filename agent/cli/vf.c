@@ -23,7 +23,7 @@ static const char *zerocopy(const json_t *vf)
 	return json_is_boolean(z) ? json_is_true(z) ? "yes" : "no" : "-";
 }
 
-static int print_vfs(const json_t *vfs)
+static int print_vfs(const json_t *vfs, bool of_pf)
 {
 	static const char *const heads[] = {"PF",  ">VF",    "DRIVER", "OWNER",     "ROLE", "INTERFACE", ">VLAN",
 					    "MAC", ">IOMMU", "XDP",    "ZERO-COPY", ">RX",  ">TX",       NULL};
@@ -31,6 +31,8 @@ static int print_vfs(const json_t *vfs)
 	json_t *vf;
 	size_t i;
 
+	if (json_array_size(vfs) == 0)
+		fprintf(stderr, of_pf ? "this PF has no VFs\n" : "no port is a VF\n");
 	vn_table_init(&t, heads);
 	json_array_foreach (vfs, i, vf) {
 		const json_t *count = json_object_get(vf, "counters"), *group = json_object_get(vf, "iommu_group");
@@ -74,7 +76,7 @@ int vn_cmd_vf_show(const struct vn_cli *cli, const struct vn_call *call, struct 
 	if (cli->json)
 		r = vn_cli_print_json(cli, reply, err);
 	else
-		r = print_vfs(json_object_get(reply, "vfs"));
+		r = print_vfs(json_object_get(reply, "vfs"), call->n_args > 0);
 	json_decref(reply);
 	return r;
 }

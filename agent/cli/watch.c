@@ -20,6 +20,8 @@
 #define FIGURES_WIDTH   67 /* characters before the last column */
 #define LAST_MIN        24 /* the last column gets a line of its own where there is less room */
 #define OWN_INDENT      4
+#define WHERE_MAX       1024
+#define DIRS            2
 
 /* What happened in one direction since the last line. */
 struct change {
@@ -149,9 +151,10 @@ static void print_head(void)
 	print_where("TRACE OR DISCIPLINE");
 }
 
-static void print_text(const json_t *dir, const struct change *c)
+/* @shown: what the last column said the last time. It is not said again until it changes, or the heads are. */
+static void print_text(const json_t *dir, const struct change *c, char shown[WHERE_MAX])
 {
-	char rate[48], p50[VN_HUMAN_BUF] = "-", p99[VN_HUMAN_BUF] = "-", where[1024];
+	char rate[48], p50[VN_HUMAN_BUF] = "-", p99[VN_HUMAN_BUF] = "-", where[WHERE_MAX];
 	double bps = (double)c->out_bytes * 8e9 / (double)VN_MAX(c->ns, 1u);
 
 	snprintf(rate, sizeof(rate), "%.3f %s",
@@ -168,17 +171,22 @@ static void print_text(const json_t *dir, const struct change *c)
 	position(where, sizeof(where), dir);
 	printf("%-3s %14s %9" PRIu64 " %9" PRIu64 " %8" PRIu64 " %8s %8s", vn_json_str(dir, "dir"), rate, c->in_packets,
 	       c->out_packets, c->dropped, p50, p99);
-	print_where(where);
+	if (strcmp(where, shown) == 0)
+		putchar('\n');
+	else
+		print_where(where);
+	memcpy(shown, where, strlen(where) + 1);
 }
 
 /* --- JSON ----------------------------------------------------------------------------------------------------------
  */
 
-static int print_json(const json_t *dir, const struct change *c, struct vn_err *err)
+static int print_json(const json_t *link, const json_t *dir, const struct change *c, struct vn_err *err)
 {
 	json_t *trace = json_object_get(dir, "trace");
 	json_t *o = json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:O*, s:O*, s:O*}", "dir", vn_json_str(dir, "dir"),
+		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:O*, s:O*, s:O*}", "topology",
+		vn_json_str(link, "topology"), "name", vn_json_str(link, "name"), "dir", vn_json_str(dir, "dir"),
 		"interval_ns", (json_int_t)c->ns, "in_packets", (json_int_t)c->in_packets, "out_packets",
 		(json_int_t)c->out_packets, "out_bytes", (json_int_t)c->out_bytes, "throughput_bps",
 		(json_int_t)((double)c->out_bytes * 8e9 / (double)VN_MAX(c->ns, 1u)), "dropped", (json_int_t)c->dropped,
@@ -206,7 +214,7 @@ static int take_options(const struct vn_call *call, uint64_t *ret_interval_ns, u
 	uint64_t ns = VN_NSEC_PER_SEC;
 	char *end;
 
-	if (interval && vn_parse_time(interval, &ns, err) < 0)
+	if (interval && vn_call_time(call, "--interval", &ns, err) < 0)
 		return -EINVAL;
 	if (ns < INTERVAL_MIN_NS || ns > 3600 * VN_NSEC_PER_SEC)
 		return vn_err_usage(err, "--interval: '%s' is out of range: 10ms to an hour", interval);
@@ -240,19 +248,21 @@ static int ask(struct vn_client *c, const char *name, json_t **ret_reply, uint64
 	return r;
 }
 
-static int print_all(const struct vn_cli *cli, const json_t *now, const json_t *then, uint64_t ns, struct vn_err *err)
+static int print_all(const struct vn_cli *cli, const json_t *now, const json_t *then, uint64_t ns,
+		     char shown[DIRS][WHERE_MAX], struct vn_err *err)
 {
-	const json_t *a = json_object_get(json_array_get(json_object_get(now, "links"), 0), "directions");
+	const json_t *link = json_array_get(json_object_get(now, "links"), 0);
+	const json_t *a = json_object_get(link, "directions");
 	const json_t *b = json_object_get(json_array_get(json_object_get(then, "links"), 0), "directions");
 	int r = 0;
 
-	for (size_t dir = 0; dir < json_array_size(a) && r == 0; dir++) {
+	for (size_t dir = 0; dir < VN_MIN(json_array_size(a), (size_t)DIRS) && r == 0; dir++) {
 		struct change c = difference(json_array_get(a, dir), json_array_get(b, dir), ns);
 
 		if (cli->json)
-			r = print_json(json_array_get(a, dir), &c, err);
+			r = print_json(link, json_array_get(a, dir), &c, err);
 		else
-			print_text(json_array_get(a, dir), &c);
+			print_text(json_array_get(a, dir), &c, shown[dir]);
 	}
 	if (r == 0 && fflush(stdout) == EOF)
 		r = vn_err(err, VN_EXIT_KERNEL, EIO, "standard output: write error");
@@ -263,6 +273,7 @@ int vn_cmd_link_watch(const struct vn_cli *cli, const struct vn_call *call, stru
 {
 	struct vn_client client = {.fd = -EBADF};
 	uint64_t interval = 0, count = 0, then_ns = 0, now_ns = 0, due;
+	char shown[DIRS][WHERE_MAX] = {""};
 	json_t *then = NULL, *now = NULL;
 	int r = take_options(call, &interval, &count, err);
 
@@ -278,9 +289,12 @@ int vn_cmd_link_watch(const struct vn_cli *cli, const struct vn_call *call, stru
 		r = ask(&client, call->args[0], &now, &now_ns, err);
 		if (r < 0)
 			break;
-		if (!cli->json && i % HEAD_EVERY == 0)
+		if (!cli->json && i % HEAD_EVERY == 0) {
 			print_head();
-		r = print_all(cli, now, then, now_ns - then_ns, err);
+			for (size_t dir = 0; dir < DIRS; dir++)
+				*shown[dir] = '\0';
+		}
+		r = print_all(cli, now, then, now_ns - then_ns, shown, err);
 		json_decref(then);
 		then = take_ptr(now);
 		then_ns = now_ns;

@@ -2,13 +2,11 @@
 /* The table of commands, see words.h. */
 #include "cli/words.h"
 
-#include "ctl/daemon_main.h"
-
 static int cmd_daemon(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 
 /* clang-format off */
 const struct vn_command vn_commands[] = {
-	{"daemon", NULL, "[OPTION...]", "run the agent in the foreground (see daemon -h)", 0, -1, .raw_after = 0,
+	{"daemon", NULL, "[OPTION...]", "run the agent in the foreground", 0, -1, .raw_after = 0,
 	 .run = cmd_daemon},
 
 	{"topology", "check", "FILE", "say whether FILE is right; looks at nothing else", 1, 1, .raw_after = -1,
@@ -35,7 +33,7 @@ const struct vn_command vn_commands[] = {
 	{"node", "exec", "NODE -- CMD [ARG...]", "run a command inside a node; exits as the command does", 2, -1,
 	 .raw_after = 1, .run = vn_cmd_node_exec, .kinds = {VN_ARG_NODE, VN_ARG_COMMAND}},
 	{"node", "attach", "NODE pid N|netns PATH|container NAME", "give an external node the namespace of somebody's process "
-	 "or container", 3, 3, .raw_after = -1, .run = vn_cmd_node_attach, .kinds = {VN_ARG_NODE}},
+	 "or container", 3, 3, .raw_after = -1, .run = vn_cmd_node_attach, .kinds = {VN_ARG_NODE, VN_ARG_HOLDER}},
 	{"node", "detach", "NODE", "take it back: its links go on in a namespace of the agent's", 1, 1, .raw_after = -1,
 	 .run = vn_cmd_node_detach, .kinds = {VN_ARG_NODE}},
 
@@ -46,12 +44,12 @@ const struct vn_command vn_commands[] = {
 	{"link", "replace", "NAME [dir ab|ba|both] [DISCIPLINE]", "set the whole discipline; what is not named is gone", 1, -1,
 	 .raw_after = -1, .run = vn_cmd_link_set, .kinds = {VN_ARG_LINK, VN_ARG_DISC}},
 	{"link", "verify", "[NAME|all] [dir ab|ba|both]", "compare what a link did with its discipline; exit 1 when a check fails, 11 when not all could be judged", 0, 3,
-	 .raw_after = -1, .run = vn_cmd_link_verify, .kinds = {VN_ARG_LINK},
+	 .raw_after = -1, .run = vn_cmd_link_verify, .kinds = {VN_ARG_LINK_OR_ALL, VN_ARG_DIR},
 	 .options = {{"--probe", NULL, "send probes through a twin of each link"},
 		     {"--no-probe", NULL, "only look at what the users' frames met"},
 		     {"--time", "TIME", "how long to look and to probe (2s)"}}},
 	{"link", "reset", "NAME|all", "begin the figures anew; disciplines and their draws go on", 1, 1, .raw_after = -1,
-	 .run = vn_cmd_link_reset, .kinds = {VN_ARG_LINK}},
+	 .run = vn_cmd_link_reset, .kinds = {VN_ARG_LINK_OR_ALL}},
 	{"link", "watch", "NAME", "follow a link: traces, throughput, drops, lateness, a line a second for each direction", 1, 1,
 	 .raw_after = -1, .run = vn_cmd_link_watch, .kinds = {VN_ARG_LINK},
 	 .options = {{"--interval", "TIME", "from line to line (1s)"},
@@ -60,14 +58,14 @@ const struct vn_command vn_commands[] = {
 	{"engine", "show", "", "the processes that hold frames, what each holds and how well", 0, 0, .raw_after = -1,
 	 .run = vn_cmd_engine_show},
 	{"engine", "move", "LINK [dir ab|ba|both] N", "give a link's frames to engine N, losing none", 2, 4, .raw_after = -1,
-	 .run = vn_cmd_engine_move, .kinds = {VN_ARG_LINK}},
+	 .run = vn_cmd_engine_move, .kinds = {VN_ARG_LINK, VN_ARG_ENGINE}},
 
 	{"port", "show", "[NODE:IF]", "AF_XDP ports: who has them, what they get, how to hand them over", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_port_show, .kinds = {VN_ARG_PORT}},
 	{"vf", "show", "[PF]", "virtual functions of SR-IOV devices: who has each, and what stands on it", 0, 1,
-	 .raw_after = -1, .run = vn_cmd_vf_show},
+	 .raw_after = -1, .run = vn_cmd_vf_show, .kinds = {VN_ARG_PF}},
 	{"vf", "reclaim", "PF", "make VFs with the mark of an agent that is no more as fresh ones are", 1, 1,
-	 .raw_after = -1, .run = vn_cmd_vf_reclaim},
+	 .raw_after = -1, .run = vn_cmd_vf_reclaim, .kinds = {VN_ARG_PF}},
 
 	{"oci-hook", NULL, "", "createRuntime and poststop hook of containers with annotations vnet.topology, vnet.node", 0, 0,
 	 .raw_after = -1, .run = vn_cmd_oci_hook},
@@ -81,7 +79,7 @@ const struct vn_command vn_commands[] = {
 	{"calibrate", NULL, "", "measure what this host can do; disciplines beyond it are refused from then on", 0, 0,
 	 .raw_after = -1, .run = vn_cmd_calibrate, .options = {{"--time", "TIME", "how long (6s)"}}},
 	{"monitor", NULL, "", "events, one JSON object a line", 0, 0, .raw_after = -1, .run = vn_cmd_monitor},
-	{"help", NULL, "[OBJECT]", "this text", 0, 1, .raw_after = -1, .run = vn_cmd_help},
+	{"help", NULL, "[OBJECT]", "this text", 0, 1, .raw_after = -1, .run = vn_cmd_help, .kinds = {VN_ARG_OBJECT}},
 	{"__complete", NULL, "[WORD...]", "what may follow WORDs; for the shell's completion", 0, -1, .raw_after = 0,
 	 .hidden = true, .run = vn_cmd_complete},
 	{0},
@@ -89,7 +87,7 @@ const struct vn_command vn_commands[] = {
 
 const struct vn_alias vn_object_aliases[] = {
 	{"topo", "topology"}, {"topologies", "topology"}, {"nodes", "node"}, {"links", "link"}, {"engines", "engine"},
-	{"ports", "port"}, {0},
+	{"ports", "port"}, {"vfs", "vf"}, {0},
 };
 
 const struct vn_alias vn_verb_aliases[] = {
@@ -116,6 +114,12 @@ static int cmd_daemon(const struct vn_cli *cli, const struct vn_call *call, stru
 
 	if (!argv)
 		return -ENOMEM;
+	for (int i = 0; i < call->n_args; i++)
+		if (strcmp(call->args[i], "-h") == 0 || strcmp(call->args[i], "--help") == 0) {
+			vn_help_print(stdout, call->object, call->cmd);
+			free(argv);
+			return 0;
+		}
 	argv[argc++] = (char *)"daemon";
 	argv[argc++] = (char *)"--runtime-dir";
 	argv[argc++] = (char *)cli->runtime_dir;

@@ -7,6 +7,7 @@
 #define VNET_CLI_WORDS_H
 
 #include "cli/cli.h"
+#include "ctl/daemon_main.h"
 
 #define VN_OPTIONS_MAX 4
 #define VN_ARG_KINDS   3
@@ -19,15 +20,15 @@ enum vn_arg_kind {
 	VN_ARG_TOPOLOGY_OR_FILE,
 	VN_ARG_NODE,
 	VN_ARG_LINK,
+	VN_ARG_LINK_OR_ALL,
 	VN_ARG_PORT,
+	VN_ARG_PF,
+	VN_ARG_HOLDER, /* what is attached to a node: pid N, netns PATH or container NAME */
+	VN_ARG_OBJECT,
+	VN_ARG_DIR,     /* [dir ...], to the end of the line */
+	VN_ARG_ENGINE,  /* the same, and the number of an engine */
 	VN_ARG_COMMAND, /* of the system, to the end of the line */
 	VN_ARG_DISC,    /* [dir ...] and the words of a discipline, to the end of the line */
-};
-
-struct vn_option {
-	const char *word; /* "-o", "--svg" */
-	const char *arg;  /* NULL: a flag */
-	const char *help;
 };
 
 struct vn_call;
@@ -81,11 +82,13 @@ int vn_words_parse(int argc, char *argv[], struct vn_cli *cli, struct vn_call *c
 int vn_words_scan(int argc, char *argv[], struct vn_cli *cli, struct vn_call *call, struct vn_err *err);
 /* The value of option @word of this call; NULL when not given. */
 const char *vn_call_option(const struct vn_call *call, const char *word);
+/* The same as a time, of an option that was given: an error names it. */
+int vn_call_time(const struct vn_call *call, const char *word, uint64_t *ret_ns, struct vn_err *err);
 /* Canonical spelling through @aliases; @word itself when it is none. */
 const char *vn_words_canonical(const struct vn_alias *aliases, const char *word);
 
-/* Help of everything (@object NULL) or of one object. */
-void vn_help_print(FILE *f, const char *object);
+/* Help of everything (@object NULL), of one object, or of one command of it (@only not NULL). */
+void vn_help_print(FILE *f, const char *object, const struct vn_command *only);
 
 /* The commands, one file an object. */
 int vn_cmd_help(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);

@@ -307,7 +307,7 @@ int vn_op_calibrate(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 	int r;
 
 	if (time_ns < TIME_MIN_NS || time_ns > TIME_MAX_NS)
-		return vn_err_usage(err, "calibrate: time from 1s to 120s");
+		return vn_err_usage(err, "calibrate: --time: from 1s to 120s");
 	r = vn_twin_open(d, TWIN_MTU, 1, &x.twin, err);
 	if (r < 0)
 		return r;

@@ -474,7 +474,7 @@ int vn_daemon_main(int argc, char *argv[])
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(d.server.listeners); i++)
 		d.server.listeners[i].source.fd = -EBADF;
-	r = vn_daemon_options(&d.opts, argc, argv, &err);
+	r = vn_daemon_opts_parse(&d.opts, argc, argv, &err);
 	if (r == 0 && geteuid() != 0)
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
 			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");

@@ -29,7 +29,7 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
 
 	return json_pack(
 		"{s:i, s:s, s:i, s:b, s:b, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-		"trunk", (int)trunk, "kind", vn_holder_word(trunk), "pid", (int)s->pid, "up", vn_supervisor_is_up(s),
+		"engine", (int)trunk, "kind", vn_holder_word(trunk), "pid", (int)s->pid, "up", vn_supervisor_is_up(s),
 		"leaving", s->leaving, "fifo", (int)e.fifo, "cpu", s->cpu, "heartbeat_age_ns",
 		(json_int_t)(now > e.heartbeat_ns ? now - e.heartbeat_ns : 0), "restarts", (json_int_t)s->restarts,
 		"directions", (json_int_t)t->ports, "packets_per_s", (json_int_t)t->packets_per_s, "held_packets",

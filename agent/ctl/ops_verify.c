@@ -107,7 +107,8 @@ static int add_links(struct vn_daemon *d, struct request *q, const char *name, s
 	for (size_t i = 0; i < d->n_running && r == 0; i++)
 		for (link = 0; link < d->running[i].topo->n_links && r == 0; link++)
 			r = add_link(d, q, &d->running[i], link);
-	return r;
+	/* Silence would be taken for a pass. */
+	return r == 0 && !q->n ? vn_err_usage(err, "link verify: no link runs, so there is nothing to judge") : r;
 }
 
 static int take_request(struct vn_daemon *d, const json_t *params, struct request *q, struct vn_err *err)
@@ -128,7 +129,7 @@ static int take_request(struct vn_daemon *d, const json_t *params, struct reques
 	q->probe_ns = time ? (uint64_t)json_integer_value(time) : 0;
 	q->time_ns = time ? q->probe_ns : TIME_DEFAULT_NS;
 	if (q->time_ns < TIME_MIN_NS || q->time_ns > TIME_MAX_NS)
-		return vn_err_usage(err, "time: from 100ms to 60s");
+		return vn_err_usage(err, "link verify: --time: from 100ms to 60s");
 	return add_links(d, q, name, err);
 }
 

@@ -8,7 +8,9 @@
 #include <loader/loader.h>
 #include <vnet/util.h>
 
+#include "ctl/daemon_main.h"
 #include "ctl/wire.h"
+#include "topo/topo.h"
 
 static int number(const char *option, const char *s, unsigned long min, unsigned long max, unsigned long *ret,
 		  struct vn_err *err)
@@ -94,32 +96,55 @@ static const char *helper_path(const char *name, char *buf, size_t size)
 	return buf;
 }
 
-static const char usage[] =
-	"usage: vnet-agent daemon [--runtime-dir DIR] [--pin-dir DIR] [--max-ports N] [--engine PATH]\n"
-	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST] [--engine-spin]\n"
-	"                         [--rebalance on|off] [--socket-group NAME] [--no-calibration-check]\n";
+const struct vn_option vn_daemon_options[] = {
+	{"--runtime-dir", "DIR", "sockets, locks and state (" VN_RUNTIME_DIR ")"},
+	{"--pin-dir", "DIR", "where BPF programs and maps are pinned (" VN_PIN_DEFAULT ")"},
+	{"--max-ports", "N", "how many ports there can be, two a link: 2 to 65535 (16384)"},
+	{"--engine", "PATH", "the engine's executable (vnet-engine beside vnet-agent)"},
+	{"--engine-user", "NAME", "whom the engine runs as (vnet-engine, else uid 64611)"},
+	{"--engines", "N|auto", "how many precise engines hold frames: 1 to 15 (auto: 1)"},
+	{"--engine-cpus", "LIST", "pin the engines to processors, such as 2,3,6-8"},
+	{"--engine-spin", NULL, "they do not sleep; each with a processor of its own"},
+	{"--rebalance", "on|off", "an engine that cannot keep up gives directions away (on)"},
+	{"--socket-group", "NAME", "whose members may change things (vnet, else root only)"},
+	{"--image-dir", "DIR", "where others than root may have containers' files (nowhere)"},
+	{"--no-calibration-check", NULL, "do not refuse what is beyond what calibrate found"},
+	{0},
+};
 
-int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct vn_err *err)
+/* In the order of the table. */
+enum {
+	OPT_RUNTIME_DIR,
+	OPT_PIN_DIR,
+	OPT_MAX_PORTS,
+	OPT_ENGINE,
+	OPT_ENGINE_USER,
+	OPT_ENGINES,
+	OPT_ENGINE_CPUS,
+	OPT_ENGINE_SPIN,
+	OPT_REBALANCE,
+	OPT_SOCKET_GROUP,
+	OPT_IMAGE_DIR,
+	OPT_NO_CALIBRATION_CHECK,
+	OPT_COUNT,
+};
+_Static_assert(VN_ARRAY_SIZE(vn_daemon_options) == OPT_COUNT + 1, "an option of each");
+
+static int unknown_option(const char *word, struct vn_err *err)
 {
-	static const struct option options[] = {
-		{"runtime-dir", required_argument, NULL, 'r'},
-		{"pin-dir", required_argument, NULL, 'p'},
-		{"max-ports", required_argument, NULL, 'm'},
-		{"engine", required_argument, NULL, 'e'},
-		{"engine-user", required_argument, NULL, 'u'},
-		{"engines", required_argument, NULL, 'n'},
-		{"engine-cpus", required_argument, NULL, 'c'},
-		{"engine-spin", no_argument, NULL, 's'},
-		{"rebalance", required_argument, NULL, 'b'},
-		{"socket-group", required_argument, NULL, 'g'},
-		{"image-dir", required_argument, NULL, 'i'},
-		{"no-calibration-check", no_argument, NULL, 'C'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
+	const char *words[OPT_COUNT + 1] = {NULL}, *near;
+
+	for (int i = 0; i < OPT_COUNT; i++)
+		words[i] = vn_daemon_options[i].word;
+	near = vn_suggest(word, words);
+	if (near)
+		return vn_err_usage(err, "daemon: option '%s' is not known: did you mean '%s'?", word, near);
+	return vn_err_usage(err, "daemon: option '%s' is not known: see `vnet-agent help daemon`", word);
+}
+
+static void set_defaults(struct vn_daemon_opts *o)
+{
 	static char engine[PATH_MAX], pause_path[PATH_MAX];
-	unsigned long v;
-	int c, r, n_cpus = 0;
 
 	*o = (struct vn_daemon_opts){.runtime_dir = VN_RUNTIME_DIR,
 				     .pin_dir = VN_PIN_DEFAULT,
@@ -130,36 +155,47 @@ int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct v
 		o->engine_cpu[i] = -1;
 	o->engine_path = helper_path("vnet-engine", engine, sizeof(engine));
 	o->pause_path = helper_path("vnet-pause", pause_path, sizeof(pause_path));
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+}
+
+int vn_daemon_opts_parse(struct vn_daemon_opts *o, int argc, char *argv[], struct vn_err *err)
+{
+	struct option options[OPT_COUNT + 1] = {0};
+	char letter[] = "-?";
+	unsigned long v;
+	int c, r, n_cpus = 0;
+
+	set_defaults(o);
+	for (int i = 0; i < OPT_COUNT; i++)
+		options[i] = (struct option){.name = vn_daemon_options[i].word + 2,
+					     .has_arg = vn_daemon_options[i].arg ? required_argument : no_argument,
+					     .val = i};
+	optind = opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
 		switch (c) {
-		case 'r':
+		case OPT_RUNTIME_DIR:
 			o->runtime_dir = optarg;
 			break;
-		case 'p':
+		case OPT_PIN_DIR:
 			o->pin_dir = optarg;
 			break;
-		case 'm':
+		case OPT_MAX_PORTS:
 			r = number("--max-ports", optarg, 2, VN_PORTS_MAX, &v, err);
 			if (r < 0)
 				return r;
 			o->max_ports = (uint32_t)v;
 			break;
-		case 'e':
+		case OPT_ENGINE:
 			o->engine_path = optarg;
 			break;
-		case 'u':
+		case OPT_ENGINE_USER:
 			o->engine_user = optarg;
 			break;
-		case 'c':
+		case OPT_ENGINE_CPUS:
 			n_cpus = r = engine_cpus(optarg, o->engine_cpu, err);
 			if (r < 0)
 				return r;
 			break;
-		case 's':
-			o->engine_spin = true;
-			break;
-		case 'n':
+		case OPT_ENGINES:
 			v = 1;
 			r = strcmp(optarg, "auto") == 0
 				    ? 0
@@ -168,26 +204,28 @@ int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct v
 				return r;
 			o->n_engines = (uint32_t)v;
 			break;
-		case 'b':
+		case OPT_ENGINE_SPIN:
+			o->engine_spin = true;
+			break;
+		case OPT_REBALANCE:
 			o->rebalance = strcmp(optarg, "on") == 0;
 			if (!o->rebalance && strcmp(optarg, "off") != 0)
 				return vn_err_usage(err, "--rebalance: '%s' is neither on nor off", optarg);
 			break;
-		case 'i':
+		case OPT_IMAGE_DIR:
 			o->image_dir = optarg;
 			break;
-		case 'g':
+		case OPT_SOCKET_GROUP:
 			o->socket_group = optarg;
 			break;
-		case 'C':
+		case OPT_NO_CALIBRATION_CHECK:
 			o->no_calibration_check = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(VN_EXIT_OK);
+		case ':':
+			return vn_err_usage(err, "daemon: option '%s' needs a value", argv[optind - 1]);
 		default:
-			fputs(usage, stderr);
-			return vn_err_usage(err, "daemon: unknown option");
+			letter[1] = (char)optopt;
+			return unknown_option(optopt > ' ' ? letter : argv[optind - 1], err);
 		}
 	}
 	if (optind < argc)

@@ -114,7 +114,7 @@ int vn_disc_parse_value(struct vn_disc *d, const struct vn_disc_word *word, cons
 	if (!argc)
 		return vn_err_usage(err, "'%s' needs a value: %s %s", word->word, word->word, word->args);
 	/* YAML's own words for it. */
-	if (word->args[0] == '[' && argc == 1 && (!strcmp(argv[0], "true") || !strcmp(argv[0], "false")))
+	if (strcmp(word->args, "[on|off]") == 0 && argc == 1 && (!strcmp(argv[0], "true") || !strcmp(argv[0], "false")))
 		argv[0] = (char *)(!strcmp(argv[0], "true") ? "on" : "off");
 	if (*given >> (word - vn_disc_words) & 1)
 		return vn_err_usage(err, "'%s' is given twice", word->word);

@@ -90,14 +90,35 @@ static unsigned int edit_distance(const char *a, size_t na, const char *b, size_
 	return prev[nb];
 }
 
+/* What tc, Mininet and containerlab call it. */
+static const struct {
+	const char *theirs, *ours;
+} elsewhere[] = {
+	{"latency", "delay"}, {"drop", "loss"},       {"dup", "duplicate"}, {"bandwidth", "rate"},
+	{"bw", "rate"},       {"throughput", "rate"}, {"queue", "limit"},   {"max_queue_size", "limit"},
+	{"hosts", "nodes"},   {"kind", "runtime"},    {"binds", "mounts"},  {"volumes", "mounts"},
+	{"cmd", "command"},   {"deploy", "apply"},    {"create", "apply"},  {"add", "apply"},
+	{"start", "apply"},   {"destroy", "delete"},  {"stop", "delete"},   {"inspect", "show"},
+	{"status", "show"},   {"change", "set"},
+};
+
+static const char *known_elsewhere(const char *word, const char *const *words)
+{
+	for (size_t i = 0; i < VN_ARRAY_SIZE(elsewhere); i++)
+		for (const char *const *w = words; *w && strcasecmp(word, elsewhere[i].theirs) == 0; w++)
+			if (strcmp(*w, elsewhere[i].ours) == 0)
+				return *w;
+	return NULL;
+}
+
 const char *vn_suggest(const char *word, const char *const *words)
 {
+	const char *nearest = known_elsewhere(word, words);
 	size_t len = strlen(word), n;
 	unsigned int best, d;
-	const char *nearest = NULL;
 
-	if (!len || len > EDIT_MAX)
-		return NULL;
+	if (nearest || !len || len > EDIT_MAX)
+		return nearest;
 	/* One slip in three letters explains a typo; more would be another word. */
 	best = (unsigned int)VN_MAX(len / 3, 1) + 1;
 	for (; *words; words++) {

@@ -46,7 +46,7 @@ word() {
 	fi
 }
 
-plan 46
+plan 63
 cat >"$WORK/good.yaml" <<YAML
 name: good
 nodes: {a: {}, b: {}}
@@ -60,6 +60,15 @@ chmod 755 "$WORK"
 expect_exit "not root: the daemon says so" 3 "root" setpriv --reuid=65534 --clear-groups "$AGENT" daemon
 start_agent || exit 1
 snapshot >"$WORK/before"
+
+# --- nothing runs ---
+for what in topology node link; do
+	expect_exit "no $what: said, and no error" 0 "^no $what runs$" vnet $what show
+done
+expect_exit "no AF_XDP port" 0 "^no AF_XDP port runs$" vnet port show
+expect_exit "no VF" 0 "^no port is a VF$" vnet vf show
+is "in JSON an empty list, and no word" "$(vnet -j link show 2>&1)" '{"links":[]}'
+expect_exit "nothing to verify is no pass" 1 "no link runs" vnet link verify
 
 # --- the topology file ---
 refused "syntax error" "" <<<'name: [x'
@@ -76,6 +85,7 @@ refused "loss beyond 100 %" "101%" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {
 refused "negative delay" "-1ms" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:e, b:e], delay: -1ms}}'
 refused "delay without a unit" "unit" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:e, b:e], delay: 10}}'
 refused "delay of 1e308" "1e308" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:e, b:e], delay: 1e308ms}}'
+refused "a loss of true is quoted as it was written" "'true'" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:e, b:e], loss: true}}'
 refused "rate nan" "nan" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:e, b:e], rate: nan}}'
 refused "MTU too small" "1280" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:e, b:e], mtu: 68}}'
 refused "MTU too large" "9000" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:e, b:e], mtu: 65536}}'
@@ -106,6 +116,8 @@ refused "10^6 nodes" "" < <(
 vnet topology apply "$WORK/good.yaml" >/dev/null 2>&1
 shown=$(vnet -j link show ab)
 word "unknown word, with the nearest" "'dely'.*delay" ab dely 10ms
+word "another tool's word" "'bandwidth'.*'rate'" ab bandwidth 10mbit
+refused "another tool's key" "'latency'.*'delay'" <<<$'name: x\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a:e, b:e], latency: 1ms}}'
 word "unknown link" "'abc'" abc delay 10ms
 word "missing value" "delay" ab delay
 word "time without a unit" "'10'.*unit" ab delay 10
@@ -113,6 +125,14 @@ word "percent beyond 100" "101%" ab loss 101%
 word "direction" "'up'|'ac'" ab dir ac delay 1ms
 word "gap without reorder" "gap.*reorder" ab gap 5
 word "nothing to set" "" ab
+expect_exit "a time without a unit names its option" 1 "^vnet-agent: --time: '5' needs a unit" vnet link verify ab --time 5
+expect_exit "verify: out of range" 1 "--time: from 100ms to 60s" vnet link verify ab --time 1ms
+expect_exit "calibrate: out of range" 1 "--time: from 1s to 120s" vnet calibrate --time 1ms
+expect_exit "watch: a time without a unit" 1 "^vnet-agent: --interval: '1' needs a unit" vnet link watch ab --interval 1
+expect_exit "a process that is not there" 1 "/proc/4194304/ns/net: No such file" vnet node attach a pid 4194304
+expect_exit "not root: an engine's move" 3 "Permission denied: be root or of the socket's group" \
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$AGENT" engine move ab 0
+expect_exit "not root: looking" 0 "ab +a:eth0" setpriv --reuid=65534 --clear-groups "$AGENT" link show
 is "nothing of it changed the link" "$(vnet -j link show ab)" "$shown"
 vnet topology delete good >/dev/null 2>&1
 leak_check "nothing of it left a trace" "$WORK/before"

@@ -64,7 +64,7 @@ cmp_num "the delay error of one frame in 64 is kept" \
 nsenter --net=/run/netns/vnet-fabric ip link set bulk txqueuelen 2
 "$TOOLS/fates" send -t /run/netns/bk.a -d e0 -r /run/netns/bk.b -D e0 -n 20000 -R 200000 >"$WORK/f"
 told() {
-	vnet -j engine show | jq -e '.engines[] | select(.trunk == 15) | .rx_dropped > 100 and (.overload | index("ring-full"))'
+	vnet -j engine show | jq -e '.engines[] | select(.engine == 15) | .rx_dropped > 100 and (.overload | index("ring-full"))'
 }
 cmp_num "a queue of two frames is too short" "$(jq .lost "$WORK/f")" ">" 100
 check "what the tap drops is told" busywait 5000 told

@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq mandoc
-plan 45
+plan 58
 
 MAN=$TOP/docs/man
 
@@ -33,6 +33,12 @@ expect_exit "unknown object, suggested" 1 "did you mean 'topology'" vnet topolgy
 expect_exit "unknown verb, suggested" 1 "did you mean 'apply'" vnet topology aply x
 expect_exit "a prefix is no word" 1 "'sho'" vnet link sho
 expect_exit "a verb of another object" 1 "port: verb 'exec' is not known" vnet port exec
+expect_exit "help of one command is its alone" 1 "" sh -c "'$AGENT' link reset -h | grep -q 'link set'"
+expect_exit "help of the daemon has its options" 0 "--image-dir DIR" vnet daemon -h
+expect_exit "the daemon's unknown option, suggested" 1 "^vnet-agent: daemon: option '--maxports' is not known: did you mean '--max-ports'" \
+	vnet daemon --maxports 3
+expect_exit "the daemon's option without a value" 1 "^vnet-agent: daemon: option '--engines' needs a value" vnet daemon --engines
+expect_exit "a verb without its object, suggested" 1 "did you mean 'link verify'" vnet verify ab
 expect_exit "unknown option" 1 "'--statss'.*--stats" vnet link show --statss
 expect_exit "an error is one line, whatever the word holds" 1 "^vnet-agent: object 'x[?]y[?].31m'" vnet $'x\ny\033[31m'
 
@@ -55,7 +61,7 @@ expect_exit "apply of no file" 1 "No such file" vnet topology apply "$WORK/none.
 # ---- files ----
 
 expect_exit "check" 0 "^ring: 3 nodes, 3 links" vnet topology check "$WORK/ring.yaml"
-is "check, JSON" "$(vnet -j topology check "$WORK/ring.yaml" | jq -c '[.topology, .nodes, .links, .held_directions]')" '["ring",3,3,6]'
+is "check, JSON" "$(vnet -j topology check "$WORK/ring.yaml" | jq -c '[.topology, .nodes, .links, .disciplines]')" '["ring",3,3,6]'
 expect_exit "check of standard input" 0 "^ring: " vnet topology check - <"$WORK/ring.yaml"
 expect_exit "check of a wrong file" 1 "typo.yaml:9:" vnet topology check "$WORK/typo.yaml"
 
@@ -125,3 +131,16 @@ is "completion of objects and verbs" "$(complete_ to)$(complete_ topology p)$(co
 mkdir -p "$WORK/empty"
 is "completion of a discipline's values" "$(cd "$WORK/empty" && complete_ link set ab dir '' && complete_ link set ab distribution '')" \
 	"ab ba both normal pareto paretonormal uniform "
+is "completion of the daemon's options and their values" "$(complete_ daemon --reb)$(complete_ daemon --rebalance '')" "--rebalance off on "
+is "completion of help" "$(complete_ help doc)$(complete_ help daem)" "doctor daemon "
+is "completion of what a node is given" "$(complete_ node attach a '')" "container netns pid "
+is "completion of a direction, of all links" "$(complete_ link verify ab dir '')$(complete_ link reset a)$(complete_ engine move ab d)" \
+	"ab ba both all dir "
+# Of each command the completion knows each option.
+for cmd in "link watch ab" "link verify" "topology graph" calibrate; do
+	# shellcheck disable=SC2086 # words
+	wanted=$("$AGENT" ${cmd% ab} -h | sed -n 's/^      \(-[^ ]*\).*/\1/p' | sort | tr '\n' ' ')
+	# shellcheck disable=SC2086,SC2254 # words
+	is "completion of the options of $cmd" "$(complete_ $cmd - | tr ' ' '\n' | grep -vE -- '^(--json|--pretty|--stats|--details|--runtime-dir|--version|--help|)$' | tr '\n' ' ')" \
+		"$wanted"
+done

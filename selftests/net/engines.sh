@@ -36,7 +36,7 @@ sane() {
 }
 
 engine() {
-	vnet -j engine show | jq -r ".engines[] | select(.trunk == $1) | $2"
+	vnet -j engine show | jq -r ".engines[] | select(.engine == $1) | $2"
 }
 
 engine_of() {
@@ -161,7 +161,7 @@ P=$!
 kill_agent
 start_agent --engines 1 || exit 1
 alone() {
-	[ "$(vnet -j engine show | jq -c '[.engines[].trunk]')" = "[0]" ]
+	[ "$(vnet -j engine show | jq -c '[.engines[].engine]')" = "[0]" ]
 }
 check "one engine now: the other gives up its links and ends" busywait 10000 alone
 wait $P

@@ -60,7 +60,7 @@ defer kill $!
 drops=$(engine_down_drops)
 
 # --- starved: 5 ms in 25 and more, less than the 50 ms after which its frames would be dropped ---
-E=$(vnet -j engine show | jq '.engines[] | select(.trunk == 0) | .pid')
+E=$(vnet -j engine show | jq '.engines[] | select(.engine == 0) | .pid')
 streams p 20
 # Before everybody else, or it would be kept from going on in time itself.
 chrt -f 90 sh -c "while kill -STOP $E 2>/dev/null; do sleep 0.005; kill -CONT $E; sleep 0.02; done" &
@@ -83,7 +83,7 @@ kill -CONT "$E"
 is "half of them stay" "$(moved)" 2
 cmp_num "each move was told as an event, and no more were than needed" "$(moves)" "==" 2
 check "it was overloaded by its own account" sh -c "'$AGENT' -j engine show |
-	jq -e '.engines[] | select(.trunk == 0) | .overload | index(\"late\")'"
+	jq -e '.engines[] | select(.engine == 0) | .overload | index(\"late\")'"
 for i in $LINKS; do
 	lost=$((${lost-0} + $(jq .lost "$WORK/p.$i")))
 	sent=$((${sent-0} + $(jq .sent "$WORK/p.$i")))

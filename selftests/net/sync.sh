@@ -126,10 +126,10 @@ vnet link set l1 dir ab limit 10 >/dev/null
 vnet link set l2 dir ab trace off >/dev/null
 vnet link set l2 dir ab trace beat.mahi sync s >/dev/null
 vnet engine move l3 dir ab 1
-old=$(vnet -j engine show | jq '.engines[] | select(.trunk == 2) | .pid')
+old=$(vnet -j engine show | jq '.engines[] | select(.engine == 2) | .pid')
 kill -KILL "$old"
 replaced() {
-	[ "$(vnet -j engine show | jq --argjson old "$old" '.engines[] | select(.trunk == 2) | .up and .pid != $old')" = true ]
+	[ "$(vnet -j engine show | jq --argjson old "$old" '.engines[] | select(.engine == 2) | .up and .pid != $old')" = true ]
 }
 check "an engine of theirs is another" busywait 5000 replaced
 kill_agent

@@ -44,7 +44,7 @@ bad() {
 	fi
 }
 
-plan 80
+plan 82
 start_agent || exit 1
 check "offline, the files are checked too" vnet topology check w.yaml
 check "the topology applies, from another folder" sh -c "cd / && '$AGENT' topology apply '$WORK/t/w.yaml'"
@@ -188,5 +188,8 @@ expect_exit "a file of other contents is a change" 10 "change link t1: its files
 vnet -j link watch t1 --interval 20ms --count 2 >"$WORK/watch"
 is "watch: a line for each direction and interval" "$(jq -s length "$WORK/watch")" 4
 is "watch: where the trace stands" "$(jq -s '[.[].trace.count] | unique | .[0]' "$WORK/watch")" 6
+is "watch: whose line it is" "$(jq -c '[.topology, .name, .dir]' "$WORK/watch" | sort -u | tr '\n' ' ')" \
+	'["w","t1","ab"] ["w","t1","ba"] '
+is "watch: what does not change is said once" "$(vnet link watch t3 --interval 10ms --count 3 | grep -c gemodel)" 2
 check "watch: as a table" sh -c "'$AGENT' link watch t3 --interval 10ms --count 1 | grep -q 'ab .*gemodel'"
 check "and all of it goes" vnet topology delete w

@@ -106,6 +106,9 @@ static void test_suggestions(void **state)
 	assert_refused("link show --stat", "did you mean '--stats'?");
 	assert_refused("topology graph f --svgg", "did you mean '--svg'?");
 	assert_refused("zzzzzzzzz", "'zzzzzzzzz'");
+	/* A verb without its object. */
+	assert_refused("verify ab", "did you mean 'link verify'?");
+	assert_refused("rm demo", "did you mean 'topology delete'?");
 }
 
 static void test_global_options(void **state)
@@ -181,7 +184,8 @@ static void test_counts(void **state)
 	assert_refused("link set ab", "too few");
 	assert_refused("node exec a", "too few");
 	assert_refused("node exec a --", "too few");
-	assert_refused("doctor now", "'now'");
+	assert_refused("doctor now", "'now' is too much: doctor");
+	assert_int_equal(parse("doctor now")->err.text[strlen("doctor: argument 'now' is too much: doctor")], 0);
 	assert_command(parse("link replace ab"), "link", "replace");
 }
 
@@ -315,6 +319,36 @@ static void test_table_narrow(void **state)
 	}
 }
 
+static void assert_narrow(const char *object, const struct vn_command *only, const char *has)
+{
+	cleanup_free char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	vn_help_print(f, object, only);
+	fclose(f);
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+		if (strcspn(line, "\n") > 80)
+			fail_msg("wider than 80: %.*s", (int)strcspn(line, "\n"), line);
+	assert_non_null(strstr(text, has));
+}
+
+/* Where no terminal says otherwise help is as wide as one; of a command it is that command's alone. */
+static void test_help(void **state)
+{
+	assert_narrow(NULL, NULL, "topology apply FILE");
+	for (const struct vn_command *c = vn_commands; c->object; c++) {
+		if (c->hidden)
+			continue;
+		assert_narrow(c->object, NULL, c->object);
+		assert_narrow(c->object, c, c->verb ? c->verb : c->object);
+	}
+	assert_narrow("link", parse("link set ab delay 1ms")->call.cmd, "distribution uniform");
+	for (const struct vn_option *o = vn_daemon_options; o->word; o++)
+		assert_narrow("daemon", NULL, o->word);
+}
+
 static void test_human(void **state)
 {
 	static const struct {
@@ -404,6 +438,8 @@ static void test_manual_of_commands(void **state)
 		for (int i = 0; i < VN_OPTIONS_MAX && c->options[i].word; i++)
 			expect_option(page, name, c->options[i].word);
 	}
+	for (const struct vn_option *o = vn_daemon_options; o->word; o++)
+		expect_option(page, name, o->word);
 	for (const struct vn_global *g = vn_globals; g->word; g++) {
 		expect_option(page, name, g->word);
 		if (g->longer)
@@ -449,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_wraps),
 		cmocka_unit_test(test_table_narrow),
+		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_human),
 		cmocka_unit_test(test_file_or_name),
 		cmocka_unit_test(test_manual_of_commands),

@@ -8,7 +8,7 @@
 
 #include "topo/internal.h"
 
-#define WORDS_MAX 24
+#define WORDS_MAX 32
 
 static int apply(struct vn_disc *d, const char *words, struct vn_err *err)
 {
@@ -90,8 +90,8 @@ static void test_refusals(void **state)
 		const char *words, *text;
 	} cases[] = {
 		{"dely 10ms", "unknown word 'dely', did you mean 'delay'?"},
-		{"bandwidth 1mbit",
-		 "unknown word 'bandwidth', known are: delay, jitter, distribution, loss, ecn, duplicate, corrupt, "
+		{"temperature 1mbit",
+		 "unknown word 'temperature', known are: delay, jitter, distribution, loss, ecn, duplicate, corrupt, "
 		 "reorder, gap, order, rate, overhead, cell, limit, slot, police, state, flap, holder, trace, seed"},
 		{"delay", "'delay' needs a value: delay TIME [JITTER [CORR]]"},
 		{"loss", "'loss' needs a value: loss [random] P [CORR] | state P13 [P31 [P32 [P23 [P14]]]] | gemodel P "
@@ -106,7 +106,7 @@ static void test_refusals(void **state)
 		 "delay: 'rate' is not a time: write a number and a unit, such as 10ms, 1.5s or 100us"},
 		{"distribution par", "distribution: unknown distribution 'par', write uniform, normal, pareto, "
 				     "paretonormal or a file such as "
-				     "mine.dist"},
+				     "par.dist"},
 		{"distribution norml", "distribution: unknown distribution 'norml', did you mean 'normal'?"},
 		{"loss 5", "loss: '5' needs a unit: 1% or 0.1%"},
 		{"loss 0% 25%", "loss: the correlation '25%' has nothing to correlate: there is no loss"},
@@ -264,6 +264,78 @@ static void test_netem(void **state)
 	static const struct {
 		const char *words, *refused;
 	} cases[] = {
+		/* LIMIT */
+		{"delay 10ms limit 1000", NULL},
+		{"limit 1000", "limit: nothing is held on a link without delay or rate"},
+		{"limit 0", "limit: '0' is out of range"},
+		/* DELAY, each distribution of the page; tc finds others, such as experimental, by their file's name */
+		{"delay 10ms 1ms 25% distribution uniform", NULL},
+		{"delay 10ms 1ms 25% distribution normal", NULL},
+		{"delay 10ms 1ms 25% distribution pareto", NULL},
+		{"delay 10ms 1ms 25% distribution paretonormal", NULL},
+		{"delay 10ms 1ms distribution experimental.dist", NULL},
+		{"delay 10ms 1ms distribution experimental", "distribution: unknown distribution 'experimental', write "
+							     "uniform, normal, pareto, paretonormal or a file such "
+							     "as experimental.dist"},
+		{"delay 10msec 1msecs", NULL},
+		{"delay 1000usec", NULL},
+		{"latency 10ms", "unknown word 'latency', did you mean 'delay'?"},
+		/* LOSS: each model with each number of arguments, and ecn behind each */
+		{"loss random 1%", NULL},
+		{"loss random 1% ecn", NULL},
+		{"loss state 1%", NULL},
+		{"loss state 1% 10%", NULL},
+		{"loss state 1% 10% 5%", NULL},
+		{"loss state 1% 10% 5% 90%", NULL},
+		{"loss state 1% 10% 5% 90% 1% ecn", NULL},
+		{"loss state 60% 10% 5% 90% 50%", "loss: the ways out of a state add up to over 100%"},
+		{"loss state", "loss: the model needs at least one probability"},
+		{"loss gemodel 1%", NULL},
+		{"loss gemodel 1% 10%", NULL},
+		{"loss gemodel 1% 10% 70%", NULL},
+		{"loss gemodel 1% 10% 70% 0.1% ecn", NULL},
+		{"loss gemodel", "loss: the model needs at least one probability"},
+		{"loss 30% 150%", "loss: '150%' is too much"},
+		{"drop 1%", "unknown word 'drop', did you mean 'loss'?"},
+		/* CORRUPT, DUPLICATION, REORDERING */
+		{"corrupt 0.1% 25%", NULL},
+		{"corrupt 1", "corrupt: '1' needs a unit"},
+		{"duplicate 1% 25%", NULL},
+		{"duplicate 1% ecn", "ecn: there is no loss"},
+		{"delay 10ms reorder 25% gap 5", NULL},
+		{"delay 10ms reorder 100% gap 5", NULL},
+		{"delay 10ms reorder 25% 50% gap -1", "gap: '-1'"},
+		/* RATE with PACKETOVERHEAD, CELLSIZE, CELLOVERHEAD */
+		{"rate 100kbit", NULL},
+		{"rate 1mbit 14", NULL},
+		{"rate 1mbit -14", NULL},
+		{"rate 1mbit 0 48", NULL},
+		{"rate 1mbit 0 48 5", NULL},
+		{"rate 1mbit 20 48 -5", NULL},
+		{"rate 1mbit 0 48 -60", "rate: a cell of 48 bytes cannot have an overhead of -60"},
+		{"rate 1mbit 14 48 5 7", "rate: '7' is one word too many"},
+		{"rate 1000", "rate: '1000' needs a unit"},
+		/* SLOT */
+		{"slot 800us", NULL},
+		{"slot 800000ns 1ms packets 5", NULL},
+		{"slot 1ms 2ms packets 5 bytes 3000", NULL},
+		{"slot distribution uniform 1ms 0.1ms", NULL},
+		{"slot distribution normal 1ms 0.1ms bytes 3000", NULL},
+		{"slot distribution paretonormal 1ms 0.1ms packets 5", NULL},
+		{"slot distribution mine.dist 1ms 0.1ms", NULL},
+		{"slot distribution custom 1ms 0.1ms", "slot: unknown distribution 'custom'"},
+		{"slot distribution normal 1ms", "slot: 'distribution' needs a NAME, a DELAY and a JITTER"},
+		{"slot 2ms 1ms", "slot: the least time '2ms' is over the most '1ms'"},
+		{"slot 800us rate 1mbit", NULL},
+		{"slot 800", "slot: '800' needs a unit"},
+		/* seed, of newer pages */
+		{"loss 1% seed 42", NULL},
+		{"seed -1", "seed: '-1' is not a seed"},
+		/* All at once. */
+		{"limit 1000 delay 10ms 1ms 25% distribution normal loss random 1% 25% ecn corrupt 0.1% duplicate 1% "
+		 "reorder 5% "
+		 "rate 1mbit slot 1ms",
+		 NULL},
 		{"rate 5kbit 20 100 5", NULL},
 		{"delay 10ms reorder 25% 50% gap 5", NULL},
 		{"delay 10ms reorder 25% 50%", NULL},
