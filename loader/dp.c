@@ -146,7 +146,7 @@ static int adopt_or_pin(const char *pin_dir, const struct bpf_program *prog, int
 		return 0;
 	}
 	*adopted = false;
-	fd = dup(bpf_program__fd(prog));
+	fd = fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return -errno;
 	/* By rename, so that there is always one under the name. */

@@ -398,9 +398,8 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 {
 	cleanup_cli_files struct vn_cli_files files = {0};
 	bool replace = strcmp(call->cmd->verb, "replace") == 0;
-	json_t *words, *params, *reply = NULL, *link, *warning;
+	json_t *words, *params, *reply = NULL, *link;
 	const char *dir;
-	size_t i;
 	int first, r;
 
 	r = vn_cli_take_dir(call, &dir, &first, err);
@@ -426,8 +425,6 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 	if (r < 0)
 		return r;
 	link = json_object_get(reply, "link");
-	json_array_foreach (json_object_get(reply, "warnings"), i, warning)
-		fprintf(stderr, "vnet-agent: %s\n", json_string_value(warning));
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else if (cli->details) {

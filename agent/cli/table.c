@@ -5,7 +5,7 @@
 
 #define GAP 2 /* blanks between columns; one where the terminal is narrow */
 
-#define LAST_MIN    24 /* characters the last column gets, however narrow the terminal */
+#define LAST_MIN    24 /* characters the last column gets, while there is another way */
 #define WORD_MIN    10 /* of a word, before it is broken */
 #define LINE_INDENT 4
 
@@ -207,28 +207,35 @@ static size_t least_width(const struct vn_table *t, size_t col, size_t width)
 }
 
 /*
- * Take from the widest column what is too much for @columns, one character after the other. How many blanks are then
- * between columns.
+ * Take from the widest column what is too much for @columns, one character after the other, then from the gaps, then
+ * from the last column. How many blanks are then between columns.
  */
 static size_t shrink(const struct vn_table *t, size_t *width, size_t *least, size_t columns)
 {
-	size_t total = (t->n_cols - 1) * GAP;
+	size_t total = (t->n_cols - 1) * GAP, last = t->n_cols - 1, gap = GAP;
 
 	for (size_t c = 0; c < t->n_cols; c++) {
 		total += width[c];
 		least[c] = least_width(t, c, width[c]);
 	}
-	for (; total > columns; total--) {
+	while (total > columns) {
 		size_t widest = t->n_cols;
 
 		for (size_t c = 0; c < t->n_cols; c++)
 			if (width[c] > least[c] && (widest == t->n_cols || width[c] >= width[widest]))
 				widest = c;
-		if (widest == t->n_cols)
-			return 1;
-		width[widest]--;
+		if (widest < t->n_cols) {
+			width[widest]--, total--;
+		} else if (gap > 1) {
+			gap = 1;
+			total -= last;
+		} else if (least[last] > WORD_MIN && !is_right(t, last)) {
+			least[last] = WORD_MIN;
+		} else {
+			break;
+		}
 	}
-	return GAP;
+	return gap;
 }
 
 int vn_table_print(const struct vn_table *t, FILE *f)

@@ -16,11 +16,15 @@
 #define TIME_DEFAULT_NS (6 * VN_NSEC_PER_SEC)
 #define TIME_MIN_NS     (VN_NSEC_PER_SEC)
 #define TIME_MAX_NS     (120 * VN_NSEC_PER_SEC)
-#define STEPS           6u /* of equal length */
+#define STEPS           7u /* of equal length */
 #define PROBE_PPS       1000u
 #define TWIN_MTU        1500u
 #define HOLD_NS         VN_NSEC_PER_MSEC
-#define FULL_WIRE_BYTES 1538u /* of a frame of MTU 1500 on the wire */
+#define WIRE_BYTES      38u /* that a full frame has on the wire beyond its MTU */
+#define FULL_WIRE_BYTES (TWIN_MTU + WIRE_BYTES)
+#define UNCOUNTED_BYTES 24u /* of which the figures count all but preamble, checksum and gap */
+#define BULK_WAIT_NS    (2 * VN_NSEC_PER_SEC)
+#define BULK_TURN_MS    5
 
 static const uint32_t rates_pps[] = {1000, 10000, 50000};
 
@@ -106,7 +110,8 @@ static void put(struct run *x, const char *key, uint64_t v)
 	json_object_set_new(x->out, key, json_integer((json_int_t)v));
 }
 
-static int probe(struct run *x, const struct vn_disc *disc, const struct vn_probe_job *job,
+/* One job by the first direction, which the engine of @trunk holds. */
+static int probe(struct run *x, const struct vn_disc *disc, uint32_t trunk, const struct vn_probe_job *job,
 		 struct vn_probe_shared **ret_s)
 {
 	struct vn_probe_job own = *job;
@@ -115,7 +120,7 @@ static int probe(struct run *x, const struct vn_disc *disc, const struct vn_prob
 
 	if (!s)
 		return -ENOMEM;
-	vn_twin_set(x->d, &x->twin, 0, 0, disc, trunk_of(x));
+	vn_twin_set(x->d, &x->twin, 0, 0, disc, trunk);
 	r = vn_probe_run(x->d, x->conn, &x->twin, &own, 1, s, NULL, x->err);
 	if (r < 0)
 		vn_prober_unmap(s);
@@ -139,7 +144,7 @@ static int measure_floor(struct run *x)
 	struct vn_disc disc = VN_DISC_NONE;
 	struct vn_probe_shared *s;
 	uint64_t wire, held;
-	int r = probe(x, &disc, &job, &s);
+	int r = probe(x, &disc, trunk_of(x), &job, &s);
 
 	if (r < 0)
 		return r;
@@ -149,7 +154,7 @@ static int measure_floor(struct run *x)
 	put(x, "timer_p99_ns", quantile(s->timer_late_ns, s->n_timer_late, 99));
 	vn_prober_unmap(s);
 	disc.delay_ns = 1;
-	r = probe(x, &disc, &job, &s);
+	r = probe(x, &disc, trunk_of(x), &job, &s);
 	if (r < 0)
 		return r;
 	if (!s->job[0].n_delays)
@@ -190,7 +195,7 @@ static int measure_lateness(struct run *x)
 						    .burst_gap_ns = VN_NSEC_PER_SEC / rates_pps[i],
 						    .burst_len = VN_PROBE_LEN_MIN,
 						    .wait_ns = 20 * VN_NSEC_PER_MSEC};
-		r = probe(x, &disc, &job, &s);
+		r = probe(x, &disc, trunk_of(x), &job, &s);
 		if (r < 0)
 			return r;
 		vn_prober_unmap(s);
@@ -200,29 +205,66 @@ static int measure_lateness(struct run *x)
 	return 0;
 }
 
-/* As many as one sender can send: the engine's limit, or the sender's, whichever is lower. */
-static int measure_capacity(struct run *x)
+/* As much as one sender can send: the limit of the engine of @trunk, or the sender's, whichever is lower. */
+static int send_most(struct run *x, const struct vn_disc *disc, uint32_t trunk, bool super, struct vn_dir *ret_dir,
+		     uint64_t *ret_ns)
 {
 	const struct vn_probe_job job = {.burst_ns = VN_MIN(x->step_ns, VN_NSEC_PER_SEC / 2),
 					 .burst_gap_ns = 1,
 					 .burst_len = VN_PROBE_LEN_MIN,
+					 .burst_super = super,
 					 .blind = true,
 					 .wait_ns = 50 * VN_NSEC_PER_MSEC};
-	struct vn_disc disc = VN_DISC_NONE;
-	uint64_t cpu_ns = engine_cpu_ns(x->d, trunk_of(x));
 	struct vn_probe_shared *s;
+	int r = probe(x, disc, trunk, &job, &s);
+
+	if (r < 0)
+		return r;
+	vn_prober_unmap(s);
+	vn_dir_read(&x->d->dp.maps, vn_twin_slot(&x->twin, 0, 0), ret_dir);
+	*ret_ns = job.burst_ns;
+	return 0;
+}
+
+static int measure_capacity(struct run *x)
+{
+	const uint32_t trunk = trunk_of(x);
+	uint64_t cpu_ns = engine_cpu_ns(x->d, trunk), ns;
+	struct vn_disc disc = VN_DISC_NONE;
 	struct vn_dir dir;
 	int r;
 
 	disc.delay_ns = HOLD_NS;
-	r = probe(x, &disc, &job, &s);
+	disc.holder = VN_HOLDER_PRECISE;
+	r = send_most(x, &disc, trunk, false, &dir, &ns);
 	if (r < 0)
 		return r;
-	vn_prober_unmap(s);
-	vn_dir_read(&x->d->dp.maps, vn_twin_slot(&x->twin, 0, 0), &dir);
-	put(x, "pps_max", dir.out_packets * VN_NSEC_PER_SEC / job.burst_ns);
-	put(x, "cpu_ns_per_packet",
-	    dir.out_packets ? (engine_cpu_ns(x->d, trunk_of(x)) - cpu_ns) / dir.out_packets : 0);
+	put(x, "pps_max", dir.out_packets * VN_NSEC_PER_SEC / ns);
+	put(x, "cpu_ns_per_packet", dir.out_packets ? (engine_cpu_ns(x->d, trunk) - cpu_ns) / dir.out_packets : 0);
+	return 0;
+}
+
+/* The same of the bulk holder, in bits on the wire; 0 where it cannot serve. */
+static int measure_bulk(struct run *x)
+{
+	uint64_t until_ns = vn_now_ns() + BULK_WAIT_NS, ns;
+	struct vn_disc disc = VN_DISC_NONE;
+	struct vn_dir dir;
+	int r;
+
+	put(x, "bulk_bps_max", 0);
+	while (!vn_engines_bulk_up(x->d)) {
+		if (vn_now_ns() > until_ns || x->d->stop)
+			return 0;
+		vn_loop_turn(&x->d->loop, BULK_TURN_MS);
+	}
+	disc.delay_ns = HOLD_NS;
+	disc.holder = VN_HOLDER_BULK;
+	r = send_most(x, &disc, VN_TRUNK_BULK, true, &dir, &ns);
+	if (r < 0)
+		return r;
+	put(x, "bulk_bps_max",
+	    (uint64_t)((double)(dir.out_bytes + dir.out_packets * UNCOUNTED_BYTES) * 8e9 / (double)ns));
 	return 0;
 }
 
@@ -235,6 +277,8 @@ static int measure(struct run *x)
 		r = measure_lateness(x);
 	if (r == 0)
 		r = measure_capacity(x);
+	if (r == 0)
+		r = measure_bulk(x);
 	put(x, "memory_bytes", e->slab_max_bytes);
 	put(x, "direction_bytes", e->lane_max_bytes);
 	put(x, "frame_bytes", e->frame_bytes);
@@ -317,7 +361,6 @@ static void gigabytes(char *buf, size_t size, double bytes)
 static int check_memory(struct vn_daemon *d, const char *what, const struct vn_disc *disc, struct vn_err *err)
 {
 	const struct vn_engine *e = &d->dp.maps.engine[0]; /* all have the same */
-	;
 	double frames = (double)disc->rate_bps / (8 * FULL_WIRE_BYTES) * (double)disc->delay_ns / 1e9, most, need;
 	char rate[VN_UNIT_BUF], delay[VN_UNIT_BUF], needs[32], has[32];
 
@@ -352,31 +395,34 @@ static int check_floor(struct vn_daemon *d, const char *what, const struct vn_di
 		      what, vn_format_time(delay, disc->delay_ns), (double)floor_ns / 1e3);
 }
 
-static void warn_rate(struct vn_daemon *d, const char *what, const struct vn_disc *disc, json_t *warnings)
+/*
+ * Full frames at the full rate: what a long transfer sends. The bulk holder carries them by the super-frame, where it
+ * may serve at all.
+ */
+static int check_rate(struct vn_daemon *d, const char *what, const struct vn_disc *disc, uint32_t mtu,
+		      struct vn_err *err)
 {
-	uint64_t pps = known(d, "pps_max");
-	char rate[VN_UNIT_BUF], text[256];
+	bool bulk = vn_disc_bulk_can(disc) && disc->holder != VN_HOLDER_PRECISE;
+	double precise_bps = (double)known(d, "pps_max") * (mtu + WIRE_BYTES) * 8,
+	       bulk_bps = bulk ? (double)known(d, "bulk_bps_max") : 0, most = VN_MAX(precise_bps, bulk_bps);
+	char rate[VN_UNIT_BUF];
 
-	if (!warnings || !pps || disc->rate_bps / (8 * FULL_WIRE_BYTES) <= pps)
-		return;
-	snprintf(text, sizeof(text),
-		 "%s: rate %s: one sender got %" PRIu64
-		 " packets a second through an engine, full frames at this rate are "
-		 "%" PRIu64 ": the host may limit before the link does",
-		 what, vn_format_rate(rate, disc->rate_bps), pps, (uint64_t)(disc->rate_bps / (8 * FULL_WIRE_BYTES)));
-	json_array_append_new(warnings, json_string(text));
+	if (!disc->rate_bps || disc->trace_block || !most || (double)disc->rate_bps <= most)
+		return 0;
+	return vn_err(err, VN_EXIT_NOT_POSSIBLE, ERANGE,
+		      "%s: rate %s: through an engine of this host went at most %.3ggbit of full frames%s: say no more "
+		      "than that, or no rate (calibrate anew, or start the daemon with --no-calibration-check)",
+		      what, vn_format_rate(rate, disc->rate_bps), most / 1e9,
+		      bulk ? "" : " one by one, as this discipline wants");
 }
 
-int vn_limits_check(struct vn_daemon *d, const char *what, const struct vn_disc *disc, json_t *warnings,
-		    struct vn_err *err)
+int vn_limits_check(struct vn_daemon *d, const char *what, const struct vn_disc *disc, uint32_t mtu, struct vn_err *err)
 {
 	int r = check_memory(d, what, disc, err);
 
 	if (r == 0)
 		r = check_floor(d, what, disc, err);
-	if (r == 0)
-		warn_rate(d, what, disc, warnings);
-	return r;
+	return r == 0 ? check_rate(d, what, disc, mtu, err) : r;
 }
 
 int vn_limits_check_topo(struct vn_daemon *d, const struct vn_topo *t, struct vn_err *err)
@@ -387,7 +433,7 @@ int vn_limits_check_topo(struct vn_daemon *d, const struct vn_topo *t, struct vn
 	for (size_t i = 0; i < t->n_links && r == 0; i++)
 		for (int dir = 0; dir < VN_DIRS && r == 0; dir++) {
 			snprintf(what, sizeof(what), "link %s", t->links[i].name);
-			r = vn_limits_check(d, what, &t->links[i].disc[dir], NULL, err);
+			r = vn_limits_check(d, what, &t->links[i].disc[dir], t->links[i].mtu, err);
 		}
 	return r;
 }

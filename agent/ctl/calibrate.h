@@ -12,9 +12,9 @@ void vn_calibration_load(struct vn_daemon *d);
 
 /*
  * Refuse what cannot be: more held than the engine may hold, and, where calibrated, a delay shorter than what the path
- * takes by itself. @what: "link ab". @warnings (may be NULL): a list that gets what is only doubtful.
+ * takes by itself, or a rate that full frames of @mtu cannot reach. @what: "link ab".
  */
-int vn_limits_check(struct vn_daemon *d, const char *what, const struct vn_disc *disc, json_t *warnings,
+int vn_limits_check(struct vn_daemon *d, const char *what, const struct vn_disc *disc, uint32_t mtu,
 		    struct vn_err *err);
 int vn_limits_check_topo(struct vn_daemon *d, const struct vn_topo *t, struct vn_err *err);
 

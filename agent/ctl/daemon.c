@@ -5,15 +5,13 @@
 
 #include <cap-ng.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -136,6 +134,7 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 	if (r < 0 || !reply) {
 		if (!err.err)
 			vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
+		json_decref(reply);
 		vn_conn_error(c, &err);
 		return 0;
 	}
@@ -182,6 +181,7 @@ static int make_keepers(struct vn_daemon *d, struct vn_err *err)
 						      .gid = gid,
 						      .trunk = i,
 						      .cpu = d->opts.engine_cpu[i],
+						      .spin = d->opts.engine_spin,
 						      .umem_fd = -EBADF,
 						      .pidfd.fd = -EBADF,
 						      .changed = on_engine,
@@ -253,6 +253,20 @@ static int control_group(const struct vn_daemon *d, gid_t *ret_gid, struct vn_er
 	return 0;
 }
 
+/*
+ * A listener and an owner's pidfd per port, the namespaces of all nodes that a batch of links touches: more than the
+ * usual 1024 descriptors, from the first start on that has to mend something.
+ */
+static void raise_nofile(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 {
 	gid_t group = 0;
@@ -278,6 +292,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	r = vn_runner_open(&d->runner, d->opts.runtime_dir, d->opts.pause_path, err);
 	if (r < 0)
 		return r;
+	raise_nofile(); /* not for the runner: what it starts expects the usual limit */
 	r = vn_fabric_open(&d->fabric, &d->dp, err);
 	d->fabric.runner = &d->runner;
 	d->fabric.runtime_dir = d->opts.runtime_dir;
@@ -346,6 +361,7 @@ static void on_tick(void *arg, uint32_t events)
 	vn_engines_tick(d);
 	vn_handover_tick(d);
 	vn_files_tick(d);
+	vn_server_tick(&d->server);
 }
 
 struct tick_source {
@@ -445,162 +461,9 @@ static int serve(struct vn_daemon *d, struct vn_err *err)
 	return 0;
 }
 
-/* --- options
- * -------------------------------------------------------------------------------------------------------------------------
- */
-
-static int number(const char *option, const char *s, unsigned long min, unsigned long max, unsigned long *ret,
-		  struct vn_err *err)
-{
-	char *end;
-	unsigned long v;
-
-	errno = 0;
-	v = strtoul(s, &end, 10);
-	if (errno || end == s || *end || *s == '-' || v < min || v > max)
-		return vn_err_usage(err, "%s: '%s' is not a number from %lu to %lu", option, s, min, max);
-	*ret = v;
-	return 0;
-}
-
-/* "2,3,6-8": one for each engine in turn, and again from the first when there are more engines. */
-static int engine_cpus(const char *list, int cpus[VN_ENGINES_MAX], struct vn_err *err)
-{
-	int n = 0, found[VN_ENGINES_MAX];
-	const char *at = list;
-
-	while (*at) {
-		char *end;
-		unsigned long first, last;
-
-		errno = 0;
-		first = last = strtoul(at, &end, 10);
-		if (end != at && *end == '-')
-			last = strtoul(at = end + 1, &end, 10);
-		if (errno || end == at || *at == '-' || (*end && *end != ',') || last < first || last >= CPU_SETSIZE)
-			return vn_err_usage(err, "--engine-cpus: '%s' is no list of processors like 2,3,6-8", list);
-		for (; first <= last && n < VN_ENGINES_MAX; first++)
-			found[n++] = (int)first;
-		at = *end ? end + 1 : end;
-	}
-	if (!n)
-		return vn_err_usage(err, "--engine-cpus: an empty list");
-	for (int i = 0; i < VN_ENGINES_MAX; i++)
-		cpus[i] = found[i % n];
-	return 0;
-}
-
-/* Beside our own executable when run from a build tree, else where `make install` puts it. */
-static const char *helper_path(const char *name, char *buf, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", buf, size);
-	char *slash;
-
-	buf[n > 0 && (size_t)n < size ? n : 0] = '\0';
-	slash = strrchr(buf, '/');
-	if (slash && (size_t)(slash + 1 - buf) + strlen(name) < size) {
-		memcpy(slash + 1, name, strlen(name) + 1);
-		if (access(buf, X_OK) == 0)
-			return buf;
-	}
-	snprintf(buf, size, VN_LIBEXECDIR "/%s", name);
-	return buf;
-}
-
-static const char usage[] =
-	"usage: vnet-agent daemon [--runtime-dir DIR] [--pin-dir DIR] [--max-ports N] [--engine PATH]\n"
-	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST]\n"
-	"                         [--rebalance on|off] [--socket-group NAME] [--no-calibration-check]\n";
-
-static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_err *err)
-{
-	static const struct option options[] = {
-		{"runtime-dir", required_argument, NULL, 'r'},
-		{"pin-dir", required_argument, NULL, 'p'},
-		{"max-ports", required_argument, NULL, 'm'},
-		{"engine", required_argument, NULL, 'e'},
-		{"engine-user", required_argument, NULL, 'u'},
-		{"engines", required_argument, NULL, 'n'},
-		{"engine-cpus", required_argument, NULL, 'c'},
-		{"rebalance", required_argument, NULL, 'b'},
-		{"socket-group", required_argument, NULL, 'g'},
-		{"image-dir", required_argument, NULL, 'i'},
-		{"no-calibration-check", no_argument, NULL, 'C'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	unsigned long v;
-	int c, r;
-
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-		switch (c) {
-		case 'r':
-			d->opts.runtime_dir = optarg;
-			break;
-		case 'p':
-			d->opts.pin_dir = optarg;
-			break;
-		case 'm':
-			r = number("--max-ports", optarg, 2, VN_PORTS_MAX, &v, err);
-			if (r < 0)
-				return r;
-			d->opts.max_ports = (uint32_t)v;
-			break;
-		case 'e':
-			d->opts.engine_path = optarg;
-			break;
-		case 'u':
-			d->opts.engine_user = optarg;
-			break;
-		case 'c':
-			r = engine_cpus(optarg, d->opts.engine_cpu, err);
-			if (r < 0)
-				return r;
-			break;
-		case 'n':
-			v = 1;
-			r = strcmp(optarg, "auto") == 0
-				    ? 0
-				    : number("--engines", optarg, 1, VN_ENGINES_PRECISE_MAX, &v, err);
-			if (r < 0)
-				return r;
-			d->opts.n_engines = (uint32_t)v;
-			break;
-		case 'b':
-			d->opts.rebalance = strcmp(optarg, "on") == 0;
-			if (!d->opts.rebalance && strcmp(optarg, "off") != 0)
-				return vn_err_usage(err, "--rebalance: '%s' is neither on nor off", optarg);
-			break;
-		case 'i':
-			d->opts.image_dir = optarg;
-			break;
-		case 'g':
-			d->opts.socket_group = optarg;
-			break;
-		case 'C':
-			d->opts.no_calibration_check = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(VN_EXIT_OK);
-		default:
-			fputs(usage, stderr);
-			return vn_err_usage(err, "daemon: unknown option");
-		}
-	}
-	return optind < argc ? vn_err_usage(err, "daemon: '%s' is no option", argv[optind]) : 0;
-}
-
 int vn_daemon_main(int argc, char *argv[])
 {
-	static char engine[PATH_MAX], pause_path[PATH_MAX];
 	struct vn_daemon d = {
-		.opts = {.runtime_dir = VN_RUNTIME_DIR,
-			 .pin_dir = VN_PIN_DEFAULT,
-			 .max_ports = VN_PORTS_DEFAULT,
-			 .n_engines = 1,
-			 .rebalance = true},
 		.loop.epfd = -EBADF,
 		.lock_fd = -EBADF,
 		.links.fd = -EBADF,
@@ -614,13 +477,9 @@ int vn_daemon_main(int argc, char *argv[])
 	struct vn_err err = {0};
 	int r;
 
-	for (size_t i = 0; i < VN_ENGINES_MAX; i++)
-		d.opts.engine_cpu[i] = -1;
 	for (size_t i = 0; i < VN_ARRAY_SIZE(d.server.listeners); i++)
 		d.server.listeners[i].source.fd = -EBADF;
-	d.opts.engine_path = helper_path("vnet-engine", engine, sizeof(engine));
-	d.opts.pause_path = helper_path("vnet-pause", pause_path, sizeof(pause_path));
-	r = parse_options(&d, argc, argv, &err);
+	r = vn_daemon_options(&d.opts, argc, argv, &err);
 	if (r == 0 && geteuid() != 0)
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
 			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");

@@ -12,28 +12,17 @@
 #include "ctl/arena.h"
 #include "ctl/handover.h"
 #include "ctl/loop.h"
+#include "ctl/options.h"
 #include "ctl/server.h"
 #include "ctl/supervisor.h"
 #include "exec/exec.h"
 #include "topo/model.h"
-
-#define VN_ENGINES_PRECISE_MAX VN_TRUNK_BULK
 
 /* A topology that runs, with what became of its links. */
 struct vn_running {
 	struct vn_topo *topo;
 	bool *link_broken;
 	bool changing; /* a plan on it is being executed: its links cannot be set meanwhile */
-};
-
-struct vn_daemon_opts {
-	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;
-	const char *image_dir; /* root file systems and mounts for clients other than root; NULL: none */
-	uint32_t max_ports;
-	bool no_calibration_check;
-	uint32_t n_engines;             /* precise ones */
-	int engine_cpu[VN_ENGINES_MAX]; /* -1: any */
-	bool rebalance;                 /* move directions away from an engine that cannot keep up */
 };
 
 /* What the last look at the engines and the directions saw (shard.c). */
@@ -166,6 +155,8 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk);
 int vn_engines_open(struct vn_daemon *d, struct vn_err *err);
 /* Every tick: what their keepers have to do, moves, engines that are to go, and each second who holds what. */
 void vn_engines_tick(struct vn_daemon *d);
+/* The bulk engine, started when it is first wanted; false while it cannot serve. */
+bool vn_engines_bulk_up(struct vn_daemon *d);
 /* Forget them, or end them. */
 void vn_engines_close(struct vn_daemon *d, bool stop);
 

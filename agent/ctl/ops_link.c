@@ -309,7 +309,7 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 }
 
 static int check_limits(struct vn_daemon *d, const struct vn_link *l, int dirs, const struct vn_disc fresh[VN_DIRS],
-			json_t *warnings, struct vn_err *err)
+			struct vn_err *err)
 {
 	char what[VN_NAME_MAX + 16];
 	int r = 0;
@@ -317,7 +317,7 @@ static int check_limits(struct vn_daemon *d, const struct vn_link *l, int dirs, 
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++) {
 		snprintf(what, sizeof(what), "link %s dir %s", l->name, dir_words[dir]);
 		if (dirs >> dir & 1)
-			r = vn_limits_check(d, what, &fresh[dir], warnings, err);
+			r = vn_limits_check(d, what, &fresh[dir], l->mtu, err);
 	}
 	return r;
 }
@@ -330,7 +330,6 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 	struct vn_disc fresh[VN_DIRS];
 	bool changed = false;
 	struct vn_running *run;
-	json_t *warnings;
 	struct vn_link *l;
 	size_t index;
 	int r;
@@ -363,17 +362,11 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 	r = vn_plan_check_link(&d->kernel, l, fresh, err);
 	if (r < 0)
 		return r;
-	warnings = json_array();
-	r = check_limits(d, l, change.dirs, fresh, warnings, err);
-	if (r < 0) {
-		json_decref(warnings);
+	r = check_limits(d, l, change.dirs, fresh, err);
+	if (r == 0)
+		r = vn_arena_save_names(&d->arena, err);
+	if (r < 0)
 		return r;
-	}
-	r = vn_arena_save_names(&d->arena, err);
-	if (r < 0) {
-		json_decref(warnings);
-		return r;
-	}
 	/* Both directions are right: now change them. */
 	for (int dir = 0; dir < VN_DIRS; dir++) {
 		bool replay = change.replay && change.dirs >> dir & 1;
@@ -390,7 +383,6 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		vn_event(d, json_pack("{s:s, s:s, s:s, s:[o, o]}", "event", "link-set", "topology", run->topo->name,
 				      "link", l->name, "directions", direction(d, run->topo, l, 0, false),
 				      direction(d, run->topo, l, 1, false)));
-	*ret_reply = json_pack("{s:o, s:b, s:o}", "link", link_json(d, run, index, false), "changed", changed,
-			       "warnings", warnings);
+	*ret_reply = json_pack("{s:o, s:b}", "link", link_json(d, run, index, false), "changed", changed);
 	return *ret_reply ? 0 : -ENOMEM;
 }

@@ -194,8 +194,7 @@ static bool wants_bulk(struct vn_daemon *d, uint32_t number, bool at_bulk)
 	return !at_bulk;
 }
 
-/* The bulk engine, started when it is first wanted; false while it cannot serve. */
-static bool bulk_is_up(struct vn_daemon *d)
+bool vn_engines_bulk_up(struct vn_daemon *d)
 {
 	struct vn_err err = {0};
 
@@ -216,7 +215,7 @@ static void choose_holder(struct vn_daemon *d, uint32_t number)
 		return;
 	if (at_bulk && (d->engine[VN_TRUNK_BULK].refuses || !wants_bulk(d, number, true)))
 		vn_shard_begin(&d->fabric, number, vn_shard_pick(&d->fabric));
-	else if (!at_bulk && wants_bulk(d, number, false) && bulk_is_up(d))
+	else if (!at_bulk && wants_bulk(d, number, false) && vn_engines_bulk_up(d))
 		vn_shard_begin(&d->fabric, number, VN_TRUNK_BULK);
 }
 

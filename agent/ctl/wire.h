@@ -49,7 +49,7 @@
  *                  delay_ns?, jitter_ns?, rate_bps?, loss_ppb?, limit_bytes?, limit_packets?: in force now}}] (two)}]}
  *   vnet.link.set
  *     {name, dir: "ab"|"ba"|"both", words: ["delay", "10ms"], replace: bool, files?: {"NAME": "text"}}
- *     -> {link: as in vnet.link.show without stats, changed: bool, warnings: [text, ...]}
+ *     -> {link: as in vnet.link.show without stats, changed: bool}
  *   vnet.link.verify
  *     {name ("all": every link), dir?, probe?: "auto"|"always"|"never", time_ns?}
  *     -> {verdict: "pass"|"unknown"|"fail", links: [{topology, name, verdict,
@@ -61,7 +61,7 @@
  *   vnet.calibrate
  *     {time_ns?} -> {calibration: {kernel, cpu, cpus, version, time_ns, fifo, wire_ns, floor_ns,
  *       timer_p50_ns, timer_p99_ns, lateness: [{pps, packets, p50_ns, p99_ns, p999_ns, max_ns}],
- *       pps_max, cpu_ns_per_packet, memory_bytes, direction_bytes, frame_bytes, direction_frames}};
+ *       pps_max, cpu_ns_per_packet, bulk_bps_max, memory_bytes, direction_bytes, frame_bytes, direction_frames}};
  *     also in vnet.info, null when there is none
  *   vnet.monitor [o]
  *     {} -> one reply per event while the client stays: {event, time_ns (CLOCK_REALTIME), ...}; the first is "start"

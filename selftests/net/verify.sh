@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq bpftool chrt
-plan 58
+plan 63
 
 cat >"$WORK/v.yaml" <<YAML
 name: v
@@ -217,7 +217,25 @@ expect_exit "what the engine cannot hold is refused, and says what is possible" 
 	vnet link set idle delay 100s rate 10gbit
 check "calibrate" vnet calibrate --time 2s
 is "its file names the host and has figures" "$(jq '(.kernel | length > 0) and .floor_ns > 0 and .pps_max > 0
-	and .direction_frames > 0 and (.lateness | length) == 3' /run/vnet/calibration.json)" true
+	and .direction_frames > 0 and (.lateness | length) == 3
+	and .bulk_bps_max > 0' /run/vnet/calibration.json)" true
+# One sender's super-frames are more than its small frames, so a rate between the two tells the holders apart.
+between=$(jq '(.pps_max * 1538 * 8 * 1.2 / 1e6 | floor) as $m | if $m * 1e6 < .bulk_bps_max then $m else 0 end' \
+	/run/vnet/calibration.json)
+expect_exit "a rate beyond all holders is refused, and says what is possible" 7 "went at most [0-9.]+gbit" \
+	vnet link set idle rate 1tbit limit 1000
+if [ "$between" -gt 0 ]; then
+	expect_exit "a rate beyond the precise holder is refused to a discipline that only this one has" 7 "one by one" \
+		vnet link set idle rate "${between}mbit" loss 1%
+	check "and granted to one that the bulk holder has" vnet link set idle rate "${between}mbit"
+	expect_exit "but not when that is not to serve" 7 "one by one" vnet link set idle holder precise
+	check "the rate goes" vnet link replace idle delay 1ms
+else
+	for words in "is refused to the one" "is granted to the other" "is refused without the other" "goes again"; do
+		ktap_skip "a rate between the two holders $words" "super-frames are not faster here: $(jq -c \
+			'[.pps_max, .bulk_bps_max]' /run/vnet/calibration.json)"
+	done
+fi
 expect_exit "a delay below the floor is refused, and says it" 7 "takes .*us by itself" vnet link set idle delay 1ns
 
 # --- a healthy backbone is never called broken ---

@@ -258,9 +258,12 @@ static void test_table_wraps(void **state)
 		{54, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240 vu\n"},
 		{53, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240\n      vu\n"},
 		{40, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep\n      loss 1% d\303\251j\303\240 vu\n"},
-		/* however narrow: 24 characters for the last column, but one blank in front of it */
-		{3, "LINK DISCIPLINE\nab   delay 10ms jitter 2ms\n     order keep loss 1% d\303\251j\303\240\n"
-		    "     vu\n"},
+		/* 24 characters for the last column, and one blank in front of it, before it gets less */
+		{29, "LINK DISCIPLINE\nab   delay 10ms jitter 2ms\n     order keep loss 1% d\303\251j\303\240\n"
+		     "     vu\n"},
+		/* however narrow: whole words */
+		{3, "LINK DISCIPLINE\nab   delay 10ms\n     jitter 2ms\n     order keep\n     loss 1%\n"
+		    "     d\303\251j\303\240 vu\n"},
 	};
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
