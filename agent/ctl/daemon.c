@@ -24,7 +24,8 @@
 #include "ctl/calibrate.h"
 #include "ctl/daemon_main.h"
 
-#define TICK_MS 100
+#define TICK_MS       100
+#define VF_LOOK_TICKS 10
 /* The engine's own identity when there is no user of its name: from the range nobody hands out by hand. */
 #define ENGINE_USER     "vnet-engine"
 #define ENGINE_UID_BARE 64611
@@ -366,6 +367,7 @@ static void on_tick(void *arg, uint32_t events)
 struct tick_source {
 	struct vn_source source;
 	struct vn_daemon *d;
+	unsigned int turns;
 };
 
 static void on_timer(void *arg, uint32_t events)
@@ -373,8 +375,11 @@ static void on_timer(void *arg, uint32_t events)
 	struct tick_source *t = arg;
 	uint64_t n;
 
-	if (read(t->source.fd, &n, sizeof(n)) == sizeof(n))
-		on_tick(t->d, events);
+	if (read(t->source.fd, &n, sizeof(n)) != sizeof(n))
+		return;
+	on_tick(t->d, events);
+	if (t->turns++ % VF_LOOK_TICKS == 0)
+		vn_running_look_at_vfs(t->d);
 }
 
 static void on_signal(void *arg, uint32_t events)

@@ -93,6 +93,8 @@ int vn_ports_alloc(void *daemon, uint32_t *ret_number);
 void vn_ports_rebuild(struct vn_daemon *d);
 /* Follow the fabric's devices: a port that disappears breaks its link, and is reported. */
 int vn_running_watch(struct vn_daemon *d, struct vn_err *err);
+/* Whether every VF is where its port is; a second apart is often enough. */
+void vn_running_look_at_vfs(struct vn_daemon *d);
 
 /* --- ops_port.c: AF_XDP ports ---------------------------------------------------------------------------------------
  */

@@ -11,6 +11,8 @@
 
 #include <vnet/util.h>
 
+#include "exec/vfs.h"
+
 struct vn_running *vn_running_find(struct vn_daemon *d, const char *name)
 {
 	for (size_t i = 0; i < d->n_running; i++)
@@ -189,6 +191,22 @@ static void device_gone(struct vn_daemon *d, const char *ifname, uint32_t ifinde
 			for (int side = 0; side < VN_DIRS; side++)
 				if (d->running[i].topo->links[l].ports[side].number == number)
 					link_lost(d, &d->running[i], l, side);
+}
+
+/* A VF leaves its node, or goes with the node's namespace, without a word in the fabric. */
+void vn_running_look_at_vfs(struct vn_daemon *d)
+{
+	for (size_t i = 0; i < d->n_running; i++) {
+		struct vn_running *run = &d->running[i];
+
+		for (size_t p = 0; p < run->topo->n_links * VN_DIRS; p++) {
+			const struct vn_port *port = &run->topo->links[p / VN_DIRS].ports[p % VN_DIRS];
+
+			if (port->vf.mode && !run->link_broken[p / VN_DIRS] &&
+			    !vn_vf_there(&d->fabric, run->topo, port))
+				link_lost(d, run, p / VN_DIRS, (int)(p % VN_DIRS));
+		}
+	}
 }
 
 static void link_message(struct vn_daemon *d, const struct nlmsghdr *h)

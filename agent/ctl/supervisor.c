@@ -89,6 +89,7 @@ static void unwatch(struct vn_supervisor *s)
 	}
 	s->pidfd.fd = -EBADF;
 	s->pid = 0;
+	s->hung = false;
 	s->fabric->trunk[s->trunk].engine = false;
 }
 
@@ -373,6 +374,10 @@ void vn_supervisor_tick(struct vn_supervisor *s)
 	}
 	if ((int64_t)(now - VN_MAX(beat, s->started_ns)) < (int64_t)(beat >= s->started_ns ? HUNG_NS : STARTUP_NS))
 		return;
+	/* Said once: on a busy machine a killed process takes a while to go. */
+	if (s->hung)
+		return;
+	s->hung = true;
 	vn_log("engine %u (pid %d): no heartbeat for %llu ms: replaced", s->trunk, (int)s->pid,
 	       (unsigned long long)((now - VN_MAX(beat, s->started_ns)) / VN_NSEC_PER_MSEC));
 	s->changed(s, "hung");

@@ -29,6 +29,7 @@ struct vn_supervisor {
 	unsigned int quick_deaths;
 	bool stopping;
 	bool refuses; /* the executable is of another version */
+	bool hung;    /* killed for its silence, not gone yet */
 	bool leaving; /* its directions go to other engines, then it ends */
 	void (*changed)(struct vn_supervisor *s, const char *what); /* "started", "adopted", "died", "hung" */
 	void *arg;

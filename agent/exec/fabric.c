@@ -79,11 +79,10 @@ static struct vn_nl fabric_nl(const char *object)
 /* Trunk 0, those that an earlier daemon made, and the finishing pair. */
 static int open_trunks(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
 {
-	char name[16];
 	int r = 0;
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++)
-		if (i == 0 || if_nametoindex(vn_trunk_name(name, i, 0)))
+		if (i == 0 || vn_trunk_there(i, 0))
 			r = vn_trunk_make(f, nl, i, err);
 	if (r == 0)
 		r = vn_finish_make(f, nl, err);

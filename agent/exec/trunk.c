@@ -29,6 +29,14 @@ const char *vn_trunk_name(char buf[16], uint32_t index, int end)
 	return buf;
 }
 
+/* By its index: for a name that no device has the kernel runs modprobe, twice. */
+bool vn_trunk_there(uint32_t index, int end)
+{
+	char name[IF_NAMESIZE], ours[16];
+
+	return if_indextoname(vn_trunk_ifindex(index, end), name) && strcmp(name, vn_trunk_name(ours, index, end)) == 0;
+}
+
 static int tolerate_exist(void *arg, uint64_t tag, int error)
 {
 	return error == EEXIST ? 0 : -error;
@@ -38,12 +46,11 @@ static int tolerate_exist(void *arg, uint64_t tag, int error)
 static int check_device(uint32_t index, int end, struct vn_err *err)
 {
 	char name[16];
-	uint32_t there = if_nametoindex(vn_trunk_name(name, index, end));
 
-	if (there == vn_trunk_ifindex(index, end))
+	if (vn_trunk_there(index, end))
 		return 0;
 	return vn_err_kernel(err, ENODEV, "trunk %u: %s is missing in %s: delete what has its name or index %u there",
-			     index, name, VN_FABRIC_NAME, vn_trunk_ifindex(index, end));
+			     index, vn_trunk_name(name, index, end), VN_FABRIC_NAME, vn_trunk_ifindex(index, end));
 }
 
 static int make_pair(struct vn_nl *nl, uint32_t index, struct vn_err *err)
@@ -107,7 +114,7 @@ static int make_tap(struct vn_nl *nl, struct vn_err *err)
 	int r;
 
 	/* There already, perhaps with an engine at it: that one has set it up. */
-	if (if_nametoindex(TAP_NAME) == vn_trunk_ifindex(VN_TRUNK_BULK, 0))
+	if (vn_trunk_there(VN_TRUNK_BULK, 0))
 		return 0;
 	fd = vn_trunk_open_tap(err);
 	if (fd < 0)

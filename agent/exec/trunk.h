@@ -12,6 +12,8 @@ static inline uint32_t vn_trunk_ifindex(uint32_t index, int end)
 {
 	return VN_TRUNK_IFINDEX + 2 * index + (uint32_t)end;
 }
+/* In the namespace of the thread, under its name and its index. */
+bool vn_trunk_there(uint32_t index, int end);
 
 /*
  * Create or adopt trunk @index in the namespace of the thread, which is the fabric: devices, offloads, programs, up.

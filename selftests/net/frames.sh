@@ -89,7 +89,14 @@ done
 for c in TcpInCsumErrors UdpInCsumErrors; do
 	is "$c in b" "$(nstat_get fr.b $c | cut -d. -f1)" 0
 done
-# Back to back at 200 Mbit/s, or what an emulated machine can do of it; the prober's receive buffer takes all of it, so what is missing was lost on the link.
-"$PERF/vnprobe" -t /run/netns/fr.a -r /run/netns/fr.b -a "$(vnet -j link show held | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)" \
-	-n $((20000 / ${VN_SLOW:-1})) -R $((18000 / ${VN_SLOW:-1})) -s 1400 >"$WORK/probe"
-is "held: UDP at $((200 / ${VN_SLOW:-1})) Mbit/s, none lost" "$(jq .lost "$WORK/probe")" 0
+# Back to back at 200 Mbit/s, or what an emulated machine can do of it; the prober's receive buffer takes all of it, so what
+# is missing was lost on the link. An engine that was replaced amid it, since the machine stood still, takes what it held along.
+ADDR=$(vnet -j link show held | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
+for try in 1 2 3; do
+	E=$(engine_pid) down=$(engine_down_drops)
+	"$PERF/vnprobe" -t /run/netns/fr.a -r /run/netns/fr.b -a "$ADDR" \
+		-n $((20000 / ${VN_SLOW:-1})) -R $((18000 / ${VN_SLOW:-1})) -s 1400 >"$WORK/probe"
+	[ "$(engine_pid)" = "$E" ] && break
+	diag "try $try: the engine was replaced; $(jq .lost "$WORK/probe") lost"
+done
+is "held: UDP at $((200 / ${VN_SLOW:-1})) Mbit/s, none lost" "$(unexcused "$(jq .lost "$WORK/probe")" "$down")" 0

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
 need_pf
-plan 27
+plan 28
 
 # topo NAME MAC MORE: a wire of one VF to a veth
 topo() {
@@ -37,7 +37,9 @@ vnet topology apply "$one" >/dev/null
 ip netns add taker
 ip -n one.a link set e0 name stolen
 ip -n one.a link set stolen netns taker
-is "a VF that another namespace took is seen as broken" "$(vnet -j link show >/dev/null; vnet topology plan "$one" >/dev/null; echo $?)" 10
+is_broken() { vnet -j link show w | jq -e '.links[0].state == "broken"'; }
+check "a VF that another namespace took is noticed" busywait 3000 is_broken
+is "and to be mended" "$(vnet topology plan "$one" >/dev/null; echo $?)" 10
 check "taken by another namespace and renamed: delete works" vnet topology delete one
 check "it came back: the PF is as it was" busywait 5000 as_found "$before"
 is "and nothing of it is left with the taker" "$(ip -n taker -j link | jq -c '[.[].ifname]')" '["lo"]'
