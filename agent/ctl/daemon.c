@@ -180,6 +180,7 @@ static int make_keepers(struct vn_daemon *d, struct vn_err *err)
 						      .gid = gid,
 						      .trunk = i,
 						      .cpu = d->opts.engine_cpu[i],
+						      .spin = d->opts.engine_spin,
 						      .umem_fd = -EBADF,
 						      .pidfd.fd = -EBADF,
 						      .changed = on_engine,

@@ -24,7 +24,7 @@ static int number(const char *option, const char *s, unsigned long min, unsigned
 	return 0;
 }
 
-/* "2,3,6-8": one for each engine in turn, and again from the first when there are more engines. */
+/* "2,3,6-8": one for each engine in turn, and again from the first when there are more engines. How many it names. */
 static int engine_cpus(const char *list, int cpus[VN_ENGINES_MAX], struct vn_err *err)
 {
 	int n = 0, found[VN_ENGINES_MAX];
@@ -48,6 +48,32 @@ static int engine_cpus(const char *list, int cpus[VN_ENGINES_MAX], struct vn_err
 		return vn_err_usage(err, "--engine-cpus: an empty list");
 	for (int i = 0; i < VN_ENGINES_MAX; i++)
 		cpus[i] = found[i % n];
+	return n;
+}
+
+/*
+ * Two real-time threads of one priority on a processor, of which one never sleeps: the other would never run. So each
+ * engine that spins needs its own, and the bulk one, which does not, one that is left, or any.
+ */
+static int check_spin(struct vn_daemon_opts *o, int n_cpus, struct vn_err *err)
+{
+	const uint32_t n = o->n_engines, named = (uint32_t)n_cpus;
+	const int bulk = named > n ? o->engine_cpu[n] : -1;
+	bool own = named >= n;
+
+	if (!o->engine_spin)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		own &= o->engine_cpu[i] != bulk;
+		for (uint32_t k = 0; k < i; k++)
+			own &= o->engine_cpu[i] != o->engine_cpu[k];
+	}
+	if (!own)
+		return vn_err_usage(err,
+				    "--engine-spin: --engine-cpus must name a processor of its own for each of the %u "
+				    "engines",
+				    n);
+	o->engine_cpu[VN_TRUNK_BULK] = bulk;
 	return 0;
 }
 
@@ -70,7 +96,7 @@ static const char *helper_path(const char *name, char *buf, size_t size)
 
 static const char usage[] =
 	"usage: vnet-agent daemon [--runtime-dir DIR] [--pin-dir DIR] [--max-ports N] [--engine PATH]\n"
-	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST]\n"
+	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST] [--engine-spin]\n"
 	"                         [--rebalance on|off] [--socket-group NAME] [--no-calibration-check]\n";
 
 int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct vn_err *err)
@@ -83,6 +109,7 @@ int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct v
 		{"engine-user", required_argument, NULL, 'u'},
 		{"engines", required_argument, NULL, 'n'},
 		{"engine-cpus", required_argument, NULL, 'c'},
+		{"engine-spin", no_argument, NULL, 's'},
 		{"rebalance", required_argument, NULL, 'b'},
 		{"socket-group", required_argument, NULL, 'g'},
 		{"image-dir", required_argument, NULL, 'i'},
@@ -92,7 +119,7 @@ int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct v
 	};
 	static char engine[PATH_MAX], pause_path[PATH_MAX];
 	unsigned long v;
-	int c, r;
+	int c, r, n_cpus = 0;
 
 	*o = (struct vn_daemon_opts){.runtime_dir = VN_RUNTIME_DIR,
 				     .pin_dir = VN_PIN_DEFAULT,
@@ -125,9 +152,12 @@ int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct v
 			o->engine_user = optarg;
 			break;
 		case 'c':
-			r = engine_cpus(optarg, o->engine_cpu, err);
+			n_cpus = r = engine_cpus(optarg, o->engine_cpu, err);
 			if (r < 0)
 				return r;
+			break;
+		case 's':
+			o->engine_spin = true;
 			break;
 		case 'n':
 			v = 1;
@@ -160,5 +190,7 @@ int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct v
 			return vn_err_usage(err, "daemon: unknown option");
 		}
 	}
-	return optind < argc ? vn_err_usage(err, "daemon: '%s' is no option", argv[optind]) : 0;
+	if (optind < argc)
+		return vn_err_usage(err, "daemon: '%s' is no option", argv[optind]);
+	return check_spin(o, n_cpus, err);
 }

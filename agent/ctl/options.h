@@ -19,6 +19,7 @@ struct vn_daemon_opts {
 	bool no_calibration_check;
 	uint32_t n_engines;             /* precise ones */
 	int engine_cpu[VN_ENGINES_MAX]; /* -1: any */
+	bool engine_spin;               /* the precise ones do not sleep; each has a processor of the list */
 	bool rebalance;                 /* move directions away from an engine that cannot keep up */
 };
 

@@ -204,6 +204,8 @@ static void make_args(const struct vn_supervisor *s, const struct vn_xsk *xsk, s
 		a->argv[n++] = "--chunk-size", a->argv[n++] = a->chunk_size;
 		if (xsk->sg)
 			a->argv[n++] = "--sg";
+		if (s->spin)
+			a->argv[n++] = "--spin";
 	}
 	a->argv[n] = NULL;
 }
