@@ -99,6 +99,80 @@ static const char usage[] =
 	"                         [--engine-user NAME] [--engines N|auto] [--engine-cpus LIST] [--engine-spin]\n"
 	"                         [--rebalance on|off] [--socket-group NAME] [--no-calibration-check]\n";
 
+static void set_defaults(struct vn_daemon_opts *o)
+{
+	static char engine[PATH_MAX], pause_path[PATH_MAX];
+
+	*o = (struct vn_daemon_opts){.runtime_dir = VN_RUNTIME_DIR,
+				     .pin_dir = VN_PIN_DEFAULT,
+				     .max_ports = VN_PORTS_DEFAULT,
+				     .n_engines = 1,
+				     .rebalance = true};
+	for (size_t i = 0; i < VN_ENGINES_MAX; i++)
+		o->engine_cpu[i] = -1;
+	o->engine_path = helper_path("vnet-engine", engine, sizeof(engine));
+	o->pause_path = helper_path("vnet-pause", pause_path, sizeof(pause_path));
+}
+
+/* Option @c with argument @arg; *@n_cpus is set by --engine-cpus. */
+static int take_option(struct vn_daemon_opts *o, int c, const char *arg, int *n_cpus, struct vn_err *err)
+{
+	unsigned long v = 1;
+	int r = 0;
+
+	switch (c) {
+	case 'r':
+		o->runtime_dir = arg;
+		break;
+	case 'p':
+		o->pin_dir = arg;
+		break;
+	case 'm':
+		v = o->max_ports;
+		r = number("--max-ports", arg, 2, VN_PORTS_MAX, &v, err);
+		o->max_ports = (uint32_t)v;
+		break;
+	case 'e':
+		o->engine_path = arg;
+		break;
+	case 'u':
+		o->engine_user = arg;
+		break;
+	case 'c':
+		*n_cpus = r = engine_cpus(arg, o->engine_cpu, err);
+		break;
+	case 's':
+		o->engine_spin = true;
+		break;
+	case 'n':
+		if (strcmp(arg, "auto") != 0)
+			r = number("--engines", arg, 1, VN_ENGINES_PRECISE_MAX, &v, err);
+		o->n_engines = (uint32_t)v;
+		break;
+	case 'b':
+		o->rebalance = strcmp(arg, "on") == 0;
+		if (!o->rebalance && strcmp(arg, "off") != 0)
+			r = vn_err_usage(err, "--rebalance: '%s' is neither on nor off", arg);
+		break;
+	case 'i':
+		o->image_dir = arg;
+		break;
+	case 'g':
+		o->socket_group = arg;
+		break;
+	case 'C':
+		o->no_calibration_check = true;
+		break;
+	case 'h':
+		fputs(usage, stdout);
+		exit(VN_EXIT_OK);
+	default:
+		fputs(usage, stderr);
+		r = vn_err_usage(err, "daemon: unknown option");
+	}
+	return r < 0 ? r : 0;
+}
+
 int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct vn_err *err)
 {
 	static const struct option options[] = {
@@ -117,78 +191,14 @@ int vn_daemon_options(struct vn_daemon_opts *o, int argc, char *argv[], struct v
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	static char engine[PATH_MAX], pause_path[PATH_MAX];
-	unsigned long v;
 	int c, r, n_cpus = 0;
 
-	*o = (struct vn_daemon_opts){.runtime_dir = VN_RUNTIME_DIR,
-				     .pin_dir = VN_PIN_DEFAULT,
-				     .max_ports = VN_PORTS_DEFAULT,
-				     .n_engines = 1,
-				     .rebalance = true};
-	for (size_t i = 0; i < VN_ENGINES_MAX; i++)
-		o->engine_cpu[i] = -1;
-	o->engine_path = helper_path("vnet-engine", engine, sizeof(engine));
-	o->pause_path = helper_path("vnet-pause", pause_path, sizeof(pause_path));
+	set_defaults(o);
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-		switch (c) {
-		case 'r':
-			o->runtime_dir = optarg;
-			break;
-		case 'p':
-			o->pin_dir = optarg;
-			break;
-		case 'm':
-			r = number("--max-ports", optarg, 2, VN_PORTS_MAX, &v, err);
-			if (r < 0)
-				return r;
-			o->max_ports = (uint32_t)v;
-			break;
-		case 'e':
-			o->engine_path = optarg;
-			break;
-		case 'u':
-			o->engine_user = optarg;
-			break;
-		case 'c':
-			n_cpus = r = engine_cpus(optarg, o->engine_cpu, err);
-			if (r < 0)
-				return r;
-			break;
-		case 's':
-			o->engine_spin = true;
-			break;
-		case 'n':
-			v = 1;
-			r = strcmp(optarg, "auto") == 0
-				    ? 0
-				    : number("--engines", optarg, 1, VN_ENGINES_PRECISE_MAX, &v, err);
-			if (r < 0)
-				return r;
-			o->n_engines = (uint32_t)v;
-			break;
-		case 'b':
-			o->rebalance = strcmp(optarg, "on") == 0;
-			if (!o->rebalance && strcmp(optarg, "off") != 0)
-				return vn_err_usage(err, "--rebalance: '%s' is neither on nor off", optarg);
-			break;
-		case 'i':
-			o->image_dir = optarg;
-			break;
-		case 'g':
-			o->socket_group = optarg;
-			break;
-		case 'C':
-			o->no_calibration_check = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(VN_EXIT_OK);
-		default:
-			fputs(usage, stderr);
-			return vn_err_usage(err, "daemon: unknown option");
-		}
+		r = take_option(o, c, optarg, &n_cpus, err);
+		if (r < 0)
+			return r;
 	}
 	if (optind < argc)
 		return vn_err_usage(err, "daemon: '%s' is no option", argv[optind]);

@@ -136,10 +136,10 @@ bench_delay() {
 bench_dedicated() {
 	local knob=/proc/sys/kernel/sched_rt_runtime_us was
 
-	[ "$(nproc)" -gt 1 ] && read -r was <$knob && echo -1 >$knob 2>/dev/null || {
+	if ! { [ "$(nproc)" -gt 1 ] && read -r was <$knob && echo -1 >$knob; } 2>/dev/null; then
 		echo "bench: section dedicated needs a second processor and $knob: skipped" >&2
 		return
-	}
+	fi
 	defer sh -c "echo $was >$knob"
 	stop_agent
 	taskset -pc 0-$(($(nproc) - 2)) $$ >/dev/null
