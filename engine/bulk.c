@@ -319,7 +319,7 @@ static bool understand(struct vn_loop *l, uint32_t n, uint32_t *ret_slot, uint64
 		b->shift = TAG_BYTES;
 		vh = vn_body_vh(b);
 		if (vh->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
-			vh->csum_start -= TAG_BYTES;
+			vh->csum_start = (__virtio16)(vh->csum_start - TAG_BYTES);
 	}
 	n -= b->shift + (uint32_t)VN_VH_BYTES;
 	/* A kind of super-frame we do not know is one frame: it passes as it is. */

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "ctl/handover.h"
 
-#include <fcntl.h>
-#include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <loader/afxdp.h>
 #include <uthash.h>
@@ -16,6 +13,7 @@
 #include "ctl/daemon.h"
 #include "ctl/handover_lend.h"
 #include "ctl/handover_owner.h"
+#include "ctl/handover_path.h"
 #include "ctl/handover_proto.h"
 
 /*
@@ -23,13 +21,10 @@
  * time, so many a second, and so long; the rest waits in the kernel's short queue, at no cost to us.
  */
 #define CONNS_MAX       4u
-#define BACKLOG         8
 #define TOKENS_MAX      32u
 #define TOKENS_PER_TICK 5u
 #define CONN_NS         (3 * VN_NSEC_PER_SEC)
 #define FDS_MAX         253 /* SCM_MAX_FD: what one message can carry */
-#define KEY_SIZE        (2 * VN_NAME_MAX + IF_NAMESIZE + 3)
-#define OWNERS          "owners"
 
 struct conn {
 	struct vn_handover_sock *sock;
@@ -40,8 +35,8 @@ struct conn {
 };
 
 struct vn_handover_sock {
-	char key[KEY_SIZE]; /* "TOPOLOGY/NODE/INTERFACE": its directory below RUNTIME/ports */
-	const char *ifname; /* in key */
+	char key[VN_HANDOVER_KEY]; /* "TOPOLOGY/NODE/INTERFACE": its directory below RUNTIME/ports */
+	const char *ifname;        /* in key */
 	struct vn_daemon *d;
 	uint32_t number;
 	struct vn_source listener;
@@ -56,68 +51,6 @@ struct vn_handover_sock {
 	bool seen; /* by the sync at work */
 	UT_hash_handle hh;
 };
-
-/* --- paths ----------------------------------------------------------------------------------------------------------
- */
-
-static int runtime_path(const struct vn_daemon *d, char *buf, size_t size, const char *fmt, ...) VN_PRINTF(4, 5);
-static int runtime_path(const struct vn_daemon *d, char *buf, size_t size, const char *fmt, ...)
-{
-	int n = snprintf(buf, size, "%s/", d->opts.runtime_dir);
-	va_list ap;
-
-	if (n < 0 || (size_t)n >= size)
-		return -ENAMETOOLONG;
-	va_start(ap, fmt);
-	n += vsnprintf(buf + n, size - (size_t)n, fmt, ap);
-	va_end(ap);
-	return (size_t)n < size ? 0 : -ENAMETOOLONG;
-}
-
-static int make_dir(const char *path, mode_t mode)
-{
-	if (mkdir(path, mode) < 0 && errno != EEXIST)
-		return -errno;
-	return 0;
-}
-
-/* RUNTIME/ports is closed to everybody, the rest open to whom it is mounted for. */
-static int make_dirs(const struct vn_daemon *d, const char *key, char *path, size_t size)
-{
-	int r = runtime_path(d, path, size, VN_HANDOVER_PORTS "/%s", key);
-	char *at = path + strlen(d->opts.runtime_dir) + strlen("/" VN_HANDOVER_PORTS);
-	mode_t mode = 0700;
-
-	while (r == 0 && at) {
-		*at = '\0';
-		r = make_dir(path, mode);
-		*at = '/';
-		mode = 0755;
-		at = strchr(at + 1, '/');
-	}
-	return r == 0 ? make_dir(path, mode) : r;
-}
-
-static void remove_dirs(const struct vn_daemon *d, const char *key)
-{
-	char path[512], file[sizeof(path) + sizeof(VN_HANDOVER_SOCK) + 1];
-	const size_t root = strlen(d->opts.runtime_dir) + strlen("/" VN_HANDOVER_PORTS);
-
-	if (runtime_path(d, path, sizeof(path), VN_HANDOVER_PORTS "/%s", key) < 0)
-		return;
-	snprintf(file, sizeof(file), "%s/" VN_HANDOVER_SOCK, path);
-	unlink(file);
-	for (;;) {
-		if (rmdir(path) < 0 || strlen(path) <= root)
-			return;
-		*strrchr(path, '/') = '\0';
-	}
-}
-
-static int owner_path(const struct vn_handover_sock *s, char *buf, size_t size)
-{
-	return runtime_path(s->d, buf, size, OWNERS "/%u", s->number);
-}
 
 /* --- the owner ------------------------------------------------------------------------------------------------------
  */
@@ -135,7 +68,7 @@ static void owner_forget(struct vn_handover_sock *s)
 	vn_loop_remove(&s->d->loop, &s->death);
 	s->death.fd = -EBADF;
 	vn_owner_release(&s->owner);
-	if (owner_path(s, path, sizeof(path)) == 0)
+	if (vn_handover_owner_path(s->d, s->number, path, sizeof(path)) == 0)
 		unlink(path);
 }
 
@@ -190,7 +123,7 @@ static void owner_set(struct conn *c)
 	c->peer.pidfd = -EBADF; /* not a copy: without a descriptor for one nobody would have the port */
 	snprintf(s->owner.host, sizeof(s->owner.host), "%s", c->session.host);
 	owner_watch(s);
-	r = owner_path(s, path, sizeof(path));
+	r = vn_handover_owner_path(s->d, s->number, path, sizeof(path));
 	if (r == 0)
 		r = vn_owner_save(&s->owner, path);
 	if (r < 0)
@@ -469,32 +402,6 @@ static void on_connection(void *arg, uint32_t events)
 /* --- sockets --------------------------------------------------------------------------------------------------------
  */
 
-/* Relative to its directory, since a socket's path is short and names are long; with its mode from the first moment. */
-static int bind_in(const char *dir, int *ret_fd)
-{
-	cleanup_close int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	mode_t mask;
-	int r;
-
-	if (dir_fd < 0 || fd < 0)
-		return -errno;
-	unlinkat(dir_fd, VN_HANDOVER_SOCK, 0);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" VN_HANDOVER_SOCK, dir_fd);
-	fchmod(fd, 0666);
-	mask = umask(0);
-	r = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
-	r = r < 0 ? -errno : 0;
-	umask(mask);
-	if (r < 0)
-		return r;
-	if (listen(fd, BACKLOG) < 0)
-		return -errno;
-	*ret_fd = take_fd(&fd);
-	return 0;
-}
-
 static void sock_close(struct vn_handover_sock *s)
 {
 	for (size_t i = 0; i < CONNS_MAX; i++)
@@ -513,20 +420,20 @@ static void sock_close(struct vn_handover_sock *s)
 /* The port is gone for good. */
 static void sock_remove(struct vn_handover_sock *s)
 {
-	char key[KEY_SIZE];
+	char key[VN_HANDOVER_KEY];
 	struct vn_daemon *d = s->d;
 
 	memcpy(key, s->key, sizeof(key));
 	set_free(s);
 	sock_close(s);
-	remove_dirs(d, key);
+	vn_handover_remove_dirs(d, key);
 }
 
 static void adopt_owner(struct vn_handover_sock *s)
 {
 	char path[512];
 
-	if (owner_path(s, path, sizeof(path)) < 0)
+	if (vn_handover_owner_path(s->d, s->number, path, sizeof(path)) < 0)
 		return;
 	if (vn_owner_load(path, &s->owner) < 0) {
 		unlink(path);
@@ -560,9 +467,9 @@ static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port 
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		s->conns[i] = (struct conn){.sock = s, .source.fd = -EBADF, .peer = VN_OWNER_NONE};
 	HASH_ADD_STR(d->handover.socks, key, s);
-	r = make_dirs(d, key, path, sizeof(path));
+	r = vn_handover_make_dirs(d, key, path, sizeof(path));
 	if (r == 0)
-		r = bind_in(path, &s->listener.fd);
+		r = vn_handover_bind(path, &s->listener.fd);
 	if (r < 0) {
 		sock_close(s);
 		return r;
@@ -573,23 +480,17 @@ static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port 
 	return 0;
 }
 
-static const char *make_key(char *buf, const char *topo, const char *node, const char *ifname)
-{
-	snprintf(buf, KEY_SIZE, "%s/%s/%s", topo, node, ifname);
-	return buf;
-}
-
 static void sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port, uint32_t mtu)
 {
 	const bool lends = port->handover & VN_HANDOVER_LIBVNET;
 	struct vn_lend_port lend;
 	struct vn_handover_sock *s;
-	char key[KEY_SIZE];
+	char key[VN_HANDOVER_KEY];
 	int r;
 
 	if (port->kind != VN_PORT_AFXDP || !(port->handover & (VN_HANDOVER_CNI | VN_HANDOVER_LIBVNET)))
 		return;
-	make_key(key, t->name, t->nodes[port->node].name, port->ifname);
+	vn_handover_key(key, t->name, t->nodes[port->node].name, port->ifname);
 	vn_lend_describe(&lend, t, port, mtu);
 	HASH_FIND_STR(d->handover.socks, key, s);
 	if (s && s->number == port->number && s->lends == lends) {
@@ -608,8 +509,8 @@ void vn_handover_add(struct vn_daemon *d, const struct vn_topo *t)
 {
 	char path[512];
 
-	if (runtime_path(d, path, sizeof(path), OWNERS) == 0)
-		make_dir(path, 0700);
+	if (vn_handover_path(d, path, sizeof(path), VN_HANDOVER_OWNERS) == 0)
+		mkdir(path, 0700);
 	for (size_t p = 0; p < t->n_links * VN_DIRS; p++)
 		sync_port(d, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS], t->links[p / VN_DIRS].mtu);
 }
@@ -650,23 +551,13 @@ void vn_handover_release(struct vn_daemon *d)
 		sock_close(s);
 }
 
-void vn_handover_wipe(struct vn_daemon *d)
-{
-	static const char *const dirs[] = {OWNERS, VN_HANDOVER_PORTS};
-	char path[512];
-
-	for (size_t i = 0; i < VN_ARRAY_SIZE(dirs); i++)
-		if (runtime_path(d, path, sizeof(path), "%s", dirs[i]) == 0)
-			rmdir(path);
-}
-
 json_t *vn_handover_owner(struct vn_daemon *d, const char *topo, const char *node, const char *ifname,
 			  json_t **ret_stats, json_t **ret_lent)
 {
 	const struct vn_handover_sock *s;
-	char key[KEY_SIZE];
+	char key[VN_HANDOVER_KEY];
 
-	make_key(key, topo, node, ifname);
+	vn_handover_key(key, topo, node, ifname);
 	HASH_FIND_STR(d->handover.socks, key, s);
 	*ret_stats = json_pack("{s:I, s:I}", "given", s ? (json_int_t)s->given : 0, "refused",
 			       s ? (json_int_t)s->refused : 0);

@@ -157,12 +157,64 @@ static void set_defaults(struct vn_daemon_opts *o)
 	o->pause_path = helper_path("vnet-pause", pause_path, sizeof(pause_path));
 }
 
+/* Option @c with argument @arg; *@n_cpus is set by --engine-cpus. */
+static int take_option(struct vn_daemon_opts *o, int c, const char *arg, int *n_cpus, struct vn_err *err)
+{
+	unsigned long v = 1;
+	int r = 0;
+
+	switch (c) {
+	case OPT_RUNTIME_DIR:
+		o->runtime_dir = arg;
+		break;
+	case OPT_PIN_DIR:
+		o->pin_dir = arg;
+		break;
+	case OPT_MAX_PORTS:
+		v = o->max_ports;
+		r = number("--max-ports", arg, 2, VN_PORTS_MAX, &v, err);
+		o->max_ports = (uint32_t)v;
+		break;
+	case OPT_ENGINE:
+		o->engine_path = arg;
+		break;
+	case OPT_ENGINE_USER:
+		o->engine_user = arg;
+		break;
+	case OPT_ENGINE_CPUS:
+		*n_cpus = r = engine_cpus(arg, o->engine_cpu, err);
+		break;
+	case OPT_ENGINES:
+		if (strcmp(arg, "auto") != 0)
+			r = number("--engines", arg, 1, VN_ENGINES_PRECISE_MAX, &v, err);
+		o->n_engines = (uint32_t)v;
+		break;
+	case OPT_ENGINE_SPIN:
+		o->engine_spin = true;
+		break;
+	case OPT_REBALANCE:
+		o->rebalance = strcmp(arg, "on") == 0;
+		if (!o->rebalance && strcmp(arg, "off") != 0)
+			r = vn_err_usage(err, "--rebalance: '%s' is neither on nor off", arg);
+		break;
+	case OPT_IMAGE_DIR:
+		o->image_dir = arg;
+		break;
+	case OPT_SOCKET_GROUP:
+		o->socket_group = arg;
+		break;
+	case OPT_NO_CALIBRATION_CHECK:
+		o->no_calibration_check = true;
+		break;
+	}
+	return r < 0 ? r : 0;
+}
+
 int vn_daemon_opts_parse(struct vn_daemon_opts *o, int argc, char *argv[], struct vn_err *err)
 {
 	struct option options[OPT_COUNT + 1] = {0};
 	char letter[] = "-?";
-	unsigned long v;
-	int c, r, n_cpus = 0;
+	int c, r = 0, n_cpus = 0;
 
 	set_defaults(o);
 	for (int i = 0; i < OPT_COUNT; i++)
@@ -170,64 +222,18 @@ int vn_daemon_opts_parse(struct vn_daemon_opts *o, int argc, char *argv[], struc
 					     .has_arg = vn_daemon_options[i].arg ? required_argument : no_argument,
 					     .val = i};
 	optind = opterr = 0;
-	while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
-		switch (c) {
-		case OPT_RUNTIME_DIR:
-			o->runtime_dir = optarg;
-			break;
-		case OPT_PIN_DIR:
-			o->pin_dir = optarg;
-			break;
-		case OPT_MAX_PORTS:
-			r = number("--max-ports", optarg, 2, VN_PORTS_MAX, &v, err);
-			if (r < 0)
-				return r;
-			o->max_ports = (uint32_t)v;
-			break;
-		case OPT_ENGINE:
-			o->engine_path = optarg;
-			break;
-		case OPT_ENGINE_USER:
-			o->engine_user = optarg;
-			break;
-		case OPT_ENGINE_CPUS:
-			n_cpus = r = engine_cpus(optarg, o->engine_cpu, err);
-			if (r < 0)
-				return r;
-			break;
-		case OPT_ENGINES:
-			v = 1;
-			r = strcmp(optarg, "auto") == 0
-				    ? 0
-				    : number("--engines", optarg, 1, VN_ENGINES_PRECISE_MAX, &v, err);
-			if (r < 0)
-				return r;
-			o->n_engines = (uint32_t)v;
-			break;
-		case OPT_ENGINE_SPIN:
-			o->engine_spin = true;
-			break;
-		case OPT_REBALANCE:
-			o->rebalance = strcmp(optarg, "on") == 0;
-			if (!o->rebalance && strcmp(optarg, "off") != 0)
-				return vn_err_usage(err, "--rebalance: '%s' is neither on nor off", optarg);
-			break;
-		case OPT_IMAGE_DIR:
-			o->image_dir = optarg;
-			break;
-		case OPT_SOCKET_GROUP:
-			o->socket_group = optarg;
-			break;
-		case OPT_NO_CALIBRATION_CHECK:
-			o->no_calibration_check = true;
-			break;
-		case ':':
-			return vn_err_usage(err, "daemon: option '%s' needs a value", argv[optind - 1]);
-		default:
+	while (r == 0 && (c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+		if (c < OPT_COUNT) {
+			r = take_option(o, c, optarg, &n_cpus, err);
+		} else if (c == ':') {
+			r = vn_err_usage(err, "daemon: option '%s' needs a value", argv[optind - 1]);
+		} else {
 			letter[1] = (char)optopt;
-			return unknown_option(optopt > ' ' ? letter : argv[optind - 1], err);
+			r = unknown_option(optopt > ' ' ? letter : argv[optind - 1], err);
 		}
 	}
+	if (r < 0)
+		return r;
 	if (optind < argc)
 		return vn_err_usage(err, "daemon: '%s' is no option", argv[optind]);
 	return check_spin(o, n_cpus, err);

@@ -10,10 +10,15 @@
 
 #include <vnet/util.h>
 
+static bool has_output(const struct vn_conn *c)
+{
+	return c->out_len > c->out_done;
+}
+
 static uint32_t wanted_events(const struct vn_conn *c)
 {
-	/* A connection whose request waits or is in work is not read from. */
-	return (c->waiting || c->paused ? 0 : EPOLLIN) | (c->out_len > c->out_done ? EPOLLOUT : 0);
+	/* A connection whose request waits or is in work, or who does not take its answers, is not read from. */
+	return (c->waiting || c->paused || has_output(c) ? 0 : EPOLLIN) | (has_output(c) ? EPOLLOUT : 0);
 }
 
 static void conn_kill(struct vn_conn *c)
@@ -30,7 +35,7 @@ static void conn_kill(struct vn_conn *c)
 
 static void conn_flush(struct vn_conn *c)
 {
-	while (!c->dead && c->out_done < c->out_len) {
+	while (!c->dead && has_output(c)) {
 		ssize_t n =
 			send(c->source.fd, c->out + c->out_done, c->out_len - c->out_done, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -138,7 +143,7 @@ static void conn_request(struct vn_conn *c, json_t *request)
 
 static void conn_take(struct vn_conn *c)
 {
-	while (!c->dead && !c->waiting) {
+	while (!c->dead && !c->waiting && !has_output(c)) {
 		struct vn_err err = {0};
 		json_t *request = NULL;
 		int r = vn_wire_take(&c->in, &request, &err);
@@ -162,8 +167,12 @@ static void conn_event(void *arg, uint32_t events)
 
 	if (c->dead)
 		return;
-	if (events & EPOLLOUT)
+	if (events & EPOLLOUT) {
 		conn_flush(c);
+		/* What it asked for meanwhile. */
+		if (!c->serving)
+			conn_take(c);
+	}
 	if (!c->dead && (events & (EPOLLHUP | EPOLLERR))) {
 		conn_kill(c);
 		return;

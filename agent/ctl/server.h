@@ -10,9 +10,9 @@
 #include "ctl/loop.h"
 #include "ctl/wire.h"
 
-#define VN_CONNS_MAX    256         /* of each socket */
-#define VN_CONNS_UID    64          /* of these, of one user other than root: nobody locks the others out */
-#define VN_CONN_OUT_MAX (64u << 20) /* a monitor that does not read is dropped beyond this */
+#define VN_CONNS_MAX    256        /* of each socket */
+#define VN_CONNS_UID    64         /* of these, of one user other than root: nobody locks the others out */
+#define VN_CONN_OUT_MAX (8u << 20) /* a monitor that does not read is dropped beyond this */
 
 struct vn_server;
 

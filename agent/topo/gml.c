@@ -1,30 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GML as the Internet Topology Zoo and topohub write it: `key value` pairs, where a value is a number, a string in
- * quotes or a list in brackets. Of the outermost `graph [ ]` only node (id label lon|Longitude lat|Latitude) and edge
- * (source target dist) are read; everything else is skipped, whatever it holds.
- * Source of the format: M. Himsolt, "GML: A portable Graph File Format", 1997.
+ * A topology from GML, as the Internet Topology Zoo and topohub write it. Of the outermost `graph [ ]` only node (id
+ * label lon|Longitude lat|Latitude) and edge (source target dist) are read; everything else is skipped, whatever it
+ * holds.
  */
 #include <math.h>
 #include <strings.h>
 #include <uthash.h>
 
 #include "topo/gml_label.h"
+#include "topo/gml_lex.h"
 #include "topo/internal.h"
 
-#define LIST_DEPTH_MAX 16
-#define C_KM_PER_S     299792.458
-#define EARTH_KM       6371.0088 /* mean radius, IUGG */
-#define DIST_KM_MAX    1e6       /* 5 s of delay */
-#define WORD_MAX       256
-
-enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_STRING, TOKEN_OPEN, TOKEN_CLOSE };
-
-struct token {
-	enum token_kind kind;
-	unsigned int line, column;
-	char text[WORD_MAX]; /* of words and strings, cut to fit */
-};
+#define C_KM_PER_S  299792.458
+#define EARTH_KM    6371.0088 /* mean radius, IUGG */
+#define DIST_KM_MAX 1e6       /* 5 s of delay */
 
 struct gml_node {
 	int64_t id;
@@ -39,219 +29,54 @@ struct gml_edge {
 };
 
 struct gml {
-	const char *file, *text;
-	size_t len, at;
-	unsigned int line;
-	size_t line_start;
-	struct vn_err *err;
+	struct vn_gml_text in;
 	struct vn_topo *topo;
 	size_t node_room, link_room;
 	struct gml_node *ids;
 	struct gml_edge *edges;
 	size_t n_edges, edge_room;
-	char name[WORD_MAX];
+	char name[VN_GML_WORD_MAX];
 };
 
-/* ---- tokens ---- */
-
-__attribute__((format(printf, 4, 5))) static int fail(struct gml *g, unsigned int line, unsigned int column,
-						      const char *fmt, ...)
-{
-	char text[400];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return vn_err_usage(g->err, "%s:%u:%u: %s", g->file, line, column, text);
-}
-
-#define fail_at(g, token, ...) fail((g), (token)->line, (token)->column, __VA_ARGS__)
-
-static void advance(struct gml *g)
-{
-	if (g->text[g->at++] == '\n') {
-		g->line++;
-		g->line_start = g->at;
-	}
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
-
-static void skip_space(struct gml *g)
-{
-	while (g->at < g->len) {
-		char c = g->text[g->at];
-
-		if (c == '#') {
-			while (g->at < g->len && g->text[g->at] != '\n')
-				advance(g);
-		} else if (is_space(c)) {
-			advance(g);
-		} else {
-			return;
-		}
-	}
-}
-
-static void put(struct token *t, size_t *n, char c)
-{
-	if (*n < WORD_MAX - 1)
-		t->text[(*n)++] = c;
-}
-
-static int next_token(struct gml *g, struct token *t)
-{
-	size_t n = 0;
-	char c;
-
-	skip_space(g);
-	t->line = g->line;
-	t->column = (unsigned int)(g->at - g->line_start) + 1;
-	t->text[0] = '\0';
-	t->kind = TOKEN_END;
-	if (g->at == g->len)
-		return 0;
-	c = g->text[g->at];
-	if (c == '[' || c == ']') {
-		t->kind = c == '[' ? TOKEN_OPEN : TOKEN_CLOSE;
-		advance(g);
-		return 0;
-	}
-	if (c == '"') {
-		t->kind = TOKEN_STRING;
-		for (advance(g); g->at < g->len && g->text[g->at] != '"'; advance(g))
-			put(t, &n, g->text[g->at]);
-		if (g->at == g->len)
-			return fail_at(g, t, "a string without its closing quote");
-		advance(g);
-	} else {
-		t->kind = TOKEN_WORD;
-		for (; g->at < g->len && !is_space(c = g->text[g->at]) && c != '[' && c != ']' && c != '"'; advance(g))
-			put(t, &n, c);
-	}
-	t->text[n] = '\0';
-	return 0;
-}
-
-/* ---- values ---- */
-
-/* @t is the first token of a value; skip the rest of it. */
-static int skip_value(struct gml *g, struct token *t)
-{
-	unsigned int depth = 0;
-	int r;
-
-	for (;;) {
-		if (t->kind == TOKEN_OPEN && ++depth > LIST_DEPTH_MAX)
-			return fail_at(g, t, "nested more than %d levels deep", LIST_DEPTH_MAX);
-		if (t->kind == TOKEN_CLOSE) {
-			if (!depth)
-				return fail_at(g, t, "']' where a value is expected");
-			depth--;
-		}
-		if (t->kind == TOKEN_END)
-			return fail_at(g, t, "the file ends where a value or ']' is expected");
-		if (!depth)
-			return 0;
-		r = next_token(g, t);
-		if (r < 0)
-			return r;
-	}
-}
-
-static int parse_id(struct gml *g, const struct token *t, int64_t *ret_id)
-{
-	char *end, shown[VN_SHOW_BUF];
-	long long v;
-
-	errno = 0;
-	v = strtoll(t->text, &end, 10);
-	if (errno || t->kind == TOKEN_OPEN || t->kind == TOKEN_CLOSE || end == t->text || *end)
-		return fail_at(g, t, "'%s' is no whole number", vn_show(shown, t->text));
-	*ret_id = v;
-	return 0;
-}
-
-static int parse_real(struct gml *g, const struct token *t, double min, double max, double *ret_value)
-{
-	char *end, shown[VN_SHOW_BUF];
-	double v;
-
-	v = strtod(t->text, &end);
-	if (t->kind == TOKEN_OPEN || t->kind == TOKEN_CLOSE || end == t->text || *end || !(v >= min && v <= max))
-		return fail_at(g, t, "'%s' is no number from %g to %g", vn_show(shown, t->text), min, max);
-	*ret_value = v;
-	return 0;
-}
-
-/* Hands each key of a list to @one, with the first token of its value, up to the closing bracket. */
-static int read_list(struct gml *g, int (*one)(struct gml *g, const struct token *key, struct token *value, void *obj),
-		     void *obj)
-{
-	struct token key, value;
-	int r;
-
-	for (;;) {
-		r = next_token(g, &key);
-		if (r < 0)
-			return r;
-		if (key.kind == TOKEN_CLOSE)
-			return 0;
-		if (key.kind != TOKEN_WORD)
-			return fail_at(g, &key,
-				       key.kind == TOKEN_END ? "the file ends where ']' is expected"
-							     : "a key is expected here");
-		r = next_token(g, &value);
-		if (r == 0)
-			r = one(g, &key, &value, obj);
-		if (r < 0)
-			return r;
-	}
-}
-
 struct node_text {
-	char label[WORD_MAX];
+	char label[VN_GML_WORD_MAX];
 	int64_t id;
 	bool has_id;
 	double lat, lon;
 };
 
-static int node_key(struct gml *g, const struct token *key, struct token *value, void *obj)
+static int node_key(struct vn_gml_text *in, const struct vn_gml_token *key, struct vn_gml_token *value, void *obj)
 {
 	struct node_text *n = obj;
 	int r;
 
 	if (!strcasecmp(key->text, "id")) {
-		r = parse_id(g, value, &n->id);
+		r = vn_gml_int(in, value, &n->id);
 		n->has_id = r == 0;
 		return r;
 	}
-	if (!strcasecmp(key->text, "label") && (value->kind == TOKEN_STRING || value->kind == TOKEN_WORD)) {
+	if (!strcasecmp(key->text, "label") && (value->kind == VN_GML_STRING || value->kind == VN_GML_WORD)) {
 		snprintf(n->label, sizeof(n->label), "%s", value->text);
 		return 0;
 	}
 	if (!strcasecmp(key->text, "lat") || !strcasecmp(key->text, "latitude"))
-		return parse_real(g, value, -90, 90, &n->lat);
+		return vn_gml_real(in, value, -90, 90, &n->lat);
 	if (!strcasecmp(key->text, "lon") || !strcasecmp(key->text, "longitude"))
-		return parse_real(g, value, -180, 180, &n->lon);
-	return skip_value(g, value);
+		return vn_gml_real(in, value, -180, 180, &n->lon);
+	return vn_gml_skip(in, value);
 }
 
-static int edge_key(struct gml *g, const struct token *key, struct token *value, void *obj)
+static int edge_key(struct vn_gml_text *in, const struct vn_gml_token *key, struct vn_gml_token *value, void *obj)
 {
 	struct gml_edge *e = obj;
 
 	if (!strcasecmp(key->text, "source"))
-		return parse_id(g, value, &e->source);
+		return vn_gml_int(in, value, &e->source);
 	if (!strcasecmp(key->text, "target"))
-		return parse_id(g, value, &e->target);
+		return vn_gml_int(in, value, &e->target);
 	if (!strcasecmp(key->text, "dist"))
-		return parse_real(g, value, 0, DIST_KM_MAX, &e->dist_km);
-	return skip_value(g, value);
+		return vn_gml_real(in, value, 0, DIST_KM_MAX, &e->dist_km);
+	return vn_gml_skip(in, value);
 }
 
 /* Room for one more in a growing array. */
@@ -276,7 +101,7 @@ static double round_degrees(double v)
 	return round(v * 1e4) / 1e4;
 }
 
-static int add_node(struct gml *g, const struct token *key)
+static int add_node(struct gml *g, const struct vn_gml_token *key)
 {
 	struct node_text said = {.lat = NAN, .lon = NAN};
 	struct vn_topo *t = g->topo;
@@ -284,20 +109,20 @@ static int add_node(struct gml *g, const struct token *key)
 	struct vn_node *n;
 	int r;
 
-	r = read_list(g, node_key, &said);
+	r = vn_gml_list(&g->in, node_key, &said);
 	if (r < 0)
 		return r;
 	if (!said.has_id)
-		return fail_at(g, key, "a node without `id`");
+		return vn_gml_fail_at(&g->in, key, "a node without `id`");
 	HASH_FIND(hh, g->ids, &said.id, sizeof(said.id), found);
 	if (found)
-		return fail_at(g, key, "node id %lld is given twice", (long long)said.id);
+		return vn_gml_fail_at(&g->in, key, "node id %lld is given twice", (long long)said.id);
 	if (t->n_nodes == VN_TOPO_NODES_MAX)
-		return fail_at(g, key, "more than %d nodes: split the topology", VN_TOPO_NODES_MAX);
+		return vn_gml_fail_at(&g->in, key, "more than %d nodes: split the topology", VN_TOPO_NODES_MAX);
 	id = calloc(1, sizeof(*id));
 	if (!id || grow(&t->nodes, &g->node_room, t->n_nodes, sizeof(*t->nodes)) < 0) {
 		free(id);
-		return vn_err_nomem(g->err);
+		return vn_err_nomem(g->in.err);
 	}
 	id->id = said.id;
 	id->index = t->n_nodes;
@@ -315,35 +140,37 @@ static int add_node(struct gml *g, const struct token *key)
 	return 0;
 }
 
-static int add_edge(struct gml *g, const struct token *key)
+static int add_edge(struct gml *g, const struct vn_gml_token *key)
 {
 	struct gml_edge *e;
 	int r;
 
 	if (g->n_edges == VN_TOPO_LINKS_MAX)
-		return fail_at(g, key, "more than %d edges: split the topology", VN_TOPO_LINKS_MAX);
+		return vn_gml_fail_at(&g->in, key, "more than %d edges: split the topology", VN_TOPO_LINKS_MAX);
 	if (grow(&g->edges, &g->edge_room, g->n_edges, sizeof(*g->edges)) < 0)
-		return vn_err_nomem(g->err);
+		return vn_err_nomem(g->in.err);
 	e = &g->edges[g->n_edges++];
 	*e = (struct gml_edge){INT64_MIN, INT64_MIN, -1, key->line, key->column};
-	r = read_list(g, edge_key, e);
+	r = vn_gml_list(&g->in, edge_key, e);
 	if (r < 0)
 		return r;
 	if (e->source == INT64_MIN || e->target == INT64_MIN)
-		return fail_at(g, key, "an edge without `source` or `target`");
+		return vn_gml_fail_at(&g->in, key, "an edge without `source` or `target`");
 	return 0;
 }
 
-static int graph_key(struct gml *g, const struct token *key, struct token *value, void *obj)
+static int graph_key(struct vn_gml_text *in, const struct vn_gml_token *key, struct vn_gml_token *value, void *obj)
 {
-	if (value->kind == TOKEN_OPEN && !strcasecmp(key->text, "node"))
+	struct gml *g = obj;
+
+	if (value->kind == VN_GML_OPEN && !strcasecmp(key->text, "node"))
 		return add_node(g, key);
-	if (value->kind == TOKEN_OPEN && !strcasecmp(key->text, "edge"))
+	if (value->kind == VN_GML_OPEN && !strcasecmp(key->text, "edge"))
 		return add_edge(g, key);
-	if (value->kind == TOKEN_STRING &&
+	if (value->kind == VN_GML_STRING &&
 	    (!strcasecmp(key->text, "name") || (!strcasecmp(key->text, "network") && !*g->name)))
 		snprintf(g->name, sizeof(g->name), "%s", value->text);
-	return skip_value(g, value);
+	return vn_gml_skip(in, value);
 }
 
 /* ---- names ---- */
@@ -408,7 +235,7 @@ static int name_nodes(struct gml *g)
 		if (!*t->nodes[i].name)
 			snprintf(t->nodes[i].name, sizeof(t->nodes[i].name), "node-%zu", i + 1);
 		if (make_unique(&used, t->nodes[i].name, '-') < 0)
-			return vn_err_nomem(g->err);
+			return vn_err_nomem(g->in.err);
 	}
 	return 0;
 }
@@ -443,7 +270,8 @@ static int end_index(struct gml *g, const struct gml_edge *e, int64_t id, size_t
 
 	HASH_FIND(hh, g->ids, &id, sizeof(id), found);
 	if (!found)
-		return fail(g, e->line, e->column, "an edge to node id %lld, which does not exist", (long long)id);
+		return vn_gml_fail(&g->in, e->line, e->column, "an edge to node id %lld, which does not exist",
+				   (long long)id);
 	*ret_index = found->index;
 	return 0;
 }
@@ -486,13 +314,13 @@ static int make_links(struct gml *g)
 
 	t->links = calloc(g->n_edges + 1, sizeof(*t->links));
 	if (!t->links)
-		return vn_err_nomem(g->err);
+		return vn_err_nomem(g->in.err);
 	for (i = 0; i < g->n_edges; i++) {
 		r = make_link(g, &g->edges[i], &t->links[t->n_links++]);
 		if (r < 0)
 			return r;
 		if (make_unique(&used, t->links[i].name, '_') < 0)
-			return vn_err_nomem(g->err);
+			return vn_err_nomem(g->in.err);
 	}
 	return 0;
 }
@@ -501,39 +329,39 @@ static int make_links(struct gml *g)
 
 static int read_file(struct gml *g)
 {
-	struct token key, value;
+	struct vn_gml_token key, value;
 	bool graph = false;
 	int r;
 
 	for (;;) {
-		r = next_token(g, &key);
-		if (r == 0 && key.kind == TOKEN_END)
+		r = vn_gml_next(&g->in, &key);
+		if (r == 0 && key.kind == VN_GML_END)
 			break;
-		if (r == 0 && key.kind != TOKEN_WORD)
-			r = fail_at(g, &key, "this is no GML: it begins with `graph [`");
+		if (r == 0 && key.kind != VN_GML_WORD)
+			r = vn_gml_fail_at(&g->in, &key, "this is no GML: it begins with `graph [`");
 		if (r == 0)
-			r = next_token(g, &value);
-		if (r == 0 && value.kind == TOKEN_OPEN && !strcasecmp(key.text, "graph")) {
+			r = vn_gml_next(&g->in, &value);
+		if (r == 0 && value.kind == VN_GML_OPEN && !strcasecmp(key.text, "graph")) {
 			if (graph)
-				return fail_at(g, &key, "a second graph: one file holds one topology");
+				return vn_gml_fail_at(&g->in, &key, "a second graph: one file holds one topology");
 			graph = true;
-			r = read_list(g, graph_key, NULL);
+			r = vn_gml_list(&g->in, graph_key, g);
 		} else if (r == 0) {
-			r = skip_value(g, &value);
+			r = vn_gml_skip(&g->in, &value);
 		}
 		if (r < 0)
 			return r;
 	}
 	if (!graph || !g->topo->n_nodes)
-		return fail(g, g->line, 1,
-			    graph ? "the graph has no nodes" : "this is no GML: it begins with `graph [`");
+		return vn_gml_fail(&g->in, g->in.line, 1,
+				   graph ? "the graph has no nodes" : "this is no GML: it begins with `graph [`");
 	return 0;
 }
 
 static int import(struct gml *g)
 {
-	const char *base = strrchr(g->file, '/');
-	char label[WORD_MAX];
+	const char *base = strrchr(g->in.file, '/');
+	char label[VN_GML_WORD_MAX];
 	int r;
 
 	r = read_file(g);
@@ -542,7 +370,7 @@ static int import(struct gml *g)
 	/* Called what the graph is called, else what the file is. */
 	vn_gml_label(g->name, g->topo->name);
 	if (!*g->topo->name) {
-		snprintf(label, sizeof(label), "%s", base ? base + 1 : g->file);
+		snprintf(label, sizeof(label), "%s", base ? base + 1 : g->in.file);
 		label[strcspn(label, ".")] = '\0';
 		vn_gml_label(label, g->topo->name);
 	}
@@ -554,7 +382,7 @@ static int import(struct gml *g)
 	r = make_links(g);
 	if (r < 0)
 		return r;
-	return vn_topo_connect(g->topo) < 0 ? vn_err_nomem(g->err) : 0;
+	return vn_topo_connect(g->topo) < 0 ? vn_err_nomem(g->in.err) : 0;
 }
 
 static void release(struct gml *g)
@@ -571,7 +399,7 @@ static void release(struct gml *g)
 int vn_gml_import(const char *file, const char *text, size_t len, struct vn_topo **ret_topo, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *t = vn_topo_new();
-	struct gml g = {.file = file, .text = text, .len = len, .line = 1, .err = err, .topo = t};
+	struct gml g = {.in = {.file = file, .text = text, .len = len, .line = 1, .err = err}, .topo = t};
 	int r;
 
 	if (!t)

@@ -97,6 +97,8 @@ struct vn_interval vn_stat_wilson(double k, double n, double z)
 
 struct vn_interval vn_stat_proportion(double k, double n)
 {
+	/* Counters are read one after the other while they grow: the part may have overtaken the whole. */
+	k = fmin(k, n);
 	return n > EXACT_MAX ? vn_stat_wilson(k, n, VN_STAT_Z) : vn_stat_exact(k, n, VN_STAT_ALPHA);
 }
 

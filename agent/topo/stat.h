@@ -24,7 +24,8 @@ double vn_stat_beta(double a, double b, double x);
 struct vn_interval vn_stat_exact(double k, double n, double alpha);
 /* Wilson's score interval with quantile @z (Wilson: J. Am. Stat. Assoc. 22 (1927) 209). */
 struct vn_interval vn_stat_wilson(double k, double n, double z);
-/* At confidence 99.9 %: exact, or Wilson's where the exact one would take long and equals it. */
+/* At confidence 99.9 %: exact, or Wilson's where the exact one would take long and equals it. @k above @n counts as @n.
+ */
 struct vn_interval vn_stat_proportion(double k, double n);
 
 /**

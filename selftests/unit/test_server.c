@@ -26,6 +26,8 @@ static struct vn_loop loop;
 static struct vn_server server;
 static int nested_fd; /* "slow" writes its second request there and turns the loop */
 static bool more_after;
+static char big[1 << 20];
+static unsigned int n_big;
 
 static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 {
@@ -38,6 +40,11 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 		for (int i = 0; i < 20; i++)
 			vn_loop_turn(&loop, 1);
 		more_after = c->more;
+	}
+	if (strcmp(method, "big") == 0) {
+		n_big++;
+		vn_conn_reply(c, json_pack("{s:o}", "big", json_stringn(big, sizeof(big))), false);
+		return 0;
 	}
 	vn_conn_reply(c, json_pack("{s:s}", "method", method), false);
 	return 0;
@@ -130,6 +137,32 @@ static void test_order(void **state)
 	close(fd);
 	turns(5);
 	assert_null(server.conns);
+}
+
+/* Who asks and does not read is not asked for more: what waits for it is one answer, however often it asks. */
+static void test_backpressure(void **state)
+{
+	static const char request[] = "{\"method\":\"big\"}";
+	size_t got = 0;
+	int fd = dial();
+
+	memset(big, 'x', sizeof(big));
+	n_big = 0;
+	for (int i = 0; i < 50; i++)
+		ask(fd, request);
+	turns(100);
+	assert_in_range(n_big, 1, 2);
+	for (int i = 0; i < 100000 && got < 50 * sizeof(big); i++) {
+		static char buf[1 << 18];
+		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+		got += n > 0 ? (size_t)n : 0;
+		turns(1);
+	}
+	assert_true(got >= 50 * sizeof(big));
+	assert_int_equal(n_big, 50);
+	close(fd);
+	turns(5);
 }
 
 /* Who hung up makes room at once, also while nobody is reaped. */
@@ -245,6 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_order, open_server, close_server),
+		cmocka_unit_test_setup_teardown(test_backpressure, open_server, close_server),
 		cmocka_unit_test_setup_teardown(test_room, open_server, close_server),
 		cmocka_unit_test_setup_teardown(test_share, open_server, close_server),
 		cmocka_unit_test_setup_teardown(test_no_descriptors, open_server, close_server),

@@ -87,6 +87,21 @@ static void test_exact_and_wilson_meet(void **state)
 	assert_near(a.high, b.high, (a.high - a.low) / 200);
 }
 
+/* Counters read while they grow: more lost than came. No interval ends above 1, nor takes long. */
+static void test_overtaken(void **state)
+{
+	const double n[] = {1, 100, 2e7};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(n); i++) {
+		struct vn_interval all = vn_stat_proportion(n[i], n[i]),
+				   more = vn_stat_proportion(n[i] * 1.013 + 0.5, n[i]);
+
+		assert_near(more.low, all.low, 0);
+		assert_near(more.high, all.high, 0);
+		assert_true(more.low >= 0 && more.low < 1 && more.high <= 1);
+	}
+}
+
 /* --- models of loss -------------------------------------------------------------------------------------------------
  */
 
@@ -511,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_clopper_pearson),
 		cmocka_unit_test(test_wilson),
 		cmocka_unit_test(test_exact_and_wilson_meet),
+		cmocka_unit_test(test_overtaken),
 		cmocka_unit_test(test_chains),
 		cmocka_unit_test(test_gemodel_closed_form),
 		cmocka_unit_test(test_correlation_and_reorder),
