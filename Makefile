@@ -74,8 +74,8 @@ $(B)/flags: FORCE
 	$(call stamp,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))
 $(B)/prefix: FORCE
 	$(call stamp,$(PREFIX))
-$(call obj,agent/ctl/daemon.c): private CPPFLAGS += -DVN_LIBEXECDIR='"$(PREFIX)/lib/vnet"'
-$(call obj,agent/ctl/daemon.c): $(B)/prefix
+$(call obj,agent/ctl/options.c): private CPPFLAGS += -DVN_LIBEXECDIR='"$(PREFIX)/lib/vnet"'
+$(call obj,agent/ctl/options.c): $(B)/prefix
 
 $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$<)

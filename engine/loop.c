@@ -47,6 +47,7 @@
  * sleeps by the clock for a part of the time that frames are held at least, and looks what has come.
  */
 #define ACTIVE_NS       VN_NSEC_PER_MSEC /* so long after the last frame more are expected */
+#define SPIN_NS         SLEEP_MAX_NS     /* and so long does it spin for them, where it may */
 #define COALESCE_MIN_NS REST_NS
 #define COALESCE_MAX_NS (100 * VN_NSEC_PER_USEC) /* the most by which a link silent until now can be surprised */
 #define COALESCE_PART   4
@@ -427,6 +428,8 @@ static int wait_for_work(struct vn_loop *l)
 		warm_up(l);
 		return 0;
 	}
+	if (l->spin && (l->hold.packets || l->now_ns - l->rx_ns < SPIN_NS))
+		return 0;
 	wake_ns = VN_MIN(wake_ns, next_ns - l->margin_ns);
 	if (l->now_ns - l->rx_ns >= ACTIVE_NS)
 		return sleep_until(l, wake_ns);
@@ -461,7 +464,7 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 			r = wait_for_work(l);
 		if (r < 0)
 			return r;
-		if (l->fifo && l->now_ns > l->woke_ns + REST_EVERY_NS)
+		if (l->rests && l->now_ns > l->woke_ns + REST_EVERY_NS)
 			doze_until(l, l->now_ns + REST_NS);
 	}
 	return 0;

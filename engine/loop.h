@@ -45,6 +45,8 @@ extern const struct vn_trunk_ops vn_xsk_ops;
  * @way_in:     how long frames take at least from their port to the trunk
  * @way_out:    and from release() to delivery: soon after another frame, and after a pause
  * @kick_ns:    when frames were last sent
+ * @spin:       do not sleep while frames are held or keep coming
+ * @rests:      now and then give way to others, before the kernel makes it
  * @own:        which directions are this engine's
  * @parked:     descriptors of frames, whole ones, whose direction is not yet this engine's (loop_move.c)
  * @seam:       due frames that wait for earlier ones which another engine holds, in order; slab references + 1, 0 ends
@@ -60,7 +62,7 @@ struct vn_loop {
 	struct vn_dir *dir;
 	struct vn_engine *status;
 	uint32_t index, max_ports;
-	bool fifo;
+	bool fifo, spin, rests;
 	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
 	uint64_t rx_ns, slack_ns[2], slack_until_ns;
 	struct vn_way way_in, way_out[2];
@@ -121,8 +123,6 @@ void vn_loop_seam(struct vn_loop *l, struct vn_frame *f);
 bool vn_loop_seam_release(struct vn_loop *l);
 /* The marker of @slot was read: hand the direction over, if it is to go. */
 void vn_loop_hand_over(struct vn_loop *l, uint32_t slot);
-
-/* A frame took @ns. */
 
 /* Statistics have one writer, and readers that map the same page: a plain store of a whole word. */
 #define vn_stat_add(p, n) __atomic_store_n((p), *(p) + (n), __ATOMIC_RELAXED)

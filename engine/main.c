@@ -26,7 +26,7 @@ struct options {
 	struct vn_xio_args xio;
 	uint32_t index, max_ports;
 	uint64_t slab_bytes;
-	bool allow_root, bulk;
+	bool allow_root, bulk, spin;
 };
 
 static volatile sig_atomic_t stop;
@@ -59,7 +59,7 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *ret_number)
 
 static bool parse_options(int argc, char **argv, struct options *o)
 {
-	enum { INDEX = 1, IFINDEX, CHUNKS, CHUNK_SIZE, MAX_PORTS, SLAB_BYTES, SG, BULK, ALLOW_ROOT, N_OPTIONS };
+	enum { INDEX = 1, IFINDEX, CHUNKS, CHUNK_SIZE, MAX_PORTS, SLAB_BYTES, SG, BULK, SPIN, ALLOW_ROOT, N_OPTIONS };
 	static const struct option known[] = {{"index", required_argument, NULL, INDEX},
 					      {"ifindex", required_argument, NULL, IFINDEX},
 					      {"chunks", required_argument, NULL, CHUNKS},
@@ -68,6 +68,7 @@ static bool parse_options(int argc, char **argv, struct options *o)
 					      {"slab-bytes", required_argument, NULL, SLAB_BYTES},
 					      {"sg", no_argument, NULL, SG},
 					      {"bulk", no_argument, NULL, BULK},
+					      {"spin", no_argument, NULL, SPIN},
 					      {"allow-root", no_argument, NULL, ALLOW_ROOT},
 					      {0}};
 	static const uint64_t max[N_OPTIONS] = {
@@ -86,6 +87,7 @@ static bool parse_options(int argc, char **argv, struct options *o)
 		}
 		o->xio.sg |= c == SG;
 		o->bulk |= c == BULK;
+		o->spin |= c == SPIN;
 		o->allow_root |= c == ALLOW_ROOT;
 	}
 	o->index = (uint32_t)v[INDEX];
@@ -217,6 +219,8 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return fail("memory for held frames", r);
 	loop.fifo = vn_sandbox_fifo(FIFO_PRIORITY);
+	loop.spin = o.spin;
+	loop.rests = loop.fifo && !(o.spin && vn_sandbox_unthrottled());
 	init_status(&loop);
 	r = vn_own_init(&loop.own, loop.disc, loop.dir, loop.index, loop.max_ports);
 	if (r == 0)

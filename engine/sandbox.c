@@ -36,6 +36,14 @@ bool vn_sandbox_fifo(int priority)
 	return sched_setscheduler(0, SCHED_FIFO, &p) == 0;
 }
 
+bool vn_sandbox_unthrottled(void)
+{
+	cleanup_fclose FILE *f = fopen("/proc/sys/kernel/sched_rt_runtime_us", "re");
+	long us = 0;
+
+	return f && fscanf(f, "%ld", &us) == 1 && us < 0;
+}
+
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};

@@ -15,5 +15,10 @@ int vn_sandbox_enter(int trunk_fd, bool tap);
 void vn_sandbox_prepare(void);
 /* True when this process runs under SCHED_FIFO, by its parent's doing or by trying. */
 bool vn_sandbox_fifo(int priority);
+/*
+ * True when the kernel does not stop real-time threads for the sake of others (kernel.sched_rt_runtime_us -1). The fair
+ * server of Linux 6.12 does so still, but only where others wait for the processor.
+ */
+bool vn_sandbox_unthrottled(void);
 
 #endif

@@ -8,10 +8,6 @@
 
 #include "port.h"
 
-#ifndef XDP_PKT_CONTD /* Linux 6.6 */
-#define XDP_PKT_CONTD (1 << 0)
-#endif
-
 #define TX_HEADROOM 256u /* of an empty frame, as the kernel leaves of a received one: room for a header in front */
 #define TX_BATCH    32u  /* frames that Linux sends by one call */
 

@@ -15,13 +15,7 @@
 #include <sys/un.h>
 
 #include <vnet/util.h>
-
-#ifndef AF_XDP
-#define AF_XDP 44
-#endif
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
+#include <vnet/xdp_uapi.h>
 
 #define TIMEOUT_MS   3000
 #define ASK_AGAIN_MS 100

@@ -3,11 +3,11 @@
 #ifndef LIBVNET_PORT_H
 #define LIBVNET_PORT_H
 
-#include <linux/if_xdp.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <vnet/vnet.h>
+#include <vnet/xdp_uapi.h>
 
 #include "grant.h"
 

@@ -138,13 +138,15 @@ static int adopt_or_pin(const char *pin_dir, const struct bpf_program *prog, int
 	if (pin_path(path, sizeof(path), pin_dir, "prog", name) < 0)
 		return vn_err_usage(err, "pin directory '%s' is too long", pin_dir);
 	pinned = bpf_obj_get(path);
-	if (pinned >= 0 && prog_tag(pinned, theirs) == 0 && prog_tag(bpf_program__fd(prog), ours) == 0 &&
-	    memcmp(ours, theirs, BPF_TAG_SIZE) == 0) {
+	/* Not loaded: what is pinned is known to be ours. */
+	if (pinned >= 0 && (bpf_program__fd(prog) < 0 ||
+			    (prog_tag(pinned, theirs) == 0 && prog_tag(bpf_program__fd(prog), ours) == 0 &&
+			     memcmp(ours, theirs, BPF_TAG_SIZE) == 0))) {
 		*ret_fd = take_fd(&pinned);
 		return 0;
 	}
 	*adopted = false;
-	fd = dup(bpf_program__fd(prog));
+	fd = fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return -errno;
 	/* By rename, so that there is always one under the name. */
@@ -176,7 +178,10 @@ static int take_maps(const struct vnet_bpf *skel, uint32_t max_ports, struct vn_
 	int r;
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(fds); i++) {
-		*fds[i].fd = fcntl(bpf_map__fd(fds[i].map), F_DUPFD_CLOEXEC, 3);
+		/* Prepared and not loaded, it has its pin's path and no fd. */
+		int fd = bpf_map__fd(fds[i].map);
+
+		*fds[i].fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : bpf_obj_get(bpf_map__pin_path(fds[i].map));
 		if (*fds[i].fd < 0)
 			return -errno;
 	}
@@ -208,6 +213,60 @@ static int open_progs(const struct vnet_bpf *skel, struct vn_dp *dp, struct vn_e
 }
 
 /*
+ * The build whose programs are pinned, by its object's hash: where a link under the pin directory points, since a BPF
+ * file system has no files. There only while every program of that build is: they need not be loaded again to be
+ * compared, and that, the verifier's work, is most of a start.
+ */
+#define BUILD_LINK "of_build"
+#define BUILD_MAX  17
+
+static void our_build(char buf[BUILD_MAX])
+{
+	size_t len;
+	const void *elf = vnet_bpf__elf_bytes(&len);
+
+	snprintf(buf, BUILD_MAX, "%016llx", (unsigned long long)vn_fnv1a_bytes(VN_FNV_INIT, elf, len));
+}
+
+static bool is_pinned(const char *pin_dir, const struct vnet_bpf *skel)
+{
+	char path[256], ours[BUILD_MAX], theirs[BUILD_MAX] = "";
+	struct bpf_program *prog;
+
+	our_build(ours);
+	if (pin_path(path, sizeof(path), pin_dir, "prog", BUILD_LINK) < 0 ||
+	    readlink(path, theirs, sizeof(theirs)) != BUILD_MAX - 1 || memcmp(ours, theirs, BUILD_MAX - 1) != 0)
+		return false;
+	bpf_object__for_each_program(prog, skel->obj)
+	{
+		if (prog == skel->progs.vn_app_lost_tp)
+			continue;
+		if (pin_path(path, sizeof(path), pin_dir, "prog", bpf_program__name(prog)) < 0 ||
+		    access(path, F_OK) < 0)
+			return false;
+	}
+	return true;
+}
+
+static void forget_build(const char *pin_dir)
+{
+	char path[256];
+
+	if (pin_path(path, sizeof(path), pin_dir, "prog", BUILD_LINK) == 0)
+		unlink(path);
+}
+
+/* Without it, the next start loads: no error. */
+static void note_build(const char *pin_dir)
+{
+	char path[256], ours[BUILD_MAX];
+
+	our_build(ours);
+	if (pin_path(path, sizeof(path), pin_dir, "prog", BUILD_LINK) == 0 && symlink(ours, path) < 0)
+		unlink(path);
+}
+
+/*
  * Counts go on while no daemon runs: pinned. Anew each time, since a link of this kind takes no other program; a kernel
  * without tracepoints only lacks the figure.
  */
@@ -228,6 +287,7 @@ int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, st
 {
 	__attribute__((cleanup(skel_freep))) struct vnet_bpf *skel = NULL;
 	struct vn_dp dp = VN_DP_INIT;
+	bool loaded = true;
 	int r;
 
 	if (snprintf(dp.pin_dir, sizeof(dp.pin_dir), "%s", pin_dir) >= (int)sizeof(dp.pin_dir))
@@ -243,7 +303,11 @@ int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, st
 	r = vn_maps_prepare(skel->obj, pin_dir, max_ports, &dp.adopted, err);
 	if (r < 0)
 		return r;
-	r = vnet_bpf__load(skel);
+	if (dp.adopted && is_pinned(pin_dir, skel))
+		loaded = false;
+	else
+		forget_build(pin_dir);
+	r = loaded ? vnet_bpf__load(skel) : 0;
 	if (r == -EPERM)
 		return vn_err(err, VN_EXIT_DENIED, EPERM,
 			      "BPF programs: not permitted to load them: the daemon needs CAP_BPF and CAP_NET_ADMIN, "
@@ -259,7 +323,10 @@ int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, st
 		vn_dp_release(&dp);
 		return r;
 	}
-	watch_app_lost(pin_dir, skel->progs.vn_app_lost_tp);
+	if (loaded) {
+		watch_app_lost(pin_dir, skel->progs.vn_app_lost_tp);
+		note_build(pin_dir);
+	}
 	*ret_dp = dp;
 	return 0;
 }

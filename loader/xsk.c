@@ -9,10 +9,7 @@
 #include <sys/utsname.h>
 
 #include <vnet/util.h>
-
-#ifndef AF_XDP
-#define AF_XDP 44
-#endif
+#include <vnet/xdp_uapi.h>
 
 /*
  * Without multi-buffer AF_XDP a frame must be one piece, so veth must find room for it in one page, beside headroom and

@@ -8,18 +8,9 @@
 #include <sys/socket.h>
 
 #include <vnet/util.h>
+#include <vnet/xdp_uapi.h>
 
 #include "loader/loader.h"
-
-#ifndef AF_XDP
-#define AF_XDP 44
-#endif
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
-#ifndef XDP_USE_SG /* Linux 6.6 */
-#define XDP_USE_SG (1 << 4)
-#endif
 
 static void xsk_releasep(struct vn_xsk *x)
 {

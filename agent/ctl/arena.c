@@ -10,6 +10,7 @@
 
 #include <vnet/util.h>
 
+#include "exec/record.h"
 #include "topo/atom.h"
 
 static int open_file(const char *runtime_dir, int flags, struct vn_err *err)
@@ -233,7 +234,7 @@ static int load_names(struct vn_arena *a, struct vn_err *err)
 int vn_arena_save_names(struct vn_arena *a, struct vn_err *err)
 {
 	uint32_t n = vn_atom_count();
-	char path[256], tmp[264];
+	char path[256];
 	json_t *list;
 	int r;
 
@@ -243,11 +244,9 @@ int vn_arena_save_names(struct vn_arena *a, struct vn_err *err)
 	for (uint32_t i = 1; i <= n; i++)
 		json_array_append_new(list, json_string(vn_atom_text(i)));
 	snprintf(path, sizeof(path), "%s/" VN_NAMES_FILE, a->runtime_dir);
-	snprintf(tmp, sizeof(tmp), "%s.new", path);
-	r = json_dump_file(list, tmp, JSON_COMPACT);
-	json_decref(list);
-	if (r < 0 || rename(tmp, path) < 0)
-		return vn_err_kernel(err, errno ? errno : EIO, "writing %s: %s", path, strerror(errno ? errno : EIO));
+	r = vn_record_json(path, list, err);
+	if (r < 0)
+		return r;
 	a->n_names_saved = n;
 	return 0;
 }

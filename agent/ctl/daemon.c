@@ -5,15 +5,13 @@
 
 #include <cap-ng.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,7 +23,6 @@
 
 #include "ctl/calibrate.h"
 #include "ctl/daemon_main.h"
-#include "topo/topo.h"
 
 #define TICK_MS 100
 /* The engine's own identity when there is no user of its name: from the range nobody hands out by hand. */
@@ -136,6 +133,7 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 	if (r < 0 || !reply) {
 		if (!err.err)
 			vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
+		json_decref(reply);
 		vn_conn_error(c, &err);
 		return 0;
 	}
@@ -182,6 +180,7 @@ static int make_keepers(struct vn_daemon *d, struct vn_err *err)
 						      .gid = gid,
 						      .trunk = i,
 						      .cpu = d->opts.engine_cpu[i],
+						      .spin = d->opts.engine_spin,
 						      .umem_fd = -EBADF,
 						      .pidfd.fd = -EBADF,
 						      .changed = on_engine,
@@ -253,6 +252,20 @@ static int control_group(const struct vn_daemon *d, gid_t *ret_gid, struct vn_er
 	return 0;
 }
 
+/*
+ * A listener and an owner's pidfd per port, the namespaces of all nodes that a batch of links touches: more than the
+ * usual 1024 descriptors, from the first start on that has to mend something.
+ */
+static void raise_nofile(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 {
 	gid_t group = 0;
@@ -278,6 +291,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	r = vn_runner_open(&d->runner, d->opts.runtime_dir, d->opts.pause_path, err);
 	if (r < 0)
 		return r;
+	raise_nofile(); /* not for the runner: what it starts expects the usual limit */
 	r = vn_fabric_open(&d->fabric, &d->dp, err);
 	d->fabric.runner = &d->runner;
 	d->fabric.runtime_dir = d->opts.runtime_dir;
@@ -346,6 +360,7 @@ static void on_tick(void *arg, uint32_t events)
 	vn_engines_tick(d);
 	vn_handover_tick(d);
 	vn_files_tick(d);
+	vn_server_tick(&d->server);
 }
 
 struct tick_source {
@@ -441,191 +456,9 @@ static int serve(struct vn_daemon *d, struct vn_err *err)
 	return 0;
 }
 
-/* --- options
- * -------------------------------------------------------------------------------------------------------------------------
- */
-
-static int number(const char *option, const char *s, unsigned long min, unsigned long max, unsigned long *ret,
-		  struct vn_err *err)
-{
-	char *end;
-	unsigned long v;
-
-	errno = 0;
-	v = strtoul(s, &end, 10);
-	if (errno || end == s || *end || *s == '-' || v < min || v > max)
-		return vn_err_usage(err, "%s: '%s' is not a number from %lu to %lu", option, s, min, max);
-	*ret = v;
-	return 0;
-}
-
-/* "2,3,6-8": one for each engine in turn, and again from the first when there are more engines. */
-static int engine_cpus(const char *list, int cpus[VN_ENGINES_MAX], struct vn_err *err)
-{
-	int n = 0, found[VN_ENGINES_MAX];
-	const char *at = list;
-
-	while (*at) {
-		char *end;
-		unsigned long first, last;
-
-		errno = 0;
-		first = last = strtoul(at, &end, 10);
-		if (end != at && *end == '-')
-			last = strtoul(at = end + 1, &end, 10);
-		if (errno || end == at || *at == '-' || (*end && *end != ',') || last < first || last >= CPU_SETSIZE)
-			return vn_err_usage(err, "--engine-cpus: '%s' is no list of processors like 2,3,6-8", list);
-		for (; first <= last && n < VN_ENGINES_MAX; first++)
-			found[n++] = (int)first;
-		at = *end ? end + 1 : end;
-	}
-	if (!n)
-		return vn_err_usage(err, "--engine-cpus: an empty list");
-	for (int i = 0; i < VN_ENGINES_MAX; i++)
-		cpus[i] = found[i % n];
-	return 0;
-}
-
-/* Beside our own executable when run from a build tree, else where `make install` puts it. */
-static const char *helper_path(const char *name, char *buf, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", buf, size);
-	char *slash;
-
-	buf[n > 0 && (size_t)n < size ? n : 0] = '\0';
-	slash = strrchr(buf, '/');
-	if (slash && (size_t)(slash + 1 - buf) + strlen(name) < size) {
-		memcpy(slash + 1, name, strlen(name) + 1);
-		if (access(buf, X_OK) == 0)
-			return buf;
-	}
-	snprintf(buf, size, VN_LIBEXECDIR "/%s", name);
-	return buf;
-}
-
-const struct vn_option vn_daemon_options[] = {
-	{"--runtime-dir", "DIR", "sockets, locks and state (" VN_RUNTIME_DIR ")"},
-	{"--pin-dir", "DIR", "where BPF programs and maps are pinned (" VN_PIN_DEFAULT ")"},
-	{"--max-ports", "N", "how many ports there can be, two a link: 2 to 65535 (16384)"},
-	{"--engine", "PATH", "the engine's executable (vnet-engine beside vnet-agent)"},
-	{"--engine-user", "NAME", "whom the engine runs as (vnet-engine, else uid 64611)"},
-	{"--engines", "N|auto", "how many precise engines hold frames: 1 to 15 (auto: 1)"},
-	{"--engine-cpus", "LIST", "pin the engines to processors, such as 2,3,6-8"},
-	{"--rebalance", "on|off", "an engine that cannot keep up gives directions away (on)"},
-	{"--socket-group", "NAME", "whose members may change things (vnet, else root only)"},
-	{"--image-dir", "DIR", "where others than root may have containers' files (nowhere)"},
-	{"--no-calibration-check", NULL, "do not refuse or warn for what calibrate found"},
-	{0},
-};
-
-/* In the order of the table. */
-enum {
-	OPT_RUNTIME_DIR,
-	OPT_PIN_DIR,
-	OPT_MAX_PORTS,
-	OPT_ENGINE,
-	OPT_ENGINE_USER,
-	OPT_ENGINES,
-	OPT_ENGINE_CPUS,
-	OPT_REBALANCE,
-	OPT_SOCKET_GROUP,
-	OPT_IMAGE_DIR,
-	OPT_NO_CALIBRATION_CHECK,
-	OPT_COUNT,
-};
-_Static_assert(VN_ARRAY_SIZE(vn_daemon_options) == OPT_COUNT + 1, "an option of each");
-
-static int unknown_option(const char *word, struct vn_err *err)
-{
-	const char *words[OPT_COUNT + 1] = {NULL}, *near;
-
-	for (int i = 0; i < OPT_COUNT; i++)
-		words[i] = vn_daemon_options[i].word;
-	near = vn_suggest(word, words);
-	if (near)
-		return vn_err_usage(err, "daemon: option '%s' is not known: did you mean '%s'?", word, near);
-	return vn_err_usage(err, "daemon: option '%s' is not known: see `vnet-agent help daemon`", word);
-}
-
-static int parse_options(struct vn_daemon *d, int argc, char *argv[], struct vn_err *err)
-{
-	struct option options[OPT_COUNT + 1] = {0};
-	char letter[] = "-?";
-	unsigned long v;
-	int c, r;
-
-	for (int i = 0; i < OPT_COUNT; i++)
-		options[i] = (struct option){.name = vn_daemon_options[i].word + 2,
-					     .has_arg = vn_daemon_options[i].arg ? required_argument : no_argument,
-					     .val = i};
-	optind = opterr = 0;
-	while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
-		switch (c) {
-		case OPT_RUNTIME_DIR:
-			d->opts.runtime_dir = optarg;
-			break;
-		case OPT_PIN_DIR:
-			d->opts.pin_dir = optarg;
-			break;
-		case OPT_MAX_PORTS:
-			r = number("--max-ports", optarg, 2, VN_PORTS_MAX, &v, err);
-			if (r < 0)
-				return r;
-			d->opts.max_ports = (uint32_t)v;
-			break;
-		case OPT_ENGINE:
-			d->opts.engine_path = optarg;
-			break;
-		case OPT_ENGINE_USER:
-			d->opts.engine_user = optarg;
-			break;
-		case OPT_ENGINE_CPUS:
-			r = engine_cpus(optarg, d->opts.engine_cpu, err);
-			if (r < 0)
-				return r;
-			break;
-		case OPT_ENGINES:
-			v = 1;
-			r = strcmp(optarg, "auto") == 0
-				    ? 0
-				    : number("--engines", optarg, 1, VN_ENGINES_PRECISE_MAX, &v, err);
-			if (r < 0)
-				return r;
-			d->opts.n_engines = (uint32_t)v;
-			break;
-		case OPT_REBALANCE:
-			d->opts.rebalance = strcmp(optarg, "on") == 0;
-			if (!d->opts.rebalance && strcmp(optarg, "off") != 0)
-				return vn_err_usage(err, "--rebalance: '%s' is neither on nor off", optarg);
-			break;
-		case OPT_IMAGE_DIR:
-			d->opts.image_dir = optarg;
-			break;
-		case OPT_SOCKET_GROUP:
-			d->opts.socket_group = optarg;
-			break;
-		case OPT_NO_CALIBRATION_CHECK:
-			d->opts.no_calibration_check = true;
-			break;
-		case ':':
-			return vn_err_usage(err, "daemon: option '%s' needs a value", argv[optind - 1]);
-		default:
-			letter[1] = (char)optopt;
-			return unknown_option(optopt > ' ' ? letter : argv[optind - 1], err);
-		}
-	}
-	return optind < argc ? vn_err_usage(err, "daemon: '%s' is no option", argv[optind]) : 0;
-}
-
 int vn_daemon_main(int argc, char *argv[])
 {
-	static char engine[PATH_MAX], pause_path[PATH_MAX];
 	struct vn_daemon d = {
-		.opts = {.runtime_dir = VN_RUNTIME_DIR,
-			 .pin_dir = VN_PIN_DEFAULT,
-			 .max_ports = VN_PORTS_DEFAULT,
-			 .n_engines = 1,
-			 .rebalance = true},
 		.loop.epfd = -EBADF,
 		.lock_fd = -EBADF,
 		.links.fd = -EBADF,
@@ -639,13 +472,9 @@ int vn_daemon_main(int argc, char *argv[])
 	struct vn_err err = {0};
 	int r;
 
-	for (size_t i = 0; i < VN_ENGINES_MAX; i++)
-		d.opts.engine_cpu[i] = -1;
 	for (size_t i = 0; i < VN_ARRAY_SIZE(d.server.listeners); i++)
 		d.server.listeners[i].source.fd = -EBADF;
-	d.opts.engine_path = helper_path("vnet-engine", engine, sizeof(engine));
-	d.opts.pause_path = helper_path("vnet-pause", pause_path, sizeof(pause_path));
-	r = parse_options(&d, argc, argv, &err);
+	r = vn_daemon_options(&d.opts, argc, argv, &err);
 	if (r == 0 && geteuid() != 0)
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
 			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");

@@ -12,28 +12,17 @@
 #include "ctl/arena.h"
 #include "ctl/handover.h"
 #include "ctl/loop.h"
+#include "ctl/options.h"
 #include "ctl/server.h"
 #include "ctl/supervisor.h"
 #include "exec/exec.h"
 #include "topo/model.h"
-
-#define VN_ENGINES_PRECISE_MAX VN_TRUNK_BULK
 
 /* A topology that runs, with what became of its links. */
 struct vn_running {
 	struct vn_topo *topo;
 	bool *link_broken;
 	bool changing; /* a plan on it is being executed: its links cannot be set meanwhile */
-};
-
-struct vn_daemon_opts {
-	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;
-	const char *image_dir; /* root file systems and mounts for clients other than root; NULL: none */
-	uint32_t max_ports;
-	bool no_calibration_check;
-	uint32_t n_engines;             /* precise ones */
-	int engine_cpu[VN_ENGINES_MAX]; /* -1: any */
-	bool rebalance;                 /* move directions away from an engine that cannot keep up */
 };
 
 /* What the last look at the engines and the directions saw (shard.c). */

@@ -11,15 +11,12 @@
 #include <loader/afxdp.h>
 #include <uthash.h>
 #include <vnet/util.h>
+#include <vnet/xdp_uapi.h>
 
 #include "ctl/daemon.h"
 #include "ctl/handover_lend.h"
 #include "ctl/handover_owner.h"
 #include "ctl/handover_proto.h"
-
-#ifndef AF_XDP
-#define AF_XDP 44
-#endif
 
 /*
  * A hostile application may connect as often as it likes and say nothing: what it gets is so many connections at a
@@ -190,7 +187,7 @@ static void owner_set(struct conn *c)
 	if (s->owner.pidfd >= 0)
 		owner_forget(s);
 	s->owner = c->peer;
-	s->owner.pidfd = fcntl(c->peer.pidfd, F_DUPFD_CLOEXEC, 3);
+	c->peer.pidfd = -EBADF; /* not a copy: without a descriptor for one nobody would have the port */
 	snprintf(s->owner.host, sizeof(s->owner.host), "%s", c->session.host);
 	owner_watch(s);
 	r = owner_path(s, path, sizeof(path));
@@ -455,13 +452,12 @@ static void on_connection(void *arg, uint32_t events)
 	cleanup_close int fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct conn *c = NULL;
 
-	if (fd < 0)
-		return;
+	/* Also for one that no descriptor was left for: until the next tick, or the loop would be woken at once. */
 	s->tokens--;
 	for (size_t i = 0; i < CONNS_MAX && !c; i++)
 		if (s->conns[i].source.fd < 0)
 			c = &s->conns[i];
-	if (c && vn_owner_of_peer(fd, &c->peer) == 0) {
+	if (fd >= 0 && c && vn_owner_of_peer(fd, &c->peer) == 0) {
 		c->source = (struct vn_source){.fd = take_fd(&fd), .handle = on_message, .arg = c};
 		c->until_ns = vn_now_ns() + CONN_NS;
 		if (vn_loop_add(&s->d->loop, &c->source, EPOLLIN) < 0)

@@ -6,12 +6,9 @@
 
 #include <loader/afxdp.h>
 #include <vnet/util.h>
+#include <vnet/xdp_uapi.h>
 
 #include "ctl/daemon.h"
-
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
 
 /* All memory that is lent may be this part of the machine's. */
 #define MEMORY_PART 4u

@@ -9,50 +9,24 @@
 
 #include <vnet/util.h>
 
+#include "exec/record.h"
+#include "run/backend.h"
+
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
 
-static int proc_read(pid_t pid, const char *file, char *buf, size_t size)
-{
-	char path[64];
-	cleanup_close int fd = -EBADF;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, size - 1);
-	if (n < 0)
-		return -errno;
-	buf[n] = '\0';
-	return 0;
-}
-
-/* Field 22 of /proc/PID/stat, in clock ticks since boot; the name before it may hold anything, parentheses included. */
-static int start_ticks(pid_t pid, uint64_t *ret_ticks)
-{
-	unsigned long long ticks;
-	char buf[1024], *at;
-	int r = proc_read(pid, "stat", buf, sizeof(buf));
-
-	if (r < 0)
-		return r;
-	at = strrchr(buf, ')');
-	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-			  &ticks) != 1)
-		return -EBADMSG;
-	*ret_ticks = ticks;
-	return 0;
-}
-
 /* The name a process gives itself: printable, or not told. */
 static void read_comm(pid_t pid, char comm[16])
 {
-	char buf[32] = "";
+	char path[64], buf[32];
+	cleanup_close int fd = -EBADF;
+	ssize_t n;
 
-	proc_read(pid, "comm", buf, sizeof(buf));
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	buf[n > 0 ? n : 0] = '\0';
 	buf[strcspn(buf, "\n")] = '\0';
 	for (size_t i = 0; buf[i]; i++)
 		if (buf[i] < ' ' || buf[i] > '~')
@@ -105,23 +79,16 @@ bool vn_owner_alive(const struct vn_owner *o)
 
 int vn_owner_save(const struct vn_owner *o, const char *path)
 {
-	uint64_t start = 0;
-	json_t *content;
-	char tmp[512];
-	int r = start_ticks(o->pid, &start);
+	unsigned long long start = 0;
+	int r = vn_process_start(o->pid, &start);
 
 	if (r < 0)
 		return r;
-	if (snprintf(tmp, sizeof(tmp), "%s.new", path) >= (int)sizeof(tmp))
-		return -ENAMETOOLONG;
-	content = json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:I}", "pid", (json_int_t)o->pid, "start_ticks",
-			    (json_int_t)start, "uid", (json_int_t)o->uid, "gid", (json_int_t)o->gid, "comm", o->comm,
-			    "host", o->host, "since_ns", (json_int_t)o->since_ns);
-	r = content ? json_dump_file(content, tmp, JSON_COMPACT) : -1;
-	json_decref(content);
-	if (r < 0)
-		return -EIO;
-	return rename(tmp, path) < 0 ? -errno : 0;
+	return vn_record_json(path,
+			      json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:I}", "pid", (json_int_t)o->pid, "start_ticks",
+					(json_int_t)start, "uid", (json_int_t)o->uid, "gid", (json_int_t)o->gid, "comm",
+					o->comm, "host", o->host, "since_ns", (json_int_t)o->since_ns),
+			      NULL);
 }
 
 int vn_owner_load(const char *path, struct vn_owner *ret_owner)
@@ -130,7 +97,7 @@ int vn_owner_load(const char *path, struct vn_owner *ret_owner)
 	json_int_t pid, start, uid, gid, since;
 	json_t *content = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
 	const char *comm, *host;
-	uint64_t now = 0;
+	unsigned long long now = 0;
 	int r = -EBADMSG;
 
 	if (!content)
@@ -146,7 +113,8 @@ int vn_owner_load(const char *path, struct vn_owner *ret_owner)
 		/* The pidfd first: a number that is taken again between the two looks is not taken for the old process.
 		 */
 		o.pidfd = (int)syscall(SYS_pidfd_open, o.pid, 0);
-		r = o.pidfd >= 0 && start_ticks(o.pid, &now) == 0 && now == (uint64_t)start && vn_owner_alive(&o)
+		r = o.pidfd >= 0 && vn_process_start(o.pid, &now) == 0 && now == (unsigned long long)start &&
+				    vn_owner_alive(&o)
 			    ? 0
 			    : -ESRCH;
 	}

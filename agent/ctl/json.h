@@ -14,4 +14,10 @@ json_t *vn_overload_json(uint32_t bits);
 /* [ip4, ip6], those that are there. */
 json_t *vn_port_addresses_to_json(const struct vn_port *p);
 
+/*
+ * @o has a member "container": of its environment the names stay and the values go, in a copy. What a program is told
+ * that way is often a secret, and observe.sock is open to everybody.
+ */
+void vn_container_hide(json_t *o);
+
 #endif

@@ -85,11 +85,30 @@ json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_
 			 "addresses", addresses, "routes", (json_int_t)n->n_routes, "ports", ports);
 }
 
+void vn_container_hide(json_t *o)
+{
+	json_t *container = json_deep_copy(json_object_get(o, "container")), *env = json_object_get(container, "env"),
+	       *w;
+	size_t i;
+
+	if (!json_is_object(container)) {
+		json_decref(container);
+		return;
+	}
+	json_array_foreach (env, i, w) {
+		const char *text = json_string_value(w);
+
+		json_array_set_new(env, i, json_stringn(text, strcspn(text, "=")));
+	}
+	json_object_set_new(o, "container", container);
+}
+
 int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
-	json_t *list = json_array();
+	json_t *list = json_array(), *node;
+	size_t i;
 
 	if (name) {
 		struct vn_running *run;
@@ -102,10 +121,13 @@ int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 		}
 		json_array_append_new(list, vn_node_to_json(d, run, index));
 	} else {
-		for (size_t i = 0; i < d->n_running; i++)
+		for (i = 0; i < d->n_running; i++)
 			for (size_t n = 0; n < d->running[i].topo->n_nodes; n++)
 				json_array_append_new(list, vn_node_to_json(d, &d->running[i], n));
 	}
+	if (c->observe)
+		json_array_foreach (list, i, node)
+			vn_container_hide(node);
 	*ret_reply = json_pack("{s:o}", "nodes", list);
 	return *ret_reply ? 0 : -ENOMEM;
 }

@@ -2,28 +2,14 @@
 /* vnet.port.show, and what a start does for AF_XDP ports. */
 #include "ctl/daemon.h"
 
-#include <sys/resource.h>
-
 #include <loader/afxdp.h>
 #include <vnet/util.h>
 
 #include "exec/vfs.h"
 #include "topo/topo.h"
 
-/* A listener and an owner's pidfd per port: more than the usual 1024 descriptors. */
-static void raise_nofile(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 void vn_ports_adopt(struct vn_daemon *d)
 {
-	raise_nofile();
 	for (size_t i = 0; i < d->n_running; i++) {
 		const struct vn_topo *t = d->running[i].topo;
 

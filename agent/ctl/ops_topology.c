@@ -6,22 +6,11 @@
 
 #include "ctl/calibrate.h"
 #include "ctl/files.h"
+#include "ctl/json.h"
 #include "exec/vfs.h"
 #include "topo/topo.h"
 
 #define PROGRESS_NS (50 * VN_NSEC_PER_MSEC)
-
-static void plan_freep(struct vn_plan **p)
-{
-	vn_plan_free(*p);
-}
-#define cleanup_plan __attribute__((cleanup(plan_freep)))
-
-static void observed_release(struct vn_observed *o)
-{
-	vn_observed_release(o);
-}
-#define cleanup_observed __attribute__((cleanup(observed_release)))
 
 /* --- executing
  * ------------------------------------------------------------------------------------------------------------ */
@@ -94,6 +83,21 @@ int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan
 	if (r < 0)
 		vn_state_abandon(d);
 	return r;
+}
+
+/* What was executed cannot be written down (its file system is full): undone, or the next start would not know of it.
+ */
+static int undo_uncommitted(struct vn_daemon *d, const struct vn_plan *plan, struct vn_err *err)
+{
+	struct vn_err why = {0};
+	int r = vn_exec_recover(&d->fabric, plan->old, plan->new, plan->old, &why);
+	size_t len = strlen(err->text);
+
+	vn_state_abandon(d);
+	err->exit = VN_EXIT_ROLLED_BACK;
+	snprintf(err->text + len, sizeof(err->text) - len,
+		 r < 0 ? "; not everything could be undone: %s" : "; everything was undone%s", why.text);
+	return -err->err;
 }
 
 /* --- plan and apply
@@ -196,15 +200,14 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	r = vn_containers_allowed(d, c->uid, plan, err);
 	if (r == 0)
 		r = vn_plan_execute(d, c, plan, err);
+	if (r == 0 && vn_state_commit(d, name, topo, err) < 0)
+		r = undo_uncommitted(d, plan, err);
 	if (r < 0) {
 		vn_ports_rebuild(d);
 		vn_handover_sync(d);
 		return r;
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);
-	r = vn_state_commit(d, name, topo, err);
-	if (r < 0)
-		return r;
 	vn_event(d, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
 			      (json_int_t)plan->n_steps));
 	r = vn_running_replace(d, name, topo);
@@ -272,6 +275,7 @@ int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 	const char *name = json_string_value(json_object_get(params, "name"));
 	json_t *list, *reply;
 	struct vn_running *only = NULL;
+	size_t i;
 
 	if (name) {
 		only = vn_running_find(d, name);
@@ -280,12 +284,18 @@ int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 				      "topology '%s': not running (see `vnet-agent topology show`)", name);
 	}
 	list = json_array();
-	for (size_t i = 0; i < d->n_running; i++)
+	for (i = 0; i < d->n_running; i++)
 		if (!only || only == &d->running[i])
 			json_array_append_new(list, topo_brief(&d->running[i]));
 	reply = json_pack("{s:o}", "topologies", list);
-	if (only && reply)
-		json_object_set_new(reply, "topology", vn_topo_to_json(only->topo));
+	if (only && reply) {
+		json_t *topo = vn_topo_to_json(only->topo), *node;
+
+		if (c->observe)
+			json_array_foreach (json_object_get(topo, "nodes"), i, node)
+				vn_container_hide(node);
+		json_object_set_new(reply, "topology", topo);
+	}
 	*ret_reply = reply;
 	return reply ? 0 : -ENOMEM;
 }

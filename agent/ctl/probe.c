@@ -17,18 +17,6 @@
 
 /* --- the twin ----------------------------------------------------------------------------------------------------- */
 
-static void plan_freep(struct vn_plan **p)
-{
-	vn_plan_free(*p);
-}
-#define cleanup_plan __attribute__((cleanup(plan_freep)))
-
-static void observed_release(struct vn_observed *o)
-{
-	vn_observed_release(o);
-}
-#define cleanup_observed __attribute__((cleanup(observed_release)))
-
 static int make_topo(struct vn_daemon *d, uint32_t mtu, size_t n_links, struct vn_topo **ret_topo, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *t = NULL;

@@ -12,8 +12,8 @@
 
 static uint32_t wanted_events(const struct vn_conn *c)
 {
-	/* A connection whose request waits, or who does not take its answers, is not read from. */
-	return (c->waiting ? 0 : EPOLLIN) | (c->out_len > c->out_done ? EPOLLOUT : 0);
+	/* A connection whose request waits or is in work is not read from. */
+	return (c->waiting || c->paused ? 0 : EPOLLIN) | (c->out_len > c->out_done ? EPOLLOUT : 0);
 }
 
 static void conn_kill(struct vn_conn *c)
@@ -21,6 +21,8 @@ static void conn_kill(struct vn_conn *c)
 	if (c->dead)
 		return;
 	c->dead = true;
+	/* Its place is free at once: while a plan is executed nobody is reaped. */
+	c->server->listeners[c->observe].n_conns--;
 	vn_loop_remove(c->server->loop, &c->source);
 	vn_cleanup_close(&c->source.fd);
 	c->source.fd = -EBADF;
@@ -116,15 +118,22 @@ void vn_server_event(struct vn_server *s, const json_t *event)
 
 static void conn_request(struct vn_conn *c, json_t *request)
 {
+	bool waits;
+
 	c->more = json_is_true(json_object_get(request, "more"));
-	if (c->server->request(c->server->arg, c, request) == -EBUSY) {
+	c->serving = true;
+	waits = c->server->request(c->server->arg, c, request) == -EBUSY;
+	c->serving = false;
+	if (waits) {
 		c->waiting = json_incref(request);
-		if (!c->dead)
-			vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
-		return;
+	} else {
+		vn_cleanup_close(&c->passed);
+		c->passed = -EBADF;
 	}
-	vn_cleanup_close(&c->passed);
-	c->passed = -EBADF;
+	if ((waits || c->paused) && !c->dead) {
+		c->paused = false;
+		vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
+	}
 }
 
 static void conn_take(struct vn_conn *c)
@@ -161,6 +170,11 @@ static void conn_event(void *arg, uint32_t events)
 	}
 	if (c->dead || !(events & EPOLLIN))
 		return;
+	if (c->serving) {
+		c->paused = true;
+		vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
+		return;
+	}
 	/* Without a place for them, descriptors that come by the read-only socket are closed by the kernel. */
 	n = c->observe ? vn_wire_fill(&c->in, c->source.fd) : vn_wire_fill_fd(&c->in, c->source.fd, &c->passed);
 	if (n == 0 || (n < 0 && n != -EAGAIN))
@@ -169,22 +183,45 @@ static void conn_event(void *arg, uint32_t events)
 		conn_take(c);
 }
 
+/* May one more of @uid come in? */
+static bool has_room(const struct vn_listener *l, uid_t uid)
+{
+	size_t n = 0;
+
+	if (l->n_conns >= VN_CONNS_MAX)
+		return false;
+	for (const struct vn_conn *c = l->server->conns; c && uid != 0; c = c->next)
+		n += !c->dead && c->observe == l->observe && c->uid == uid;
+	return n < VN_CONNS_UID;
+}
+
+/* Who waits in the kernel's queue would wake the loop at once again: try at the next tick. */
+static void listener_rest(struct vn_listener *l)
+{
+	vn_loop_remove(l->server->loop, &l->source);
+	l->resting = true;
+}
+
 static void accept_event(void *arg, uint32_t events)
 {
 	struct vn_listener *l = arg;
 	struct vn_server *s = l->server;
 	cleanup_close int fd = accept4(l->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct ucred cred = {0};
+	struct ucred cred;
 	socklen_t len = sizeof(cred);
 	struct vn_conn *c;
 
-	/* At the limit the newcomer is turned away, not left hanging. */
-	if (fd < 0 || l->n_conns >= VN_CONNS_MAX)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			listener_rest(l);
+		return;
+	}
+	/* At the limit the newcomer is turned away, not left hanging; so is who cannot be told from root. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || !has_room(l, cred.uid))
 		return;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return;
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
 	c->server = s;
 	c->pid = cred.pid;
 	c->uid = cred.uid;
@@ -251,6 +288,16 @@ int vn_server_open(struct vn_server *s, struct vn_loop *loop, const char *runtim
 	return 0;
 }
 
+void vn_server_tick(struct vn_server *s)
+{
+	for (size_t i = 0; i < VN_ARRAY_SIZE(s->listeners); i++) {
+		struct vn_listener *l = &s->listeners[i];
+
+		if (l->resting)
+			l->resting = vn_loop_add(s->loop, &l->source, EPOLLIN) < 0;
+	}
+}
+
 void vn_server_reap(struct vn_server *s)
 {
 	for (struct vn_conn **pp = &s->conns; *pp;) {
@@ -261,7 +308,6 @@ void vn_server_reap(struct vn_server *s)
 			continue;
 		}
 		*pp = c->next;
-		s->listeners[c->observe].n_conns--;
 		json_decref(c->waiting);
 		vn_cleanup_close(&c->passed);
 		vn_wire_buf_release(&c->in);

@@ -10,7 +10,8 @@
 #include "ctl/loop.h"
 #include "ctl/wire.h"
 
-#define VN_CONNS_MAX    256
+#define VN_CONNS_MAX    256         /* of each socket */
+#define VN_CONNS_UID    64          /* of these, of one user other than root: nobody locks the others out */
 #define VN_CONN_OUT_MAX (64u << 20) /* a monitor that does not read is dropped beyond this */
 
 struct vn_server;
@@ -25,6 +26,8 @@ struct vn_conn {
 	bool more;       /* the request in work allows several replies */
 	bool monitor;    /* gets events until it goes */
 	bool dead;       /* closed; freed by the loop's outermost turn */
+	bool serving;    /* its request is being handled: the loop may turn meanwhile, its next one has to wait */
+	bool paused;     /* and so it is not read from */
 	json_t *waiting; /* a request that waits for the daemon to be idle */
 	int passed;      /* a descriptor that came with the request, or negative; closed after it */
 	pid_t pid;
@@ -43,6 +46,7 @@ struct vn_server {
 		struct vn_server *server;
 		struct vn_source source;
 		bool observe;
+		bool resting; /* no descriptor was left for the next connection */
 		size_t n_conns;
 	} listeners[2];
 	struct vn_conn *conns;
@@ -51,12 +55,17 @@ struct vn_server {
 int vn_server_open(struct vn_server *s, struct vn_loop *loop, const char *runtime_dir, gid_t group,
 		   vn_request_fn request, void *arg, struct vn_err *err);
 void vn_server_close(struct vn_server *s);
+/* Now and then: whom no descriptor was left for is tried again. */
+void vn_server_tick(struct vn_server *s);
 /* Answer: takes ownership of @parameters. */
 void vn_conn_reply(struct vn_conn *c, json_t *parameters, bool continues);
 void vn_conn_error(struct vn_conn *c, const struct vn_err *err);
 /* To every monitor. */
 void vn_server_event(struct vn_server *s, const json_t *event);
-/* Requests that waited; and connections that died. Only from the outermost turn of the loop. */
+/*
+ * Requests that waited; and connections that died. Only from the outermost turn of the loop: a handler may turn the
+ * loop itself. Meanwhile other connections are served, and its own answers in the order of its requests.
+ */
 void vn_server_resume(struct vn_server *s);
 void vn_server_reap(struct vn_server *s);
 

@@ -19,6 +19,7 @@
 
 #include "ctl/calibrate.h"
 #include "ctl/files.h"
+#include "exec/record.h"
 #include "topo/topo.h"
 
 #define PENDING "pending.json"
@@ -26,22 +27,10 @@
 
 static int write_file(const struct vn_daemon *d, const char *name, json_t *content, struct vn_err *err)
 {
-	cleanup_free char *text = content ? json_dumps(content, JSON_COMPACT) : NULL;
-	char path[512], tmp[520];
-	cleanup_fclose FILE *f = NULL;
-	FILE *done;
+	char path[512];
 
-	json_decref(content);
 	snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, name);
-	snprintf(tmp, sizeof(tmp), "%s.new", path);
-	f = fopen(tmp, "we");
-	if (!text || !f || fputs(text, f) < 0 || fflush(f) < 0 || fsync(fileno(f)) < 0)
-		return vn_err_kernel(err, text ? errno : ENOMEM, "writing %s: %s", tmp,
-				     strerror(text ? errno : ENOMEM));
-	done = take_ptr(f);
-	if (fclose(done) < 0 || rename(tmp, path) < 0)
-		return vn_err_kernel(err, errno, "writing %s: %s", path, strerror(errno));
-	return 0;
+	return vn_record_json(path, content, err);
 }
 
 static json_t *read_file(const struct vn_daemon *d, const char *name)

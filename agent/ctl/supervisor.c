@@ -204,6 +204,8 @@ static void make_args(const struct vn_supervisor *s, const struct vn_xsk *xsk, s
 		a->argv[n++] = "--chunk-size", a->argv[n++] = a->chunk_size;
 		if (xsk->sg)
 			a->argv[n++] = "--sg";
+		if (s->spin)
+			a->argv[n++] = "--spin";
 	}
 	a->argv[n] = NULL;
 }
@@ -392,7 +394,28 @@ static bool lock_is_held(const struct vn_supervisor *s)
 	return lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-/* The lock is inherited by the engine alone, so while it is held the pid in the status is the engine's. */
+/* By its user, or, where that was another one (--engine-user), by its program's name. */
+static bool is_engine(const struct vn_supervisor *s, pid_t pid)
+{
+	const char *slash = strrchr(s->path, '/'), *program = slash ? slash + 1 : s->path;
+	cleanup_fclose FILE *f = NULL;
+	char path[32], line[128], name[16] = "";
+	unsigned int uid;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		sscanf(line, "Name: %15s", name);
+		if (sscanf(line, "Uid: %u", &uid) == 1)
+			return uid == s->uid || strncmp(name, program, sizeof(name) - 1) == 0;
+	}
+	return false;
+}
+
+/*
+ * The lock is inherited by the engine alone, so while it is held the pid in the status is the engine's: unless one that
+ * was taken over wrote another's there, to have it killed as hung.
+ */
 static int adopt(struct vn_supervisor *s)
 {
 	pid_t pid = (pid_t)status(s)->pid;
@@ -403,7 +426,11 @@ static int adopt(struct vn_supervisor *s)
 	r = watch(s, pid);
 	if (r < 0)
 		return r;
-	if (!lock_is_held(s)) {
+	if (!lock_is_held(s) || !is_engine(s, pid)) {
+		if (lock_is_held(s))
+			vn_log("engine %u: its status names pid %d, which is no engine: left alone; end what holds "
+			       "%s/engine%u.lock",
+			       s->trunk, (int)pid, s->runtime_dir, s->trunk);
 		unwatch(s);
 		return -ESRCH;
 	}

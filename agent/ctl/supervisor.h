@@ -17,7 +17,8 @@ struct vn_supervisor {
 	const char *runtime_dir; /* of the lock */
 	uid_t uid;
 	gid_t gid;
-	int cpu;     /* -1: any */
+	int cpu; /* -1: any */
+	bool spin;
 	int umem_fd; /* memory of the last engine we started, for the next one; -1: none */
 	uint32_t trunk;
 	pid_t pid; /* 0: none runs */

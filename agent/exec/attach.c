@@ -12,6 +12,7 @@
 #include <vnet/util.h>
 
 #include "exec/internal.h"
+#include "exec/record.h"
 #include "net/veth.h"
 
 /* --- the record: RUNTIME/containers/TOPOLOGY.NODE/{started,holder} ------------------------------------------------ */
@@ -24,20 +25,11 @@ static void record_path(char path[512], const struct vn_fabric *f, const struct 
 	snprintf(path, 512, "%s/" VN_RUNNER_DIR "/%s.%s/%s", f->runtime_dir, t->name, t->nodes[node].name, file);
 }
 
-static int write_line(const char *path, const char *text, struct vn_err *err)
-{
-	FILE *out = fopen(path, "we");
-
-	if (out && fprintf(out, "%s\n", text) > 0 && fclose(out) == 0)
-		return 0;
-	return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
-}
-
 int vn_exec_attached_note(const struct vn_fabric *f, const struct vn_topo *t, size_t node, const char *holder,
 			  pid_t pid, struct vn_err *err)
 {
 	unsigned long long start = 0;
-	char path[512], text[48];
+	char path[512], text[VN_HOLDER_MAX + 1];
 	int r;
 
 	record_path(path, f, t, node, "");
@@ -46,13 +38,14 @@ int vn_exec_attached_note(const struct vn_fabric *f, const struct vn_topo *t, si
 	record_path(path, f, t, node, VN_CONTAINER_STARTED);
 	unlink(path);
 	if (pid > 0 && vn_process_start(pid, &start) == 0) {
-		snprintf(text, sizeof(text), "%d %llu", (int)pid, start);
-		r = write_line(path, text, err);
+		snprintf(text, sizeof(text), "%d %llu\n", (int)pid, start);
+		r = vn_record_text(path, text, err);
 		if (r < 0)
 			return r;
 	}
 	record_path(path, f, t, node, HOLDER_FILE);
-	return write_line(path, holder, err);
+	snprintf(text, sizeof(text), "%s\n", holder);
+	return vn_record_text(path, text, err);
 }
 
 void vn_exec_attached_forget(const struct vn_fabric *f, const struct vn_topo *t, size_t node)

@@ -99,6 +99,7 @@ int vn_exec_check_runs(struct vn_fabric *f, const struct vn_plan *p, const struc
  */
 int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed *ret_seen, struct vn_err *err);
 void vn_observed_release(struct vn_observed *o);
+#define cleanup_observed __attribute__((cleanup(vn_observed_release)))
 
 /*
  * Nodes with runtime external. vn_exec_relocate() gives node @node of @t, which runs, the namespace @fd that somebody

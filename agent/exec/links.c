@@ -8,7 +8,7 @@
 #include "exec/trunk.h"
 #include "exec/vfs.h"
 #include "net/netns.h"
-#include "net/sriov.h"
+#include "net/netdev.h"
 #include "net/tc.h"
 #include "net/veth.h"
 #include "topo/disc_words.h"

@@ -57,6 +57,11 @@ struct vn_plan {
 int vn_plan_make(const struct vn_topo *old, const struct vn_observed *seen, const struct vn_topo *new,
 		 struct vn_plan **ret_plan, struct vn_err *err);
 void vn_plan_free(struct vn_plan *p);
+static inline void vn_plan_freep(struct vn_plan **p)
+{
+	vn_plan_free(*p);
+}
+#define cleanup_plan __attribute__((cleanup(vn_plan_freep)))
 /* Refuses link @l with disciplines @disc when @k would lose its large frames. */
 int vn_plan_check_link(const struct vn_kernel *k, const struct vn_link *l, const struct vn_disc disc[VN_DIRS],
 		       struct vn_err *err);

@@ -8,6 +8,7 @@
 
 #include <vnet/util.h>
 
+#include "exec/record.h"
 #include "topo/topo.h"
 
 static void path_of(const char *runtime_dir, const char *pf, const char *suffix, char buf[PATH_MAX])
@@ -125,21 +126,18 @@ int vn_pf_record_load(const char *runtime_dir, const char *pf, struct vn_pf_reco
 
 int vn_pf_record_save(const char *runtime_dir, const struct vn_pf_record *r, struct vn_err *err)
 {
-	char path[PATH_MAX], fresh[PATH_MAX];
-	json_t *list = json_array(), *o;
-	int res = 0;
+	json_t *list = json_array();
+	char path[PATH_MAX];
 
 	for (size_t i = 0; i < r->n_vfs; i++)
 		json_array_append_new(list, vf_to_json(&r->vfs[i]));
-	o = json_pack("{s:b, s:b, s:b, s:o}", "raised", r->raised, "up", r->up, "autoprobe", r->autoprobe, "vfs", list);
 	path_of(runtime_dir, "", "", path);
 	mkdir(path, 0700);
 	path_of(runtime_dir, r->pf, ".json", path);
-	path_of(runtime_dir, r->pf, ".new", fresh);
-	if (!o || json_dump_file(o, fresh, JSON_INDENT(1)) < 0 || rename(fresh, path) < 0)
-		res = vn_err_kernel(err, errno ?: ENOMEM, "%s: %s", path, strerror(errno ?: ENOMEM));
-	json_decref(o);
-	return res;
+	return vn_record_json(path,
+			      json_pack("{s:b, s:b, s:b, s:o}", "raised", r->raised, "up", r->up, "autoprobe",
+					r->autoprobe, "vfs", list),
+			      err);
 }
 
 void vn_pf_record_remove(const char *runtime_dir, const char *pf)

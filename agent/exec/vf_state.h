@@ -6,7 +6,9 @@
 #ifndef VNET_EXEC_VF_STATE_H
 #define VNET_EXEC_VF_STATE_H
 
-#include "net/sriov.h"
+#include <net/if.h>
+
+#include "net/vf_admin.h"
 
 #define VN_VFS_DIR   "vfs"
 #define VN_OWNER_MAX 192 /* "TOPOLOGY/NODE:INTERFACE" */

@@ -14,7 +14,9 @@
 #include "exec/vfs.h"
 #include "exec/vfs_internal.h"
 #include "net/netns.h"
+#include "net/netdev.h"
 #include "net/sriov.h"
+#include "net/vf_admin.h"
 #include "net/veth.h"
 
 /* --- giving back -----------------------------------------------------------------------------------------------------

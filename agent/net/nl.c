@@ -9,6 +9,7 @@
 #define MSG_BYTES 4096u
 /* One answer of 36 bytes takes about 768 of the receive buffer: room for a batch in which every request fails. */
 #define RCVBUF_BYTES (4 << 20)
+#define DUMP_TRIES   20 /* of what others change all the time */
 
 #ifndef NETLINK_GET_STRICT_CHK
 #define NETLINK_GET_STRICT_CHK 12
@@ -252,15 +253,22 @@ int vn_nl_flush_slow(struct vn_nl *nl, void (*turn)(void *arg), void *arg)
 	return vn_nl_flush(nl);
 }
 
-int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), void *arg)
+/* A dump that the kernel broke off ends with its error, where there is one. */
+static int done_error(const struct nlmsghdr *h)
 {
-	const struct nlmsghdr *req = nlmsg_hdr(nl->msg);
-	const uint32_t seq = req->nlmsg_seq;
-	_Alignas(struct nlmsghdr) uint8_t buf[32768];
+	int error = 0;
 
-	nl->seq = seq + 1;
-	if (send(nl->fd, req, req->nlmsg_len, 0) < 0)
-		return vn_err_kernel(nl->err, errno, "netlink dump: %s", strerror(errno));
+	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
+		memcpy(&error, NLMSG_DATA(h), sizeof(error));
+	return error < 0 ? error : 0;
+}
+
+/* One pass: 0, -EAGAIN when what is dumped changed meanwhile, or what the kernel says. */
+static int dump_once(struct vn_nl *nl, uint32_t seq, void (*each)(void *arg, struct nlmsghdr *h), void *arg)
+{
+	_Alignas(struct nlmsghdr) uint8_t buf[32768];
+	bool torn = false;
+
 	for (;;) {
 		ssize_t n = recv(nl->fd, buf, sizeof(buf), 0);
 		struct nlmsghdr *h;
@@ -268,21 +276,28 @@ int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), vo
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return vn_err_kernel(nl->err, n < 0 ? errno : EPROTO, "netlink dump: %s",
-					     strerror(n < 0 ? errno : EPROTO));
+			return n < 0 ? -errno : -EPROTO;
 		for (h = (struct nlmsghdr *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
 			if (h->nlmsg_seq != seq)
 				continue;
+			torn |= h->nlmsg_flags & NLM_F_DUMP_INTR;
 			if (h->nlmsg_type == NLMSG_DONE)
-				return 0;
-			if (h->nlmsg_type == NLMSG_ERROR) {
-				const struct nlmsgerr *e = NLMSG_DATA(h);
-
-				if (!e->error)
-					return 0;
-				return vn_err_kernel(nl->err, -e->error, "netlink dump: %s", strerror(-e->error));
-			}
+				return done_error(h) ?: torn ? -EAGAIN : 0;
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
 			each(arg, h);
 		}
 	}
+}
+
+int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), void *arg)
+{
+	struct nlmsghdr *req = nlmsg_hdr(nl->msg);
+	int r = -EAGAIN;
+
+	for (int i = 0; i < DUMP_TRIES && r == -EAGAIN; i++) {
+		req->nlmsg_seq = nl->seq++;
+		r = send(nl->fd, req, req->nlmsg_len, 0) < 0 ? -errno : dump_once(nl, req->nlmsg_seq, each, arg);
+	}
+	return r < 0 ? vn_err_kernel(nl->err, -r, "netlink dump: %s", strerror(-r)) : 0;
 }

@@ -88,7 +88,8 @@ int vn_nl_flush_slow(struct vn_nl *nl, void (*turn)(void *arg), void *arg);
 
 /*
  * Send the request begun by vn_nl_begin(), of a dump (flags with NLM_F_DUMP) or of one object (NLM_F_ACK); @each sees
- * every answer.
+ * every answer. A dump during which something changed (NLM_F_DUMP_INTR) may lack objects and is made again: @each may
+ * see one twice.
  */
 int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), void *arg);
 

@@ -1,137 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run/backend.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <vnet/util.h>
 
 #include "run/cmdline.h"
-#include "run/cpus.h"
+#include "run/container_dir.h"
+#include "run/engines.h"
 #include "run/hugetlb.h"
 #include "run/seccomp.h"
-
-/* Container engines keep this much of what a container says; our own log of runc is cut to it (runner.c). */
-#define LOG_MAX "1m"
-
-/* --- files
- * ------------------------------------------------------------------------------------------------------------ */
-
-static void file_path(char path[512], const struct vn_container_spec *s, const char *name)
-{
-	snprintf(path, 512, "%s/%s", s->dir, name);
-}
-
-static int write_json(const struct vn_container_spec *s, const char *name, json_t *o, struct vn_err *err)
-{
-	char path[512];
-	int r = 0;
-
-	file_path(path, s, name);
-	if (json_dump_file(o, path, JSON_INDENT(1)) < 0)
-		r = vn_err_kernel(err, errno ?: ENOMEM, "%s: %s", path, strerror(errno ?: ENOMEM));
-	json_decref(o);
-	return r;
-}
-
-static int read_pid(const struct vn_container_spec *s, pid_t *ret_pid, struct vn_err *err)
-{
-	char path[512];
-	int pid = 0;
-	FILE *f;
-
-	file_path(path, s, "pid");
-	f = fopen(path, "re");
-	if (f) {
-		if (fscanf(f, "%d", &pid) != 1)
-			pid = 0;
-		fclose(f);
-	}
-	if (pid <= 0)
-		return vn_err_kernel(err, ESRCH, "%s: no process number there", path);
-	*ret_pid = pid;
-	return 0;
-}
-
-int vn_process_start(pid_t pid, unsigned long long *ret_ticks)
-{
-	char path[32], line[1024];
-	const char *s;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "re");
-	if (!f)
-		return -ESRCH;
-	s = fgets(line, sizeof(line), f);
-	fclose(f);
-	/* The name, field 2, may contain anything; field 3 follows its last parenthesis. */
-	s = s ? strrchr(line, ')') : NULL;
-	for (int field = 3; s && field <= 22; field++)
-		s = strchr(s + 1, ' ');
-	if (!s || sscanf(s, " %llu", ret_ticks) != 1)
-		return -ESRCH;
-	return 0;
-}
-
-static int note_start(const struct vn_container_spec *s, const char *name, pid_t pid, struct vn_err *err)
-{
-	unsigned long long start = 0;
-	char path[512], output[VN_CMDLINE_OUTPUT];
-	FILE *f;
-
-	if (vn_process_start(pid, &start) < 0) {
-		file_path(path, s, "log");
-		vn_read_tail(path, output);
-		vn_keep_last_line(output);
-		return vn_err_kernel(err, ESRCH, "its program ended at once: %s", *output ? output : "without a word");
-	}
-	file_path(path, s, name);
-	f = fopen(path, "we");
-	if (f && fprintf(f, "%d %llu\n", (int)pid, start) > 0 && fclose(f) == 0)
-		return 0;
-	return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
-}
-
-static void forget_start(const struct vn_container_spec *s)
-{
-	char path[512];
-
-	file_path(path, s, VN_CONTAINER_STARTED);
-	unlink(path);
-}
-
-/* Files only: nothing of ours makes directories in it. */
-static void remove_dir(const char *path)
-{
-	DIR *dir = opendir(path);
-	char netns[512];
-	struct dirent *e;
-
-	if (!dir)
-		return;
-	snprintf(netns, sizeof(netns), "%s/" VN_SANDBOX_NETNS, path);
-	umount2(netns, MNT_DETACH);
-	while ((e = readdir(dir)))
-		unlinkat(dirfd(dir), e->d_name, 0);
-	closedir(dir);
-	rmdir(path);
-}
-
-static int make_dir(const struct vn_container_spec *s, struct vn_err *err)
-{
-	remove_dir(s->dir);
-	if (mkdir(s->dir, 0711) < 0 && errno != EEXIST)
-		return vn_err_kernel(err, errno, "%s: %s", s->dir, strerror(errno));
-	return 0;
-}
 
 /* --- checks
  * ----------------------------------------------------------------------------------------------------------- */
@@ -234,7 +115,7 @@ int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s,
 static int limit_hugepages(const struct vn_container_spec *s, struct vn_err *err)
 {
 	pid_t pid = 0;
-	int r = read_pid(s, &pid, err);
+	int r = vn_dir_read_pid(s, &pid, err);
 
 	return r < 0 ? r
 		     : vn_hugetlb_limit(s->id, pid, json_integer_value(json_object_get(s->o, "hugepages_bytes")), err);
@@ -261,10 +142,10 @@ static int runc_start(const struct vn_container_spec *s, struct vn_err *err)
 
 	if (!config)
 		return -EINVAL;
-	r = write_json(s, "config.json", config, err);
+	r = vn_dir_write_json(s, "config.json", config, err);
 	if (r < 0)
 		return r;
-	file_path(log, s, "log");
+	vn_dir_path(log, s, "log");
 	runc(&create, s, "create");
 	vn_cmdline_add(&create, "--bundle");
 	vn_cmdline_add(&create, "%s", s->dir);
@@ -291,282 +172,8 @@ static int runc_stop(const struct vn_container_spec *s, struct vn_err *err)
 	return vn_cmdline_run_or_fail(&c, NULL, err);
 }
 
-/* --- podman and docker
- * -------------------------------------------------------------------------------------------------- */
-
-/* As much as we have, and at most @max. */
-static void add_ulimit(struct vn_cmdline *c, const char *name, __rlimit_resource_t which, rlim_t max)
-{
-	struct rlimit r;
-
-	if (getrlimit(which, &r) < 0)
-		return;
-	max = VN_MIN(max, r.rlim_max);
-	if (max == RLIM_INFINITY)
-		vn_cmdline_add(c, "--ulimit=%s=-1:-1", name);
-	else
-		vn_cmdline_add(c, "--ulimit=%s=%llu:%llu", name, (unsigned long long)max, (unsigned long long)max);
-}
-
-static void add_limits(struct vn_cmdline *c, const struct vn_container_spec *s, bool docker)
-{
-	long long memory = json_integer_value(json_object_get(s->o, "memory_bytes"));
-	const json_t *numa = json_object_get(s->o, "numa");
-
-	if (*s->cpus)
-		vn_cmdline_add(c, "--cpuset-cpus=%s", s->cpus);
-	if (numa)
-		vn_cmdline_add(c, "--cpuset-mems=%lld", (long long)json_integer_value(numa));
-	if (memory)
-		vn_cmdline_add(c, "--memory=%lld", memory);
-	vn_cmdline_add(c, "--pids-limit=%d", VN_CONTAINER_PIDS);
-	add_ulimit(c, "memlock", RLIMIT_MEMLOCK, RLIM_INFINITY);
-	/* podman's own defaults may be more than we have. */
-	if (!docker) {
-		add_ulimit(c, "nofile", RLIMIT_NOFILE, RLIM_INFINITY);
-		add_ulimit(c, "nproc", RLIMIT_NPROC, VN_CONTAINER_PIDS);
-	}
-}
-
-static void add_rights(struct vn_cmdline *c, const struct vn_container_spec *s)
-{
-	json_int_t uid = VN_CONTAINER_UID, gid = VN_CONTAINER_UID;
-	json_t *w;
-	size_t i;
-
-	if (json_object_get(s->o, "uid")) {
-		uid = json_integer_value(json_object_get(s->o, "uid"));
-		gid = json_integer_value(json_object_get(s->o, "gid"));
-	}
-	vn_cmdline_add(c, "--user=%lld:%lld", (long long)uid, (long long)gid);
-	vn_cmdline_add(c, "--cap-drop=ALL");
-	json_array_foreach (json_object_get(s->o, "capabilities"), i, w)
-		vn_cmdline_add(c, "--cap-add=%s", json_string_value(w));
-	vn_cmdline_add(c, "--security-opt=no-new-privileges");
-	vn_cmdline_add(c, "--security-opt=seccomp=%s/seccomp.json", s->dir);
-	if (!json_is_true(json_object_get(s->o, "writable")))
-		vn_cmdline_add(c, "--read-only");
-}
-
-/* The CPU mask as volumes: the same mounts that runc gets. */
-static int add_cpu_mask(struct vn_cmdline *c, const struct vn_container_spec *s, bool docker, struct vn_err *err)
-{
-	json_t *list = json_array(), *m;
-	size_t i;
-	int r = *s->cpus ? vn_cpus_mask(s->cpus, s->dir, list, err) : 0;
-
-	json_array_foreach (list, i, m) {
-		const char *to = json_string_value(json_object_get(m, "destination"));
-
-		if (!strcmp(json_string_value(json_object_get(m, "type")), "tmpfs"))
-			vn_cmdline_add(c, "--mount=type=tmpfs,destination=%s,tmpfs-mode=0755,tmpfs-size=65536%s", to,
-				       docker ? "" : ",notmpcopyup");
-		else
-			vn_cmdline_add(c, "--mount=type=bind,source=%s,destination=%s,readonly",
-				       json_string_value(json_object_get(m, "source")), to);
-	}
-	json_decref(list);
-	return r;
-}
-
-static int add_mounts(struct vn_cmdline *c, const struct vn_container_spec *s, bool docker, struct vn_err *err)
-{
-	json_t *w;
-	size_t i;
-
-	vn_cmdline_add(c, "--tmpfs=/tmp");
-	vn_cmdline_add(c, "--tmpfs=/run");
-	if (s->ports_dir)
-		vn_cmdline_add(c, "--mount=type=bind,source=%s,destination=/run/vnet", s->ports_dir);
-	json_array_foreach (json_object_get(s->o, "mounts"), i, w) {
-		const char *text = json_string_value(w);
-		bool rw = strlen(text) > 3 && !strcmp(text + strlen(text) - 3, ":rw");
-
-		vn_cmdline_add(c, "--volume=%s%s", text, rw ? "" : ":ro");
-	}
-	return add_cpu_mask(c, s, docker, err);
-}
-
-/*
- * What is ours: a name that others may have taken, so a label, too, and the engine's own identifier in a file, by which
- * it is removed. @suffix is SANDBOX or "".
+/* --- docker's sandbox ---------------------------------------------------------------------------------------------
  */
-#define SANDBOX "-net"
-#define LABEL   "vnet.topology"
-
-static void add_identity(struct vn_cmdline *c, const struct vn_container_spec *s, const char *suffix)
-{
-	vn_cmdline_add(c, "--name=%s%s", s->id, suffix);
-	vn_cmdline_add(c, "--label=" LABEL "=%s", s->topo);
-	vn_cmdline_add(c, "--label=vnet.node=%s", s->hostname);
-	vn_cmdline_add(c, "--cidfile=%s/cid%s", s->dir, suffix);
-}
-
-/* There is a container of this name, and it carries our label. */
-static bool name_is_ours(enum vn_runtime runtime, const struct vn_container_spec *s, const char *suffix)
-{
-	cleanup_cmdline struct vn_cmdline c = {.n = 0};
-	char output[VN_CMDLINE_OUTPUT];
-
-	vn_cmdline_add(&c, "%s", vn_runtime_words[runtime]);
-	vn_cmdline_add(&c, "container");
-	vn_cmdline_add(&c, "inspect");
-	vn_cmdline_add(&c, "--format={{index .Config.Labels \"" LABEL "\"}}");
-	vn_cmdline_add(&c, "%s%s", s->id, suffix);
-	if (vn_cmdline_run(&c, NULL, output) != 0)
-		return false;
-	vn_keep_last_line(output);
-	return strcmp(output, s->topo) == 0;
-}
-
-static int engine_remove(enum vn_runtime runtime, const char *container, struct vn_err *err)
-{
-	cleanup_cmdline struct vn_cmdline c = {.n = 0};
-
-	vn_cmdline_add(&c, "%s", vn_runtime_words[runtime]);
-	vn_cmdline_add(&c, "rm");
-	vn_cmdline_add(&c, "--force");
-	vn_cmdline_add(&c, "--volumes");
-	if (runtime == VN_RUNTIME_PODMAN) {
-		vn_cmdline_add(&c, "--ignore");
-		vn_cmdline_add(&c, "--time=0");
-	}
-	vn_cmdline_add(&c, "%s", container);
-	return vn_cmdline_run_or_fail(&c, NULL, err);
-}
-
-/*
- * By the identifier that was written when it was made. Without one (a crash in between, a reboot that took our files
- * and left the engine's) the name says which, and the label whether it is ours.
- */
-static int engine_stop(enum vn_runtime runtime, const struct vn_container_spec *s, const char *suffix,
-		       struct vn_err *err)
-{
-	char path[512], name[VN_CONTAINER_ID_MAX + sizeof(SANDBOX)], cid[VN_CMDLINE_OUTPUT] = "";
-
-	snprintf(name, sizeof(name), "%s%s", s->id, suffix);
-	snprintf(path, sizeof(path), "%s/cid%s", s->dir, suffix);
-	vn_read_tail(path, cid);
-	vn_keep_last_line(cid);
-	unlink(path);
-	if (*cid)
-		return engine_remove(runtime, cid, err);
-	return name_is_ours(runtime, s, suffix) ? engine_remove(runtime, name, err) : 0;
-}
-
-/* The engine's word for a name that is taken is not relied on: who has it is looked up after a failure. */
-static int engine_run(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_cmdline *c,
-		      const char *suffix, struct vn_err *err)
-{
-	const char *engine = vn_runtime_words[runtime];
-	char name[VN_CONTAINER_ID_MAX + sizeof(SANDBOX)], path[512];
-	const char *const there[] = {engine, "container", "inspect", "--format={{.Id}}", name, NULL};
-	struct vn_err why = {0};
-	int r = vn_cmdline_run_or_fail(c, NULL, &why);
-
-	if (r == 0)
-		return 0;
-	snprintf(name, sizeof(name), "%s%s", s->id, suffix);
-	snprintf(path, sizeof(path), "%s/cid%s", s->dir, suffix);
-	if (access(path, F_OK) == 0 || !vn_cmdline_works(there))
-		return vn_err(err, why.exit, why.err, "%s", why.text);
-	if (!name_is_ours(runtime, s, suffix))
-		return vn_err(err, VN_EXIT_KERNEL, EEXIST,
-			      "a container %s exists and is not ours: `%s rm %s`, or choose another name", name, engine,
-			      name);
-	r = engine_remove(runtime, name, err);
-	return r < 0 ? r : vn_cmdline_run_or_fail(c, NULL, err);
-}
-
-static int engine_start(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err)
-{
-	const bool docker = runtime == VN_RUNTIME_DOCKER;
-	const char *image = json_string_value(json_object_get(s->o, "image"));
-	json_t *seccomp = vn_seccomp_profile(json_object_get(s->o, "capabilities"), err), *w;
-	cleanup_cmdline struct vn_cmdline c = {.n = 0};
-	size_t i;
-	int r;
-
-	if (!seccomp)
-		return -ENOENT;
-	r = write_json(s, "seccomp.json", seccomp, err);
-	if (r < 0)
-		return r;
-	vn_cmdline_add(&c, "%s", vn_runtime_words[runtime]);
-	vn_cmdline_add(&c, "run");
-	vn_cmdline_add(&c, "--detach");
-	add_identity(&c, s, "");
-	if (docker)
-		vn_cmdline_add(&c, "--network=container:%s" SANDBOX, s->id);
-	else
-		vn_cmdline_add(&c, "--network=ns:%s", s->netns);
-	if (!docker) {
-		vn_cmdline_add(&c, "--hostname=%s", s->hostname);
-		vn_cmdline_add(&c, "--pidfile=%s/pid", s->dir);
-		vn_cmdline_add(&c, "--runtime=runc");
-		vn_cmdline_add(&c, "--log-driver=k8s-file");
-		vn_cmdline_add(&c, "--log-opt=path=%s/log", s->dir);
-		vn_cmdline_add(&c, "--log-opt=max-size=" LOG_MAX);
-	} else {
-		vn_cmdline_add(&c, "--log-driver=json-file");
-		vn_cmdline_add(&c, "--log-opt=max-size=" LOG_MAX);
-		vn_cmdline_add(&c, "--log-opt=max-file=1");
-		vn_cmdline_add(&c, "--pull=never");
-	}
-	add_rights(&c, s);
-	add_limits(&c, s, docker);
-	r = add_mounts(&c, s, docker, err);
-	if (r < 0)
-		return r;
-	json_array_foreach (json_object_get(s->o, "env"), i, w)
-		vn_cmdline_add(&c, "--env=%s", json_string_value(w));
-	if (image && !docker)
-		vn_cmdline_add(&c, "--pull=never");
-	if (!image)
-		vn_cmdline_add(&c, "--rootfs");
-	vn_cmdline_add(&c, "%s", image ?: json_string_value(json_object_get(s->o, "rootfs")));
-	json_array_foreach (json_object_get(s->o, "command"), i, w)
-		vn_cmdline_add(&c, "%s", json_string_value(w));
-	return engine_run(runtime, s, &c, "", err);
-}
-
-/* Its last word, before it is removed. */
-static int docker_ended(const struct vn_container_spec *s, const char *suffix, struct vn_err *err)
-{
-	cleanup_cmdline struct vn_cmdline c = {.n = 0};
-	char output[VN_CMDLINE_OUTPUT];
-
-	vn_cmdline_add(&c, "docker");
-	vn_cmdline_add(&c, "logs");
-	vn_cmdline_add(&c, "--tail=1");
-	vn_cmdline_add(&c, "%s%s", s->id, suffix);
-	if (vn_cmdline_run(&c, NULL, output) != 0)
-		output[0] = '\0';
-	vn_keep_last_line(output);
-	return vn_err_kernel(err, ESRCH, "its program ended at once: %s", *output ? output : "without a word");
-}
-
-/* Its process number, into the same file that the other runtimes write. */
-static int docker_pid(const struct vn_container_spec *s, const char *suffix, struct vn_err *err)
-{
-	cleanup_cmdline struct vn_cmdline c = {.n = 0};
-	char output[VN_CMDLINE_OUTPUT], path[512];
-	int status;
-	FILE *f;
-
-	vn_cmdline_add(&c, "docker");
-	vn_cmdline_add(&c, "inspect");
-	vn_cmdline_add(&c, "--format={{.State.Pid}}");
-	vn_cmdline_add(&c, "%s%s", s->id, suffix);
-	status = vn_cmdline_run(&c, NULL, output);
-	if (status || strtol(output, NULL, 10) <= 0)
-		return docker_ended(s, suffix, err);
-	file_path(path, s, "pid");
-	f = fopen(path, "we");
-	if (f && fputs(output, f) > 0 && fclose(f) == 0)
-		return 0;
-	return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
-}
 
 static int bind_netns(const struct vn_container_spec *s, pid_t pid, struct vn_err *err)
 {
@@ -574,7 +181,7 @@ static int bind_netns(const struct vn_container_spec *s, pid_t pid, struct vn_er
 	int fd;
 
 	snprintf(from, sizeof(from), "/proc/%d/ns/net", (int)pid);
-	file_path(path, s, VN_SANDBOX_NETNS);
+	vn_dir_path(path, s, VN_SANDBOX_NETNS);
 	fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
 	if (fd < 0 || mount(from, path, "none", MS_BIND, NULL) < 0) {
 		int e = errno;
@@ -606,21 +213,21 @@ int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid
 
 	r = vn_backend_sandbox_stop(s, err);
 	if (r == 0)
-		r = make_dir(s, err);
+		r = vn_dir_make(s, err);
 	if (r < 0)
 		return r;
 	vn_cmdline_add_all(&c, options);
-	add_identity(&c, s, SANDBOX);
+	vn_engines_identity(&c, s, VN_ENGINES_SANDBOX);
 	vn_cmdline_add(&c, "--hostname=%s", s->hostname);
 	vn_cmdline_add(&c, "--volume=%s:/vnet-pause:ro", pause);
 	vn_cmdline_add(&c, "%s", json_string_value(json_object_get(s->o, "image")));
-	r = engine_run(VN_RUNTIME_DOCKER, s, &c, SANDBOX, err);
+	r = vn_engines_run(VN_RUNTIME_DOCKER, s, &c, VN_ENGINES_SANDBOX, err);
 	if (r == 0)
-		r = docker_pid(s, SANDBOX, err);
+		r = vn_engines_docker_pid(s, VN_ENGINES_SANDBOX, err);
 	if (r == 0)
-		r = read_pid(s, ret_pid, err);
+		r = vn_dir_read_pid(s, ret_pid, err);
 	if (r == 0)
-		r = note_start(s, VN_CONTAINER_SANDBOX, *ret_pid, err);
+		r = vn_dir_note_start(s, VN_CONTAINER_SANDBOX, *ret_pid, err);
 	if (r == 0)
 		r = bind_netns(s, *ret_pid, err);
 	if (r < 0) {
@@ -636,9 +243,9 @@ int vn_backend_sandbox_stop(const struct vn_container_spec *s, struct vn_err *er
 	int r = vn_backend_stop(VN_RUNTIME_DOCKER, s, err);
 
 	if (r == 0 && access(s->dir, F_OK) == 0)
-		r = engine_stop(VN_RUNTIME_DOCKER, s, SANDBOX, err);
+		r = vn_engines_stop(VN_RUNTIME_DOCKER, s, VN_ENGINES_SANDBOX, err);
 	if (r == 0)
-		remove_dir(s->dir);
+		vn_dir_remove(s->dir);
 	return r;
 }
 
@@ -651,17 +258,17 @@ int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s,
 
 	r = vn_backend_stop(runtime, s, err);
 	if (r == 0 && runtime != VN_RUNTIME_DOCKER)
-		r = make_dir(s, err);
+		r = vn_dir_make(s, err);
 	if (r == 0)
-		r = runtime == VN_RUNTIME_RUNC ? runc_start(s, err) : engine_start(runtime, s, err);
+		r = runtime == VN_RUNTIME_RUNC ? runc_start(s, err) : vn_engines_start(runtime, s, err);
 	if (r == 0 && runtime == VN_RUNTIME_DOCKER)
-		r = docker_pid(s, "", err);
+		r = vn_engines_docker_pid(s, "", err);
 	if (r == 0 && runtime != VN_RUNTIME_RUNC)
 		r = limit_hugepages(s, err);
 	if (r == 0)
-		r = read_pid(s, ret_pid, err);
+		r = vn_dir_read_pid(s, ret_pid, err);
 	if (r == 0)
-		r = note_start(s, VN_CONTAINER_STARTED, *ret_pid, err);
+		r = vn_dir_note_start(s, VN_CONTAINER_STARTED, *ret_pid, err);
 	if (r < 0) {
 		struct vn_err ignored = {0};
 
@@ -680,12 +287,12 @@ int vn_backend_stop(enum vn_runtime runtime, const struct vn_container_spec *s, 
 	if (runtime == VN_RUNTIME_RUNC)
 		r = runc_stop(s, err);
 	else
-		r = engine_stop(runtime, s, "", err);
+		r = vn_engines_stop(runtime, s, "", err);
 	vn_hugetlb_release(s->id);
 	/* docker's sandbox has its files there, too. */
 	if (r == 0 && runtime == VN_RUNTIME_DOCKER)
-		forget_start(s);
+		vn_dir_forget_start(s);
 	else if (r == 0)
-		remove_dir(s->dir);
+		vn_dir_remove(s->dir);
 	return r;
 }

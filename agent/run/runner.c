@@ -193,14 +193,16 @@ static void finish(struct server *s, size_t i)
 		return;
 	}
 	close(t->out);
-	while (waitpid(t->pid, NULL, 0) < 0 && errno == EINTR)
+	/* Without a process (fork failed) there is none to wait for, and the number would mean any. */
+	while (t->pid > 0 && waitpid(t->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (!t->n)
 		t->n = (size_t)snprintf(
 			t->reply, sizeof(t->reply),
 			"{\"id\":%llu,\"pid\":0,\"errno\":%d,\"exit\":%d,\"text\":\"runner: the operation "
-			"died\"}",
-			(unsigned long long)t->id, EIO, VN_EXIT_KERNEL);
+			"%s\"}",
+			(unsigned long long)t->id, EIO, VN_EXIT_KERNEL,
+			t->pid > 0 ? "died" : "found no room for its process");
 	if (send(s->fd, t->reply, t->n, MSG_NOSIGNAL) < 0)
 		_exit(0);
 	*t = s->tasks[--s->n_tasks];

@@ -6,9 +6,7 @@
 
 uint64_t vn_fnv1a(uint64_t h, const char *s)
 {
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 0x100000001b3ULL;
-	return h;
+	return vn_fnv1a_bytes(h, s, strlen(s));
 }
 
 static unsigned int addr_bits(int family)

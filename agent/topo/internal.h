@@ -24,7 +24,6 @@ int vn_parse_decimal(const char *s, double min, double max, double *ret_value);
 int vn_parse_u64(const char *s, uint64_t max, uint64_t *ret_value);
 
 /* FNV-1a, 64 bits, of @s continued from @h (begin with VN_FNV_INIT). */
-#define VN_FNV_INIT 0xcbf29ce484222325ULL
 uint64_t vn_fnv1a(uint64_t h, const char *s);
 
 /*

@@ -9,6 +9,7 @@
  *   --slab-bytes N  most memory for held frames (default: a quarter of the machine's, at most 1 GiB)
  *   --bulk          the trunk is a tap (TUNSETIFF with IFF_TAP, IFF_NO_PI, IFF_VNET_HDR; the engine sets the rest), at
  *                   VN_ENGINE_FD_XSK, --ifindex its own; no UMEM, --chunks, --chunk-size, --sg
+ *   --spin          never sleep while frames are held or keep coming; rest only where the kernel would throttle
  *   --allow-root    for tests: do not insist on an unprivileged uid
  */
 #ifndef VNET_ENGINE_ARGS_H

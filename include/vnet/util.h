@@ -67,6 +67,15 @@ static inline int take_fd(int *fd)
 	})
 
 /* CLOCK_MONOTONIC in ns: the clock of bpf_ktime_get_ns(), of arrival times and of heartbeats. */
+/* FNV-1a, 64 bits, of @len bytes, continued from @h (begin with VN_FNV_INIT). */
+#define VN_FNV_INIT 0xcbf29ce484222325ULL
+static inline uint64_t vn_fnv1a_bytes(uint64_t h, const void *data, size_t len)
+{
+	for (const unsigned char *p = data; len--; p++)
+		h = (h ^ *p) * 0x100000001b3ULL;
+	return h;
+}
+
 static inline uint64_t vn_now_ns(void)
 {
 	struct timespec ts;

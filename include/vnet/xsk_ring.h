@@ -15,22 +15,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include <linux/if_xdp.h>
 #include <xdp/xsk.h>
 
-#ifndef AF_XDP
-#define AF_XDP 44
-#endif
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
-/* Multi-buffer frames, Linux 6.6; missing in older headers. */
-#ifndef XDP_USE_SG
-#define XDP_USE_SG (1 << 4)
-#endif
-#ifndef XDP_PKT_CONTD
-#define XDP_PKT_CONTD (1 << 0)
-#endif
+#include <vnet/xdp_uapi.h>
 
 /**
  * struct vn_xsk_rings - the mapped rings of one socket

@@ -295,6 +295,58 @@ static void test_adopt(void **state)
 	vn_dp_release(&again);
 }
 
+/* The pinned link of what sockets lost: a new one after each loading. */
+static __u32 loading_id(void)
+{
+	struct bpf_link_info info = {0};
+	__u32 len = sizeof(info);
+	int fd = bpf_obj_get(PIN "/link_app_lost");
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	close(fd);
+	return info.id;
+}
+
+static __u32 prog_id(int fd)
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	return info.id;
+}
+
+/* The programs of this very build are not loaded again; of another, or where one is missing, they are. */
+static void test_adopt_build(void **state)
+{
+	static const char build[] = PIN "/prog_of_build", one[] = PIN "/prog_vn_tc_finish";
+	const __u32 before = loading_id();
+	struct vn_err err = {0};
+	struct vn_dp again;
+
+	assert_int_equal(vn_dp_open(PIN, 64, &again, &err), 0);
+	assert_true(again.adopted);
+	assert_int_equal(loading_id(), before);
+	assert_int_equal(prog_id(again.fd_tc_port), prog_id(dp.fd_tc_port));
+	assert_int_equal(prog_id(again.fd_xdp_finish), prog_id(dp.fd_xdp_finish));
+	vn_dp_release(&again);
+
+	unlink(build);
+	assert_int_equal(symlink("0123456789abcdef", build), 0);
+	assert_int_equal(vn_dp_open(PIN, 64, &again, &err), 0);
+	assert_true(again.adopted); /* the same code, whatever the build */
+	assert_int_not_equal(loading_id(), before);
+	assert_int_equal(prog_id(again.fd_tc_port), prog_id(dp.fd_tc_port));
+	vn_dp_release(&again);
+
+	assert_int_equal(unlink(one), 0);
+	assert_int_equal(vn_dp_open(PIN, 64, &again, &err), 0);
+	assert_false(again.adopted);
+	assert_int_equal(access(one, F_OK), 0);
+	vn_dp_release(&again);
+}
+
 /* A map of @value_size, its value a struct of two numbers named @first and @second, in place of vn_police's pin. */
 static void replace_pin(const char *pin, __u32 value_size, const char *first, const char *second)
 {
@@ -363,8 +415,9 @@ int main(void)
 		cmocka_unit_test(test_arp),          cmocka_unit_test(test_nd),
 		cmocka_unit_test(test_vlan),         cmocka_unit_test(test_held),
 		cmocka_unit_test(test_deliver),      cmocka_unit_test(test_trunk),
-		cmocka_unit_test(test_adopt),        cmocka_unit_test(test_disc_seqlock),
-		cmocka_unit_test(test_trunk_sample), cmocka_unit_test(test_foreign_map),
+		cmocka_unit_test(test_adopt),        cmocka_unit_test(test_adopt_build),
+		cmocka_unit_test(test_disc_seqlock), cmocka_unit_test(test_trunk_sample),
+		cmocka_unit_test(test_foreign_map),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

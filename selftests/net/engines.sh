@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping iperf3 taskset
-plan 47
+plan 54
 
 cat >"$WORK/e.yaml" <<YAML
 name: e
@@ -88,6 +88,8 @@ expect_exit "no direction" 1 "'bb' is no direction" vnet engine move one dir bb 
 expect_exit "no link" 1 "onee" vnet engine move onee 1
 expect_exit "too many engines" 1 "from 1 to" vnet daemon --engines 99
 expect_exit "no list of processors" 1 "no list of processors" vnet daemon --engine-cpus 3-1
+expect_exit "engines that spin on any processor" 1 "of its own for each" vnet daemon --engine-spin
+expect_exit "two engines that spin on one" 1 "of its own for each" vnet daemon --engine-spin --engines 2 --engine-cpus 1
 
 # --- a move is where it says ---
 vnet engine move one dir both 1
@@ -273,5 +275,27 @@ kill $P $Q 2>/dev/null
 wait $P $Q 2>/dev/null
 check "an engine that falls behind gives a direction away: $moved" [ $moved = yes ]
 check "the pinned engines' topology goes" vnet topology delete e
+stop_agent
+
+# --- one that spins has nothing left to sleep for, until frames are gone ---
+start_agent --engine-cpus "$LAST" --engine-spin
+check "the engine that spins is up" busywait 5000 engines_up 1
+vnet topology apply "$WORK/e.yaml" >/dev/null
+ONE=$(addr one 1)
+# cpu_share CMD...: percent of a processor that engine 0 had while CMD ran
+cpu_share() {
+	local pid c0 t0
+
+	pid=$(engine 0 .pid)
+	c0=$(cut -d' ' -f1 "/proc/$pid/schedstat") t0=$(date +%s%N)
+	"$@" >/dev/null
+	echo $((($(cut -d' ' -f1 "/proc/$pid/schedstat") - c0) * 100 / ($(date +%s%N) - t0)))
+}
+sleep 0.1
+is "without frames it sleeps" "$(($(cpu_share sleep 1) < 20))" 1
+busy=$(cpu_share ip netns exec e.a ping -q -c 100 -i 0.005 "$ONE")
+check "with frames every few ms it does not: $busy %" [ "$busy" -gt 40 ]
+is "and loses none" "$(vnet -j -s link show one | jq '[.links[0].directions[].stats | .in_packets - .out_packets] | add')" 0
+check "and its topology goes" vnet topology delete e
 stop_agent
 leak_check "and leaves nothing behind" "$WORK/before"

@@ -87,8 +87,8 @@ vnet link set live delay 2ms >/dev/null
 expect_exit "setting what is set says that nothing changed" 0 "" vnet link set live delay 2ms
 
 down=$(engine_down_drops)
-# Four seconds of it, more where a command takes longer.
-probe live ab -n $((12000 * ${VN_SLOW:-1})) -R 3000 -W 2000 &
+# Four seconds of it, more where a command takes longer: as many probes, which leave it some CPU.
+probe live ab -n 12000 -R $((3000 / ${VN_SLOW:-1})) -W 2000 &
 P=$!
 for ((i = 0; i < 60 && $(jobs -r -p | wc -l) > 1; i++)); do
 	# To and fro between held and not held as well.
@@ -107,14 +107,14 @@ vnet link replace live delay 0 >/dev/null
 is "without a discipline the link is not held" \
 	"$(vnet -j link show live | jq '[.links[0].directions[].held] | any')" false
 in_before=$(engine_rx)
-probe live ab -n 500 -R 5000
+probe live ab -n 500 -R $((5000 / ${VN_SLOW:-1}))
 is "all arrive" "$(got .lost)" 0
 cmp_num "at once (ns)" "$(got .delay_ns.p50)" "<" 1000000
 is "and not through the engine" "$(engine_rx)" "$in_before"
 
 # --- what the agent says about itself ---
-probe delayed ab -n 2000 -R 2000
-probe delayed ba -n 500 -R 2000 -e 20000000
+probe delayed ab -n 2000 -R $((2000 / ${VN_SLOW:-1}))
+probe delayed ba -n 500 -R $((2000 / ${VN_SLOW:-1})) -e 20000000
 cmp_num "the way back has its own delay, never early (ns)" "$(got .error_ns.min)" ">=" 0
 cmp_num "lateness is recorded, release by release" "$(stat delayed ab .lateness.count)" ">=" 2000
 cmp_num "in order: p50 <= p99" "$(stat delayed ab '.lateness | if .p50_ns <= .p99_ns then 1 else 0 end')" "==" 1

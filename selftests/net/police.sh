@@ -115,7 +115,7 @@ cmp_num "and it is delayed" "$(got .delay_ns.min)" ">=" 5000000
 # --- state down, while a numbered stream runs ---
 vnet link replace ab
 before=$(stat 0 drops.down)
-probe ab -n 10000 -R 2000 -W 1000 &
+probe ab -n 10000 -R $((2000 / ${VN_SLOW:-1})) -W 1000 &
 pid=$!
 seen=$(stat 0 in_packets)
 running() {

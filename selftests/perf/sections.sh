@@ -98,7 +98,8 @@ delay_row() {
 		"$(verdict "$got" '<=' "${5}000")"
 }
 
-bench_delay() {
+# At rates and delays, through the engine as it is
+delay_rows() {
 	local ms rate i late err
 
 	for rate in 10000 100000; do
@@ -125,6 +126,29 @@ bench_delay() {
 	row "earliest arrival, all of the last row's runs" "$(us "$(jq .error_ns.min "$WORK/probe" | sort -g | head -n 1)")" "" \
 		"" ">= 0" "$(verdict "$(jq .error_ns.min "$WORK/probe" | sort -g | head -n 1)" '>=' 0)"
 	vnet link replace held delay 1ms holder precise >/dev/null
+}
+
+bench_delay() {
+	delay_rows
+}
+
+# The same with a processor of its own for the engine: it spins, the kernel does not stop it, and all else is kept off.
+bench_dedicated() {
+	local knob=/proc/sys/kernel/sched_rt_runtime_us was
+
+	[ "$(nproc)" -gt 1 ] && read -r was <$knob && echo -1 >$knob 2>/dev/null || {
+		echo "bench: section dedicated needs a second processor and $knob: skipped" >&2
+		return
+	}
+	defer sh -c "echo $was >$knob"
+	stop_agent
+	taskset -pc 0-$(($(nproc) - 2)) $$ >/dev/null
+	start_agent --engine-cpus $(($(nproc) - 1)) --engine-spin || return 1
+	delay_rows
+	echo "$was" >$knob
+	stop_agent
+	taskset -pc 0-$(($(nproc) - 1)) $$ >/dev/null
+	start_agent --engine-cpus $(($(nproc) - 1)) || return 1
 }
 
 # shape_one HOLDER MBIT FLOWS: goodput over the steady part; what a slow ping meets in the queue meanwhile

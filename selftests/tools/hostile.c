@@ -30,16 +30,10 @@
 #include <sys/wait.h>
 
 #include <vnet/util.h>
+#include <vnet/xdp_uapi.h>
 #include <vnet/vnet.h>
 
 #include "../../lib/port.h"
-
-#ifndef AF_XDP
-#define AF_XDP 44
-#endif
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
 
 #define BATCH    64u
 #define FDS      16

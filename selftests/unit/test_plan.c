@@ -21,12 +21,6 @@ static const char line[] = LINE "links:\n"
 				"  ab: {endpoints: [a:eth0, b:eth0], delay: 10ms}\n"
 				"  bc: {endpoints: [b:eth1, c:eth0]}\n";
 
-static void plan_freep(struct vn_plan **p)
-{
-	vn_plan_free(*p);
-}
-#define cleanup_plan __attribute__((cleanup(plan_freep)))
-
 static struct vn_plan *plan(const struct vn_topo *old, const struct vn_observed *seen, const struct vn_topo *new)
 {
 	struct vn_err err = {0};

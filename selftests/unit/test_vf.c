@@ -11,7 +11,9 @@
 #include <vnet/util.h>
 
 #include "exec/plan.h"
+#include "net/netdev.h"
 #include "net/sriov.h"
+#include "net/vf_admin.h"
 #include "topo/topo.h"
 #include "topo_text.h"
 

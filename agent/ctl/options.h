@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The options of `vnet-agent daemon`. */
+#ifndef VNET_CTL_OPTIONS_H
+#define VNET_CTL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vnet/abi_engine.h>
+#include <vnet/abi_port.h>
+#include <vnet/err.h>
+
+#define VN_ENGINES_PRECISE_MAX VN_TRUNK_BULK
+
+struct vn_daemon_opts {
+	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;
+	const char *image_dir; /* root file systems and mounts for clients other than root; NULL: none */
+	uint32_t max_ports;
+	bool no_calibration_check;
+	uint32_t n_engines;             /* precise ones */
+	int engine_cpu[VN_ENGINES_MAX]; /* -1: any */
+	bool engine_spin;               /* the precise ones do not sleep; each has a processor of the list */
+	bool rebalance;                 /* move directions away from an engine that cannot keep up */
+};
+
+/* As the command line has them, over the defaults: vn_daemon_words[]. */
+int vn_daemon_options(struct vn_daemon_opts *ret_opts, int argc, char *argv[], struct vn_err *err);
+
+#endif
