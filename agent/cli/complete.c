@@ -183,7 +183,7 @@ static void print_daemon(const struct vn_call *call)
 {
 	const char *last = call->n_args ? call->args[call->n_args - 1] : "";
 
-	for (const struct vn_option *o = vn_daemon_options; o->word; o++) {
+	for (const struct vn_option *o = vn_daemon_words; o->word; o++) {
 		if (strcmp(o->word, last) != 0 || !o->arg)
 			continue;
 		if (strcmp(o->arg, "DIR") == 0 || strcmp(o->arg, "PATH") == 0)
@@ -191,7 +191,7 @@ static void print_daemon(const struct vn_call *call)
 		print_literals(o->arg);
 		return;
 	}
-	for (const struct vn_option *o = vn_daemon_options; o->word; o++)
+	for (const struct vn_option *o = vn_daemon_words; o->word; o++)
 		puts(o->word);
 }
 

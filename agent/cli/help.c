@@ -97,7 +97,7 @@ void vn_help_print(FILE *f, const char *object, const struct vn_command *only)
 		discipline |= object && takes_discipline(c);
 	}
 	if (object && strcmp(object, "daemon") == 0)
-		for (const struct vn_option *o = vn_daemon_options; o->word; o++)
+		for (const struct vn_option *o = vn_daemon_words; o->word; o++)
 			print_option(f, o);
 	if (discipline)
 		print_disciplines(f);

@@ -9,7 +9,7 @@ struct vn_option {
 	const char *help;
 };
 /* The daemon's, which it parses itself. Ends with word == NULL. */
-extern const struct vn_option vn_daemon_options[];
+extern const struct vn_option vn_daemon_words[];
 
 /* The daemon: runs until SIGTERM; returns an exit code. @argv begins with the word "daemon". */
 int vn_daemon_main(int argc, char *argv[]);

@@ -96,7 +96,7 @@ static const char *helper_path(const char *name, char *buf, size_t size)
 	return buf;
 }
 
-const struct vn_option vn_daemon_options[] = {
+const struct vn_option vn_daemon_words[] = {
 	{"--runtime-dir", "DIR", "sockets, locks and state (" VN_RUNTIME_DIR ")"},
 	{"--pin-dir", "DIR", "where BPF programs and maps are pinned (" VN_PIN_DEFAULT ")"},
 	{"--max-ports", "N", "how many ports there can be, two a link: 2 to 65535 (16384)"},
@@ -104,7 +104,7 @@ const struct vn_option vn_daemon_options[] = {
 	{"--engine-user", "NAME", "whom the engine runs as (vnet-engine, else uid 64611)"},
 	{"--engines", "N|auto", "how many precise engines hold frames: 1 to 15 (auto: 1)"},
 	{"--engine-cpus", "LIST", "pin the engines to processors, such as 2,3,6-8"},
-	{"--engine-spin", NULL, "they do not sleep; each with a processor of its own"},
+	{"--engine-spin", NULL, "the precise engines do not sleep; each needs its own of --engine-cpus"},
 	{"--rebalance", "on|off", "an engine that cannot keep up gives directions away (on)"},
 	{"--socket-group", "NAME", "whose members may change things (vnet, else root only)"},
 	{"--image-dir", "DIR", "where others than root may have containers' files (nowhere)"},
@@ -128,14 +128,14 @@ enum {
 	OPT_NO_CALIBRATION_CHECK,
 	OPT_COUNT,
 };
-_Static_assert(VN_ARRAY_SIZE(vn_daemon_options) == OPT_COUNT + 1, "an option of each");
+_Static_assert(VN_ARRAY_SIZE(vn_daemon_words) == OPT_COUNT + 1, "an option of each");
 
 static int unknown_option(const char *word, struct vn_err *err)
 {
 	const char *words[OPT_COUNT + 1] = {NULL}, *near;
 
 	for (int i = 0; i < OPT_COUNT; i++)
-		words[i] = vn_daemon_options[i].word;
+		words[i] = vn_daemon_words[i].word;
 	near = vn_suggest(word, words);
 	if (near)
 		return vn_err_usage(err, "daemon: option '%s' is not known: did you mean '%s'?", word, near);
@@ -218,8 +218,8 @@ int vn_daemon_opts_parse(struct vn_daemon_opts *o, int argc, char *argv[], struc
 
 	set_defaults(o);
 	for (int i = 0; i < OPT_COUNT; i++)
-		options[i] = (struct option){.name = vn_daemon_options[i].word + 2,
-					     .has_arg = vn_daemon_options[i].arg ? required_argument : no_argument,
+		options[i] = (struct option){.name = vn_daemon_words[i].word + 2,
+					     .has_arg = vn_daemon_words[i].arg ? required_argument : no_argument,
 					     .val = i};
 	optind = opterr = 0;
 	while (r == 0 && (c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {

@@ -23,7 +23,7 @@ struct vn_daemon_opts {
 	bool rebalance;                 /* move directions away from an engine that cannot keep up */
 };
 
-/* As the command line has them, over the defaults. The table of their words is vn_daemon_options (daemon_main.h). */
+/* As the command line has them, over the defaults. The table of their words is vn_daemon_words[]. */
 int vn_daemon_opts_parse(struct vn_daemon_opts *ret_opts, int argc, char *argv[], struct vn_err *err);
 
 #endif

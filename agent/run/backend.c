@@ -41,7 +41,7 @@ int vn_backend_check_hugepages(long long bytes, struct vn_err *err)
 	have = read_number(HUGE_DIR "free_hugepages") - read_number(HUGE_DIR "resv_hugepages") +
 	       read_number(HUGE_DIR "nr_overcommit_hugepages") - read_number(HUGE_DIR "surplus_hugepages");
 	if (have < want)
-		return vn_err(err, VN_EXIT_KERNEL, ENOMEM,
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, ENOMEM,
 			      "hugepages: %lld of 2 MiB are asked for, %lld are free: `sysctl "
 			      "vm.nr_overcommit_hugepages=%lld`",
 			      want, have, read_number(HUGE_DIR "nr_overcommit_hugepages") + want - have);
@@ -56,12 +56,10 @@ static int check_rootfs(const json_t *o, struct vn_err *err)
 	if (!rootfs)
 		return 0;
 	if (stat(rootfs, &st) < 0)
-		return vn_err_kernel(
-			err, errno,
-			"rootfs %s: %s: debootstrap makes one; scripts/image makes one with DPDK, and says "
-			"where",
-			rootfs, strerror(errno));
-	return S_ISDIR(st.st_mode) ? 0 : vn_err_kernel(err, ENOTDIR, "rootfs %s: not a directory", rootfs);
+		return vn_err(err, VN_EXIT_USAGE, errno,
+			      "rootfs %s: %s: debootstrap makes one; scripts/image makes one with DPDK, and says where",
+			      rootfs, strerror(errno));
+	return S_ISDIR(st.st_mode) ? 0 : vn_err(err, VN_EXIT_USAGE, ENOTDIR, "rootfs %s: not a directory", rootfs);
 }
 
 /* Docker would make what is not there. */
@@ -75,7 +73,7 @@ static int check_mounts(const json_t *o, struct vn_err *err)
 		cleanup_free char *host = strndup(text, strcspn(text, ":"));
 
 		if (!host || access(host, F_OK) < 0)
-			return vn_err_kernel(err, errno, "mounts: %s: %s", host ?: text, strerror(errno));
+			return vn_err(err, VN_EXIT_USAGE, errno, "mounts: %s: %s", host ?: text, strerror(errno));
 	}
 	return 0;
 }
@@ -90,8 +88,9 @@ static int check_image(enum vn_runtime runtime, const json_t *o, struct vn_err *
 	if (!image || vn_cmdline_works(runtime == VN_RUNTIME_PODMAN ? podman : docker))
 		return 0;
 	if (runtime == VN_RUNTIME_DOCKER && !vn_cmdline_works(alive))
-		return vn_err(err, VN_EXIT_KERNEL, ECONNREFUSED, "docker: its daemon does not answer: start dockerd");
-	return vn_err(err, VN_EXIT_KERNEL, ENOENT, "image %s is not here: `%s pull %s`", image,
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, ECONNREFUSED,
+			      "docker: its daemon does not answer: start dockerd");
+	return vn_err(err, VN_EXIT_USAGE, ENOENT, "image %s is not here: `%s pull %s`", image,
 		      vn_runtime_words[runtime], image);
 }
 
@@ -101,11 +100,11 @@ int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s,
 	int r;
 
 	if (!vn_cmdline_there(program))
-		return vn_err(err, VN_EXIT_KERNEL, ENOENT, "%s is not installed: `apt install %s`", program,
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, ENOENT, "%s is not installed: `apt install %s`", program,
 			      runtime == VN_RUNTIME_DOCKER ? "docker.io" : program);
 	if (access(VN_SECCOMP_BASE, R_OK) < 0)
-		return vn_err_kernel(err, errno, VN_SECCOMP_BASE ": %s: `apt install golang-github-containers-common`",
-				     strerror(errno));
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, errno,
+			      VN_SECCOMP_BASE ": %s: `apt install golang-github-containers-common`", strerror(errno));
 	r = check_rootfs(s->o, err);
 	if (r == 0)
 		r = check_mounts(s->o, err);

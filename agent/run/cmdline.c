@@ -183,7 +183,7 @@ static int failed(const struct vn_cmdline *c, const char *log_path, int status, 
 	if (status == 0)
 		return 0;
 	if (status == 127)
-		return vn_err(err, VN_EXIT_KERNEL, ENOENT, "%s is not installed", c->argv[0]);
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, ENOENT, "%s is not installed", c->argv[0]);
 	if (status == -ETIMEDOUT)
 		return vn_err_kernel(err, ETIMEDOUT, "%s %s: no end in %d s: it was killed", c->argv[0], c->argv[1],
 				     VN_CMDLINE_TIMEOUT_MS / 1000);

@@ -82,15 +82,25 @@ static bool is_plain_name(const struct vn_topo *t, const struct vn_link *l)
 	return !strcmp(plain, l->name);
 }
 
-/* Where the next word of @disc begins, or its end. */
-static const char *next_word(const char *disc)
+/* The word that begins at @p, NULL when none does. */
+static const struct vn_disc_word *word_at(const char *p)
 {
-	const char *p = strchr(disc, ' ');
 	char word[32];
 
-	for (; p; p = strchr(p + 1, ' ')) {
-		snprintf(word, sizeof(word), "%.*s", (int)strcspn(p + 1, " "), p + 1);
-		if (vn_disc_word_find(word))
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(p, " "), p);
+	return vn_disc_word_find(word);
+}
+
+/* Where the next word of @disc begins, or its end. The arguments of some begin with another: `loss state`, `police
+ * rate`. */
+static const char *next_word(const char *disc)
+{
+	const struct vn_disc_word *first = word_at(disc), *w;
+	const char *begin = strchr(disc, ' ');
+
+	for (const char *p = begin; p; p = strchr(p + 1, ' ')) {
+		w = word_at(p + 1);
+		if (w && !(p == begin && first && strstr(first->args, w->word)))
 			return p;
 	}
 	return disc + strlen(disc);

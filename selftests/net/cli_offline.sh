@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq mandoc
-plan 58
+plan 59
 
 MAN=$TOP/docs/man
 
@@ -87,6 +87,14 @@ check "and they are right" all_right
 vnet topology graph "$WORK/ring.yaml" >"$WORK/ring.dot"
 check "graph writes DOT" grep -q "graph" "$WORK/ring.dot"
 check "with the disciplines" grep -q "10ms" "$WORK/ring.dot"
+cat >"$WORK/words.yaml" <<-END
+	name: words
+	nodes: {a: {}, b: {}}
+	links:
+	  ab: {endpoints: [a, b], delay: 1ms, loss: state 1% 20%, slot: distribution pareto 1ms 1us, police: rate 1mbit burst 64kb}
+END
+is "a row for each word, its arguments in it" "$(vnet topology graph "$WORK/words.yaml" | grep -oE '<td>(1ms|loss|state|slot|distr|police|rate)[^<]*' | tr '\n' ' ')" \
+	"<td>1ms <td>loss state 1% 20% <td>slot distribution pareto 1ms 1us <td>police rate 1mbit burst 64kb "
 if command -v dot >/dev/null; then
 	vnet topology graph "$WORK/ring.yaml" -o "$WORK/ring.svg"
 	check "graph -o *.svg writes SVG" grep -q "</svg>" "$WORK/ring.svg"

@@ -127,15 +127,15 @@ refused() {
 	one "$2"
 	expect_exit "refused: $1" "$3" "$4" vnet topology apply "$WORK/t.yaml"
 }
-refused "a root file system that is not there" "runtime: runc, rootfs: /nowhere, command: sleep 9" 2 'rootfs /nowhere: No such file'
+refused "a root file system that is not there" "runtime: runc, rootfs: /nowhere, command: sleep 9" 1 'rootfs /nowhere: No such file'
 refused "CPUs that are not there" "runtime: runc, rootfs: $ROOT, command: sleep 9, cpuset: \"0,999\"" 1 'CPU 999 is not there; these are: 0'
 refused "a NUMA node that is not there" "runtime: runc, rootfs: $ROOT, command: sleep 9, numa: 77" 1 'no node 77'
-refused "more huge pages than are free" "runtime: runc, rootfs: $ROOT, command: sleep 9, hugepages: 64G" 2 'sysctl vm.nr_overcommit_hugepages=[0-9]+'
-refused "a mount of what is not there" "runtime: runc, rootfs: $ROOT, command: sleep 9, mounts: [\"/nowhere:/x\"]" 2 'mounts: /nowhere: No such file'
-expect_exit "plan says so, too" 2 'mounts: /nowhere: No such file' vnet topology plan "$WORK/t.yaml"
+refused "more huge pages than are free" "runtime: runc, rootfs: $ROOT, command: sleep 9, hugepages: 64G" 7 'sysctl vm.nr_overcommit_hugepages=[0-9]+'
+refused "a mount of what is not there" "runtime: runc, rootfs: $ROOT, command: sleep 9, mounts: [\"/nowhere:/x\"]" 1 'mounts: /nowhere: No such file'
+expect_exit "plan says so, too" 1 'mounts: /nowhere: No such file' vnet topology plan "$WORK/t.yaml"
 refused "a program that is not in it" "runtime: runc, rootfs: $ROOT, command: nonsense" 6 'runc: runc create failed.*"nonsense".*everything was undone'
 if [ -n "${SOURCE[podman]-}" ]; then
-	refused "an image that is not here" 'runtime: podman, image: "example.invalid/none:1"' 2 'podman pull example.invalid/none:1'
+	refused "an image that is not here" 'runtime: podman, image: "example.invalid/none:1"' 1 'podman pull example.invalid/none:1'
 	podman create --name "vnet-$T.a" vntest:1 sleep 9 >/dev/null 2>&1
 	refused "a container's name that somebody has" "runtime: podman, ${SOURCE[podman]}, command: sleep 9" 6 "vnet-$T.a exists and is not ours"
 	is "whose container stays" "$(podman ps -a --format '{{.Names}}')" "vnet-$T.a"
@@ -147,7 +147,7 @@ else
 fi
 mount --bind /dev/null "$(command -v runc)"
 # shellcheck disable=SC2016 # as it is printed
-refused "a runtime that is not installed" "runtime: runc, rootfs: $ROOT, command: sleep 9" 2 'runc is not installed: `apt install runc`'
+refused "a runtime that is not installed" "runtime: runc, rootfs: $ROOT, command: sleep 9" 7 'runc is not installed: `apt install runc`'
 umount "$(command -v runc)"
 leak_check "nothing was created" "$WORK/before"
 

@@ -345,7 +345,7 @@ static void test_help(void **state)
 		assert_narrow(c->object, c, c->verb ? c->verb : c->object);
 	}
 	assert_narrow("link", parse("link set ab delay 1ms")->call.cmd, "distribution uniform");
-	for (const struct vn_option *o = vn_daemon_options; o->word; o++)
+	for (const struct vn_option *o = vn_daemon_words; o->word; o++)
 		assert_narrow("daemon", NULL, o->word);
 }
 
@@ -438,7 +438,7 @@ static void test_manual_of_commands(void **state)
 		for (int i = 0; i < VN_OPTIONS_MAX && c->options[i].word; i++)
 			expect_option(page, name, c->options[i].word);
 	}
-	for (const struct vn_option *o = vn_daemon_options; o->word; o++)
+	for (const struct vn_option *o = vn_daemon_words; o->word; o++)
 		expect_option(page, name, o->word);
 	for (const struct vn_global *g = vn_globals; g->word; g++) {
 		expect_option(page, name, g->word);
