@@ -96,7 +96,7 @@ inn x.b sh -c "echo x >/dev/udp/$A/9" 2>/dev/null || inn x.b bash -c "echo x >/d
 cmp_num "and that is counted" "$(packets unbound-kernel)" ">=" 1
 
 # --- an application ---
-app rx --sock "$SOCK" --ids 1000 --wait 10000
+app rx --sock "$SOCK" --ids 1000 --wait $((10000 * ${VN_SLOW:-1}))
 before=$(packets app)
 is "bound: the owner is known" "$(port application.pid)" "$(pgrep -x xsk)"
 is "and how it is bound" "$(port mode)" copy
@@ -108,12 +108,12 @@ cmp_num "and counted" $(($(packets app) - before)) ">=" 1000
 check "it ended: the port is free" busywait 3000 same null port application
 
 # --- frames for everybody, and for others ---
-app all --sock "$SOCK" --count 20 --wait 5000
+app all --sock "$SOCK" --count 20 --wait $((5000 * ${VN_SLOW:-1}))
 inn x.b "$FRAME" send eth0 --dst ff:ff:ff:ff:ff:ff --count 20 raw >/dev/null
 wait $APP
 cmp_num "it receives broadcasts" "$(jq .received "$WORK/all")" ">=" 20
 inn x.b ip neigh replace "$A" lladdr 02:00:00:00:00:77 dev eth0 nud permanent
-app others --sock "$SOCK" --count 20 --wait 5000
+app others --sock "$SOCK" --count 20 --wait $((5000 * ${VN_SLOW:-1}))
 check "its kernel does not answer for a foreign MAC" fails pinged 2
 inn x.b "$FRAME" send eth0 --dst 02:00:00:00:00:77 --count 20 raw >/dev/null
 wait $APP
@@ -128,7 +128,7 @@ SERVER=$BG_PID
 bg inn x.b iperf3 -c "$A" -t 30 >/dev/null 2>&1
 before=$(packets unbound-kernel)
 busywait 5000 sh -c "[ \$('$AGENT' -j port show a:eth0 | jq '.ports[0].counters[\"unbound-kernel\"].packets') -gt $((before + 2000)) ]" >/dev/null
-app tcp --sock "$SOCK" --count 20 --wait 4000
+app tcp --sock "$SOCK" --count 20 --wait $((4000 * ${VN_SLOW:-1}))
 inn x.b bash -c "for i in 1 2 3 4 5 6 7 8 9 10; do echo some words >/dev/udp/$A/9; done"
 wait $APP
 cmp_num "a TCP stream meets the application" "$(jq .received "$WORK/tcp")" ">=" 10
@@ -191,7 +191,7 @@ is "a word too many" "$(say /connect,x,y)" "/host_nak"
 is "a message too long" "$(say /connect,x "$(printf '%065d' 0)")" "/host_ok /nak"
 is "busy polling without a socket" "$(say /connect,x /config_busy_poll,20,64)" "/host_ok /config_busy_poll_nak"
 is "busy polling on what is none" "$(say /connect,x +1:/config_busy_poll,20,64)" "/host_ok /config_busy_poll_nak"
-app busy --sock "$SOCK" --busy --count 10 --wait 5000
+app busy --sock "$SOCK" --busy --count 10 --wait $((5000 * ${VN_SLOW:-1}))
 send --count 10 raw
 wait $APP
 cmp_num "busy polling on its socket, and frames" "$(jq .received "$WORK/busy")" ">=" 10
@@ -255,7 +255,7 @@ check "offloads on and off: it works" busywait 3000 pinged 1
 inn x.a ip link del eth0
 check "it deletes the interface: the port is broken" busywait 3000 same broken port state
 check "an apply mends it" vnet topology apply "$WORK/x.yaml"
-app again --sock "$SOCK" --count 10 --wait 5000
+app again --sock "$SOCK" --count 10 --wait $((5000 * ${VN_SLOW:-1}))
 send --count 10 raw
 wait $APP
 cmp_num "and it is handed over again" "$(jq .received "$WORK/again")" ">=" 10
