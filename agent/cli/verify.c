@@ -19,7 +19,8 @@ static enum vn_colour verdict_colour(const char *verdict)
 
 static void print_verdict(const char *verdict)
 {
-	printf("%s%s%s", vn_colour_on(stdout, verdict_colour(verdict)), verdict, vn_colour_off(stdout, verdict_colour(verdict)));
+	printf("%s%s%s", vn_colour_on(stdout, verdict_colour(verdict)), verdict,
+	       vn_colour_off(stdout, verdict_colour(verdict)));
 }
 
 static const char *first_attempt(const json_t *dir)

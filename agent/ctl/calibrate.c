@@ -9,6 +9,7 @@
 #include <vnet/util.h>
 
 #include "ctl/probe.h"
+#include "exec/record.h"
 #include "exec/shard.h"
 #include "topo/disc_words.h"
 #include "topo/topo.h"
@@ -287,15 +288,12 @@ static int measure(struct run *x)
 	return r;
 }
 
-static int save(const struct vn_daemon *d, const json_t *o, struct vn_err *err)
+static int save(const struct vn_daemon *d, json_t *o, struct vn_err *err)
 {
-	char path[512], tmp[520];
+	char path[512];
 
 	snprintf(path, sizeof(path), "%s/" VN_CALIBRATION_FILE, d->opts.runtime_dir);
-	snprintf(tmp, sizeof(tmp), "%s.new", path);
-	if (json_dump_file(o, tmp, JSON_INDENT(2)) < 0 || rename(tmp, path) < 0)
-		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
-	return 0;
+	return vn_record_json(path, json_incref(o), err);
 }
 
 int vn_op_calibrate(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,

@@ -169,7 +169,8 @@ int vn_word_dist(const char *s, uint32_t *ret_kind, uint32_t *ret_name, struct v
 		return r;
 	}
 	if (!*vn_hint(hint, s, vn_dist_words))
-		snprintf(hint, sizeof(hint), ", write uniform, normal, pareto, paretonormal or a file such as %.24s.dist",
+		snprintf(hint, sizeof(hint),
+			 ", write uniform, normal, pareto, paretonormal or a file such as %.24s.dist",
 			 vn_name_valid(s) ? s : "mine");
 	return vn_err_usage(err, "unknown distribution '%s'%s", vn_show(shown, s), hint);
 }

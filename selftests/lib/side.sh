@@ -6,7 +6,7 @@
 # The rival's path is as long as ours: a fabric between the nodes that forwards by bpf_redirect. Its discipline is at
 # the egress of fb in nm.f, where netem and fq are.
 
-PROBES=${SIDE_PROBES:-400}
+PROBES=${SIDE_PROBES:-400} # SIDE_ENGINE: options of our daemon
 rm -f "$OUT/side.figures"
 
 rival_up() {
@@ -39,7 +39,8 @@ ours_up() {
 		links: {ab: {endpoints: [a:e0, b:e0]}}
 		ports: {"a:e0": {ip: [10.79.1.0/31]}, "b:e0": {ip: [10.79.1.1/31]}}
 	YAML
-	start_agent && vnet topology apply "$WORK/ne.yaml"
+	# shellcheck disable=SC2086 # words
+	start_agent ${SIDE_ENGINE-} && vnet topology apply "$WORK/ne.yaml"
 }
 
 addr_of() {
