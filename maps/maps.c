@@ -206,6 +206,15 @@ void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t fr
 	}
 }
 
+uint32_t vn_dir_away(const struct vn_maps *m, uint32_t slot, uint32_t trunk)
+{
+	const struct vn_dir *d = &m->dir[slot];
+
+	return __atomic_load_n(&d->gen, __ATOMIC_ACQUIRE) == m->disc[slot].gen
+		       ? __atomic_load_n(&d->away[trunk], __ATOMIC_ACQUIRE)
+		       : 0;
+}
+
 uint32_t vn_dir_owner(const struct vn_maps *m, uint32_t slot)
 {
 	const struct vn_dir *d = &m->dir[slot];

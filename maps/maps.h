@@ -65,6 +65,8 @@ void vn_disc_replay(struct vn_maps *m, uint32_t slot);
 
 /* Whose the slot is to be, and whose it is until it has been handed over (vn_disc_slot). */
 void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t from);
+/* How many frames of @slot the engine of @trunk still holds since it handed the direction over. */
+uint32_t vn_dir_away(const struct vn_maps *m, uint32_t slot, uint32_t trunk);
 /* Whose engine applies the discipline of @slot; VN_ENGINES_MAX: nobody's, no frame has come yet. */
 uint32_t vn_dir_owner(const struct vn_maps *m, uint32_t slot);
 /* The port's frames go to @trunk from now on. */

@@ -107,10 +107,18 @@ int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 	if (r == 0)
 		vn_shard_settle(&d->fabric);
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++)
+		if (dirs >> dir & 1 && vn_shard_wait_away(&d->fabric, run->topo->links[index].ports[dir].number))
+			r = -EAGAIN;
+	for (int dir = 0; dir < VN_DIRS && r == 0; dir++)
 		if (dirs >> dir & 1)
 			r = vn_shard_begin(&d->fabric, run->topo->links[index].ports[dir].number, to);
 	if (r == -EBUSY)
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY, "link %s is moving already: try again in a moment", name);
+	if (r == -EAGAIN)
+		return vn_err(err, VN_EXIT_CHANGED, EAGAIN,
+			      "link %s: the engine that it moved away from still holds frames of it: try again when they "
+			      "have left",
+			      name);
 	if (r < 0)
 		return r;
 	vn_shard_settle(&d->fabric);

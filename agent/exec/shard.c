@@ -20,6 +20,8 @@
 #define HURRY_PRIORITY 12 /* above the engines' */
 #define SETTLE_NS      (5 * VN_NSEC_PER_MSEC)
 #define SETTLE_STEP_NS (50 * VN_NSEC_PER_USEC)
+#define AWAY_NS        (50 * VN_NSEC_PER_MSEC)
+#define AWAY_STEP_NS   VN_NSEC_PER_MSEC
 
 static struct vn_maps *maps(const struct vn_fabric *f)
 {
@@ -41,6 +43,31 @@ uint32_t vn_shard_trunk(const struct vn_fabric *f, uint32_t number)
 bool vn_shard_is_moving(const struct vn_fabric *f, uint32_t number)
 {
 	return maps(f)->disc[number].trunk != maps(f)->disc[number].from;
+}
+
+/*
+ * Each engine knows of one seam only: another move, before the frames of the last one have left, would let the holder's
+ * overtake them. What a dead engine held is lost and stands in nobody's way.
+ */
+uint32_t vn_shard_away(const struct vn_fabric *f, uint32_t number)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
+		if (i != vn_shard_trunk(f, number) && f->trunk[i].engine)
+			n += vn_dir_away(maps(f), number, i);
+	return n;
+}
+
+uint32_t vn_shard_wait_away(const struct vn_fabric *f, uint32_t number)
+{
+	uint32_t n = vn_shard_away(f, number);
+
+	for (uint64_t ns = 0; n && ns < AWAY_NS; ns += AWAY_STEP_NS) {
+		pause_ns(AWAY_STEP_NS);
+		n = vn_shard_away(f, number);
+	}
+	return n;
 }
 
 /* --- who has how much
@@ -149,6 +176,8 @@ int vn_shard_begin(struct vn_fabric *f, uint32_t number, uint32_t to)
 		return -EBUSY;
 	if (from == to)
 		return 0;
+	if (vn_shard_away(f, number))
+		return -EAGAIN;
 	r = note_move(f, number);
 	if (r < 0)
 		return r;

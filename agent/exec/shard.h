@@ -27,11 +27,16 @@ uint32_t vn_shard_place(struct vn_fabric *f, uint32_t number);
 void vn_shard_leave(struct vn_fabric *f, uint32_t number);
 /* The trunk of direction @number from now on, or at the end of its move. */
 uint32_t vn_shard_trunk(const struct vn_fabric *f, uint32_t number);
+/* Frames of it that other engines still hold since it moved. */
+uint32_t vn_shard_away(const struct vn_fabric *f, uint32_t number);
+/* The same after having waited for them, up to 50 ms. */
+uint32_t vn_shard_wait_away(const struct vn_fabric *f, uint32_t number);
 bool vn_shard_is_moving(const struct vn_fabric *f, uint32_t number);
 
 /*
  * Begin to move direction @number. Frames go to trunk @to from now on, where they wait until vn_shard_turn() has got
- * the old engine to hand the direction over. -EBUSY while it is moving already.
+ * the old engine to hand the direction over. -EBUSY while it is moving already, -EAGAIN while frames of an earlier move
+ * are still out (vn_shard_away()).
  */
 int vn_shard_begin(struct vn_fabric *f, uint32_t number, uint32_t to);
 /* Push on and finish the moves that have begun. Call now and then while there are some. */

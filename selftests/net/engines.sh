@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping iperf3 taskset
-plan 54
+plan 56
 
 cat >"$WORK/e.yaml" <<YAML
 name: e
@@ -90,6 +90,14 @@ expect_exit "too many engines" 1 "from 1 to" vnet daemon --engines 99
 expect_exit "no list of processors" 1 "no list of processors" vnet daemon --engine-cpus 3-1
 expect_exit "engines that spin on any processor" 1 "of its own for each" vnet daemon --engine-spin
 expect_exit "two engines that spin on one" 1 "of its own for each" vnet daemon --engine-spin --engines 2 --engine-cpus 1
+
+# --- frames of the last move come first ---
+vnet link set two dir ab delay 2s >/dev/null
+inn e.a ping -q -c 3 -i 0.01 -W 1 "$TWO" >/dev/null 2>&1
+vnet engine move two dir ab 1
+expect_exit "a second move while the first engine still holds frames" 5 "still holds frames of it" vnet engine move two dir ab 0
+check "is made when they have left" busywait 5000 vnet engine move two dir ab 0
+vnet link set two dir ab delay 5ms >/dev/null
 
 # --- a move is where it says ---
 vnet engine move one dir both 1
