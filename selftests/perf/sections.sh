@@ -98,7 +98,23 @@ delay_row() {
 		"$(verdict "$got" '<=' "${5}000")"
 }
 
-# At rates and delays, through the engine as it is
+# gap_row RATE REST-NS: what the engine's processor gives to a real-time loop in its place, beside the same sender
+gap_row() {
+	local i
+
+	[ "$(nproc)" -gt 1 ] || return 0
+	: >"$WORK/gap"
+	for ((i = 0; i < REPS; i++)); do
+		"$PERF/vnprobe" "${PIN[@]}" -t $NS/bench.a -r $NS/bench.b -a "$PLAIN" -n $(($1 * 2)) -R "$1" >/dev/null &
+		"$PERF/vngap" -c $(($(nproc) - 1)) -d 2 -r "$2" >>"$WORK/gap"
+		wait $!
+	done
+	row "a bare real-time loop at $1/s: 99 %, 99.9 %" "$(us "$(jq .wait_p99_ns "$WORK/gap" | median)"), $(us \
+		"$(jq .wait_p999_ns "$WORK/gap" | median)")" "longest gap $(us "$(jq .gap_max_ns "$WORK/gap" | sort -g | tail -n 1)")" "" \
+		"" ""
+}
+
+# delay_rows REST-NS: at rates and delays, through the engine as it is, which rests so long now and then
 delay_rows() {
 	local ms rate i late err
 
@@ -122,6 +138,7 @@ delay_rows() {
 			row "the same by \`link show\`: error p50, p99" "$err" "lateness $late" "" \
 				"lost $(jq .lost "$WORK/probe" | awk '{ s += $1 } END { print s }')" ""
 		done
+		gap_row $rate "$1"
 	done
 	row "earliest arrival, all of the last row's runs" "$(us "$(jq .error_ns.min "$WORK/probe" | sort -g | head -n 1)")" "" \
 		"" ">= 0" "$(verdict "$(jq .error_ns.min "$WORK/probe" | sort -g | head -n 1)" '>=' 0)"
@@ -129,7 +146,7 @@ delay_rows() {
 }
 
 bench_delay() {
-	delay_rows
+	delay_rows 10000
 }
 
 # The same with a processor of its own for the engine: it spins, the kernel does not stop it, and all else is kept off.
@@ -144,7 +161,7 @@ bench_dedicated() {
 	stop_agent
 	taskset -pc 0-$(($(nproc) - 2)) $$ >/dev/null
 	start_agent --engine-cpus $(($(nproc) - 1)) --engine-spin || return 1
-	delay_rows
+	delay_rows 0
 	echo "$was" >$knob
 	stop_agent
 	taskset -pc 0-$(($(nproc) - 1)) $$ >/dev/null
