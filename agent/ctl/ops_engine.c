@@ -115,10 +115,11 @@ int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 	if (r == -EBUSY)
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY, "link %s is moving already: try again in a moment", name);
 	if (r == -EAGAIN)
-		return vn_err(err, VN_EXIT_CHANGED, EAGAIN,
-			      "link %s: the engine that it moved away from still holds frames of it: try again when they "
-			      "have left",
-			      name);
+		return vn_err(
+			err, VN_EXIT_CHANGED, EAGAIN,
+			"link %s: the engine that it moved away from still holds frames of it: try again when they "
+			"have left",
+			name);
 	if (r < 0)
 		return r;
 	vn_shard_settle(&d->fabric);

@@ -64,7 +64,7 @@ expect_exit "the host's own is none" 1 "host's own" vnet node attach g pid $$
 expect_exit "nor the agent's" 1 "agent's own" vnet node attach g netns /run/netns/vnet-fabric
 expect_exit "nor a file" 1 'not a network namespace' vnet node attach g netns /etc/passwd
 expect_exit "nor another kind of namespace" 1 'not a network namespace' vnet node attach g netns "/proc/$P/ns/mnt"
-expect_exit "nor a process that is not" 2 'No such file' vnet node attach g pid 999999
+expect_exit "nor a process that is not" 1 'No such file' vnet node attach g pid 999999
 expect_exit "a namespace node stays what it is" 1 'only nodes with .runtime: external' vnet node attach d pid "$Q"
 expect_exit "what is attached is pid, netns or container" 1 "'thread' is not known here" vnet node attach g thread "$Q"
 expect_exit "a container nobody has" 1 'neither podman nor docker has it|not the name' vnet node attach g container nobody-has-this
