@@ -7,6 +7,7 @@
 
 #define LAST_MIN    24 /* characters the last column gets, while there is another way */
 #define WORD_MIN    10 /* of a word, before it is broken */
+#define TIGHT_MIN   5  /* of one where nothing else helps; numbers are never broken */
 #define LINE_INDENT 4
 
 static size_t width_of(const char *s, size_t len)
@@ -208,11 +209,12 @@ static size_t least_width(const struct vn_table *t, size_t col, size_t width)
 
 /*
  * Take from the widest column what is too much for @columns, one character after the other, then from the gaps, then
- * from the last column. How many blanks are then between columns.
+ * from the last column, then from words. How many blanks are then between columns.
  */
 static size_t shrink(const struct vn_table *t, size_t *width, size_t *least, size_t columns)
 {
 	size_t total = (t->n_cols - 1) * GAP, last = t->n_cols - 1, gap = GAP;
+	bool tight = false;
 
 	for (size_t c = 0; c < t->n_cols; c++) {
 		total += width[c];
@@ -231,6 +233,11 @@ static size_t shrink(const struct vn_table *t, size_t *width, size_t *least, siz
 			total -= last;
 		} else if (least[last] > WORD_MIN && !is_right(t, last)) {
 			least[last] = WORD_MIN;
+		} else if (!tight) {
+			tight = true;
+			for (size_t c = 0; c < t->n_cols; c++)
+				if (!is_right(t, c))
+					least[c] = VN_MIN(least[c], TIGHT_MIN);
 		} else {
 			break;
 		}

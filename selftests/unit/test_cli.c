@@ -265,9 +265,13 @@ static void test_table_wraps(void **state)
 		/* 24 characters for the last column, and one blank in front of it, before it gets less */
 		{29, "LINK DISCIPLINE\nab   delay 10ms jitter 2ms\n     order keep loss 1% d\303\251j\303\240\n"
 		     "     vu\n"},
-		/* however narrow: whole words */
-		{3, "LINK DISCIPLINE\nab   delay 10ms\n     jitter 2ms\n     order keep\n     loss 1%\n"
-		    "     d\303\251j\303\240 vu\n"},
+		/* then whole words */
+		{15, "LINK DISCIPLINE\nab   delay 10ms\n     jitter 2ms\n     order keep\n     loss 1%\n"
+		     "     d\303\251j\303\240 vu\n"},
+		/* however narrow: five characters */
+		{3, "LINK DISCI\n     PLINE\nab   delay\n     10ms\n     jitte\n     r 2ms\n     order\n     keep\n    "
+		    " loss\n"
+		    "     1%\n     d\303\251j\303\240\n     vu\n"},
 	};
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
