@@ -197,7 +197,7 @@ bench_shape() {
 	local holder rate flows
 
 	for holder in precise bulk; do
-		for rate in 1 10 100 1000; do
+		for rate in ${BENCH_RATES:-1 10 100 1000}; do
 			for flows in 1 4 16; do
 				shape_one $holder $rate $flows
 			done
