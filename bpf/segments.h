@@ -7,7 +7,7 @@
 #include <linux/if_ether.h>
 #include <bpf/bpf_helpers.h>
 
-#include "port_check.h"
+#include "class.h"
 
 /*
  * Bytes that each segment of a super-frame repeats: everything up to the payload of TCP or UDP. Of a tunnel's
@@ -54,23 +54,6 @@ static __always_inline struct vn_sum vn_segments(struct __sk_buff *skb, const st
 	s.packets = skb->gso_segs ?: len > head ? (len - head + size - 1) / size : 1;
 	s.bytes = len + (s.packets - 1) * head + s.packets * tag;
 	return s;
-}
-
-/* Where the network header is; tags in the frame only. Of a frame that has passed a port: nothing is checked. */
-static __always_inline struct vn_l3 vn_find_l3(struct __sk_buff *skb)
-{
-	struct vn_l3 l3 = {.off = ETH_HLEN};
-	__be16 tag[2];
-
-	if (bpf_skb_load_bytes(skb, 2 * ETH_ALEN, &l3.proto, sizeof(l3.proto)) < 0)
-		return l3;
-	for (int i = 0; i < VN_VLAN_DEPTH_MAX && vn_is_vlan(l3.proto); i++) {
-		if (bpf_skb_load_bytes(skb, l3.off, tag, sizeof(tag)) < 0)
-			return l3;
-		l3.proto = tag[1];
-		l3.off += sizeof(tag);
-	}
-	return l3;
 }
 
 #endif

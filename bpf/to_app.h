@@ -3,8 +3,9 @@
  * The last step to an AF_XDP port: to its application, or to its node's kernel.
  *
  * The program on the node's end is a generic one. What bpf_redirect() sends there has been redirected, and the kernel
- * spares such frames generic XDP: it reaches the node's kernel. What bpf_redirect_peer() hands over meets the program,
- * and with it the XSKMAP, without a second way through a veth. So which of the two a frame is for is decided here.
+ * spares such frames generic XDP: it reaches the node's kernel. (Older ones do not; there the program lets it pass.)
+ * What bpf_redirect_peer() hands over meets the program, and with it the XSKMAP, without a second way through a veth.
+ * So which of the two a frame is for is decided here.
  *
  * Handed over so, a frame is what it is. One that the kernel has not completed (super-frames, checksums) goes through
  * the pair VN_TRUNK_FINISH first, and one whose tag stands in metadata, where XDP sees none, gets the slot's above it:
@@ -36,45 +37,9 @@ struct vn_bound_for {
 	struct vn_sum sum;
 };
 
-static __always_inline __u32 vn_class_of_protocol(__u8 protocol)
+static __always_inline __u32 vn_class_of_skb(struct __sk_buff *skb, const struct vn_bound_for *b)
 {
-	switch (protocol) {
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return VN_AFXDP_ICMP;
-	case IPPROTO_TCP:
-		return VN_AFXDP_TCP;
-	case IPPROTO_UDP:
-		return VN_AFXDP_UDP;
-	default:
-		return VN_AFXDP_IP;
-	}
-}
-
-/* What is too short for its own headers is OTHER, so that no filter is slipped by a runt. */
-static __always_inline __u32 vn_class_of(struct __sk_buff *skb, const struct vn_bound_for *b)
-{
-	__u32 tags = (b->l3.off - ETH_HLEN) / 4 + (!b->slotted && skb->vlan_present);
-	__u8 head[sizeof(struct vn_ip6)];
-
-	if (tags > VN_AFXDP_TAGS_MAX)
-		return VN_AFXDP_OTHER;
-	if (b->l3.proto == bpf_htons(ETH_P_ARP))
-		return VN_AFXDP_ARP;
-	if (b->l3.proto == bpf_htons(ETH_P_IP)) {
-		if (bpf_skb_load_bytes(skb, b->l3.off, head, 20) < 0)
-			return VN_AFXDP_OTHER;
-		/* A later fragment does not say what it is a part of, so the first one is not taken at its word. */
-		if ((head[6] & 0x3f) | head[7])
-			return VN_AFXDP_IP;
-		return vn_class_of_protocol(head[9]);
-	}
-	if (b->l3.proto == bpf_htons(ETH_P_IPV6)) {
-		if (bpf_skb_load_bytes(skb, b->l3.off, head, sizeof(head)) < 0)
-			return VN_AFXDP_OTHER;
-		return vn_class_of_protocol(head[6]);
-	}
-	return VN_AFXDP_OTHER;
+	return vn_class_of(skb, VN_AT_TC, &b->l3, !b->slotted && skb->vlan_present);
 }
 
 static __always_inline void vn_app_count(__u32 number, __u32 fate, const struct vn_sum *sum)
@@ -105,7 +70,7 @@ static __always_inline int vn_to_app(struct __sk_buff *skb, const struct vn_boun
 {
 	__u32 flags = b->port->flags, app = b->port->peer_ifindex - VN_IFINDEX_HOST, queue = 0;
 
-	if (flags >> VN_PORT_APP_KERNEL_SHIFT & 1u << vn_class_of(skb, b)) {
+	if (flags >> VN_PORT_APP_KERNEL_SHIFT & 1u << vn_class_of_skb(skb, b)) {
 		vn_app_count(app, VN_AFXDP_FATE_KERNEL, &b->sum);
 		return vn_to_kernel(skb, b);
 	}

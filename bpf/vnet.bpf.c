@@ -168,7 +168,7 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	if (!to_app && bpf_skb_vlan_pop(skb))
 		return vn_drop(number, VN_DROP_MALFORMED);
 	if (skb->gso_size || to_app)
-		l3 = vn_find_l3(skb);
+		l3 = vn_find_l3(skb, VN_AT_TC);
 	sum = vn_segments(skb, &l3);
 	if (to_app)
 		sum.bytes -= 4 * sum.packets; /* the slot */
@@ -201,7 +201,7 @@ int vn_tc_finish(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	if (!(b.port->flags & VN_PORT_ACTIVE))
 		return vn_drop(number, VN_DROP_NO_PEER);
-	b.l3 = vn_find_l3(skb);
+	b.l3 = vn_find_l3(skb, VN_AT_TC);
 	b.sum = (struct vn_sum){.packets = 1, .bytes = skb->len};
 	return b.port->flags & VN_PORT_TO_APP ? vn_to_app(skb, &b) : vn_to_kernel(skb, &b);
 }

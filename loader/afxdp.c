@@ -119,8 +119,32 @@ int vn_afxdp_attached(const char *pin_dir, uint32_t number)
 	return fd >= 0 && link_state(fd, &ifindex, tag) == 0 && ifindex;
 }
 
+/*
+ * Whether frames that tc redirected are spared generic XDP: 6.1 does not, 6.18 does, and nothing but traffic would show
+ * it. A kernel that does is served well by the other program, too, which takes longer.
+ */
+static bool spares_redirected(void)
+{
+	return vn_kernel_at_least(6, 18);
+}
+
+/* The program for this kernel and the maps that it uses, of those that the object knows. */
+static int choose(struct afxdp_bpf *skel, const struct vn_dp *dp, struct bpf_program **ret_prog)
+{
+	const bool spares = spares_redirected();
+	struct bpf_map *m;
+	int r = 0;
+
+	*ret_prog = spares ? skel->progs.vn_xdp_port : skel->progs.vn_xdp_port_all;
+	bpf_program__set_autoload(spares ? skel->progs.vn_xdp_port_all : skel->progs.vn_xdp_port, false);
+	bpf_object__for_each_map(m, skel->obj) if (r == 0 && m != skel->maps.axp_xsk &&
+						   (spares || m != skel->maps.vn_port)) r =
+		bpf_map__set_autocreate(m, false);
+	return r == 0 && !spares ? bpf_map__reuse_fd(skel->maps.vn_port, dp->maps.fd_port) : r;
+}
+
 /* Load, with the map that is pinned; one that is not is created and pinned. */
-static int load(const char *pin_dir, uint32_t number, struct afxdp_bpf **ret_skel)
+static int load(const struct vn_dp *dp, uint32_t number, struct afxdp_bpf **ret_skel, struct bpf_program **ret_prog)
 {
 	__attribute__((cleanup(skel_freep))) struct afxdp_bpf *skel = afxdp_bpf__open();
 	char path[PATH_SIZE];
@@ -128,9 +152,11 @@ static int load(const char *pin_dir, uint32_t number, struct afxdp_bpf **ret_ske
 
 	if (!skel)
 		return -errno;
-	r = vn_afxdp_map_path(pin_dir, number, path, sizeof(path));
+	r = vn_afxdp_map_path(dp->pin_dir, number, path, sizeof(path));
 	if (r == 0)
 		r = bpf_map__set_pin_path(skel->maps.axp_xsk, path);
+	if (r == 0)
+		r = choose(skel, dp, ret_prog);
 	if (r == 0)
 		r = afxdp_bpf__load(skel);
 	if (r == 0)
@@ -198,14 +224,15 @@ static int attach(const char *pin_dir, uint32_t number, uint32_t ifindex, int pr
 int vn_afxdp_attach(const struct vn_dp *dp, uint32_t number, uint32_t ifindex, struct vn_err *err)
 {
 	__attribute__((cleanup(skel_freep))) struct afxdp_bpf *skel = NULL;
-	int r = load(dp->pin_dir, number, &skel);
+	struct bpf_program *prog = NULL;
+	int r = load(dp, number, &skel, &prog);
 
 	if (r < 0 && r != -EINVAL)
 		return vn_err(err, VN_EXIT_NOT_POSSIBLE, -r, "AF_XDP port %u: loading its program: %s", number,
 			      strerror(-r));
 	/* Handed over without the program a frame would be the kernel's: so it is announced when it is there. */
 	if (r == 0)
-		r = attach(dp->pin_dir, number, ifindex, bpf_program__fd(skel->progs.vn_xdp_port));
+		r = attach(dp->pin_dir, number, ifindex, bpf_program__fd(prog));
 	if (r == 0)
 		r = announce(dp, number, bpf_map__fd(skel->maps.axp_xsk));
 	if (r == -EINVAL || r == -EPROTO)

@@ -75,6 +75,8 @@ struct vn_kernel {
 	uint32_t held_mtu_max; /* the largest MTU of a link that is held */
 };
 int vn_kernel_ask(struct vn_kernel *ret_kernel, struct vn_err *err);
+/* For what cannot be tried: by the version it calls itself. */
+bool vn_kernel_at_least(unsigned int major, unsigned int minor);
 
 /* What this kernel can do; each with the remedy when missing. */
 struct vn_feature {

@@ -17,14 +17,26 @@
  */
 #define MTU_ONE_PIECE 3490
 
+static bool at_least(const char *release, unsigned int major, unsigned int minor)
+{
+	unsigned int a = 0, b = 0;
+
+	if (sscanf(release, "%u.%u", &a, &b) != 2)
+		return false;
+	return a > major || (a == major && b >= minor);
+}
+
+bool vn_kernel_at_least(unsigned int major, unsigned int minor)
+{
+	struct utsname u;
+
+	return uname(&u) == 0 && at_least(u.release, major, minor);
+}
+
 /* Multi-buffer AF_XDP (XDP_USE_SG) came with Linux 6.6; there is no way to ask but the version. */
 static bool has_sg(const char *release)
 {
-	unsigned int major = 0, minor = 0;
-
-	if (sscanf(release, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major > 6 || (major == 6 && minor >= 6);
+	return at_least(release, 6, 6);
 }
 
 int vn_kernel_ask(struct vn_kernel *ret_kernel, struct vn_err *err)
@@ -40,9 +52,7 @@ int vn_kernel_ask(struct vn_kernel *ret_kernel, struct vn_err *err)
 
 static bool have_sg(void)
 {
-	struct utsname u;
-
-	return uname(&u) == 0 && has_sg(u.release);
+	return vn_kernel_at_least(6, 6);
 }
 
 uint32_t vn_xsk_chunk_size(void)

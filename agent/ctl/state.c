@@ -235,8 +235,12 @@ int vn_state_adopt(struct vn_daemon *d, struct vn_err *err)
 {
 	json_t *pending = read_file(d, PENDING);
 	int r = pending ? recover(d, pending, err) : 0;
+	char path[512];
 
 	json_decref(pending);
+	/* of a daemon that was killed while it wrote: never became one */
+	snprintf(path, sizeof(path), "%s/" PENDING ".new", d->opts.runtime_dir);
+	unlink(path);
 	if (r < 0)
 		return r;
 	r = adopt_all(d, err);

@@ -56,6 +56,15 @@ holds_time() {
 	fi
 }
 
+# holds_but_time NAME CONDITION TIMES ARGS...: holds, of both; of CONDITION alone where no times can be kept, which is said.
+holds_but_time() {
+	if [ "${VN_SLOW:-1}" -gt 1 ]; then
+		holds "$1 (emulated: its times not judged)" "$2" "${@:4}"
+	else
+		holds "$1" "$2 and $3" "${@:4}"
+	fi
+}
+
 # within JQ P [CORR]: a jq condition: the share JQ of the frames sent has P in its 99.9 % interval; draws of correlation CORR
 # tell as much as (1 - CORR) / (1 + CORR) of them.
 within() {

@@ -23,6 +23,17 @@ held_by() {
 	[ "$(dir_of_l holder)" = "$1" ]
 }
 
+# holder NAME: while frames come. An emulated machine has no traffic for which one would be chosen, so there it is asked for.
+SLOW=$((${VN_SLOW:-1} > 1))
+holder() {
+	if [ $SLOW = 1 ]; then
+		vnet link set l holder "$1" >/dev/null
+	else
+		vnet engine move l "$([ "$1" = bulk ] && echo 15 || echo 0)" >/dev/null
+	fi
+	busywait 1000 held_by "$1" >/dev/null
+}
+
 start_agent || exit 1
 check "the topology applies" vnet topology apply "$WORK/bulk.yaml"
 ip4=$(vnet -j link show l | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
@@ -31,16 +42,18 @@ is "an idle link is held precisely" "$(dir_of_l holder)" precise
 iperf_server bk.b
 inn bk.a iperf3 -c "$ip4" -t 25 -J >"$WORK/tcp" &
 PID=$!
-check "under load the bulk holder takes it" busywait 15000 held_by bulk
+if [ $SLOW = 1 ]; then
+	ktap_skip "under load the bulk holder takes it" "emulated in software: too slow for that load"
+else
+	check "under load the bulk holder takes it" busywait 15000 held_by bulk
+fi
 down=$(engine_down_drops)
 # A prober at the same time: UDP of its own, through every move.
 "$PERF/vnprobe" -t /run/netns/bk.a -r /run/netns/bk.b -a "$ip4" -p 9100 -n 8000 -R 2000 >"$WORK/probe" &
 PROBE=$!
 for _ in 1 2 3; do
-	vnet engine move l 0 >/dev/null
-	busywait 1000 held_by precise >/dev/null
-	vnet engine move l 15 >/dev/null
-	busywait 1000 held_by bulk >/dev/null
+	holder precise
+	holder bulk
 done
 check "moved to the precise holder and back, three times" held_by bulk
 wait $PROBE

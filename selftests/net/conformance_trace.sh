@@ -57,6 +57,10 @@ opps() {
 follows() {
 	local name=$1 n=$2 out
 
+	if [ "${VN_SLOW:-1}" -gt 1 ]; then
+		ktap_skip "$name" "emulated in software: times and rates say nothing"
+		return
+	fi
 	if out=$(jq -r '.bins[]' "$WORK/l$n" | paste - "$3" | awk -v start="$(jq .sent_from_ns "$WORK/l$n")" \
 		-v end="$(jq .sent_until_ns "$WORK/l$n")" -v zero="$(start_of "$n")" -v from="${4-0}" -v to="${5-0}" '
 		NF == 2 {
@@ -132,7 +136,7 @@ rm -f steps.csv lte.down
 : >own.mahi
 vnet -j link watch l0 --interval 20ms --count 1 >position
 pos=$((($(now_monotonic_ns) - $(start_of 0)) % 2500000000))
-cmp_num "watch shows where it stands (ns from where it is)" \
+timed "watch shows where it stands (ns from where it is)" \
 	"$(jq -s --argjson p $pos '.[0].trace.time_ns - $p | if . < 0 then -. else . end' position)" "<" 200000000
 kill_agent
 start_agent || exit 1
@@ -167,22 +171,22 @@ FATES_LINK=l0
 FATES_DEV=e0
 printf 'time,delay,loss\n0s,5ms,0\n1s,20ms,20%%\n2s,20ms,20%%\n' >two.csv
 set_to trace two.csv loop
-holds "steps of delay and loss" "$(within .lost 0.1) and $(about .delay_ns.p10 5000000 5) and $(about .delay_ns.p90 20000000 3)" \
+holds_but_time "steps of delay and loss" "$(within .lost 0.1)" "$(about .delay_ns.p10 5000000 5) and $(about .delay_ns.p90 20000000 3)" \
 	-n 8000 -R 2000
 printf 'time,delay,loss\n0s,10ms,0\n1s,20ms,20%%\n2s,10ms,0%%\n' >line.csv
 set_to trace line.csv loop linear
-holds "straight lines of delay and loss" "$(within .lost 0.1) and $(about .delay_ns.p50 15000000 5) and
+holds_but_time "straight lines of delay and loss" "$(within .lost 0.1)" "$(about .delay_ns.p50 15000000 5) and
 	$(about .delay_ns.p10 11000000 6) and $(about .delay_ns.p90 19000000 5)" -n 8000 -R 2000
 printf 'time,delay,jitter,limit_packets\n0s,20ms,5ms,1000\n1s,20ms,5ms,10\n2s,20ms,5ms,10\n' >lim.csv
 set_to trace lim.csv loop
 # 40 frames are under way at 2000 a second, of which 10 pass in every other second
-holds "jitter and limit" "$(about .lost 3000 10) and .delay_ns.min > 15000000 and .delay_ns.p99 < 26000000" -n 8000 -R 2000
+holds_but_time "jitter and limit" ".lost > 0 and .delay_ns.min > 15000000" "$(about .lost 3000 10) and .delay_ns.p99 < 26000000" -n 8000 -R 2000
 printf 'time_ms,delay_ms\n0,5\n1000,30\n' >once.csv
 set_to trace once.csv
 fates -n 3000 -R 1000
 is "once: it stays at its last row" "$(vnet -j link show l0 | jq -c '.links[0].directions[0].trace | [.ended, .delay_ns]')" \
 	"[true,30000000]"
-holds "and so do its frames" "$(about .delay_ns.p50 30000000 3)" -n 500
+holds_but_time "and so do its frames" ".delay_ns.min >= 30000000" "$(about .delay_ns.p50 30000000 3)" -n 500
 printf '%s\n' 100 200 >short.mahi
 set_to trace short.mahi once
 fates -n 1000 -R 1000 -s 1514
