@@ -137,9 +137,9 @@ static int choose(struct afxdp_bpf *skel, const struct vn_dp *dp, struct bpf_pro
 
 	*ret_prog = spares ? skel->progs.vn_xdp_port : skel->progs.vn_xdp_port_all;
 	bpf_program__set_autoload(spares ? skel->progs.vn_xdp_port_all : skel->progs.vn_xdp_port, false);
-	bpf_object__for_each_map(m, skel->obj) if (r == 0 && m != skel->maps.axp_xsk &&
-						   (spares || m != skel->maps.vn_port)) r =
-		bpf_map__set_autocreate(m, false);
+	for (m = bpf_object__next_map(skel->obj, NULL); m && r == 0; m = bpf_object__next_map(skel->obj, m))
+		if (m != skel->maps.axp_xsk && (spares || m != skel->maps.vn_port))
+			r = bpf_map__set_autocreate(m, false);
 	return r == 0 && !spares ? bpf_map__reuse_fd(skel->maps.vn_port, dp->maps.fd_port) : r;
 }
 
