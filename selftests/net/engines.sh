@@ -30,6 +30,10 @@ probe() {
 	"$PERF/vnprobe" -t /run/netns/e.a -r /run/netns/e.b -a "$to" -p "$port" "$@"
 }
 
+# What an emulated machine (VN_SLOW) gets through: a tenth of the packets a second, for as long.
+LESS=$((${VN_SLOW:-1} > 1 ? 10 : 1))
+PPS=$((10000 / LESS))
+
 # sane FILE N: N probes were really sent
 sane() {
 	[ "$(jq .sent "$1")" = "$2" ]
@@ -107,11 +111,11 @@ check "and both work" inn e.a ping -c 3 -i 0.05 -W 2 -q "$(addr one 1)"
 
 # --- under load: no packet lost, none overtaken, the delay as before ---
 # Port 9200 and 9201: two streams at a time need their own.
-probe "$ONE" 9200 -n 30000 -R 10000 >"$WORK/base"
+probe "$ONE" 9200 -n $((3 * PPS)) -R $PPS >"$WORK/base"
 drops=$(engine_down_drops)
-probe "$ONE" 9200 -n 150000 -R 10000 >"$WORK/p" &
+probe "$ONE" 9200 -n $((15 * PPS)) -R $PPS >"$WORK/p" &
 P=$!
-probe "$TWO" 9201 -n 150000 -R 10000 >"$WORK/q" &
+probe "$TWO" 9201 -n $((15 * PPS)) -R $PPS >"$WORK/q" &
 Q=$!
 move_while $P one two
 wait $P $Q
@@ -120,12 +124,12 @@ for i in p q; do
 	is "stream $i: none lost" "$(unexcused "$(jq .lost "$WORK/$i")" "$drops")" 0
 	is "stream $i: none overtaken, none twice" "$(jq -c '[.reordered, .duplicates]' "$WORK/$i")" "[0,0]"
 done
-cmp_num "and the median delay is as without moves (ratio)" \
+timed "and the median delay is as without moves (ratio)" \
 	"$(jq -s '.[0].delay_ns.p50 / .[1].delay_ns.p50' "$WORK/p" "$WORK/base")" "<" 1.02
 is "nothing was refused for want of memory" "$(stat one ab '.drops.memory')" 0
 
 # --- a queue moves with its discipline: the rate, the limit and the loss go on ---
-"$PERF/vnblast" -t /run/netns/e.a -r /run/netns/e.b -a "$(addr full 1)" -R 4000 -s 1000 -b 1 -d 3 >"$WORK/blast" &
+"$PERF/vnblast" -t /run/netns/e.a -r /run/netns/e.b -a "$(addr full 1)" -R 4000 -s 1000 -b 1 -d $((3 * LESS)) >"$WORK/blast" &
 P=$!
 move_while $P full
 wait $P
@@ -140,7 +144,7 @@ cmp_num "and packets were lost on the way" "$(stat full ab .drops.loss)" ">" 100
 vnet engine move one 0
 vnet engine move two 1
 drops=$(engine_down_drops)
-probe "$ONE" 9200 -n 20000 -R 10000 >"$WORK/p" &
+probe "$ONE" 9200 -n $((2 * PPS)) -R $PPS >"$WORK/p" &
 P=$!
 old=$(engine 1 .pid)
 kill -KILL "$old"
@@ -164,7 +168,7 @@ check "and the hung one is replaced" busywait 5000 replaced
 # --- another number of engines at the next start, with traffic going on ---
 vnet engine move one 1
 drops=$(engine_down_drops)
-probe "$ONE" 9200 -n 40000 -R 10000 >"$WORK/p" &
+probe "$ONE" 9200 -n $((4 * PPS)) -R $PPS >"$WORK/p" &
 P=$!
 kill_agent
 start_agent --engines 1 || exit 1
@@ -173,24 +177,25 @@ alone() {
 }
 check "one engine now: the other gives up its links and ends" busywait 10000 alone
 wait $P
-check "the stream was there" sane "$WORK/p" 40000
+check "the stream was there" sane "$WORK/p" $((4 * PPS))
 is "no packet is lost by that" "$(unexcused "$(jq .lost "$WORK/p")" "$drops")" 0
 
 # --- link set under full load: nothing lost, exact from the next packet on ---
 # A machine that has no CPU left loses packets in sockets and rings as well; losses by the changes would be there each time.
 US=5000
+FULL=$((50000 / LESS))
 changes_lose_none() {
 	local before=$US
 
 	drops=$(engine_down_drops)
-	probe "$ONE" 9200 -n 200000 -R 50000 >"$WORK/p" &
+	probe "$ONE" 9200 -n $((4 * FULL)) -R $FULL >"$WORK/p" &
 	P=$!
 	while kill -0 $P 2>/dev/null; do
 		US=$((US + 1))
 		vnet link set one dir ab delay ${US}us >/dev/null
 	done
 	wait $P
-	sane "$WORK/p" 200000 || return 1
+	sane "$WORK/p" $((4 * FULL)) || return 1
 	diag "$((US - before)) changes, lost: $(jq .lost "$WORK/p")"
 	[ "$(unexcused "$(jq .lost "$WORK/p")" "$drops")" = 0 ]
 }
@@ -198,10 +203,10 @@ lost=yes
 for _ in 1 2 3 4 5; do
 	changes_lose_none && lost=no && break
 done
-if [ $lost = yes ] && probe "$ONE" 9200 -n 200000 -R 50000 >"$WORK/p" && [ "$(jq .lost "$WORK/p")" -gt 0 ]; then
-	ktap_skip "changes of the delay at 50,000 packets a second" "this machine loses packets without them, too"
+if [ $lost = yes ] && probe "$ONE" 9200 -n $((4 * FULL)) -R $FULL >"$WORK/p" && [ "$(jq .lost "$WORK/p")" -gt 0 ]; then
+	ktap_skip "changes of the delay at $FULL packets a second" "this machine loses packets without them, too"
 else
-	is "changes of the delay at 50,000 packets a second: any lost" "$lost" no
+	is "changes of the delay at $FULL packets a second: any lost" "$lost" no
 fi
 busywait 2000 settled one >/dev/null
 # Whatever the machine could not keep up with has its counter; a change that lost a frame would leave a gap.
@@ -226,7 +231,7 @@ if busywait 8000 holder bulk >/dev/null; then
 	ktap_ok "large traffic goes to the bulk holder"
 	wait $P
 	drops=$(engine_down_drops)
-	probe "$ONE" 9200 -n 40000 -R 10000 >"$WORK/p" &
+	probe "$ONE" 9200 -n $((4 * PPS)) -R $PPS >"$WORK/p" &
 	P=$!
 	MOVES=0
 	while kill -0 $P 2>/dev/null; do
@@ -264,9 +269,9 @@ TWO=$(addr two 1)
 vnet engine move one dir ab 0
 vnet engine move two dir ab 0
 # Not by probe(): kill would end its shell alone.
-"$PERF/vnprobe" -t /run/netns/e.a -r /run/netns/e.b -a "$ONE" -p 9200 -n 160000 -R 10000 >"$WORK/p" &
+"$PERF/vnprobe" -t /run/netns/e.a -r /run/netns/e.b -a "$ONE" -p 9200 -n $((16 * PPS)) -R $PPS >"$WORK/p" &
 P=$!
-"$PERF/vnprobe" -t /run/netns/e.a -r /run/netns/e.b -a "$TWO" -p 9201 -n 160000 -R 10000 >"$WORK/q" &
+"$PERF/vnprobe" -t /run/netns/e.a -r /run/netns/e.b -a "$TWO" -p 9201 -n $((16 * PPS)) -R $PPS >"$WORK/q" &
 Q=$!
 # Kept off its processor a fifth of the time, it is late for as long as it has this much to do.
 E=$(engine 0 .pid)
@@ -281,7 +286,11 @@ while kill -0 $P 2>/dev/null; do
 done
 kill $P $Q 2>/dev/null
 wait $P $Q 2>/dev/null
-check "an engine that falls behind gives a direction away: $moved" [ $moved = yes ]
+if [ $LESS -gt 1 ] && [ $moved = no ]; then
+	ktap_skip "an engine that falls behind gives a direction away" "emulated in software: the other is as late"
+else
+	check "an engine that falls behind gives a direction away: $moved" [ $moved = yes ]
+fi
 check "the pinned engines' topology goes" vnet topology delete e
 stop_agent
 
