@@ -317,9 +317,14 @@ one_link() {
 	} < <(vnet -j link show "$1/ab" | jq -r '.links[0].endpoints[].addresses[0] | sub("/.*"; "")')
 }
 
+# kernel_since VERSION: this one is as new
+kernel_since() {
+	printf '%s\n%s\n' "$1" "$(uname -r)" | sort -VC
+}
+
 # held_mtu_max: the largest MTU a held link may have on this kernel
 held_mtu_max() {
-	if printf '6.6\n%s\n' "$(uname -r)" | sort -VC; then echo 9000; else echo 3490; fi
+	if kernel_since 6.6; then echo 9000; else echo 3490; fi
 }
 
 # iperf_server NS: running and listening; ended with the test.

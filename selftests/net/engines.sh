@@ -5,6 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping iperf3 taskset
+[ "${VN_SLOW:-1}" -eq 1 ] || [ "$(nproc)" -ge 2 ] || skip_all "two engines share an emulated processor: CPUS=2"
 plan 56
 
 cat >"$WORK/e.yaml" <<YAML

@@ -5,6 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ethtool
+kernel_since 6.4 || skip_all "Linux before 6.4 cannot hand over a bound socket, which this is about"
 plan 62
 
 FRAME=$TOOLS/frame
@@ -187,7 +188,8 @@ is "foreign descriptors end the connection" "$(inn h.d "$XSK" say "$(sock d)" +8
 check "no descriptor is kept" busywait 4000 same "$fds" fds
 still_good "babble"
 
-# --- a million connections, however long they take ---
+# --- a million connections, however long they take (a tenth of them where everything is emulated) ---
+KNOCKS=$((${VN_SLOW:-1} > 1 ? 100000 : 1000000))
 flood() {
 	local n=$1 before t0 out pid=$AGENT_PID lost
 
@@ -195,7 +197,7 @@ flood() {
 	before=$(rss)
 	lost=$(engine_down_drops)
 	t0=$(now_ms)
-	"$@" "$WORK/xsk" flood "$n" 1000000 >"$WORK/flood" &
+	"$@" "$WORK/xsk" flood "$n" $KNOCKS >"$WORK/flood" &
 	out=$!
 	check "$FLOODED: the agent answers meanwhile" vnet -j link show honest
 	: >"$WORK/ping.flood"
@@ -204,7 +206,7 @@ flood() {
 	done
 	wait $out
 	diag "$FLOODED: in $(($(now_ms) - t0)) ms: $(cat "$WORK/flood")"
-	is "$FLOODED: knocked at" "$(jq '.connected + .refused' "$WORK/flood")" 1000000
+	is "$FLOODED: knocked at" "$(jq '.connected + .refused' "$WORK/flood")" $KNOCKS
 	is "$FLOODED: another link lost meanwhile (packets)" "$(unexcused "$(ping_lost "$WORK/ping.flood")" "$lost")" 0
 	check "$FLOODED: the agent lives" kill -0 "$pid"
 	cmp_num "$FLOODED: few are even seen" "$(jq '.connected / (.connected + .refused)' "$WORK/flood")" "<" 0.1
