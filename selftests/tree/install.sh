@@ -3,6 +3,7 @@
 # What a packager sees: install puts everything where PREFIX says, below DESTDIR; uninstall takes all of it away again.
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
+need make
 plan 10
 
 cd "$TOP" || exit 1
