@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 
 #include <vnet/util.h>
 
@@ -28,14 +27,6 @@ static bool may_enter(int fd, uid_t uid)
 	return user >= 0 && ioctl(user, NS_GET_OWNER_UID, &owner) == 0 && owner == uid;
 }
 
-static bool same_file(int a, int b)
-{
-	struct stat x, y;
-
-	return a >= 0 && b >= 0 && fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
-	       x.st_ino == y.st_ino;
-}
-
 /* The running node that has namespace @fd; false: none. */
 static bool find_owner(struct vn_daemon *d, int fd, const struct vn_running **ret_run, size_t *ret_node)
 {
@@ -45,7 +36,7 @@ static bool find_owner(struct vn_daemon *d, int fd, const struct vn_running **re
 			cleanup_close int there = vn_netns_open(
 				vn_netns_name(name, d->running[i].topo->name, d->running[i].topo->nodes[n].name));
 
-			if (!same_file(fd, there))
+			if (!vn_netns_same(fd, there))
 				continue;
 			*ret_run = &d->running[i];
 			*ret_node = n;
@@ -63,11 +54,11 @@ static int check_namespace(struct vn_daemon *d, const struct vn_conn *c, const c
 			      "node %s: the namespace belongs to somebody else: only root, or who may enter it, can "
 			      "attach it",
 			      node);
-	if (same_file(c->passed, d->fabric.host_netns_fd))
+	if (vn_netns_same(c->passed, d->fabric.host_netns_fd))
 		return vn_err_usage(
 			err, "node %s: that is the host's own namespace: start the container with `--network none`",
 			node);
-	if (same_file(c->passed, d->fabric.netns_fd))
+	if (vn_netns_same(c->passed, d->fabric.netns_fd))
 		return vn_err_usage(err, "node %s: that is %s, the agent's own namespace", node, VN_FABRIC_NAME);
 	return 0;
 }

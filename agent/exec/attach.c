@@ -210,7 +210,8 @@ static int relocate(struct move *m, const char *name, int old, int fd)
 	/* First: devices take on, as they arrive, what is the default there (docker's: no IPv6). */
 	if (r == 0 && fd >= 0)
 		r = settings(m, now);
-	if (r == 0 && old >= 0)
+	/* Where they are there already, a kernel before 6.2 refuses to "rename" one that is up. */
+	if (r == 0 && old >= 0 && !vn_netns_same(old, now))
 		r = move_devices(m, old, now);
 	if (r == 0)
 		return look(m, now);

@@ -136,6 +136,14 @@ int vn_netns_bind(int fd, const char *name, struct vn_err *err)
 	return r;
 }
 
+bool vn_netns_same(int a, int b)
+{
+	struct stat x, y;
+
+	return a >= 0 && b >= 0 && fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
 int vn_netns_delete(const char *name, struct vn_err *err)
 {
 	char path[PATH_BYTES];

@@ -26,6 +26,8 @@ int vn_netns_create(int host_fd, const char *name, int (*inside)(void *arg, stru
 int vn_netns_bind(int fd, const char *name, struct vn_err *err);
 /* An fd of the namespace; -ENOENT when there is none (nor when the file is no namespace). */
 int vn_netns_open(const char *name);
+/* Both are open, and one and the same. */
+bool vn_netns_same(int a, int b);
 /* The name is gone; the namespace too when nothing else holds it. Gone already: 0. */
 int vn_netns_delete(const char *name, struct vn_err *err);
 
