@@ -120,6 +120,7 @@ probe "$TWO" 9201 -n $((15 * PPS)) -R $PPS >"$WORK/q" &
 Q=$!
 move_while $P one two
 wait $P $Q
+diag "engines replaced meanwhile, as the machine stood still: $(grep -c 'no heartbeat' "$AGENT_LOG")"
 cmp_num "links moved under load" "$MOVES" ">=" 6
 for i in p q; do
 	is "stream $i: none lost" "$(unexcused "$(jq .lost "$WORK/$i")" "$drops")" 0
@@ -312,7 +313,7 @@ cpu_share() {
 sleep 0.1
 is "without frames it sleeps" "$(($(cpu_share sleep 1) < 20))" 1
 busy=$(cpu_share ip netns exec e.a ping -q -c 100 -i 0.005 "$ONE")
-check "with frames every few ms it does not: $busy %" [ "$busy" -gt 40 ]
+timed "with frames every few ms it does not (percent of its processor)" "$busy" ">" 40
 is "and loses none" "$(vnet -j -s link show one | jq '[.links[0].directions[].stats | .in_packets - .out_packets] | add')" 0
 check "and its topology goes" vnet topology delete e
 stop_agent

@@ -269,7 +269,10 @@ overloaded() {
 }
 # all_pass NAME: verify all with probes by itself exits 0, in at most four tries; a machine that is busy otherwise excuses
 all_pass() {
-	if steadily 0 all; then
+	if [ $SLOW = 1 ]; then
+		ktap_skip "$1" "emulated in software: the engine falls behind probes of so many links"
+		return
+	elif steadily 0 all; then
 		ktap_ok "$1"
 	elif overloaded; then
 		ktap_skip "$1" "the load of this machine is $(cut -d' ' -f1 /proc/loadavg)"
@@ -308,10 +311,10 @@ LONG=${LONG:0:63}
 	echo "  policed: {endpoints: [a:l13, b:l13], police: rate 10kbit burst 2kb}"
 } >"$WORK/many.yaml"
 check "links of many kinds" vnet topology apply "$WORK/many.yaml"
-steadily 11 all
+if [ $SLOW = 1 ]; then verify all; else steadily 11 all; fi
 on_time "only what would take half an hour is unknown" \
 	"$(jq -c '[.links[] | select(.verdict != "pass") | [.name, .verdict]]' "$WORK/report")" '[["far","unknown"]]'
-is "rare loss passes, and says what it would take to count it" "$(jq -r '.links[] | select(.name == "rarer")
+on_time "rare loss passes, and says what it would take to count it" "$(jq -r '.links[] | select(.name == "rarer")
 	| .directions[0].checks[] | select(.check == "loss" and .source == "probe")
 	| .verdict + " " + (.high_ppb < 1000000 and .packets > 7000 | tostring) + " " + (.note | contains("too rare") | tostring)' \
 	"$WORK/report")" "pass true true"
