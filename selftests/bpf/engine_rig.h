@@ -30,7 +30,7 @@
 #define RIG_PORTS  16384u
 #define RIG_CHUNKS 24576u
 #define RIG_UID    65534u
-#define RIG_WAIT   (5 * VN_NSEC_PER_SEC) /* for anything that should happen at once */
+#define RIG_WAIT   (5 * rig_slow() * VN_NSEC_PER_SEC) /* for anything that should happen at once */
 
 struct rig {
 	struct vn_dp dp;
@@ -43,6 +43,14 @@ struct rig {
 	uint64_t slab_bytes; /* 0: the engine's choice */
 	bool sg;             /* frames of several chunks: Linux 6.6 */
 };
+
+/* VN_SLOW: how many times slower than others this machine is (emulated in software). */
+static inline uint64_t rig_slow(void)
+{
+	const char *slow = getenv("VN_SLOW");
+
+	return VN_MAX(slow ? strtoul(slow, NULL, 10) : 1ul, 1ul);
+}
 
 /* A command of the test's own making; output only when it fails. */
 __attribute__((format(printf, 1, 2))) static inline int rig_sh(const char *fmt, ...)
