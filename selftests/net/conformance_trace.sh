@@ -187,7 +187,7 @@ fates -n 3000 -R 1000
 is "once: it stays at its last row" "$(vnet -j link show l0 | jq -c '.links[0].directions[0].trace | [.ended, .delay_ns]')" \
 	"[true,30000000]"
 holds_but_time "and so do its frames" ".delay_ns.min >= 30000000" "$(about .delay_ns.p50 30000000 3)" -n 500
-printf '%s\n' 100 200 >short.mahi
+printf '%s\n' $((100 * ${VN_SLOW:-1})) $((200 * ${VN_SLOW:-1})) >short.mahi
 set_to trace short.mahi once
-fates -n 1000 -R 1000 -s 1514
+fates -n 2000 -R 1000 -s 1514
 is "opportunities once: the link falls silent" "$(got '.sent - .lost')" 2
