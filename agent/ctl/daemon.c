@@ -285,6 +285,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = vn_dp_open(d->opts.pin_dir, d->opts.max_ports, &d->dp, err);
 	if (r < 0)
 		return r;
+	d->fresh = !d->dp.adopted && vn_state_is_empty(d);
 	d->ports_used = calloc(d->dp.maps.max_ports / 64 + 1, sizeof(*d->ports_used));
 	if (!d->ports_used)
 		return -ENOMEM;
@@ -318,17 +319,20 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = vn_server_open(&d->server, &d->loop, d->opts.runtime_dir, group, on_request, d, err);
 	if (r == 0)
 		r = drop_privileges(err);
+	d->fresh &= r < 0;
 	return r;
 }
 
 static void daemon_release(struct vn_daemon *d)
 {
+	const bool last = d->n_running == 0 && (d->stop || d->fresh);
+
 	vn_server_close(&d->server);
 	vn_handover_release(d);
 	/* With nothing running there is nothing to hold for: leave no trace. Otherwise the network goes on without us.
 	 */
-	vn_engines_close(d, d->n_running == 0 && d->stop);
-	if (d->n_running == 0 && d->stop) {
+	vn_engines_close(d, last);
+	if (last) {
 		struct vn_err err = {0};
 
 		if (vn_fabric_destroy(&err) < 0 || vn_dp_unpin(d->opts.pin_dir, &err) < 0)

@@ -54,6 +54,7 @@ struct vn_daemon {
 	uint32_t next_port;   /* next fit: a number rests before it is given out again */
 	bool busy;            /* a plan is being executed: other changes of topologies wait */
 	bool stop;
+	bool fresh; /* starting, and there was nothing before: what fails leaves nothing */
 	uint64_t start_ns;
 	int lock_fd;
 	json_t *calibration;    /* of this host (calibrate.h), or NULL */
@@ -74,6 +75,8 @@ void vn_state_abandon(struct vn_daemon *d);
 int vn_state_adopt(struct vn_daemon *d, struct vn_err *err);
 /* Nothing runs: remove the runtime directory and all that is ours in it. */
 void vn_state_wipe(struct vn_daemon *d);
+/* Nothing was ever applied, or all of it is gone again. */
+bool vn_state_is_empty(const struct vn_daemon *d);
 
 /* --- running.c: the topologies that run -----------------------------------------------------------------------------
  */

@@ -250,6 +250,17 @@ int vn_state_adopt(struct vn_daemon *d, struct vn_err *err)
 	return 0;
 }
 
+bool vn_state_is_empty(const struct vn_daemon *d)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, PENDING);
+	if (access(path, F_OK) == 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, TOPOS);
+	return rmdir(path) == 0 || errno == ENOENT;
+}
+
 void vn_state_wipe(struct vn_daemon *d)
 {
 	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE,    PENDING, VN_ARENA_FILE, VN_NAMES_FILE,

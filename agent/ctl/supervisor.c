@@ -116,20 +116,26 @@ static void child_become(const struct vn_supervisor *s)
 		_exit(126);
 }
 
+/* What the engine gets, and behind it what the child needs until then: its program, and where to say why it failed. */
+enum { CHILD_EXE = VN_ENGINE_FD_FIRST + VN_ENGINE_N_FDS, CHILD_TELL, CHILD_FD_END };
+#define CHILD_N_FDS (CHILD_FD_END - VN_ENGINE_FD_FIRST)
+
 /* The descriptors at their agreed numbers, everything else closed. They come in above all of those numbers. */
-static void child_fds(const int fds[VN_ENGINE_N_FDS])
+static void child_fds(const int fds[CHILD_N_FDS])
 {
-	for (int i = 0; i < VN_ENGINE_N_FDS; i++)
-		if (dup2(fds[i], VN_ENGINE_FD_FIRST + i) < 0)
+	for (int i = 0; i < CHILD_N_FDS; i++)
+		if (dup3(fds[i], VN_ENGINE_FD_FIRST + i, i < VN_ENGINE_N_FDS ? 0 : O_CLOEXEC) < 0)
 			_exit(126);
-	if (syscall(SYS_close_range, VN_ENGINE_FD_FIRST + VN_ENGINE_N_FDS, ~0U, 0) < 0)
+	if (syscall(SYS_close_range, CHILD_FD_END, ~0U, 0) < 0)
 		_exit(126);
 }
 
-static void child(const struct vn_supervisor *s, const char *const argv[], const int fds[VN_ENGINE_N_FDS])
+/* By descriptor, since the engine's user may not be allowed into the folders above its program (/root). */
+static void child(const struct vn_supervisor *s, const char *const argv[], const int fds[CHILD_N_FDS])
 {
 	static char *const env[] = {NULL};
 	sigset_t none;
+	int r;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -138,7 +144,10 @@ static void child(const struct vn_supervisor *s, const char *const argv[], const
 		_exit(126);
 	child_fds(fds);
 	child_become(s);
-	execve(s->path, (char *const *)argv, env);
+	syscall(SYS_execveat, CHILD_EXE, "", argv, env, AT_EMPTY_PATH);
+	r = errno;
+	if (write(CHILD_TELL, &r, sizeof(r)) < 0)
+		_exit(126);
 	_exit(127);
 }
 
@@ -146,7 +155,7 @@ static void child(const struct vn_supervisor *s, const char *const argv[], const
  * ------------------------------------------------------------------------------------------------------------- */
 
 struct engine_fds {
-	int fd[VN_ENGINE_N_FDS];
+	int fd[CHILD_N_FDS];
 };
 
 static void engine_fds_close(struct engine_fds *f)
@@ -156,11 +165,11 @@ static void engine_fds_close(struct engine_fds *f)
 }
 
 /* High copies, so that placing them at their numbers in the child cannot step on one another. */
-static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, int arena,
-			   struct engine_fds *ret)
+static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, int arena, int exe,
+			   int tell, struct engine_fds *ret)
 {
 	const struct vn_maps *m = &s->fabric->dp->maps;
-	const int from[VN_ENGINE_N_FDS] = {
+	const int from[CHILD_N_FDS] = {
 		[VN_ENGINE_FD_XSK - VN_ENGINE_FD_FIRST] = xsk->fd,
 		[VN_ENGINE_FD_UMEM - VN_ENGINE_FD_FIRST] = xsk->umem_fd,
 		[VN_ENGINE_FD_DISC - VN_ENGINE_FD_FIRST] = m->fd_disc,
@@ -168,9 +177,11 @@ static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *x
 		[VN_ENGINE_FD_ENGINE - VN_ENGINE_FD_FIRST] = m->fd_engine,
 		[VN_ENGINE_FD_LOCK - VN_ENGINE_FD_FIRST] = lock,
 		[VN_ENGINE_FD_ARENA - VN_ENGINE_FD_FIRST] = arena,
+		[CHILD_EXE - VN_ENGINE_FD_FIRST] = exe,
+		[CHILD_TELL - VN_ENGINE_FD_FIRST] = tell,
 	};
 
-	for (size_t i = 0; i < VN_ENGINE_N_FDS; i++) {
+	for (size_t i = 0; i < CHILD_N_FDS; i++) {
 		ret->fd[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64);
 		if (ret->fd[i] < 0)
 			return -errno;
@@ -211,18 +222,39 @@ static void make_args(const struct vn_supervisor *s, const struct vn_xsk *xsk, s
 	a->argv[n] = NULL;
 }
 
-static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct vn_err *err)
+/* Exec closes the child's end of the pipe; before that it holds the error, if there was one. */
+static int exec_result(const struct vn_supervisor *s, int tell, struct vn_err *err)
 {
-	__attribute__((cleanup(engine_fds_close))) struct engine_fds fds = {{-1, -1, -1, -1, -1, -1, -1}};
+	ssize_t n;
+	int r = 0;
+
+	do {
+		n = read(tell, &r, sizeof(r));
+	} while (n < 0 && errno == EINTR);
+	if (n != sizeof(r))
+		return 0; /* what else ended it, its exit code says */
+	if (r == EACCES)
+		return vn_err_kernel(err, r, "engine: %s: %s as user %u: chmod a+rx it (was it built with umask 077?), "
+				     "and look whether its file system is mounted noexec",
+				     s->path, strerror(r), (unsigned int)s->uid);
+	return vn_err_kernel(err, r, "engine: cannot execute %s: %s", s->path, strerror(r));
+}
+
+/* The child's pid. Our copies of what it gets are closed again. */
+static pid_t fork_child(const struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, int exe, int tell,
+			struct vn_err *err)
+{
+	__attribute__((cleanup(engine_fds_close))) struct engine_fds fds;
 	cleanup_close int arena = vn_arena_open_read(s->runtime_dir, err);
 	struct engine_args args;
 	pid_t pid;
 	int r;
 
+	memset(&fds, 0xff, sizeof(fds));
 	if (arena < 0)
 		return arena;
 	make_args(s, xsk, &args);
-	r = engine_fds_fill(s, xsk, lock, arena, &fds);
+	r = engine_fds_fill(s, xsk, lock, arena, exe, tell, &fds);
 	if (r < 0)
 		return vn_err_kernel(err, -r, "engine: duplicating descriptors: %s", strerror(-r));
 	pid = fork();
@@ -230,13 +262,35 @@ static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, st
 		return vn_err_kernel(err, errno, "engine: fork: %s", strerror(errno));
 	if (pid == 0)
 		child(s, args.argv, fds.fd);
-	r = watch(s, pid);
+	return pid;
+}
+
+static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct vn_err *err)
+{
+	cleanup_close int exe = open(s->path, O_PATH | O_CLOEXEC), tell_read = -EBADF;
+	int r, tell[2];
+	pid_t pid;
+
+	if (exe < 0)
+		return vn_err_kernel(err, errno, "engine: %s: %s", s->path, strerror(errno));
+	if (pipe2(tell, O_CLOEXEC) < 0)
+		return vn_err_kernel(err, errno, "engine: pipe: %s", strerror(errno));
+	tell_read = tell[0];
+	pid = fork_child(s, xsk, lock, exe, tell[1], err);
+	close(tell[1]);
+	if (pid < 0)
+		return pid;
+	r = exec_result(s, tell_read, err);
+	if (r == 0) {
+		r = watch(s, pid);
+		if (r < 0)
+			vn_err_kernel(err, -r, "engine: pidfd: %s", strerror(-r));
+	}
 	if (r < 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		return vn_err_kernel(err, -r, "engine: pidfd: %s", strerror(-r));
 	}
-	return 0;
+	return r;
 }
 
 /* The tap's queue in the place of the socket, and nothing in that of the UMEM. */
@@ -279,6 +333,7 @@ static int start(struct vn_supervisor *s, struct vn_err *err)
 {
 	__attribute__((cleanup(xsk_cleanup))) struct vn_xsk xsk = {.fd = -EBADF, .umem_fd = -EBADF};
 	cleanup_close int lock = lock_open(s, err);
+	char path[LOCK_PATH_MAX];
 	int r;
 
 	if (lock < 0)
@@ -294,8 +349,10 @@ static int start(struct vn_supervisor *s, struct vn_err *err)
 	if (r < 0)
 		return r;
 	r = spawn(s, &xsk, lock, err);
-	if (r < 0)
+	if (r < 0) {
+		unlink(lock_path(s, path));
 		return r;
+	}
 	s->started_ns = vn_now_ns();
 	vn_cleanup_close(&s->umem_fd);
 	if (s->trunk != VN_TRUNK_BULK)
@@ -327,9 +384,7 @@ static void reap(struct vn_supervisor *s)
 
 	/* An adopted engine is not our child: nothing to wait for. */
 	if (waitpid(s->pid, &st, WNOHANG) == s->pid) {
-		if (WIFEXITED(st) && WEXITSTATUS(st) == 127)
-			vn_log("engine %u: cannot execute %s", s->trunk, s->path);
-		else if (WIFEXITED(st) && WEXITSTATUS(st) == ENGINE_EXIT_USAGE)
+		if (WIFEXITED(st) && WEXITSTATUS(st) == ENGINE_EXIT_USAGE)
 			s->refuses = true;
 		else if (!s->stopping)
 			vn_log("engine %u (pid %d): %s %d", s->trunk, (int)s->pid,

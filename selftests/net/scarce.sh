@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# What runs out: room for the daemon's files in the middle of an apply, descriptors when a start has much to mend. Either
-# leaves one whole state.
+# What runs out: room for the daemon's files in the middle of an apply, descriptors when a start has much to mend; and what
+# the engine's user may not reach. Each leaves one whole state.
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 13
+plan 18
 
 NODES=${VN_SCARCE_NODES:-200}
 
@@ -32,6 +32,20 @@ nodes_there() {
 broken() {
 	vnet -j topology show | jq '[.topologies[].broken_links] | add // 0'
 }
+
+# --- rights: a program in a folder that only root may enter, as a clone in /root is; and one that its user may not run ---
+snapshot >"$WORK/clean"
+mkdir -m 700 "$WORK/private"
+cp "$ENGINE" "$WORK/private/vnet-engine"
+chmod 755 "$WORK/private/vnet-engine"
+check "an engine out of root's own folder starts" start_agent --engine "$WORK/private/vnet-engine"
+check "and runs" busywait 3000 sh -c '"$0" engine show | grep -q " up "' "$AGENT"
+is "under its name" "$(cat "/proc/$(engine_pid)/comm")" vnet-engine
+stop_agent
+chmod 700 "$WORK/private/vnet-engine"
+expect_exit "one that its user may not execute is told at once" 2 "vnet-engine: Permission denied as user [0-9]+: chmod" \
+	"$AGENT" daemon --engine "$WORK/private/vnet-engine"
+leak_check "a start that failed leaves nothing" "$WORK/clean"
 
 chain room 1500 >"$WORK/room.yaml"
 chain many 1500 >"$WORK/many.yaml"
