@@ -8,8 +8,8 @@
 . "$TOP/selftests/lib/fates.sh"
 plan 19
 # An emulated machine (VN_SLOW) would take its time for as many, and lose what comes as fast.
-N=${VN_REPLAY_FRAMES:-$((${VN_SLOW:-1} > 1 ? 100000 : 1000000))}
-R=${VN_REPLAY_RATE:-$((${VN_SLOW:-1} > 1 ? 3000 : 80000))}
+N=${VN_REPLAY_FRAMES:-$((${VN_SLOW:-1} > 1 ? 40000 : 1000000))}
+R=${VN_REPLAY_RATE:-$((${VN_SLOW:-1} > 1 ? 1000 : 80000))}
 
 cat >"$WORK/c.yaml" <<YAML
 name: c
