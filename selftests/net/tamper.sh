@@ -35,11 +35,18 @@ down=$(engine_down_drops)
 inn t.good ping -nq -i 0.005 -c 1500 "$PEER_HONEST" >"$WORK/ping" &
 P=$!
 
-# --- another MAC: nothing leaves until the old one is back ---
-inn t.evil ip link set eth0 address 02:00:00:00:00:77
+# --- another MAC: nothing leaves until the old one is back; a NIC may refuse it to its VF, then frames claim it ---
 before=$(drops mac-spoof)
-check "with another MAC nothing passes" fails inn t.evil ping -nq -c 2 -i 0.05 -W 0.3 "$PEER"
-cmp_num "and it is counted" "$(drops mac-spoof)" ">" "$before"
+if inn t.evil ip link set eth0 address 02:00:00:00:00:77; then
+	check "with another MAC nothing passes" fails inn t.evil ping -nq -c 2 -i 0.05 -W 0.3 "$PEER"
+else
+	inn t.evil "$FRAME" send eth0 --dst ff:ff:ff:ff:ff:ff --src 02:00:00:00:00:77 --count 5 raw >/dev/null
+	is "another MAC is refused" "$(inn t.evil ip -j link show eth0 | jq -r .[0].address)" "$MAC"
+fi
+spoofed() {
+	[ "$(drops mac-spoof)" -gt "$before" ]
+}
+check "what has it is counted" busywait 3000 spoofed
 inn t.evil ip link set eth0 address "$MAC"
 check "with its own it does" busywait 3000 inn t.evil ping -nq -c 1 -W 0.3 "$PEER"
 
