@@ -50,7 +50,7 @@ sock() {
 	echo "/run/vnet/ports/h/$1/eth0/afxdp.sock"
 }
 
-# hostile WHAT [MS]: to its end, on l's port; its output
+# hostile WHAT [N]: to its end, on l's port; its output
 hostile() {
 	"$NOBODY" /run/vnet/ports/h/l/eth0 "$WORK/hostile" /mnt/afxdp.sock "$@"
 }
@@ -58,7 +58,8 @@ hostile() {
 # begin WHAT MS: in the background, with its port; end: when it has ended, its output is in $WORK/out
 BEGUN=
 begin() {
-	"$NOBODY" /run/vnet/ports/h/l/eth0 "$WORK/hostile" /mnt/afxdp.sock "$@" >"$WORK/out" &
+	# Not by hostile(): a kill would end its shell alone.
+	"$NOBODY" /run/vnet/ports/h/l/eth0 "$WORK/hostile" /mnt/afxdp.sock "$1" $(($2 * ${VN_SLOW:-1})) >"$WORK/out" &
 	BEGUN=$!
 	busywait 5000 same hostile port l application.comm >/dev/null
 }
@@ -131,7 +132,7 @@ send_to_l --count 3000 raw
 end
 cmp_num "a ring that is never looked at: its frames are counted" "$(port l 'lent["no-buffer"] + .ports[0].lent["ring-full"]')" ">=" 4300
 still_good "a full ring"
-hostile garbage 2000 >"$WORK/out"
+hostile garbage $((2000 * ${VN_SLOW:-1})) >"$WORK/out"
 cmp_num "garbage in the transmit ring is counted" "$(port l 'lent["tx-invalid"]')" ">=" 100
 before=$(port l 'lent["no-buffer"]')
 begin garbage 2500
@@ -232,7 +233,7 @@ is "and DPDK's hand-over works" "$(inn h.d "$XSK" say "$(sock d)" /connect,x /ve
 "$XSK" run eth0 --sock "$(sock d)" >/dev/null 2>&1 # not in its namespace: there is no eth0
 free d
 rm -f "$WORK/ready"
-inn h.d "$XSK" run eth0 --sock "$(sock d)" --ready "$WORK/ready" --wait 4000 >"$WORK/first" &
+inn h.d "$XSK" run eth0 --sock "$(sock d)" --ready "$WORK/ready" --wait $((4000 * ${VN_SLOW:-1})) >"$WORK/first" &
 FIRST=$!
 busywait 5000 test -e "$WORK/ready" >/dev/null
 inn h.d "$XSK" run eth0 --sock "$(sock d)" --wait 500 >"$WORK/second" 2>&1
