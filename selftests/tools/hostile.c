@@ -204,7 +204,7 @@ static void heir(struct vnet_port *port, unsigned int ms)
 	uint64_t before;
 
 	if (fork() != 0) {
-		poll(NULL, 0, 500); /* to be seen */
+		poll(NULL, 0, (int)ms / 11); /* to be seen */
 		_exit(0);
 	}
 	while (getppid() == parent)
