@@ -178,7 +178,7 @@ B_SAN ?= $(B)/asan
 test: ## run every test (TEST=PATTERN: those whose name matches); the last line is the sum
 	@scripts/setup -q
 	@$(SUBMAKE) -j2 tests
-	@$(SUBMAKE) -j2 fuzzers || echo "no fuzzers: is libclang-rt-dev installed?"
+	@$(if $(TEST),$(if $(findstring fuzz,$(TEST)),,true ||)) $(SUBMAKE) -j2 fuzzers || echo "no fuzzers: is libclang-rt-dev installed?"
 	@$(if $(TEST),$(if $(findstring asan,$(TEST)),,true ||)) $(SUBMAKE) -j2 B=$(B_SAN) SANITIZE=address,undefined tests
 	@B=$(B) B_SAN=$(B_SAN) scripts/test '$(value TEST)'
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <vnet/engine_args.h>
 #include <vnet/util.h>
 #include <vnet/xsk_ring.h>
 
@@ -26,7 +27,7 @@ void vn_sandbox_prepare(void)
 	/* 1 ns instead of 50 us by which the kernel may put timers of ordinary threads together. */
 	prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);
 	/* Executed by descriptor, it was named after that by kernels before 6.14. */
-	prctl(PR_SET_NAME, "vnet-engine", 0, 0, 0);
+	prctl(PR_SET_NAME, VN_ENGINE_NAME, 0, 0, 0);
 }
 
 bool vn_sandbox_fifo(int priority)

@@ -205,7 +205,7 @@ static void make_args(const struct vn_supervisor *s, const struct vn_xsk *xsk, s
 	snprintf(a->chunks, sizeof(a->chunks), "%u", xsk->chunks);
 	snprintf(a->chunk_size, sizeof(a->chunk_size), "%u", xsk->chunk_size);
 	snprintf(a->max_ports, sizeof(a->max_ports), "%u", s->fabric->dp->maps.max_ports);
-	a->argv[n++] = "vnet-engine";
+	a->argv[n++] = VN_ENGINE_NAME;
 	a->argv[n++] = "--index", a->argv[n++] = a->index;
 	a->argv[n++] = "--ifindex", a->argv[n++] = a->ifindex;
 	a->argv[n++] = "--max-ports", a->argv[n++] = a->max_ports;
@@ -234,7 +234,8 @@ static int exec_result(const struct vn_supervisor *s, int tell, struct vn_err *e
 	if (n != sizeof(r))
 		return 0; /* what else ended it, its exit code says */
 	if (r == EACCES)
-		return vn_err_kernel(err, r, "engine: %s: %s as user %u: chmod a+rx it (was it built with umask 077?), "
+		return vn_err_kernel(err, r,
+				     "engine: %s: %s as user %u: chmod a+rx it (was it built with umask 077?), "
 				     "and look whether its file system is mounted noexec",
 				     s->path, strerror(r), (unsigned int)s->uid);
 	return vn_err_kernel(err, r, "engine: cannot execute %s: %s", s->path, strerror(r));
@@ -454,10 +455,9 @@ static bool lock_is_held(const struct vn_supervisor *s)
 	return lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-/* By its user, or, where that was another one (--engine-user), by its program's name. */
+/* By its user, or, where that was another one (--engine-user), by the name that it gives itself. */
 static bool is_engine(const struct vn_supervisor *s, pid_t pid)
 {
-	const char *slash = strrchr(s->path, '/'), *program = slash ? slash + 1 : s->path;
 	cleanup_fclose FILE *f = NULL;
 	char path[32], line[128], name[16] = "";
 	unsigned int uid;
@@ -467,7 +467,7 @@ static bool is_engine(const struct vn_supervisor *s, pid_t pid)
 	while (f && fgets(line, sizeof(line), f)) {
 		sscanf(line, "Name: %15s", name);
 		if (sscanf(line, "Uid: %u", &uid) == 1)
-			return uid == s->uid || strncmp(name, program, sizeof(name) - 1) == 0;
+			return uid == s->uid || strcmp(name, VN_ENGINE_NAME) == 0;
 	}
 	return false;
 }

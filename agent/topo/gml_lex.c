@@ -7,13 +7,13 @@
 
 int vn_gml_fail(struct vn_gml_text *g, unsigned int line, unsigned int column, const char *fmt, ...)
 {
-	char text[400];
 	va_list ap;
+	int r;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	r = vn_refuse_at(g->err, g->file, line, column, fmt, ap);
 	va_end(ap);
-	return vn_err_usage(g->err, "%s:%u:%u: %s", g->file, line, column, text);
+	return r;
 }
 
 static void advance(struct vn_gml_text *g)

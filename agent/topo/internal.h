@@ -11,6 +11,9 @@
 /* A user's word made fit for one line of an error: shortened, unprintable bytes replaced by '?'. Returns @buf. */
 #define VN_SHOW_BUF 72
 const char *vn_show(char *buf, const char *word);
+/* "FILE:LINE:COLUMN: " and @fmt: an error of usage at a place in a file. */
+int vn_refuse_at(struct vn_err *err, const char *file, size_t line, size_t column, const char *fmt, va_list ap)
+	__attribute__((format(printf, 5, 0)));
 /* ", did you mean 'delay'?" or "" when nothing is near. Returns @buf. */
 #define VN_HINT_BUF 160
 const char *vn_hint(char *buf, const char *word, const char *const *words);

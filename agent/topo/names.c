@@ -36,6 +36,14 @@ bool vn_ifname_valid(const char *name)
 	return strcmp(name, "lo") && strcmp(name, "all") && strcmp(name, "default");
 }
 
+int vn_refuse_at(struct vn_err *err, const char *file, size_t line, size_t column, const char *fmt, va_list ap)
+{
+	char text[600];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	return vn_err_usage(err, "%s:%zu:%zu: %s", file, line, column, text);
+}
+
 const char *vn_show(char *buf, const char *word)
 {
 	const size_t room = VN_SHOW_BUF - 4;

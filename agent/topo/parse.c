@@ -6,13 +6,13 @@
 
 int vn_parse_fail(struct vn_parser *p, const struct vn_yaml *y, const char *fmt, ...)
 {
-	char text[600];
 	va_list ap;
+	int r;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	r = vn_refuse_at(p->err, p->file, y->line, y->column, fmt, ap);
 	va_end(ap);
-	return vn_err_usage(p->err, "%s:%u:%u: %s", p->file, y->line, y->column, text);
+	return r;
 }
 
 const char *vn_parse_text(struct vn_parser *p, const struct vn_yaml *y, const char *expected)

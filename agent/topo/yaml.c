@@ -20,13 +20,13 @@ struct reader {
 __attribute__((format(printf, 4, 5))) static int refuse(struct reader *r, size_t line, size_t column, const char *fmt,
 							...)
 {
-	char text[512];
 	va_list ap;
+	int ret;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	ret = vn_refuse_at(r->err, r->file, line, column, fmt, ap);
 	va_end(ap);
-	return vn_err_usage(r->err, "%s:%zu:%zu: %s", r->file, line, column, text);
+	return ret;
 }
 
 #define refuse_at(r, mark, ...) refuse((r), (mark).line + 1, (mark).column + 1, __VA_ARGS__)

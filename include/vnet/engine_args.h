@@ -17,7 +17,8 @@
 
 #include <stdint.h>
 
-#define VN_ENGINE_RX_MAX 16384u /* frames: covers scheduling stalls of 50 ms */
+#define VN_ENGINE_NAME   "vnet-engine" /* as ps and top show it: 15 bytes at most */
+#define VN_ENGINE_RX_MAX 16384u        /* frames: covers scheduling stalls of 50 ms */
 
 /* Chunks an engine gives the kernel to receive into; the rest is for sending. */
 static inline uint32_t vn_engine_rx_target(uint32_t chunks)
