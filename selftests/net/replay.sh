@@ -91,7 +91,8 @@ done
 wait $P
 # what `run` counted was counted in a subshell
 drops=$(vnet -j -s link show ab | jq '[.links[0].directions[0].stats.drops | .["engine-down"], .memory, .tx] | add')
-cmp_num "the direction moved while frames went through" $MOVES ">=" 50
+# So that it is a test of moves at all; an emulated machine makes one or two a second.
+cmp_num "the direction moved while frames went through" $MOVES ">=" $((${VN_SLOW:-1} > 1 ? 20 : 50))
 same "a daemon killed, $MOVES moves" "$WORK/second"
 
 # An engine that dies takes along what it holds, so it dies between two parts; the number goes on.

@@ -39,6 +39,7 @@ mkdir -m 700 "$WORK/private"
 cp "$ENGINE" "$WORK/private/vnet-engine"
 chmod 755 "$WORK/private/vnet-engine"
 check "an engine out of root's own folder starts" start_agent --engine "$WORK/private/vnet-engine"
+# shellcheck disable=SC2016 # the inner shell expands it
 check "and runs" busywait 3000 sh -c '"$0" engine show | grep -q " up "' "$AGENT"
 is "under its name" "$(cat "/proc/$(engine_pid)/comm")" vnet-engine
 stop_agent
