@@ -21,6 +21,10 @@ chain() {
 	done
 }
 
+engine_is_up() {
+	vnet engine show | grep -q ' up '
+}
+
 free_kb() {
 	df --output=avail -k /run/vnet | tail -n 1
 }
@@ -42,7 +46,7 @@ umask 077
 check "an engine out of root's own folder starts" start_agent --engine "$WORK/private/vnet-engine"
 umask 022
 check "started with whatever umask, all may ask" setpriv --reuid 65534 --clear-groups test -w /run/vnet/observe.sock
-check "and runs" busywait 3000 sh -c '"$0" engine show | grep -q " up "' "$AGENT"
+check "and runs" busywait 3000 engine_is_up
 is "under its name" "$(cat "/proc/$(engine_pid)/comm")" vnet-engine
 stop_agent
 chmod 700 "$WORK/private/vnet-engine"
