@@ -110,12 +110,14 @@ $(AGENT): $(call obj,$(AGENT_MAIN)) $(LIB_OBJ)
 $(ENGINE): $(call obj,$(ENGINE_MAIN)) $(ENGINE_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lseccomp -lm
+	@chmod a+rx $@ # run by a user of its own, whatever this one's umask
 
 # Static, for it runs in any image; so without sanitizers, too.
 $(PAUSE): $(PAUSE_SRC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(WARN) -static -s $< -o $@
+	@chmod a+rx $@ # run by whatever user a container has
 
 $(call obj,$(LIBVNET_SRC)): private CFLAGS += -fPIC
 $(call obj,$(LIBVNET_SRC)): private CPPFLAGS += -DLIBVNET_VERSION='"$(LIBVNET_VERSION)"'

@@ -488,6 +488,8 @@ int vn_daemon_main(int argc, char *argv[])
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
 			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");
 	d.server.loop = &d.loop;
+	/* Modes are what the code says, not what the caller's shell is used to: others must reach observe.sock. */
+	umask(022);
 	if (r == 0)
 		r = daemon_open(&d, &err);
 	if (r == 0)

@@ -10,6 +10,8 @@
 # The script then runs in a sandbox of its own, whoever starts it. Every case is one KTAP line; a missing prerequisite
 # is a visible SKIP; leaving ends what was started. No test sleeps: it waits for a condition with a deadline.
 set -u -o pipefail
+# What a test makes, other users must reach, whatever the umask of who starts it.
+umask 022
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 B=${B:-$TOP/build}

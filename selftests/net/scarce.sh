@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 18
+plan 19
 
 NODES=${VN_SCARCE_NODES:-200}
 
@@ -19,6 +19,10 @@ chain() {
 	for ((i = 1; i < NODES; i++)); do
 		echo "  l$i: {endpoints: [n$((i - 1)):r$i, n$i:l$i], mtu: $2}"
 	done
+}
+
+engine_is_up() {
+	vnet engine show | grep -q ' up '
 }
 
 free_kb() {
@@ -38,9 +42,11 @@ snapshot >"$WORK/clean"
 mkdir -m 700 "$WORK/private"
 cp "$ENGINE" "$WORK/private/vnet-engine"
 chmod 755 "$WORK/private/vnet-engine"
+umask 077
 check "an engine out of root's own folder starts" start_agent --engine "$WORK/private/vnet-engine"
-# shellcheck disable=SC2016 # the inner shell expands it
-check "and runs" busywait 3000 sh -c '"$0" engine show | grep -q " up "' "$AGENT"
+umask 022
+check "started with whatever umask, all may ask" setpriv --reuid 65534 --clear-groups test -w /run/vnet/observe.sock
+check "and runs" busywait 3000 engine_is_up
 is "under its name" "$(cat "/proc/$(engine_pid)/comm")" vnet-engine
 stop_agent
 chmod 700 "$WORK/private/vnet-engine"
