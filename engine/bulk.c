@@ -481,9 +481,10 @@ static void unpark(struct vn_loop *l)
 	uint32_t link = bulk->parked_head, *end = &bulk->parked_head;
 
 	bulk->parked_tail = 0;
+	vn_loop_park_pass(l);
 	while (link) {
 		struct vn_frame *f = vn_slab_ptr(&l->hold.slab, link - 1);
-		enum vn_own_verdict v = vn_loop_claim(l, f->slot);
+		enum vn_own_verdict v = vn_loop_claim_parked(l, f->slot);
 		uint32_t next = f->next;
 
 		if (v == VN_OWN_WAIT) {

@@ -49,6 +49,7 @@ extern const struct vn_trunk_ops vn_xsk_ops;
  * @rests:      now and then give way to others, before the kernel makes it
  * @own:        which directions are this engine's
  * @parked:     descriptors of frames, whole ones, whose direction is not yet this engine's (loop_move.c)
+ * @park_wait:  by slot: in which pass over parked frames one of it had to stay
  * @seam:       due frames that wait for earlier ones which another engine holds, in order; slab references + 1, 0 ends
  * @env:        tables that the disciplines draw from, and the arena
  * @chain:      descriptors of a frame of which not all have been seen
@@ -74,6 +75,7 @@ struct vn_loop {
 	struct vn_own own;
 	struct xdp_desc *parked;
 	uint32_t parked_n;
+	uint8_t *park_wait, park_pass;
 	uint32_t seam_head, seam_tail;
 	uint8_t seam_pass;
 	uint32_t chain_n;
@@ -114,6 +116,13 @@ int vn_loop_move_init(struct vn_loop *l);
 /* Keep a frame until its direction is this engine's; take in those that have become so; read a marker. */
 void vn_loop_park(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m);
 void vn_loop_unpark(struct vn_loop *l);
+/*
+ * Whose is the slot of a parked frame? A pass over them begins with vn_loop_park_pass(). A direction that is handed
+ * over in the middle of one waits for the next: else its later frames would overtake those that were asked about
+ * before.
+ */
+void vn_loop_park_pass(struct vn_loop *l);
+enum vn_own_verdict vn_loop_claim_parked(struct vn_loop *l, uint32_t slot);
 void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
 /* The fate of a new frame of @slot: not before what other engines still hold, where frames keep their order. */
 void vn_loop_queue_behind(const struct vn_loop *l, uint32_t slot, const struct vn_disc *d, struct vn_fate *fate);

@@ -16,8 +16,29 @@
 int vn_loop_move_init(struct vn_loop *l)
 {
 	l->parked = calloc(PARKED_MAX, sizeof(*l->parked));
+	l->park_wait = calloc(l->max_ports, 1);
 	l->seam_pass = SEAM_PASS_MIN;
-	return l->parked ? 0 : -ENOMEM;
+	return l->parked && l->park_wait ? 0 : -ENOMEM;
+}
+
+void vn_loop_park_pass(struct vn_loop *l)
+{
+	if (++l->park_pass)
+		return;
+	memset(l->park_wait, 0, l->max_ports);
+	l->park_pass = 1;
+}
+
+enum vn_own_verdict vn_loop_claim_parked(struct vn_loop *l, uint32_t slot)
+{
+	enum vn_own_verdict v;
+
+	if (l->park_wait[slot] == l->park_pass)
+		return VN_OWN_WAIT;
+	v = vn_loop_claim(l, slot);
+	if (v == VN_OWN_WAIT)
+		l->park_wait[slot] = l->park_pass;
+	return v;
 }
 
 static const struct vn_trunk_meta *meta(const struct vn_loop *l, const struct xdp_desc *d)
@@ -42,13 +63,14 @@ void vn_loop_unpark(struct vn_loop *l)
 {
 	uint32_t kept = 0, n;
 
+	vn_loop_park_pass(l);
 	for (uint32_t i = 0; i < l->parked_n; i += n) {
 		struct xdp_desc *d = l->parked + i;
 		const struct vn_trunk_meta *m = meta(l, d);
 
 		for (n = 1; d[n - 1].options & XDP_PKT_CONTD;)
 			n++;
-		switch (vn_loop_claim(l, m->slot)) {
+		switch (vn_loop_claim_parked(l, m->slot)) {
 		case VN_OWN_MINE:
 			vn_loop_take(l, d, n, m);
 			break;
