@@ -122,7 +122,8 @@ static inline void rig_exec_engine(const struct rig *g, uint32_t trunk, int fd, 
 					(char *)"--slab-bytes",
 					slab};
 	struct sched_param fifo = {.sched_priority = 10};
-	int high[VN_ENGINE_N_FDS];
+	/* Before the folders above it may be closed to RIG_UID. */
+	int exe = fcntl(open(g->engine_path, O_PATH | O_CLOEXEC), F_DUPFD_CLOEXEC, 64), high[VN_ENGINE_N_FDS];
 
 	for (int i = 0; i < RIG_MORE && more[i]; i++)
 		argv[9 + i] = more[i];
@@ -137,7 +138,7 @@ static inline void rig_exec_engine(const struct rig *g, uint32_t trunk, int fd, 
 	if (setresgid(RIG_UID, RIG_UID, RIG_UID) < 0 || setresuid(RIG_UID, RIG_UID, RIG_UID) < 0)
 		_exit(126);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* not longer than the test, however that ends */
-	execv(g->engine_path, argv);
+	fexecve(exe, argv, environ);
 	perror(g->engine_path);
 	_exit(127);
 }
