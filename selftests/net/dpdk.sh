@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
 IMAGE=$("$TOP/scripts/image" -q) || {
-	echo "1..0 # SKIP no image with DPDK (scripts/image): no mirror, no mmdebstrap?"
+	echo "1..0 # SKIP no image with DPDK: run scripts/image, outside of the test"
 	exit $KSFT_SKIP
 }
 hugepages 40 2>/dev/null || {

@@ -7,7 +7,7 @@
 # shellcheck source=selftests/lib/containers.sh
 . "$TOP/selftests/lib/containers.sh"
 need jq ping runc tcpdump
-IMAGE=$("$TOP/scripts/image" -q) || skip_all "no image with DPDK (scripts/image): no mirror, no mmdebstrap?"
+IMAGE=$("$TOP/scripts/image" -q) || skip_all "no image with DPDK: run scripts/image, outside of the test"
 hugepages 150 2>/dev/null || skip_all "no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
 mount_cgroups || skip_all "control groups cannot be mounted"
 plan 28
