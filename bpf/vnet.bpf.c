@@ -144,6 +144,18 @@ static __always_inline void vn_answer_path(__u32 ifindex)
 	e->path_at_ns = bpf_ktime_get_ns();
 }
 
+/* The engine wants to know that all it sent before this has been delivered from here (engine/loop_move.c). */
+static __always_inline int vn_fence(struct __sk_buff *skb)
+{
+	__u32 trunk = (skb->ifindex - VN_TRUNK_IFINDEX) / 2, no;
+	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+
+	/* Its tag is not in the frame any more. */
+	if (e && !bpf_skb_load_bytes(skb, offsetof(struct vn_marker, slot) - 4, &no, sizeof(no)))
+		e->fence_seen = no;
+	return TC_ACT_SHOT;
+}
+
 /* tc ingress of tr0: what the engine released. The slot is the outermost tag, which the kernel has untagged. */
 SEC("tc")
 int vn_tc_deliver(struct __sk_buff *skb)
@@ -157,6 +169,8 @@ int vn_tc_deliver(struct __sk_buff *skb)
 
 	if (!skb->vlan_present || skb->vlan_proto != bpf_htons(VN_SLOT_TPID))
 		return TC_ACT_SHOT;
+	if (!number)
+		return vn_fence(skb);
 	port = bpf_map_lookup_elem(&vn_port, &number);
 	c = bpf_map_lookup_elem(&vn_port_ctr, &number);
 	if (!port || !c)

@@ -567,6 +567,14 @@ static uint32_t bulk_receive(struct vn_loop *l)
 	return n;
 }
 
+static bool bulk_mark(struct vn_loop *l, const struct vn_marker *m)
+{
+	uint8_t vh[VN_VH_BYTES] = {0};
+	const struct iovec iov[] = {{vh, sizeof(vh)}, {(void *)(uintptr_t)m, sizeof(*m)}};
+
+	return writev(l->bulk->fd, iov, VN_ARRAY_SIZE(iov)) > 0;
+}
+
 /* What found no room in the tap's queue is known to the device's statistics alone: the daemon reads them. */
 static int bulk_check(struct vn_loop *l)
 {
@@ -574,7 +582,7 @@ static int bulk_check(struct vn_loop *l)
 }
 
 const struct vn_trunk_ops vn_bulk_ops = {
-	.release = bulk_release, .receive = bulk_receive, .send = bulk_send, .check = bulk_check};
+	.release = bulk_release, .receive = bulk_receive, .send = bulk_send, .mark = bulk_mark, .check = bulk_check};
 
 /* --- at the start */
 

@@ -72,6 +72,8 @@ void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sen
 	uint64_t late_ns = sent_ns > n->release_ns ? sent_ns - n->release_ns : 0;
 	uint64_t error_ns = sent_ns + n->hop_ns;
 
+	if (!n->slot)
+		return; /* a marker of its own */
 	l->tx_packets += refused ? 0 : n->segs;
 	if (d->gen != n->gen)
 		return;
@@ -308,6 +310,16 @@ static uint32_t xsk_receive(struct vn_loop *l)
 	return n;
 }
 
+static bool xsk_mark(struct vn_loop *l, const struct vn_marker *m)
+{
+	const struct vn_tx_note note = {.len = sizeof(*m)};
+
+	if (!vn_xio_send(&l->io, (const uint8_t *)m, &note))
+		return false;
+	flush(l);
+	return true;
+}
+
 static int xsk_check(struct vn_loop *l)
 {
 	read_losses(l);
@@ -315,7 +327,7 @@ static int xsk_check(struct vn_loop *l)
 }
 
 const struct vn_trunk_ops vn_xsk_ops = {
-	.release = xsk_release, .receive = xsk_receive, .send = xsk_send, .check = xsk_check};
+	.release = xsk_release, .receive = xsk_receive, .send = xsk_send, .mark = xsk_mark, .check = xsk_check};
 
 static int keep_house(struct vn_loop *l)
 {
@@ -420,7 +432,7 @@ static int wait_for_work(struct vn_loop *l)
 		return 0;
 	}
 	/* Other engines hand over, or let out what stands in the way, within moments. */
-	if (l->parked_n || l->seam_head) {
+	if (l->parked_n || l->seam_head || l->fenced) {
 		doze_until(l, l->now_ns + REST_NS);
 		return 0;
 	}
@@ -458,6 +470,8 @@ int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop)
 		if (n)
 			l->rx_ns = l->now_ns;
 		work += n;
+		if (l->leaving_n)
+			vn_loop_fence(l);
 		beat(l);
 		r = keep_house(l);
 		if (r == 0 && !work)

@@ -25,6 +25,8 @@ struct vn_trunk_ops {
 	uint32_t (*receive)(struct vn_loop *l);
 	/* Send one frame and forget it; false: no room, nothing done. */
 	bool (*send)(struct vn_loop *l, struct vn_frame *f);
+	/* Send the daemon's kind of marker behind all that was sent before; false: no room. */
+	bool (*mark)(struct vn_loop *l, const struct vn_marker *m);
 	/* Now and then: what the trunk lost goes into the status; an error when it is gone. */
 	int (*check)(struct vn_loop *l);
 };
@@ -49,6 +51,9 @@ extern const struct vn_trunk_ops vn_xsk_ops;
  * @rests:      now and then give way to others, before the kernel makes it
  * @own:        which directions are this engine's
  * @parked:     descriptors of frames, whole ones, whose direction is not yet this engine's (loop_move.c)
+ * @leaving:    slots that this engine has handed over, until their last frame has been delivered; of the first @fenced
+ *              it has been sent, and the fence behind them all
+ * @fence_no, @fence_ns, @fence_round, @fence_sent: the fence that is under way: its number, since when, the how manieth
  * @park_wait:  by slot: in which pass over parked frames one of it had to stay
  * @seam:       due frames that wait for earlier ones which another engine holds, in order; slab references + 1, 0 ends
  * @env:        tables that the disciplines draw from, and the arena
@@ -76,6 +81,11 @@ struct vn_loop {
 	struct xdp_desc *parked;
 	uint32_t parked_n;
 	uint8_t *park_wait, park_pass;
+	uint32_t *leaving, leaving_n, leaving_at, fenced;
+	uint32_t fence_no;
+	uint64_t fence_ns;
+	uint8_t fence_round;
+	bool fence_sent;
 	uint32_t seam_head, seam_tail;
 	uint8_t seam_pass;
 	uint32_t chain_n;
@@ -130,6 +140,10 @@ void vn_loop_queue_behind(const struct vn_loop *l, uint32_t slot, const struct v
 bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f);
 void vn_loop_seam(struct vn_loop *l, struct vn_frame *f);
 bool vn_loop_seam_release(struct vn_loop *l);
+/* What was handed over: tell when the last of its frames has been delivered. */
+void vn_loop_fence(struct vn_loop *l);
+/* The engine ends: nobody need wait for it. */
+void vn_loop_move_end(struct vn_loop *l);
 /* The marker of @slot was read: hand the direction over, if it is to go. */
 void vn_loop_hand_over(struct vn_loop *l, uint32_t slot);
 

@@ -5,20 +5,27 @@
  */
 #include "engine/loop.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
+#include <vnet/abi_port.h>
 #include <vnet/discipline.h>
 #include <vnet/util.h>
 
-#define PARKED_MAX    6144u        /* descriptors: a quarter of the chunks, so that sending goes on */
+#define PARKED_MAX    6144u                  /* descriptors: a quarter of the chunks, so that sending goes on */
+#define FENCE_SCAN    64u                    /* directions looked at in a turn */
+#define FENCE_MAX_NS  (5 * VN_NSEC_PER_MSEC) /* then it has got lost, or the kernel has no time for it */
+#define FENCE_ROUNDS  2
 #define SEAM_PASS_MIN ((uint8_t)2) /* 1: vn_own_claim() has just set it */
 
 int vn_loop_move_init(struct vn_loop *l)
 {
 	l->parked = calloc(PARKED_MAX, sizeof(*l->parked));
 	l->park_wait = calloc(l->max_ports, 1);
+	l->leaving = calloc(l->max_ports, sizeof(*l->leaving));
 	l->seam_pass = SEAM_PASS_MIN;
-	return l->parked && l->park_wait ? 0 : -ENOMEM;
+	l->fence_no = l->status->fence_seen;
+	return l->parked && l->park_wait && l->leaving ? 0 : -ENOMEM;
 }
 
 void vn_loop_park_pass(struct vn_loop *l)
@@ -112,12 +119,98 @@ static uint64_t held_until_ns(const struct vn_loop *l, uint32_t slot)
 	return until;
 }
 
+static void note_leaving(struct vn_loop *l, uint32_t slot)
+{
+	for (uint32_t i = 0; i < l->leaving_n; i++)
+		if (l->leaving[i] == slot)
+			return; /* it came back, and goes again */
+	l->leaving[l->leaving_n++] = slot;
+}
+
 void vn_loop_hand_over(struct vn_loop *l, uint32_t slot)
 {
-	if (slot && slot < l->max_ports)
-		vn_own_hand_over(&l->own, slot, held_until_ns(l, slot));
-	else
+	if (!slot || slot >= l->max_ports)
 		l->bad_meta++;
+	else if (vn_own_hand_over(&l->own, slot, held_until_ns(l, slot)))
+		note_leaving(l, slot);
+}
+
+/* --- the fence
+ *
+ * A frame has left when the call that sent it returns, but the kernel may have put it off: onto the CPU's backlog, for
+ * ksoftirqd (always, while that runs, before Linux 6.5). A frame that another engine sends from another CPU would
+ * overtake it. So a marker goes after the last one, by the same way. Two: when the program at the trunk's end has seen
+ * the first, what it has passed on before may stand behind it in that backlog, but before the second.
+ */
+
+/* Those whose last frame has been sent come to the front. */
+static void fence_gather(struct vn_loop *l)
+{
+	for (uint32_t k = 0; k < FENCE_SCAN && l->fenced < l->leaving_n; k++) {
+		uint32_t at = l->leaving_at, slot;
+
+		if (at < l->fenced || at >= l->leaving_n)
+			at = l->fenced;
+		slot = l->leaving[at];
+		l->leaving_at = at + 1;
+		if (l->dir[slot].away[l->own.index])
+			continue;
+		l->leaving[at] = l->leaving[l->fenced];
+		l->leaving[l->fenced++] = slot;
+	}
+}
+
+static void fence_next(struct vn_loop *l)
+{
+	l->fence_no++;
+	l->fence_sent = false;
+}
+
+static bool fence_passed(struct vn_loop *l)
+{
+	const struct vn_marker m = {.tpid = htons(VN_SLOT_TPID),
+				    .proto = htons(VN_MARKER_PROTO),
+				    .magic = VN_MARKER_MAGIC,
+				    .slot = l->fence_no};
+
+	if (!l->fence_sent)
+		l->fence_sent = l->ops->mark(l, &m);
+	return __atomic_load_n(&l->status->fence_seen, __ATOMIC_ACQUIRE) == l->fence_no;
+}
+
+static void fence_over(struct vn_loop *l)
+{
+	for (; l->fenced; l->fenced--) {
+		vn_own_left(&l->own, l->leaving[l->fenced - 1]);
+		l->leaving[l->fenced - 1] = l->leaving[--l->leaving_n];
+	}
+}
+
+void vn_loop_move_end(struct vn_loop *l)
+{
+	l->fenced = l->leaving_n;
+	fence_over(l);
+}
+
+void vn_loop_fence(struct vn_loop *l)
+{
+	if (!l->fenced) {
+		fence_gather(l);
+		if (!l->fenced)
+			return;
+		l->fence_round = 0;
+		l->fence_ns = l->now_ns;
+		fence_next(l);
+	}
+	while (fence_passed(l)) {
+		if (++l->fence_round == FENCE_ROUNDS) {
+			fence_over(l);
+			return;
+		}
+		fence_next(l);
+	}
+	if (l->now_ns - l->fence_ns >= FENCE_MAX_NS)
+		fence_over(l);
 }
 
 void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
@@ -159,7 +252,7 @@ bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f)
 
 	if (!*seam || f->release_ns < l->dir[f->slot].away_until_ns)
 		return false;
-	if (*seam == l->seam_pass || vn_own_away(&l->own, f->slot)) {
+	if (*seam == l->seam_pass || vn_own_others_leave(&l->own, f->slot)) {
 		*seam = l->seam_pass;
 		return true;
 	}

@@ -238,6 +238,7 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return fail("confinement", r);
 	r = vn_loop_run(&loop, &stop);
+	vn_loop_move_end(&loop);
 	/* The ports see it at once, and not only when the heartbeat has grown old. */
 	vn_stat_set(&loop.status->heartbeat_ns, 0);
 	return r < 0 ? fail("trunk lost", r) : 0;

@@ -34,6 +34,8 @@ void vn_own_adopt(struct vn_own *o)
 	for (uint32_t i = 1; i < o->n; i++) {
 		struct vn_dir *d = &o->dir[i];
 
+		if (d->leaving >> o->index & 1)
+			vn_own_left(o, i);
 		if (d->away[o->index]) {
 			__atomic_fetch_add(&d->drops[VN_EDROP_LOST], d->away[o->index], __ATOMIC_RELAXED);
 			__atomic_store_n(&d->away_bytes[o->index], 0, __ATOMIC_RELAXED);
@@ -68,7 +70,7 @@ static enum vn_own_verdict take(struct vn_own *o, uint32_t slot)
 	d->away[o->index] = d->away_bytes[o->index] = 0;
 	d->holder = o->holder;
 	o->mine[slot] = 1;
-	o->seam[slot] = vn_own_away(o, slot) > 0;
+	o->seam[slot] = vn_own_others_leave(o, slot);
 	return VN_OWN_MINE;
 }
 
@@ -111,6 +113,7 @@ bool vn_own_hand_over(struct vn_own *o, uint32_t slot, uint64_t until_ns)
 	__atomic_store_n(&d->away_bytes[o->index], (uint32_t)d->state.held_bytes, __ATOMIC_RELAXED);
 	d->state.held_packets = d->state.held_bytes = 0;
 	d->away_until_ns = VN_MAX(vn_own_away(o, slot) ? d->away_until_ns : 0, until_ns);
+	__atomic_fetch_or(&d->leaving, 1u << o->index, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->trunk, to, __ATOMIC_RELEASE);
 	return true;
 }
@@ -122,6 +125,16 @@ void vn_own_released_away(struct vn_own *o, uint32_t slot, uint32_t frames, uint
 	__atomic_store_n(&d->away_bytes[o->index], d->away_bytes[o->index] - bytes, __ATOMIC_RELAXED);
 	/* Last: who sees it may let the next frame out. */
 	__atomic_store_n(&d->away[o->index], d->away[o->index] - frames, __ATOMIC_RELEASE);
+}
+
+void vn_own_left(struct vn_own *o, uint32_t slot)
+{
+	__atomic_fetch_and(&o->dir[slot].leaving, ~(1u << o->index), __ATOMIC_RELEASE);
+}
+
+bool vn_own_others_leave(const struct vn_own *o, uint32_t slot)
+{
+	return __atomic_load_n(&o->dir[slot].leaving, __ATOMIC_ACQUIRE) & ~(1u << o->index) || vn_own_away(o, slot);
 }
 
 uint32_t vn_own_away(const struct vn_own *o, uint32_t slot)

@@ -8,7 +8,7 @@
  *  2. It sends a marker into the old trunk. The engine that reads it has seen all that came before, and hands the
  * direction over by storing vn_dir.trunk. What it holds it still releases, counted in vn_dir.away.
  *  3. The new engine applies the discipline to what it kept, with the times of arrival, and lets out no frame due after
- * the last of those before that one has left.
+ * the last of those before that one has left, and been delivered: which the old one says last (vn_dir.leaving).
  *
  * For engines of both kinds; knows nothing of how they hold frames.
  */
@@ -27,8 +27,8 @@
  * @index:      of this engine's trunk
  * @holder:     enum vn_holder: what it is (precise, unless set otherwise)
  * @mine:       by slot: this engine is its owner
- * @seam:       by slot: set to 1 with a direction of which others still hold frames: until vn_own_away() is 0, no frame
- *              due at or after vn_dir.away_until_ns may leave. The holder clears it
+ * @seam:       by slot: set to 1 with a direction of which others still hold frames: while vn_own_others_leave(), no
+ *              frame due at or after vn_dir.away_until_ns may leave. The holder clears it
  */
 struct vn_own {
 	const struct vn_disc_slot *disc;
@@ -61,12 +61,17 @@ static inline enum vn_own_verdict vn_own_claim(struct vn_own *o, uint32_t slot)
 
 /*
  * The marker of @slot has come: hand the direction over if it is to go. What is held of it is let out until @until_ns;
- * true when it went: from now on vn_own_released_away() for each of those frames.
+ * true when it went: from now on vn_own_released_away() for each of those frames, and vn_own_left() when the last frame
+ * of all has been delivered.
  */
 bool vn_own_hand_over(struct vn_own *o, uint32_t slot, uint64_t until_ns);
 /* @frames of @bytes (without the slot's tag), held since before the hand-over, have left. */
 void vn_own_released_away(struct vn_own *o, uint32_t slot, uint32_t frames, uint32_t bytes);
 
+/* Nothing of @slot is under way any more that this engine sent before it handed it over. */
+void vn_own_left(struct vn_own *o, uint32_t slot);
+/* Other engines hold frames of @slot, or have some under way. */
+bool vn_own_others_leave(const struct vn_own *o, uint32_t slot);
 /* Frames of @slot that other engines still hold. */
 uint32_t vn_own_away(const struct vn_own *o, uint32_t slot);
 /* Of the direction that a marker speaks of; 0: no marker. */

@@ -211,7 +211,8 @@ uint32_t vn_dir_away(const struct vn_maps *m, uint32_t slot, uint32_t trunk)
 	const struct vn_dir *d = &m->dir[slot];
 
 	return __atomic_load_n(&d->gen, __ATOMIC_ACQUIRE) == m->disc[slot].gen
-		       ? __atomic_load_n(&d->away[trunk], __ATOMIC_ACQUIRE)
+		       ? __atomic_load_n(&d->away[trunk], __ATOMIC_ACQUIRE) +
+				 (__atomic_load_n(&d->leaving, __ATOMIC_ACQUIRE) >> trunk & 1)
 		       : 0;
 }
 

@@ -114,6 +114,8 @@ struct vn_dir_mark {
  * @away, @away_bytes: by trunk: frames that its engine still holds after it handed the direction over. Each is written
  *              by that engine alone; figures that it changes then (out_*, drops, late_hist) are added to atomically
  * @away_until_ns: when the last of those leaves
+ * @leaving:  by trunk, a bit: its engine has handed the direction over, and its last frame may still be on its way out.
+ *              Set and cleared by that engine alone
  * @error_max_ns, @error_hist: one-way delay error of sampled frames, from the port's program to the release, ns
  * @reset: the vn_disc_slot.reset that these figures follow; while the two differ, they are of before the request
  * @replay: the vn_disc_slot.replay that state.index and the memory of the draws follow
@@ -134,7 +136,8 @@ struct vn_dir {
 	struct vn_dir_mark mark;
 	__u32 reset;
 	__u32 replay;
-	__u32 pad[14];
+	__u32 leaving;
+	__u32 pad[13];
 	__u64 late_max_ns;
 	__u64 late_hist[VN_HIST_BUCKETS];
 	__u64 error_max_ns;
@@ -182,6 +185,8 @@ enum vn_overload_bit {
  * @path_ask, @path_at_ns: the engine asks the program at the trunk's other end for the time at which it sees the next
  *                frame: how long the way out takes. Who answers clears the question. Apart from what ports read
  * @rx_dropped:   frames that found no room on their way to the engine; of a tap the daemon writes it
+ * @fence_seen:   number of the last fence that the program at the trunk's other end has seen: a marker that the engine
+ *                sends behind its frames, its number in the place of the slot
  */
 struct vn_engine {
 	__u64 heartbeat_ns;
@@ -208,7 +213,9 @@ struct vn_engine {
 	__u32 frame_bytes;
 	__u32 path_ask;
 	__u64 path_at_ns;
-	__u64 spare[9];
+	__u32 fence_seen;
+	__u32 pad2;
+	__u64 spare[8];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 
