@@ -142,7 +142,9 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
 	send_to_l --count $((300 * ${VN_SLOW:-1})) raw
 done
 end
-cmp_num "garbage in the fill ring gives no buffers, which is counted" $(($(port l 'lent["no-buffer"]') - before)) ">=" 1000
+# How many find nothing is a matter of pace, which an emulated machine has little of.
+cmp_num "garbage in the fill ring gives no buffers, which is counted" $(($(port l 'lent["no-buffer"]') - before)) ">=" \
+	$((${VN_SLOW:-1} > 1 ? 100 : 1000))
 cmp_num "what it sent in a foreign name went nowhere" "$(drops lib mac-spoof)" ">=" 1
 still_good "garbage"
 begin send 1500
