@@ -34,7 +34,7 @@ probe() {
 # Before Linux 6.5 frames that a processor has put off are overtaken by what their sender, or an engine, sends when it has
 # gone to another processor, moves or not: so nobody goes there.
 PIN=() STAY=()
-if [ "$(nproc)" -ge 2 ] && ! printf "6.5\n%s\n" "$(uname -r)" | sort -VC; then
+if [ "$(nproc)" -ge 2 ] && ! kernel_since 6.5; then
 	PIN=(-T 0) STAY=(--engine-cpus 0-1)
 fi
 
