@@ -70,6 +70,8 @@ void vn_loop_unpark(struct vn_loop *l)
 {
 	uint32_t kept = 0, n;
 
+	if (!l->parked_n)
+		return; /* nearly always, at each turn */
 	vn_loop_park_pass(l);
 	for (uint32_t i = 0; i < l->parked_n; i += n) {
 		struct xdp_desc *d = l->parked + i;
