@@ -8,6 +8,8 @@
 
 #include <vnet/util.h>
 
+#include "loader/xdp_query.h"
+
 #include "afxdp.skel.h"
 
 #define PATH_SIZE 192
@@ -182,8 +184,9 @@ static int announce(const struct vn_dp *dp, uint32_t number, int map_fd)
 static bool is_generic(uint32_t ifindex)
 {
 	uint32_t id = 0;
+	uint8_t attached;
 
-	return bpf_xdp_query_id((int)ifindex, XDP_FLAGS_SKB_MODE, &id) == 0 && id;
+	return vn_xdp_query(ifindex, &attached, &id) == 0 && id;
 }
 
 static int attach_anew(int prog_fd, const char *path, uint32_t ifindex)

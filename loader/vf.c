@@ -8,6 +8,7 @@
 #include <vnet/util.h>
 
 #include "loader/internal.h"
+#include "loader/xdp_query.h"
 
 #include "vf.skel.h"
 
@@ -52,12 +53,13 @@ int vn_vf_attached(const char *pin_dir, uint32_t number)
 
 static int mode_of(uint32_t ifindex, enum vn_xdp_mode *ret_mode)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, q);
-	int r = bpf_xdp_query((int)ifindex, 0, &q);
+	uint8_t attached = XDP_ATTACHED_NONE;
+	uint32_t id;
+	int r = vn_xdp_query(ifindex, &attached, &id);
 
 	if (r < 0)
 		return r;
-	*ret_mode = q.attach_mode == XDP_ATTACHED_SKB ? VN_XDP_GENERIC : VN_XDP_NATIVE;
+	*ret_mode = attached == XDP_ATTACHED_SKB ? VN_XDP_GENERIC : VN_XDP_NATIVE;
 	return 0;
 }
 

@@ -2,14 +2,13 @@
 /* The topologies that run, the names of their objects, their port numbers, and the loss of a device. */
 #include "ctl/daemon.h"
 
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <vnet/util.h>
+#include <vnet/netlink.h>
 
 #include "exec/vfs.h"
 
@@ -223,10 +222,10 @@ static void links_event(void *arg, uint32_t events)
 {
 	struct vn_daemon *d = arg;
 	_Alignas(struct nlmsghdr) char buf[32768];
-	ssize_t n = recv(d->links.fd, buf, sizeof(buf), MSG_DONTWAIT);
+	ssize_t n = vn_netlink_recv(d->links.fd, 0, buf, sizeof(buf), MSG_DONTWAIT);
 	struct nlmsghdr *h;
 
-	if (n < 0 && errno == ENOBUFS) {
+	if (n == -ENOBUFS || n == -EMSGSIZE) {
 		/* Events were lost: look for ourselves. */
 		for (size_t i = 0; i < d->n_running; i++)
 			vn_running_observe(d, &d->running[i], NULL);
@@ -239,21 +238,17 @@ static void links_event(void *arg, uint32_t events)
 
 int vn_running_watch(struct vn_daemon *d, struct vn_err *err)
 {
-	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
 	int fd, size = 4 << 20, r;
 
 	if (setns(d->fabric.netns_fd, CLONE_NEWNET) < 0)
 		return vn_err_kernel(err, errno, "entering %s: %s", VN_FABRIC_NAME, strerror(errno));
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	r = -errno;
+	fd = vn_netlink_open(NETLINK_ROUTE, RTMGRP_LINK, SOCK_NONBLOCK, NULL);
 	if (setns(d->fabric.host_netns_fd, CLONE_NEWNET) < 0)
 		abort(); /* nothing may run in the wrong namespace */
 	if (fd < 0)
-		return vn_err_kernel(err, -r, "netlink socket: %s", strerror(-r));
+		return vn_err_kernel(err, -fd, "netlink socket: %s", strerror(-fd));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	d->links = (struct vn_source){.fd = fd, .handle = links_event, .arg = d};
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return vn_err_kernel(err, errno, "netlink bind: %s", strerror(errno));
 	r = vn_loop_add(&d->loop, &d->links, EPOLLIN);
 	return r < 0 ? vn_err_kernel(err, -r, "epoll: %s", strerror(-r)) : 0;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* VFs as they are: who has each, and what really stands on it. */
-#include <bpf/libbpf.h>
 #include <linux/if_link.h>
 
 #include <vnet/util.h>
@@ -8,6 +7,7 @@
 #include "exec/internal.h"
 #include "exec/vf_state.h"
 #include "exec/vfs.h"
+#include "loader/xdp_query.h"
 #include "net/netns.h"
 #include "net/netdev.h"
 #include "net/sriov.h"
@@ -40,11 +40,12 @@ static const struct vn_port *find_port(struct vn_topo *const *topos, size_t n, c
 
 static const char *xdp_word(uint32_t ifindex)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	uint8_t attached = XDP_ATTACHED_NONE;
+	uint32_t id;
 
-	if (bpf_xdp_query((int)ifindex, 0, &q) < 0)
+	if (vn_xdp_query(ifindex, &attached, &id) < 0)
 		return NULL;
-	switch (q.attach_mode) {
+	switch (attached) {
 	case XDP_ATTACHED_NONE:
 		return "none";
 	case XDP_ATTACHED_SKB:

@@ -2,9 +2,8 @@
 #include "net/nl.h"
 
 #include <pthread.h>
-#include <sys/socket.h>
 
-#include <vnet/util.h>
+#include <vnet/netlink.h>
 
 #define MSG_BYTES 4096u
 /* One answer of 36 bytes takes about 768 of the receive buffer: room for a batch in which every request fails. */
@@ -15,15 +14,15 @@
 #define NETLINK_GET_STRICT_CHK 12
 #endif
 
-int vn_nl_open(struct vn_nl *nl, struct vn_err *err)
+int vn_nl_open_protocol(struct vn_nl *nl, int protocol, struct vn_err *err)
 {
 	const int one = 1, size = RCVBUF_BYTES;
 
 	nl->err = err;
 	vn_cleanup_close(&nl->fd);
-	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	nl->fd = vn_netlink_open(protocol, 0, 0, &nl->port);
 	if (nl->fd < 0)
-		return vn_err_kernel(err, errno, "netlink socket: %s", strerror(errno));
+		return vn_err_kernel(err, -nl->fd, "netlink socket: %s", strerror(-nl->fd));
 	if (setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one)) < 0 ||
@@ -45,9 +44,15 @@ int vn_nl_open(struct vn_nl *nl, struct vn_err *err)
 		return vn_err_kernel(err, ENOMEM, "netlink: %s", strerror(ENOMEM));
 	}
 	nl->n_reqs = nl->len = 0;
-	nl->seq = 1;
+	nl->seq = vn_netlink_seq();
+	nl->peer = 0;
 	nl->failed = 0;
 	return 0;
+}
+
+int vn_nl_open(struct vn_nl *nl, struct vn_err *err)
+{
+	return vn_nl_open_protocol(nl, NETLINK_ROUTE, err);
 }
 
 void vn_nl_close(struct vn_nl *nl)
@@ -151,19 +156,17 @@ static int receive_acks(struct vn_nl *nl)
 	_Alignas(struct nlmsghdr) uint8_t buf[16384];
 
 	for (;;) {
-		ssize_t n = recv(nl->fd, buf, sizeof(buf), 0);
+		ssize_t n = vn_netlink_recv(nl->fd, nl->peer, buf, sizeof(buf), 0);
 		struct nlmsghdr *h;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EPROTO;
+		if (n < 0)
+			return (int)n;
 		for (h = (struct nlmsghdr *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
 			const struct nlmsgerr *e = NLMSG_DATA(h);
 			uint32_t index = h->nlmsg_seq - nl->seq;
 
 			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(*e)) ||
-			    index >= nl->n_reqs)
+			    h->nlmsg_pid != nl->port || index >= nl->n_reqs)
 				continue;
 			if (e->error)
 				request_failed(nl, &nl->reqs[index], -e->error, extack(h));
@@ -175,9 +178,6 @@ static int receive_acks(struct vn_nl *nl)
 
 static void send_batch(struct vn_nl *nl)
 {
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct iovec iov = {.iov_base = nl->buf, .iov_len = nl->len};
-	struct msghdr m = {.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 	int r = 0;
 
@@ -185,7 +185,7 @@ static void send_batch(struct vn_nl *nl)
 		return;
 	((struct nlmsghdr *)(nl->buf + nl->last))->nlmsg_flags |= NLM_F_ACK;
 	do
-		n = sendmsg(nl->fd, &m, 0);
+		n = send(nl->fd, nl->buf, nl->len, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		r = -errno;
@@ -270,15 +270,13 @@ static int dump_once(struct vn_nl *nl, uint32_t seq, void (*each)(void *arg, str
 	bool torn = false;
 
 	for (;;) {
-		ssize_t n = recv(nl->fd, buf, sizeof(buf), 0);
+		ssize_t n = vn_netlink_recv(nl->fd, nl->peer, buf, sizeof(buf), 0);
 		struct nlmsghdr *h;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EPROTO;
+		if (n < 0)
+			return (int)n;
 		for (h = (struct nlmsghdr *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
-			if (h->nlmsg_seq != seq)
+			if (h->nlmsg_seq != seq || h->nlmsg_pid != nl->port)
 				continue;
 			torn |= h->nlmsg_flags & NLM_F_DUMP_INTR;
 			if (h->nlmsg_type == NLMSG_DONE)

@@ -51,7 +51,9 @@ struct vn_nl {
 	struct vn_nl_req *reqs;
 	uint8_t *buf;
 	size_t n_reqs, len, last; /* @last: where the newest request begins in @buf */
-	uint32_t seq;             /* of reqs[0] */
+	uint32_t port;            /* the socket's own port id: the kernel's answers carry it */
+	uint32_t peer;            /* port id of who answers: the kernel's, 0; tests have a kernel of their own */
+	uint32_t seq;             /* of reqs[0]; begins at random */
 	size_t n_done;            /* requests sent since the socket was opened */
 	bool overflow;            /* the request being built did not fit */
 	int failed;               /* first failure since the last vn_nl_flush() */
@@ -64,6 +66,8 @@ struct vn_nl {
 
 /* A socket in the namespace of the calling thread. Open already: closed first, its buffers are used again. */
 int vn_nl_open(struct vn_nl *nl, struct vn_err *err);
+/* The same of another @protocol than NETLINK_ROUTE. */
+int vn_nl_open_protocol(struct vn_nl *nl, int protocol, struct vn_err *err);
 void vn_nl_close(struct vn_nl *nl);
 #define cleanup_nl __attribute__((cleanup(vn_nl_close)))
 

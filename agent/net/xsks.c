@@ -3,52 +3,44 @@
 
 #include <linux/sock_diag.h>
 #include <linux/xdp_diag.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
-#include <sys/socket.h>
 
 #include <vnet/util.h>
 
-static void read_sock(struct vn_xsks *s, uint32_t ifindex, const struct nlmsghdr *h)
-{
-	const struct xdp_diag_msg *m = NLMSG_DATA(h);
-	struct nlattr *info = nlmsg_find_attr((struct nlmsghdr *)h, sizeof(*m), XDP_DIAG_INFO);
-	struct nlattr *umem = nlmsg_find_attr((struct nlmsghdr *)h, sizeof(*m), XDP_DIAG_UMEM);
+#include "net/nl.h"
 
-	if (!info || ((const struct xdp_diag_info *)nla_data(info))->ifindex != ifindex)
+struct xsk_dump {
+	uint32_t ifindex;
+	struct vn_xsks s;
+};
+
+static void read_sock(void *arg, struct nlmsghdr *h)
+{
+	struct xsk_dump *d = arg;
+	const struct xdp_diag_msg *m = NLMSG_DATA(h);
+	struct nlattr *info = nlmsg_find_attr(h, sizeof(*m), XDP_DIAG_INFO);
+	struct nlattr *umem = nlmsg_find_attr(h, sizeof(*m), XDP_DIAG_UMEM);
+
+	if (!info || ((const struct xdp_diag_info *)nla_data(info))->ifindex != d->ifindex)
 		return;
-	s->n++;
+	d->s.n++;
 	if (umem && ((const struct xdp_diag_umem *)nla_data(umem))->flags & XDP_DU_F_ZEROCOPY)
-		s->zerocopy++;
+		d->s.zerocopy++;
 }
 
 int vn_xsks_on(uint32_t ifindex, struct vn_xsks *ret_xsks)
 {
-	const struct {
-		struct nlmsghdr h;
-		struct xdp_diag_req r;
-	} req = {
-		.h = {.nlmsg_len = sizeof(req),
-		      .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-		      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		.r = {.sdiag_family = AF_XDP, .xdiag_show = XDP_SHOW_INFO | XDP_SHOW_UMEM},
-	};
-	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	_Alignas(struct nlmsghdr) uint8_t buf[16384];
-	struct vn_xsks s = {0};
-	ssize_t n;
+	const struct xdp_diag_req req = {.sdiag_family = AF_XDP, .xdiag_show = XDP_SHOW_INFO | XDP_SHOW_UMEM};
+	cleanup_nl struct vn_nl nl = VN_NL_INIT;
+	struct xsk_dump d = {.ifindex = ifindex};
+	int r = vn_nl_open_protocol(&nl, NETLINK_SOCK_DIAG, NULL);
 
-	if (fd < 0 || send(fd, &req, sizeof(req), 0) < 0)
-		return -errno;
-	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
-		for (struct nlmsghdr *h = (struct nlmsghdr *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
-			if (h->nlmsg_type == NLMSG_ERROR)
-				return -EOPNOTSUPP;
-			if (h->nlmsg_type == NLMSG_DONE) {
-				*ret_xsks = s;
-				return 0;
-			}
-			read_sock(&s, ifindex, h);
-		}
-	return n < 0 ? -errno : -EOPNOTSUPP;
+	if (r < 0)
+		return r;
+	vn_nl_begin(&nl, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &req, sizeof(req));
+	r = vn_nl_dump(&nl, read_sock, &d);
+	/* The kernel was built without it, where it knows no such question. */
+	if (r < 0)
+		return r == -ENOENT ? -EOPNOTSUPP : r;
+	*ret_xsks = d.s;
+	return 0;
 }

@@ -106,6 +106,12 @@ report "layers: nobody includes upwards" "$(layers "${c[@]}")"
 banned='(^|[^A-Za-z0-9_>.])(strcpy|strcat|sprintf|vsprintf|strtok|gets|atoi|atol|alloca)[[:space:]]*\('
 report "no banned functions" "$(grep -nE "$banned" -- "${c[@]}" | grep -vE ':[[:space:]]*(/?\*|//)')"
 
+# Whoever opens one otherwise takes answers from anybody in the namespace; libbpf's own netlink does.
+report "netlink sockets are opened by vnet/netlink.h" "$(
+	grep -nE 'socket\(AF_NETLINK|bpf_(xdp|tc)_(query|attach|detach)' -- "${c[@]}" |
+		grep -vE '^(include/vnet/netlink\.h|selftests/)|:[[:space:]]*(/?\*|//)'
+)"
+
 report "SPDX line at the top of every file" "$(
 	for f in "${all[@]}"; do
 		case $f in

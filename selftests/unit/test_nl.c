@@ -6,9 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <sys/socket.h>
 
-#include <vnet/util.h>
+#include <vnet/netlink.h>
 
 #include "net/veth.h"
 
@@ -16,17 +15,30 @@ static struct vn_nl nl = VN_NL_INIT;
 static struct vn_err err;
 static int kernel;
 
-/* In the place of the socket one end of a pair; its answers are written before they are asked for. */
+static uint32_t seq; /* of the first request */
+
+static int connect_to(int fd, uint32_t port)
+{
+	const struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_pid = port};
+
+	return connect(fd, (const struct sockaddr *)&to, sizeof(to));
+}
+
+/*
+ * The kernel's place is taken by another socket of a protocol in which anybody may send to anybody; its answers are
+ * written before they are asked for.
+ */
 static int open_pair(void **state)
 {
-	int pair[2];
+	uint32_t port = 0;
 
 	err = (struct vn_err){0};
-	if (vn_nl_open(&nl, &err) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
-	    dup2(pair[0], nl.fd) < 0)
+	kernel = vn_netlink_open(NETLINK_USERSOCK, 0, 0, &port);
+	if (kernel < 0 || vn_nl_open_protocol(&nl, NETLINK_USERSOCK, &err) < 0 || connect_to(nl.fd, port) < 0 ||
+	    connect_to(kernel, nl.port) < 0)
 		return -1;
-	close(pair[0]);
-	kernel = pair[1];
+	nl.peer = port;
+	seq = nl.seq;
 	return 0;
 }
 
@@ -37,7 +49,8 @@ static int close_pair(void **state)
 	return 0;
 }
 
-static void say(uint32_t seq, uint16_t type, uint16_t flags, const void *data, size_t len)
+/* In the words of the kernel: the answer to request @n of nl, of 1, 2, 3. */
+static void say_by(int fd, uint32_t port, uint32_t n, uint16_t type, uint16_t flags, const void *data, size_t len)
 {
 	struct {
 		struct nlmsghdr h;
@@ -45,22 +58,28 @@ static void say(uint32_t seq, uint16_t type, uint16_t flags, const void *data, s
 	} m = {.h = {.nlmsg_len = (uint32_t)NLMSG_LENGTH(len),
 		     .nlmsg_type = type,
 		     .nlmsg_flags = NLM_F_MULTI | flags,
-		     .nlmsg_seq = seq}};
+		     .nlmsg_seq = seq + n - 1,
+		     .nlmsg_pid = port}};
 
 	memcpy(m.data, data, len);
-	assert_int_equal(send(kernel, &m, m.h.nlmsg_len, 0), m.h.nlmsg_len);
+	assert_int_equal(send(fd, &m, m.h.nlmsg_len, 0), m.h.nlmsg_len);
 }
 
-static void link_is(uint32_t seq, int ifindex, uint16_t flags)
+static void say(uint32_t n, uint16_t type, uint16_t flags, const void *data, size_t len)
+{
+	say_by(kernel, nl.port, n, type, flags, data, len);
+}
+
+static void link_is(uint32_t n, int ifindex, uint16_t flags)
 {
 	const struct ifinfomsg ifi = {.ifi_index = ifindex};
 
-	say(seq, RTM_NEWLINK, flags, &ifi, sizeof(ifi));
+	say(n, RTM_NEWLINK, flags, &ifi, sizeof(ifi));
 }
 
-static void done(uint32_t seq, int error, uint16_t flags)
+static void done(uint32_t n, int error, uint16_t flags)
 {
-	say(seq, NLMSG_DONE, flags, &error, sizeof(error));
+	say(n, NLMSG_DONE, flags, &error, sizeof(error));
 }
 
 static unsigned int seen[8];
@@ -116,6 +135,58 @@ static void test_refused(void **state)
 	assert_int_equal(err.err, EPERM);
 }
 
+/* Port ids are guessed by whoever has CAP_NET_ADMIN there: a connected socket takes nothing of theirs. */
+static void test_forger_refused(void **state)
+{
+	cleanup_close int forger = vn_netlink_open(NETLINK_USERSOCK, 0, 0, NULL);
+	const struct nlmsghdr h = {.nlmsg_len = sizeof(h), .nlmsg_type = NLMSG_DONE};
+
+	assert_true(forger >= 0);
+	assert_int_equal(connect_to(forger, nl.port), 0);
+	assert_int_equal(send(forger, &h, sizeof(h), 0), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+}
+
+/* What arrives all the same (multicast), with everything right but who sent it. */
+static void test_forger_not_heard(void **state)
+{
+	cleanup_close int forger = vn_netlink_open(NETLINK_USERSOCK, 0, 0, NULL);
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	const struct nlmsgerr e = {.error = -EPERM};
+
+	assert_true(forger >= 0);
+	assert_int_equal(connect(nl.fd, &nobody, sizeof(nobody)), 0);
+	assert_int_equal(connect_to(forger, nl.port), 0);
+	say_by(forger, nl.port, 1, NLMSG_ERROR, 0, &e, sizeof(e));
+	assert_int_equal(connect_to(nl.fd, nl.peer), 0);
+	link_is(1, 3, 0);
+	done(1, 0, 0);
+	assert_int_equal(dump(), 0);
+	assert_int_equal(seen[3], 1);
+}
+
+/* Answers to somebody else's request, and to none of ours. */
+static void test_not_ours(void **state)
+{
+	const struct nlmsgerr e = {.error = -EPERM};
+
+	say_by(kernel, nl.port + 1, 1, NLMSG_ERROR, 0, &e, sizeof(e));
+	say(1000, NLMSG_ERROR, 0, &e, sizeof(e));
+	link_is(1, 3, 0);
+	done(1, 0, 0);
+	assert_int_equal(dump(), 0);
+	assert_int_equal(seen[3], 1);
+}
+
+/* Two sockets do not begin with the same number, nor with the one that everybody would guess. */
+static void test_sequence(void **state)
+{
+	cleanup_nl struct vn_nl other = VN_NL_INIT;
+
+	assert_int_equal(vn_nl_open(&other, &err), 0);
+	assert_true(other.seq != seq && other.seq != 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +194,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_torn, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_broken_off, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_refused, open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(test_forger_refused, open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(test_forger_not_heard, open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(test_not_ours, open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(test_sequence, open_pair, close_pair),
 	};
 
 	return cmocka_run_group_tests_name("nl", tests, NULL, NULL);
