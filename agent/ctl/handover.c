@@ -420,13 +420,20 @@ static void sock_close(struct vn_handover_sock *s)
 /* The port is gone for good. */
 static void sock_remove(struct vn_handover_sock *s)
 {
+	const uint32_t number = s->number;
 	char key[VN_HANDOVER_KEY];
 	struct vn_daemon *d = s->d;
+	int r;
 
 	memcpy(key, s->key, sizeof(key));
 	set_free(s);
 	sock_close(s);
-	vn_handover_remove_dirs(d, key);
+	r = vn_handover_unbind(d, key, number);
+	if (r < 0) {
+		vn_log("port %s: its directory cannot be removed: %s: tried again with the next change", key,
+		       strerror(-r));
+		d->handover.unswept = true;
+	}
 }
 
 static void adopt_owner(struct vn_handover_sock *s)
@@ -448,7 +455,6 @@ static void adopt_owner(struct vn_handover_sock *s)
 static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port *port, const struct vn_lend_port *lend)
 {
 	struct vn_handover_sock *s = calloc(1, sizeof(*s));
-	char path[512];
 	int r;
 
 	if (!s)
@@ -467,11 +473,10 @@ static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port 
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		s->conns[i] = (struct conn){.sock = s, .source.fd = -EBADF, .peer = VN_OWNER_NONE};
 	HASH_ADD_STR(d->handover.socks, key, s);
-	r = vn_handover_make_dirs(d, key, path, sizeof(path));
-	if (r == 0)
-		r = vn_handover_bind(path, &s->listener.fd);
+	r = vn_handover_bind(d, key, s->number, &s->listener.fd);
 	if (r < 0) {
 		sock_close(s);
+		vn_handover_unbind(d, key, port->number);
 		return r;
 	}
 	adopt_owner(s);
@@ -480,7 +485,8 @@ static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port 
 	return 0;
 }
 
-static void sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port, uint32_t mtu)
+static int sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port, uint32_t mtu,
+		     struct vn_err *err)
 {
 	const bool lends = port->handover & VN_HANDOVER_LIBVNET;
 	struct vn_lend_port lend;
@@ -489,30 +495,37 @@ static void sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct
 	int r;
 
 	if (port->kind != VN_PORT_AFXDP || !(port->handover & (VN_HANDOVER_CNI | VN_HANDOVER_LIBVNET)))
-		return;
+		return 0;
 	vn_handover_key(key, t->name, t->nodes[port->node].name, port->ifname);
 	vn_lend_describe(&lend, t, port, mtu);
 	HASH_FIND_STR(d->handover.socks, key, s);
 	if (s && s->number == port->number && s->lends == lends) {
 		s->lending.port = lend; /* for the next application */
 		s->seen = true;
-		return;
+		return 0;
 	}
 	if (s)
 		sock_remove(s);
 	r = sock_open(d, key, port, &lend);
-	if (r < 0)
-		vn_log("port %s: no socket for its application: %s", key, strerror(-r));
+	return r < 0 ? vn_err_kernel(err, -r,
+				     "port %s: no socket for its application in %s/" VN_HANDOVER_PORTS "/%s: %s", key,
+				     d->opts.runtime_dir, key, strerror(-r))
+		     : 0;
 }
 
-void vn_handover_add(struct vn_daemon *d, const struct vn_topo *t)
+int vn_handover_add(struct vn_daemon *d, const struct vn_topo *t, struct vn_err *err)
 {
 	char path[512];
+	int first = 0;
 
 	if (vn_handover_path(d, path, sizeof(path), VN_HANDOVER_OWNERS) == 0)
 		mkdir(path, 0700);
-	for (size_t p = 0; p < t->n_links * VN_DIRS; p++)
-		sync_port(d, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS], t->links[p / VN_DIRS].mtu);
+	for (size_t p = 0; p < t->n_links * VN_DIRS; p++) {
+		int r = sync_port(d, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS], t->links[p / VN_DIRS].mtu, err);
+
+		first = first ?: r;
+	}
+	return first;
 }
 
 void vn_handover_sync(struct vn_daemon *d)
@@ -521,13 +534,38 @@ void vn_handover_sync(struct vn_daemon *d)
 
 	for (s = d->handover.socks; s; s = s->hh.next)
 		s->seen = false;
-	for (size_t i = 0; i < d->n_running; i++)
-		vn_handover_add(d, d->running[i].topo);
+	for (size_t i = 0; i < d->n_running; i++) {
+		struct vn_err err = {0};
+
+		if (vn_handover_add(d, d->running[i].topo, &err) < 0)
+			vn_log("%s", err.text);
+	}
 	HASH_ITER (hh, d->handover.socks, s, next)
 		if (!s->seen)
 			sock_remove(s);
+	if (d->handover.unswept) {
+		d->handover.unswept = false;
+		vn_handover_sweep(d);
+	}
 	if (!d->n_running)
 		vn_handover_wipe(d);
+}
+
+bool vn_handover_has(const struct vn_daemon *d, const char *key)
+{
+	struct vn_handover_sock *s;
+
+	HASH_FIND_STR(d->handover.socks, key, s);
+	return s;
+}
+
+bool vn_handover_has_number(const struct vn_daemon *d, uint32_t number)
+{
+	const struct vn_handover_sock *s = d->handover.socks;
+
+	while (s && s->number != number)
+		s = s->hh.next;
+	return s;
 }
 
 void vn_handover_tick(struct vn_daemon *d)

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where a port's hand-over is in the file system: RUNTIME/ports/TOPOLOGY/NODE/INTERFACE/afxdp.sock, and
- * RUNTIME/owners/N with who has port number N.
+ * RUNTIME/owners/N with who has port number N. A container has the directory of its node mounted, read-only; what is in
+ * there is reached by descriptor all the same, never through a symbolic link (run/beneath.h).
  */
 #ifndef VNET_CTL_HANDOVER_PATH_H
 #define VNET_CTL_HANDOVER_PATH_H
 
+#include <net/if.h>
+#include <sys/un.h>
+
 #include "ctl/daemon.h"
 
-#define VN_HANDOVER_OWNERS "owners"
-#define VN_HANDOVER_KEY    (2 * VN_NAME_MAX + IF_NAMESIZE + 3) /* "TOPOLOGY/NODE/INTERFACE" */
+#define VN_HANDOVER_OWNERS    "owners"
+#define VN_HANDOVER_BY_NUMBER "by-number"
+#define VN_HANDOVER_KEY       (2 * VN_NAME_MAX + IF_NAMESIZE + 3) /* "TOPOLOGY/NODE/INTERFACE" */
 
 const char *vn_handover_key(char *buf, const char *topo, const char *node, const char *ifname);
 
@@ -17,11 +22,18 @@ const char *vn_handover_key(char *buf, const char *topo, const char *node, const
 int vn_handover_path(const struct vn_daemon *d, char *buf, size_t size, const char *fmt, ...) VN_PRINTF(4, 5);
 int vn_handover_owner_path(const struct vn_daemon *d, uint32_t number, char *buf, size_t size);
 
-/* The directories down to @key's, which is in @path then; and those that are empty without it removed, with its socket.
+/*
+ * A path that connect(2) takes, of port @number's socket: that of its directory, or where the names are too long for a
+ * socket's address (108 bytes) RUNTIME/by-number/NUMBER/afxdp.sock, a link that is made with the socket.
  */
-int vn_handover_make_dirs(const struct vn_daemon *d, const char *key, char *path, size_t size);
-void vn_handover_remove_dirs(const struct vn_daemon *d, const char *key);
-/* The socket in @dir, listening. */
-int vn_handover_bind(const char *dir, int *ret_fd);
+void vn_handover_sock_path(const struct vn_daemon *d, const char *key, uint32_t number,
+			   char buf[sizeof(((struct sockaddr_un *)NULL)->sun_path)]);
+
+/* The socket of port @number at @key, listening; directories and link are made. */
+int vn_handover_bind(const struct vn_daemon *d, const char *key, uint32_t number, int *ret_fd);
+/* It is gone afterwards, with its link and the directories that are empty without it. */
+int vn_handover_unbind(const struct vn_daemon *d, const char *key, uint32_t number);
+/* Whatever is below RUNTIME/ports, /by-number and /owners and belongs to no socket of ours is removed, and told. */
+void vn_handover_sweep(struct vn_daemon *d);
 
 #endif

@@ -5,6 +5,7 @@
 #include <loader/afxdp.h>
 #include <vnet/util.h>
 
+#include "ctl/handover_path.h"
 #include "exec/vfs.h"
 #include "topo/topo.h"
 
@@ -23,6 +24,7 @@ void vn_ports_adopt(struct vn_daemon *d)
 				vn_log("port %s/%s:%s: %s", t->name, t->nodes[port->node].name, port->ifname, err.text);
 		}
 	}
+	d->handover.unswept = true;
 	vn_handover_sync(d);
 }
 
@@ -54,10 +56,9 @@ static void add_handover(json_t *o, struct vn_daemon *d, const struct vn_topo *t
 	const char *node = t->nodes[port->node].name;
 	bool cni = port->handover & VN_HANDOVER_CNI, lent = port->handover & VN_HANDOVER_LIBVNET;
 	bool pinned = port->handover & VN_HANDOVER_PINNED;
-	char sock[512] = "", map[192] = "", vdev[640];
+	char key[VN_HANDOVER_KEY], sock[sizeof(((struct sockaddr_un *)NULL)->sun_path)], map[192] = "", vdev[640];
 
-	snprintf(sock, sizeof(sock), "%s/" VN_HANDOVER_PORTS "/%s/%s/%s/" VN_HANDOVER_SOCK, d->opts.runtime_dir,
-		 t->name, node, port->ifname);
+	vn_handover_sock_path(d, vn_handover_key(key, t->name, node, port->ifname), port->number, sock);
 	pinned = pinned && vn_afxdp_map_path(d->opts.pin_dir, port->number, map, sizeof(map)) == 0;
 	snprintf(vdev, sizeof(vdev), "net_af_xdp0,iface=%s,%s=1,dp_path=%s", port->ifname,
 		 cni ? "use_cni" : "use_pinned_map", cni ? sock : map);

@@ -37,11 +37,11 @@ static void on_progress(void *arg, size_t done, size_t total)
 }
 
 /* A program may look for its socket at once. */
-static void on_before_runs(void *arg, const struct vn_topo *t)
+static int on_before_runs(void *arg, const struct vn_topo *t, struct vn_err *err)
 {
 	const struct progress *p = arg;
 
-	vn_handover_add(p->d, t);
+	return vn_handover_add(p->d, t, err);
 }
 
 /* That all containers can be started; meanwhile the daemon does what else is due. */
@@ -57,11 +57,29 @@ static int check_runs(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *pl
 	return r;
 }
 
+/*
+ * What was executed and cannot be kept (its file system is full, a socket cannot be made) is undone: the next start
+ * would not know of it, or its application would wait for ever.
+ */
+static int undo_executed(struct vn_daemon *d, const struct vn_plan *plan, struct vn_err *err)
+{
+	struct vn_err why = {0};
+	int r = vn_exec_recover(&d->fabric, plan->old, plan->new, plan->old, &why);
+	size_t len = strlen(err->text);
+
+	vn_state_abandon(d);
+	err->exit = VN_EXIT_ROLLED_BACK;
+	snprintf(err->text + len, sizeof(err->text) - len,
+		 r < 0 ? "; not everything could be undone: %s" : "; everything was undone%s", why.text);
+	return -err->err;
+}
+
 int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
 {
 	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
 	struct vn_exec_ops ops = {.progress = on_progress, .before_runs = on_before_runs, .arg = &p};
 	struct vn_running *run;
+	bool executed = false;
 	int r;
 
 	run = plan->old ? vn_running_find(d, plan->old->name) : NULL;
@@ -75,29 +93,20 @@ int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan
 		r = vn_arena_save_names(&d->arena, err);
 	if (r == 0)
 		r = vn_state_save_pending(d, plan->old, plan->new, err);
-	if (r == 0)
+	if (r == 0) {
 		r = vn_exec_run(&d->fabric, plan, &ops, err);
+		executed = r == 0;
+	}
+	if (r == 0 && plan->new)
+		r = vn_handover_add(d, plan->new, err);
 	if (run)
 		run->changing = false;
+	if (r < 0 && executed)
+		r = undo_executed(d, plan, err);
 	d->busy = false;
 	if (r < 0)
 		vn_state_abandon(d);
 	return r;
-}
-
-/* What was executed cannot be written down (its file system is full): undone, or the next start would not know of it.
- */
-static int undo_uncommitted(struct vn_daemon *d, const struct vn_plan *plan, struct vn_err *err)
-{
-	struct vn_err why = {0};
-	int r = vn_exec_recover(&d->fabric, plan->old, plan->new, plan->old, &why);
-	size_t len = strlen(err->text);
-
-	vn_state_abandon(d);
-	err->exit = VN_EXIT_ROLLED_BACK;
-	snprintf(err->text + len, sizeof(err->text) - len,
-		 r < 0 ? "; not everything could be undone: %s" : "; everything was undone%s", why.text);
-	return -err->err;
 }
 
 /* --- plan and apply
@@ -201,7 +210,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	if (r == 0)
 		r = vn_plan_execute(d, c, plan, err);
 	if (r == 0 && vn_state_commit(d, name, topo, err) < 0)
-		r = undo_uncommitted(d, plan, err);
+		r = undo_executed(d, plan, err);
 	if (r < 0) {
 		vn_ports_rebuild(d);
 		vn_handover_sync(d);

@@ -236,5 +236,10 @@ int vn_daemon_opts_parse(struct vn_daemon_opts *o, int argc, char *argv[], struc
 		return r;
 	if (optind < argc)
 		return vn_err_usage(err, "daemon: '%s' is no option", argv[optind]);
+	/* What is in it has to be connected to (handover_path.h). */
+	if (strlen(o->runtime_dir) > VN_RUNTIME_DIR_MAX)
+		return vn_err_usage(err,
+				    "--runtime-dir: longer than %d bytes: nothing could connect to the sockets in it",
+				    VN_RUNTIME_DIR_MAX);
 	return check_spin(o, n_cpus, err);
 }

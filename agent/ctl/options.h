@@ -11,6 +11,8 @@
 #include <vnet/err.h>
 
 #define VN_ENGINES_PRECISE_MAX VN_TRUNK_BULK
+/* So that RUNTIME/by-number/65535/afxdp.sock is an address: 107 bytes. */
+#define VN_RUNTIME_DIR_MAX 79
 
 struct vn_daemon_opts {
 	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;

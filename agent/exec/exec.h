@@ -80,7 +80,7 @@ struct vn_exec_ops {
 	/* After each batch, at least every 50 ms: @done of @total steps. The daemon serves its other duties here. */
 	void (*progress)(void *arg, size_t done, size_t total);
 	/* Before containers of @t start, whose devices are complete: what their programs look for. May be NULL. */
-	void (*before_runs)(void *arg, const struct vn_topo *t);
+	int (*before_runs)(void *arg, const struct vn_topo *t, struct vn_err *err);
 	void *arg;
 };
 

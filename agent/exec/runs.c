@@ -123,9 +123,9 @@ static int run_steps(struct vn_exec *x, struct vn_step *steps, size_t n, const s
 
 int vn_exec_runs_start(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
-	if (x->ops && x->ops->before_runs)
-		x->ops->before_runs(x->ops->arg, x->new);
-	return run_steps(x, steps, n, x->new, VN_RUNNER_START);
+	int r = x->ops && x->ops->before_runs ? x->ops->before_runs(x->ops->arg, x->new, x->err) : 0;
+
+	return r < 0 ? r : run_steps(x, steps, n, x->new, VN_RUNNER_START);
 }
 
 int vn_exec_runs_stop(struct vn_exec *x, struct vn_step *steps, size_t n)

@@ -97,7 +97,7 @@ static int add_mounts(struct vn_cmdline *c, const struct vn_container_spec *s, b
 	vn_cmdline_add(c, "--tmpfs=/tmp");
 	vn_cmdline_add(c, "--tmpfs=/run");
 	if (s->ports_dir)
-		vn_cmdline_add(c, "--mount=type=bind,source=%s,destination=/run/vnet", s->ports_dir);
+		vn_cmdline_add(c, "--mount=type=bind,source=%s,destination=/run/vnet,readonly", s->ports_dir);
 	json_array_foreach (json_object_get(s->o, "mounts"), i, w) {
 		const char *text = json_string_value(w);
 		bool rw = strlen(text) > 3 && !strcmp(text + strlen(text) - 3, ":rw");

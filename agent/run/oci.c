@@ -105,7 +105,7 @@ static json_t *mounts(const struct vn_container_spec *s, struct vn_err *err)
 		add_mount(list, "/dev/hugepages", "hugetlbfs", "hugetlbfs", options);
 	}
 	if (s->ports_dir)
-		add_mount(list, "/run/vnet", "bind", s->ports_dir, "rbind,nosuid,nodev,noexec");
+		add_mount(list, "/run/vnet", "bind", s->ports_dir, "rbind,ro,nosuid,nodev,noexec");
 	json_array_foreach (json_object_get(s->o, "mounts"), i, w)
 		add_user_mount(list, json_string_value(w));
 	if (*s->cpus && vn_cpus_mask(s->cpus, s->dir, list, err) < 0) {

@@ -37,6 +37,7 @@ detach) ip link set dev eth0 xdpgeneric off >/tmp/out 2>/tmp/err ;;
 mac) ip link set dev eth0 address 02:00:00:00:00:77 >/tmp/out 2>/tmp/err ;;
 mount) mount -t tmpfs tmpfs /srv >/tmp/out 2>/tmp/err ;;
 write) echo x >/srv/x ;;
+ports) [ -S /run/vnet/eth0/afxdp.sock ] && { echo x >/run/vnet/x || echo x >/run/vnet/eth0/x || mv /run/vnet/eth0 /run/vnet/was; } ;;
 esac
 echo "done $?" >/tmp/done
 exec sleep 1000
@@ -73,7 +74,7 @@ ports:
   "a:eth0": {kind: afxdp, kernel: arp, ip: 10.9.9.2/24}
 YAML
 	[ "$5" != libvnet ] || sed -i 's/kernel: arp, /&handover: libvnet, /' "$WORK/t.yaml"
-	[[ $5 = afxdp || $5 = detach || $5 = libvnet ]] || sed -i 's/kind: afxdp, kernel: arp, //' "$WORK/t.yaml"
+	[[ $5 = afxdp || $5 = detach || $5 = libvnet || $5 = ports ]] || sed -i 's/kind: afxdp, kernel: arp, //' "$WORK/t.yaml"
 	if ! vnet topology apply "$WORK/t.yaml" >/dev/null; then
 		echo "not applied"
 		return
