@@ -15,11 +15,12 @@
 #include <vnet/util.h>
 
 #include "cli/table.h"
+#include "topo/model.h"
 
 #define FEATURES_MAX 32
 
-enum verdict { OK, WARN, MISSING };
-static const char *const verdict_words[] = {"ok", "warn", "missing"};
+enum verdict { OK, SKIP, WARN, MISSING };
+static const char *const verdict_words[] = {"ok", "skip", "warn", "missing"};
 
 struct report {
 	json_t *checks;
@@ -50,17 +51,19 @@ static void read_line(const char *path, char *buf, size_t size)
 /* --- the kernel and this process ------------------------------------------------------------------------------------
  */
 
-static void check_root(struct report *rep)
+/* An ordinary user can try little; what the daemon does all the time needs no trial. */
+static void check_root(struct report *rep, bool daemon)
 {
 	char found[64];
-	bool root = geteuid() == 0;
 
 	snprintf(found, sizeof(found), "uid %u", (unsigned int)geteuid());
-	check(rep, root ? OK : MISSING, "root", found,
-	      "run as root: the daemon needs it, and most checks below fail without");
+	if (geteuid() != 0 && daemon)
+		snprintf(found, sizeof(found), "uid %u; the daemon runs", (unsigned int)geteuid());
+	check(rep, geteuid() == 0 || daemon ? OK : MISSING, "root", found,
+	      "the daemon needs root, and so do the checks that were not tried: run doctor as root");
 }
 
-static void check_features(struct report *rep)
+static void check_features(struct report *rep, bool daemon)
 {
 	struct vn_feature features[FEATURES_MAX];
 	size_t n = vn_probe(features, FEATURES_MAX);
@@ -68,6 +71,14 @@ static void check_features(struct report *rep)
 	for (size_t i = 0; i < n; i++) {
 		const struct vn_feature *f = &features[i];
 
+		if (f->result != 0 && geteuid() != 0) {
+			/* A daemon that runs has everything that is required. */
+			if (daemon && f->required)
+				check(rep, OK, f->name, "the daemon uses it", "");
+			else
+				check(rep, SKIP, f->name, "not tried: needs root", "run doctor as root to try it");
+			continue;
+		}
 		check(rep,
 		      f->result == 0 ? OK
 		      : f->required  ? MISSING
@@ -229,15 +240,15 @@ static void check_engine(struct report *rep, const json_t *e)
 		      "see SCHED_FIFO above: delays are less exact under load");
 }
 
-static void check_daemon(const struct vn_cli *cli, struct report *rep)
+/* @info: what the daemon says of itself; NULL: it says nothing, and @why tells why. */
+static void check_daemon(struct report *rep, const json_t *info, const struct vn_err *why)
 {
-	struct vn_err err = {0};
 	char found[128];
-	json_t *info = NULL, *e;
+	json_t *e;
 	size_t i;
 
-	if (vn_cli_call(cli, true, "vnet.info", NULL, &info, &err) < 0) {
-		check(rep, WARN, "daemon", err.exit == VN_EXIT_NO_AGENT ? "none answers" : err.text,
+	if (!info) {
+		check(rep, WARN, "daemon", why->exit == VN_EXIT_NO_AGENT ? "none answers" : why->text,
 		      "start it as root: vnet-agent daemon");
 		return;
 	}
@@ -250,7 +261,27 @@ static void check_daemon(const struct vn_cli *cli, struct report *rep)
 	json_array_foreach (json_object_get(info, "engines"), i, e)
 		check_engine(rep, e);
 	check_calibration(rep, json_object_get(info, "calibration"));
-	json_decref(info);
+}
+
+/* Topologies in which a packet's TTL ends before its way does. */
+static void check_paths(const struct vn_cli *cli, struct report *rep)
+{
+	char name[VN_NAME_MAX + 16], found[80];
+	json_t *reply = NULL, *t;
+	size_t i;
+
+	if (vn_cli_call(cli, true, "vnet.topology.show", NULL, &reply, NULL) < 0)
+		return;
+	json_array_foreach (json_object_get(reply, "topologies"), i, t) {
+		if (vn_json_u64(t, "longest_path") <= VN_HOPS_MAX)
+			continue;
+		snprintf(name, sizeof(name), "topology %s", vn_json_str(t, "name"));
+		snprintf(found, sizeof(found), "its longest path crosses %" PRIu64 " links",
+			 vn_json_u64(t, "longest_path"));
+		check(rep, WARN, name, found,
+		      "a packet crosses at most 255: some nodes do not reach each other; add links that shorten it");
+	}
+	json_decref(reply);
 }
 
 /* --- all of it ------------------------------------------------------------------------------------------------------
@@ -259,7 +290,8 @@ static void check_daemon(const struct vn_cli *cli, struct report *rep)
 static int print_report(const struct report *rep)
 {
 	static const char *const heads[] = {"RESULT", "CHECK", "FOUND", "REMEDY", NULL};
-	static const enum vn_colour colours[] = {[OK] = VN_GOOD, [WARN] = VN_WARN, [MISSING] = VN_BAD};
+	static const enum vn_colour colours[] = {
+		[OK] = VN_GOOD, [SKIP] = VN_PLAIN, [WARN] = VN_WARN, [MISSING] = VN_BAD};
 	cleanup_table struct vn_table t;
 	json_t *c;
 	size_t i;
@@ -282,13 +314,16 @@ static int print_report(const struct report *rep)
 int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
 	struct report rep = {.checks = json_array()};
-	json_t *o;
+	struct vn_err why = {0};
+	json_t *o, *info = NULL;
+	bool daemon;
 	int r;
 
 	if (!rep.checks)
 		return -ENOMEM;
-	check_root(&rep);
-	check_features(&rep);
+	daemon = vn_cli_call(cli, true, "vnet.info", NULL, &info, &why) == 0;
+	check_root(&rep, daemon);
+	check_features(&rep, daemon);
 	check_bpffs(&rep);
 	check_ipv6(&rep);
 	check_memlock(&rep);
@@ -296,7 +331,10 @@ int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct v
 	check_clock(&rep);
 	check_cpus(&rep);
 	check_graphviz(&rep);
-	check_daemon(cli, &rep);
+	check_daemon(&rep, info, &why);
+	json_decref(info);
+	if (daemon)
+		check_paths(cli, &rep);
 	o = json_pack("{s:b, s:o}", "able", !rep.missing, "checks", rep.checks);
 	if (cli->json)
 		r = vn_cli_print_json(cli, o, err);

@@ -171,10 +171,10 @@ int vn_cli_files_add(struct vn_cli_files *f, const struct vn_disc *d, const stru
 	return 0;
 }
 
-int vn_cli_files_add_topo(struct vn_cli_files *f, const struct vn_topo *t, struct vn_err *err)
+int vn_cli_files_add_topo(struct vn_cli_files *f, struct vn_topo *t, struct vn_err *err)
 {
 	for (size_t i = 0; i < t->n_links * VN_DIRS; i++) {
-		const struct vn_link *l = &t->links[i / VN_DIRS];
+		struct vn_link *l = &t->links[i / VN_DIRS];
 		const struct vn_arena_block *trace;
 		struct vn_err why = {0};
 		int r = vn_cli_files_add(f, &l->disc[i % VN_DIRS], &trace, &why);
@@ -184,6 +184,9 @@ int vn_cli_files_add_topo(struct vn_cli_files *f, const struct vn_topo *t, struc
 		if (r < 0)
 			return vn_err_usage(err, "%s:%d:%d: link '%s': %.600s", t->file, l->line, l->column, l->name,
 					    why.text);
+		if (trace)
+			l->trace_delay_ns[i % VN_DIRS] =
+				vn_trace_mean_delay_ns(trace, l->disc[i % VN_DIRS].flags & VN_DISC_TRACE_LINEAR);
 	}
 	return 0;
 }

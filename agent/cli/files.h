@@ -22,7 +22,7 @@ void vn_cli_files_release(struct vn_cli_files *f);
 int vn_cli_files_add(struct vn_cli_files *f, const struct vn_disc *d, const struct vn_arena_block **ret_trace,
 		     struct vn_err *err);
 /* What all links name, each trace checked against its discipline. */
-int vn_cli_files_add_topo(struct vn_cli_files *f, const struct vn_topo *t, struct vn_err *err);
+int vn_cli_files_add_topo(struct vn_cli_files *f, struct vn_topo *t, struct vn_err *err);
 /* "files" of @params. */
 int vn_cli_files_send(const struct vn_cli_files *f, json_t *params, struct vn_err *err);
 

@@ -16,6 +16,16 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
+/* What no TTL is enough for: said on standard error, as it is no part of the answer. */
+static void warn_far(const char *topo, uint64_t longest_path)
+{
+	if (longest_path > VN_HOPS_MAX)
+		fprintf(stderr,
+			"vnet-agent: warning: %s: the longest path crosses %" PRIu64
+			" links, and a packet crosses at most %d: some nodes do not reach each other\n",
+			topo, longest_path, VN_HOPS_MAX);
+}
+
 /* --- check -------------------------------------------------------------------------------------------------------- */
 
 static size_t disciplines_of(const struct vn_topo *t)
@@ -46,14 +56,18 @@ int vn_cmd_topology_check(const struct vn_cli *cli, const struct vn_call *call, 
 	if (r < 0)
 		return r;
 	disciplines = disciplines_of(t);
+	warn_far(t->name, t->longest_path);
 	if (!cli->json) {
-		printf("%s: %zu node%s, %zu link%s, %zu of %zu directions with a discipline: right\n", t->name,
-		       t->n_nodes, plural(t->n_nodes), t->n_links, plural(t->n_links), disciplines,
-		       t->n_links * VN_DIRS);
+		printf("%s: %zu node%s, %zu link%s, %zu of %zu directions with a discipline: OK\n", t->name, t->n_nodes,
+		       plural(t->n_nodes), t->n_links, plural(t->n_links), disciplines, t->n_links * VN_DIRS);
+		if (t->longest_path > VN_HOPS_DEFAULT && t->longest_path <= VN_HOPS_MAX)
+			printf("The longest path crosses %u links: the nodes send with TTL and hop limit %d.\n",
+			       t->longest_path, VN_HOPS_MAX);
 		return 0;
 	}
-	o = json_pack("{s:s, s:I, s:I, s:I}", "topology", t->name, "nodes", (json_int_t)t->n_nodes, "links",
-		      (json_int_t)t->n_links, "disciplines", (json_int_t)disciplines);
+	o = json_pack("{s:s, s:I, s:I, s:I, s:I}", "topology", t->name, "nodes", (json_int_t)t->n_nodes, "links",
+		      (json_int_t)t->n_links, "disciplines", (json_int_t)disciplines, "longest_path",
+		      (json_int_t)t->longest_path);
 	r = vn_cli_print_json(cli, o, err);
 	json_decref(o);
 	return r;
@@ -138,6 +152,7 @@ int vn_cmd_topology_plan(const struct vn_cli *cli, const struct vn_call *call, s
 		r = vn_cli_call(cli, false, "vnet.topology.plan", params, &reply, err);
 	if (r < 0)
 		return r;
+	warn_far(t->name, vn_json_u64(reply, "longest_path"));
 	if (cli->json)
 		r = vn_cli_print_json(cli, reply, err);
 	else
@@ -214,6 +229,7 @@ int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, 
 		r = call_with_progress(cli, "vnet.topology.apply", params, &reply, err);
 	if (r < 0)
 		return r;
+	warn_far(t->name, vn_json_u64(reply, "longest_path"));
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else if (vn_json_u64(reply, "steps") == 0) {

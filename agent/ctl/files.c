@@ -155,6 +155,7 @@ int vn_files_fill_topo(struct vn_daemon *d, const json_t *params, struct vn_topo
 		       struct vn_err *err)
 {
 	uint64_t now = vn_now_ns();
+	bool traces = false;
 	struct vn_files files;
 	int r = vn_files_init(&files, params, err);
 
@@ -167,6 +168,10 @@ int vn_files_fill_topo(struct vn_daemon *d, const json_t *params, struct vn_topo
 		r = vn_files_fill(d, &files, disc, l->mtu, &why);
 		if (r < 0)
 			return vn_err(err, why.exit, why.err, "link '%s': %.600s", l->name, why.text);
+		if (disc->trace_name)
+			l->trace_delay_ns[i % VN_DIRS] = vn_trace_mean_delay_ns(
+				vn_arena_block_at(&d->arena, disc->trace_block), disc->flags & VN_DISC_TRACE_LINEAR);
+		traces |= l->trace_delay_ns[i % VN_DIRS] != 0;
 		if (old && vn_topo_find_link(old, l->name, &was) == 0)
 			keep_starts(disc, &old->links[was].disc[i % VN_DIRS]);
 	}
@@ -178,7 +183,8 @@ int vn_files_fill_topo(struct vn_daemon *d, const json_t *params, struct vn_topo
 		if (disc->flap_up_ns && !disc->flap_start_ns)
 			disc->flap_start_ns = now;
 	}
-	return r;
+	/* Those that it got before its traces were read did not know their delay. */
+	return r == 0 && traces ? vn_topo_routes(t, err) : r;
 }
 
 /* --- adoption ------------------------------------------------------------------------------------------------------

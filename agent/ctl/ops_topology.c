@@ -179,6 +179,7 @@ int vn_op_topology_plan(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 	if (!reply)
 		return -ENOMEM;
 	json_object_set_new(reply, "topology", json_string(topo->name));
+	json_object_set_new(reply, "longest_path", json_integer(topo->longest_path));
 	*ret_reply = reply;
 	return 0;
 }
@@ -204,6 +205,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	name = topo->name;
 	if (plan->n_steps == 0 && vn_running_find(d, name)) {
 		*ret_reply = summary(name, 0, start_ns);
+		json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
 		return 0;
 	}
 	r = vn_containers_allowed(d, c->uid, plan, err);
@@ -217,6 +219,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 		return r;
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);
+	json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
 	vn_event(d, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
 			      (json_int_t)plan->n_steps));
 	r = vn_running_replace(d, name, topo);
@@ -271,11 +274,12 @@ static json_t *topo_brief(const struct vn_running *run)
 
 	for (size_t i = 0; i < t->n_links; i++)
 		broken += run->link_broken[i];
-	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I}", "name", t->name, "nodes", (json_int_t)t->n_nodes,
-			 "links", (json_int_t)t->n_links, "ports", (json_int_t)t->n_links * VN_DIRS, "addressing",
+	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I}", "name", t->name, "nodes",
+			 (json_int_t)t->n_nodes, "links", (json_int_t)t->n_links, "ports",
+			 (json_int_t)t->n_links * VN_DIRS, "addressing",
 			 t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none", "routing",
 			 t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none", "seed", (json_int_t)t->seed,
-			 "broken_links", broken);
+			 "broken_links", broken, "longest_path", (json_int_t)t->longest_path);
 }
 
 int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,

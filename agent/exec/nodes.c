@@ -30,6 +30,29 @@ int vn_exec_forwarding(const struct vn_proc *p, bool on, struct vn_err *err)
 }
 
 /*
+ * What goes far needs more than the kernel's own limit. IPv6 keeps one for each device: new ones take the default's,
+ * those of @t that are there are told.
+ */
+static int hop_limit(const struct vn_proc *p, const struct vn_topo *t, const struct vn_node *node, struct vn_err *err)
+{
+	char value[8], path[64];
+	int r;
+
+	snprintf(value, sizeof(value), "%d", node->hop_limit ?: VN_HOPS_DEFAULT);
+	r = vn_sysctl_write(p, "ipv4/ip_default_ttl", value, err);
+	if (r == 0)
+		r = vn_sysctl_write(p, "ipv6/conf/default/hop_limit", value, err);
+	for (size_t i = 0; t && i < node->n_links && r == 0; i++) {
+		const struct vn_port *port = &t->links[node->link_ids[i] / VN_DIRS].ports[node->link_ids[i] % VN_DIRS];
+
+		/* One that the node has renamed or sent away keeps what it has. */
+		snprintf(path, sizeof(path), "ipv6/conf/%s/hop_limit", port->ifname);
+		vn_sysctl_write(p, path, value, NULL);
+	}
+	return r;
+}
+
+/*
  * A new namespace inherits the host's IPv4 settings: all that matters is said, not assumed. Set before there are
  * devices, because each of them would be walked.
  */
@@ -56,6 +79,8 @@ int vn_exec_node_sysctls(struct vn_proc *proc, const struct vn_node *node, bool 
 		r = vn_sysctl_write(proc, settings[i][0], settings[i][1], err);
 	for (size_t i = 0; foreign && i < VN_ARRAY_SIZE(ipv6_on) && r == 0; i++)
 		r = vn_sysctl_write(proc, ipv6_on[i][0], ipv6_on[i][1], err);
+	if (r == 0 && node->hop_limit)
+		r = hop_limit(proc, NULL, node, err);
 	return r;
 }
 
@@ -392,6 +417,10 @@ static int enter_node(const struct config *c, int fd)
 	if (r == 0 && c->a && (c->x->mending || c->a->forward != c->b->forward)) {
 		vn_proc_visit(&c->x->proc);
 		r = vn_exec_forwarding(&c->x->proc, c->b->forward, c->x->err);
+	}
+	if (r == 0 && c->a && (c->a->hop_limit != c->b->hop_limit || (c->x->mending && c->b->hop_limit))) {
+		vn_proc_visit(&c->x->proc);
+		r = hop_limit(&c->x->proc, c->x->new, c->b, c->x->err);
 	}
 	vn_netns_leave(c->x->f->host_netns_fd);
 	return r;

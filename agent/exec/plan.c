@@ -178,8 +178,9 @@ static bool same_config(const struct planner *p, size_t old, size_t new)
 {
 	const struct vn_node *a = &p->old->nodes[old], *b = &p->new->nodes[new];
 
-	return !p->new_node_touched[new] && a->forward == b->forward && addr_equal(&a->lo4, &b->lo4) &&
-	       addr_equal(&a->lo6, &b->lo6) && same_port_addrs(p, b) && same_routes(p, a, b);
+	return !p->new_node_touched[new] && a->forward == b->forward && a->hop_limit == b->hop_limit &&
+	       addr_equal(&a->lo4, &b->lo4) && addr_equal(&a->lo6, &b->lo6) && same_port_addrs(p, b) &&
+	       same_routes(p, a, b);
 }
 
 /* A node's namespace is docker's, somebody's, or ours. */

@@ -152,8 +152,10 @@ int vn_block_parse_trace(const char *name, const char *text, size_t len, struct 
 int vn_trace_check(const struct vn_disc *d, const struct vn_arena_block *trace, struct vn_err *err);
 /* Whether it loops, when that was not asked for, and the automatic limit. */
 void vn_trace_complete(struct vn_disc *d, const struct vn_arena_block *trace, uint32_t mtu);
-/* The highest rate: of a table its rows', of opportunities that over any 100 ms. */
-uint64_t vn_trace_peak_bps(const struct vn_arena_block *trace);
+/* The highest rate: of a table its rows', of opportunities that over any 100 ms, over its end and on where it loops. */
+uint64_t vn_trace_peak_bps(const struct vn_arena_block *trace, bool loop);
+/* The mean of its delay over one pass, weighted by time; 0 when it gives none. */
+uint64_t vn_trace_mean_delay_ns(const struct vn_arena_block *trace, bool linear);
 
 /* Where a trace stands. */
 struct vn_trace_position {

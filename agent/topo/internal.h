@@ -72,8 +72,6 @@ __attribute__((format(printf, 4, 5))) int vn_link_fail(const struct vn_topo *t, 
 int vn_link_check_addresses(const struct vn_topo *t, const struct vn_link *l, struct vn_err *err);
 /* The checks of addresses, isolation and forwarding that need the whole topology; @t has ids and addresses. */
 int vn_topo_check_addresses(const struct vn_topo *t, struct vn_err *err);
-/* The routes of every node of a topology that has ids and addresses; replaces those it had. */
-int vn_topo_routes(struct vn_topo *t, struct vn_err *err);
 
 /* Optimal Routing Table Constructor over ids 0 .. 2^bits-1; see routes.c. */
 struct vn_ortc;

@@ -92,10 +92,16 @@ static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
 
 static json_t *link_to_json(const struct vn_topo *t, const struct vn_link *l)
 {
-	return json_pack("{s:s, s:I, s:s, s:[o, o], s:[o, o]}", "name", l->name, "mtu", (json_int_t)l->mtu,
-			 "engine_down", l->fail_open ? "pass" : "drop", "ports", port_to_json(t, &l->ports[0]),
-			 port_to_json(t, &l->ports[1]), "disc", vn_disc_to_json(&l->disc[0]),
-			 vn_disc_to_json(&l->disc[1]));
+	json_t *o = json_pack("{s:s, s:I, s:s, s:[o, o], s:[o, o]}", "name", l->name, "mtu", (json_int_t)l->mtu,
+			      "engine_down", l->fail_open ? "pass" : "drop", "ports", port_to_json(t, &l->ports[0]),
+			      port_to_json(t, &l->ports[1]), "disc", vn_disc_to_json(&l->disc[0]),
+			      vn_disc_to_json(&l->disc[1]));
+
+	if (o && (l->trace_delay_ns[0] || l->trace_delay_ns[1]))
+		json_object_set_new(
+			o, "trace_delay_ns",
+			json_pack("[I, I]", (json_int_t)l->trace_delay_ns[0], (json_int_t)l->trace_delay_ns[1]));
+	return o;
 }
 
 static json_t *node_to_json(const struct vn_node *n)
@@ -261,12 +267,12 @@ static int read_link(struct vn_topo *t, const json_t *o, struct vn_link *l, stru
 	json_t *ports[VN_DIRS], *disc[VN_DIRS];
 	const char *name, *engine_down;
 	json_error_t why;
-	json_int_t mtu;
+	json_int_t mtu, trace_delay[VN_DIRS] = {0};
 	int i, r;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:s, s:[o, o!], s:[o, o!]}", "name", &name,
-			   "mtu", &mtu, "engine_down", &engine_down, "ports", &ports[0], &ports[1], "disc", &disc[0],
-			   &disc[1]) < 0)
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:s, s:[o, o!], s:[o, o!], s?[I, I!]}", "name",
+			   &name, "mtu", &mtu, "engine_down", &engine_down, "ports", &ports[0], &ports[1], "disc",
+			   &disc[0], &disc[1], "trace_delay_ns", &trace_delay[0], &trace_delay[1]) < 0)
 		return refuse(err, "link", &why);
 	r = read_name(name, "link", l->name, err);
 	if (r < 0)
@@ -278,6 +284,9 @@ static int read_link(struct vn_topo *t, const json_t *o, struct vn_link *l, stru
 	if (!l->fail_open && strcmp(engine_down, "drop"))
 		return vn_err_usage(err, "link '%s': engine_down is neither drop nor pass", l->name);
 	for (i = 0; i < VN_DIRS; i++) {
+		if (trace_delay[i] < 0 || trace_delay[i] > (json_int_t)VN_DELAY_MAX_NS)
+			return vn_err_usage(err, "link '%s': trace_delay_ns out of range", l->name);
+		l->trace_delay_ns[i] = (uint64_t)trace_delay[i];
 		r = read_port(t, ports[i], &l->ports[i], err);
 		if (r == 0)
 			r = vn_disc_from_json(disc[i], &l->disc[i], err);

@@ -32,6 +32,8 @@
 #define VN_MTU_MAX           9000
 #define VN_SEED_MAX          INT64_MAX /* so that every seed is a JSON integer */
 #define VN_ROUTING_NODES_MAX 4096      /* above this, `routing: shortest` is refused: it costs O(nodes^2) routes */
+#define VN_HOPS_DEFAULT      64        /* links that a packet crosses with the kernel's own TTL and hop limit */
+#define VN_HOPS_MAX          255       /* ... and with the highest there is */
 #define VN_DIRS              2         /* direction 0 "ab": from endpoint 0 to endpoint 1; direction 1 "ba" */
 
 struct vn_addr {
@@ -79,6 +81,8 @@ struct vn_link {
 	struct vn_port ports[VN_DIRS];
 	struct vn_disc disc[VN_DIRS]; /* [0]: the direction that starts at ports[0] */
 	uint32_t mtu;
+	/* What the trace of each direction adds to its delay where routes are chosen: its mean; 0: none is known. */
+	uint64_t trace_delay_ns[VN_DIRS];
 	bool fail_open;   /* while the engine is down: pass unheld instead of dropping */
 	int line, column; /* in the file, for later errors; 0: unknown */
 };
@@ -96,6 +100,7 @@ struct vn_node {
 	uint32_t id;        /* names its address block (10.ID.ID.0/24, fd00:766e:0:ID::/64); 0 until resolved */
 	int8_t forward_opt; /* as asked: -1 automatic (forward when it has more than one port), 0 no, 1 yes */
 	bool forward;       /* as resolved */
+	uint8_t hop_limit;  /* TTL and hop limit of what the node sends; 0: the kernel's own, VN_HOPS_DEFAULT */
 	struct vn_addr lo4, lo6;
 	struct vn_route *routes; /* sorted by family, address, prefix length */
 	size_t n_routes;
@@ -118,7 +123,9 @@ struct vn_topo {
 	size_t n_links;
 	enum vn_addressing addressing;
 	enum vn_routing routing;
-	uint64_t seed; /* at most VN_SEED_MAX */
+	uint32_t longest_path; /* links that a packet crosses at most where `routing: shortest` made the routes, else 0
+				*/
+	uint64_t seed;         /* at most VN_SEED_MAX */
 	bool seed_given;
 	bool resolved;
 	char file[128];                                /* where it was read from, for later errors; may be empty */
@@ -153,6 +160,9 @@ typedef int (*vn_port_alloc_fn)(void *arg, uint32_t *ret_number);
  */
 int vn_topo_resolve(struct vn_topo *t, const struct vn_topo *prev, vn_port_alloc_fn alloc, void *arg,
 		    struct vn_err *err);
+
+/* The routes of every node of a resolved topology, again: after a trace_delay_ns of its links has changed. */
+int vn_topo_routes(struct vn_topo *t, struct vn_err *err);
 
 /* "10ms", "1.5 s", "100us" <-> ns. A unit is required, except for 0. */
 int vn_parse_time(const char *s, uint64_t *ret_ns, struct vn_err *err);

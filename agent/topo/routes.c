@@ -3,6 +3,8 @@
  * Static routes by the shortest delay, few of them: for each node, Dijkstra's algorithm from it, then the first hops
  * to all address blocks compressed by ORTC (ortc.c).
  *
+ * A direction with `state: down` in the file is no way. What `link set` changes later moves no route: the file decides.
+ *
  * No packet can loop: a packet for a block or a subnet follows strictly falling distances; one for an id that no node
  * has follows the route of the nearest lower id, whose node answers "unreachable" for the rest of its own block.
  */
@@ -77,6 +79,11 @@ static bool usable(const struct vn_link *l, int family)
 	return port_addr(&l->ports[0], family)->family && port_addr(&l->ports[1], family)->family;
 }
 
+static bool is_down(const struct vn_link *l, size_t dir)
+{
+	return l->disc[dir].flags & VN_DISC_DOWN;
+}
+
 /* ---- graph ---- */
 
 static int arc_cmp(const void *a, const void *b, void *arg)
@@ -108,9 +115,10 @@ static int graph_build(struct graph *g, const struct vn_topo *t, int family)
 			uint32_t id = t->nodes[i].link_ids[j], side = id % VN_DIRS;
 			const struct vn_link *l = &t->links[id / VN_DIRS];
 
-			if (usable(l, family))
-				g->arcs[n++] = (struct arc){l->disc[side].delay_ns + HOP_COST_NS,
-							    (uint32_t)l->ports[!side].node, id};
+			if (usable(l, family) && !is_down(l, side))
+				g->arcs[n++] =
+					(struct arc){l->disc[side].delay_ns + l->trace_delay_ns[side] + HOP_COST_NS,
+						     (uint32_t)l->ports[!side].node, id};
 		}
 		qsort_r(&g->arcs[g->row[i]], n - g->row[i], sizeof(*g->arcs), arc_cmp, (void *)t);
 	}
@@ -193,6 +201,20 @@ static void visit_all(struct router *r, uint32_t source)
 				seen[arc->to].also |= also;
 			}
 		}
+	}
+}
+
+/*
+ * One link more than to the farthest node, since the address of a link's far end may be reached over that link. What is
+ * not reached has no hops.
+ */
+static void note_longest_path(struct router *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->t->n_nodes; i++) {
+		if (r->visits[i].first != UNREACHABLE)
+			r->t->longest_path = VN_MAX(r->t->longest_path, r->visits[i].hops + 1);
 	}
 }
 
@@ -363,6 +385,15 @@ static void find_link_exacts(struct router *r, const struct vn_link *l, int fami
 	struct vn_addr dst = vn_addr_network(port_addr(&l->ports[0], family));
 	int side;
 
+	/* Each end's address is reached as the end itself is; the other end, too, goes round where it can. */
+	if (is_down(l, 0) || is_down(l, 1)) {
+		for (side = 0; side < VN_DIRS; side++) {
+			add_exact_host(r, l, side, family, UINT32_MAX);
+			r->exacts[r->n_exacts - 1].ends[0] = r->exacts[r->n_exacts - 1].ends[1] =
+				(uint32_t)l->ports[side].node;
+		}
+		return;
+	}
 	if (forwards[0] || forwards[1]) {
 		/* An end that forwards reaches the other one over the link itself. */
 		if (needs_exact(t, l))
@@ -443,6 +474,7 @@ static int route_families(struct router *r)
 	for (i = 0; i < r->t->n_nodes; i++) {
 		r->n_routes = 0;
 		visit_all(r, i);
+		note_longest_path(r);
 		if (r->t->addressing == VN_ADDRESSING_AUTO)
 			ret = add_block_routes(r, i);
 		if (ret == 0)
@@ -492,7 +524,9 @@ int vn_topo_routes(struct vn_topo *t, struct vn_err *err)
 		free(t->nodes[i].routes);
 		t->nodes[i].routes = NULL;
 		t->nodes[i].n_routes = 0;
+		t->nodes[i].hop_limit = 0;
 	}
+	t->longest_path = 0;
 	if (t->routing == VN_ROUTING_NONE)
 		return 0;
 	if (t->n_nodes > VN_ROUTING_NODES_MAX)
@@ -500,6 +534,8 @@ int vn_topo_routes(struct vn_topo *t, struct vn_err *err)
 				    "`routing: shortest` serves at most %d nodes, these are %zu: set `routing: none`",
 				    VN_ROUTING_NODES_MAX, t->n_nodes);
 	ret = route_all(&r);
+	for (i = 0; i < t->n_nodes && t->longest_path > VN_HOPS_DEFAULT; i++)
+		t->nodes[i].hop_limit = VN_HOPS_MAX;
 	free(r.graph.row);
 	free(r.graph.arcs);
 	free(r.visits);

@@ -19,21 +19,55 @@ static bool gives(const struct vn_arena_block *b, uint32_t column)
 	return b->kind == VN_ARENA_OPPS ? column == VN_TRACE_RATE : b->columns & column;
 }
 
-uint64_t vn_trace_peak_bps(const struct vn_arena_block *b)
+/* Opportunity @i of the trace and its first repetition. */
+static uint64_t opp_at(const struct vn_arena_block *b, uint64_t i)
 {
-	uint64_t peak = 0, first = 0;
+	return i < b->n ? opps_of(b)[i] : b->period_ns + opps_of(b)[i - b->n];
+}
 
-	if (b->kind == VN_ARENA_TABLE) {
-		for (uint32_t i = 0; i < b->n; i++)
-			peak = VN_MAX(peak, rows_of(b)[i].rate_bps);
-		return peak;
-	}
-	for (uint32_t i = 0; i < b->n; i++) {
-		while (opps_of(b)[i] - opps_of(b)[first] >= WINDOW_NS)
+/* The most opportunities within any @window_ns, which @loop lets reach over the end into the next pass. */
+static uint64_t most_opps(const struct vn_arena_block *b, uint64_t window_ns, bool loop)
+{
+	uint64_t passes = loop ? window_ns / b->period_ns : 0, peak = 0, first = 0;
+
+	/* Whole passes hold all, wherever they begin: what is left is shorter than one. */
+	window_ns -= passes * b->period_ns;
+	for (uint64_t i = 0; i < (loop ? 2ULL : 1ULL) * b->n && window_ns; i++) {
+		if (i >= b->n && opps_of(b)[i - b->n] >= window_ns)
+			break;
+		while (opp_at(b, i) - opp_at(b, first) >= window_ns)
 			first++;
 		peak = VN_MAX(peak, i - first + 1);
 	}
-	return peak * VN_TRACE_OPP_BYTES * 8 * (VN_NSEC_PER_SEC / WINDOW_NS);
+	return passes * b->n + peak;
+}
+
+uint64_t vn_trace_peak_bps(const struct vn_arena_block *b, bool loop)
+{
+	uint64_t peak = 0;
+
+	if (b->kind == VN_ARENA_OPPS)
+		return most_opps(b, WINDOW_NS, loop) * VN_TRACE_OPP_BYTES * 8 * (VN_NSEC_PER_SEC / WINDOW_NS);
+	for (uint32_t i = 0; i < b->n; i++)
+		peak = VN_MAX(peak, rows_of(b)[i].rate_bps);
+	return peak;
+}
+
+uint64_t vn_trace_mean_delay_ns(const struct vn_arena_block *b, bool linear)
+{
+	const struct vn_trace_row *row = rows_of(b);
+	unsigned __int128 sum = 0;
+
+	if (b->kind != VN_ARENA_TABLE || !gives(b, VN_TRACE_DELAY))
+		return 0;
+	if (!b->period_ns)
+		return row[0].delay_ns;
+	for (uint32_t i = 0; i + 1 < b->n; i++) {
+		uint64_t twice = row[i].delay_ns + (linear ? row[i + 1].delay_ns : row[i].delay_ns);
+
+		sum += (unsigned __int128)twice * (row[i + 1].time_ns - row[i].time_ns);
+	}
+	return (uint64_t)(sum / 2 / b->period_ns);
 }
 
 /* What the trace drives is not given beside it. */
@@ -104,7 +138,7 @@ int vn_trace_check(const struct vn_disc *d, const struct vn_arena_block *b, stru
 
 void vn_trace_complete(struct vn_disc *d, const struct vn_arena_block *b, uint32_t mtu)
 {
-	uint64_t delay = 0, jitter = 0, rate = gives(b, VN_TRACE_RATE) ? vn_trace_peak_bps(b) : d->rate_bps;
+	uint64_t delay = 0, jitter = 0, rate = d->rate_bps;
 
 	if (d->flags & VN_DISC_TRACE_AUTO) {
 		d->flags &= ~(uint32_t)VN_DISC_TRACE_LOOP;
@@ -116,6 +150,8 @@ void vn_trace_complete(struct vn_disc *d, const struct vn_arena_block *b, uint32
 		delay = VN_MAX(delay, rows_of(b)[i].delay_ns);
 		jitter = VN_MAX(jitter, rows_of(b)[i].jitter_ns);
 	}
+	if (gives(b, VN_TRACE_RATE))
+		rate = vn_trace_peak_bps(b, d->flags & VN_DISC_TRACE_LOOP);
 	d->limit_bytes = 0;
 	if (rate)
 		d->limit_bytes =

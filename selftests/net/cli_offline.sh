@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq mandoc
-plan 59
+plan 60
 
 MAN=$TOP/docs/man
 
@@ -125,6 +125,8 @@ is "doctor agrees with its exit code" "$?/$(jq .able <<<"$doctor")" "0/true"
 is "what is not there has a remedy" "$(jq '[.checks[] | select(.result != "ok" and (.remedy // "") == "")] | length' <<<"$doctor")" 0
 # Not root: says so. (In a sandbox of root's, without its capabilities.)
 expect_exit "doctor without root: exit 7, and why" 7 "missing +root" setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all "$AGENT" doctor
+is "and nothing else is called missing" "$(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all "$AGENT" -j doctor |
+	jq -c '[.checks[] | select(.result == "missing") | .name]')" '["root"]'
 
 # ---- completion, as bash does it ----
 

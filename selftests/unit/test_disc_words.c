@@ -421,12 +421,113 @@ static void test_key(void **state)
 	assert_true(d.key == e.key);
 }
 
+static uint64_t limit_of(const char *text, uint32_t flags)
+{
+	struct vn_arena_block *b = NULL;
+	struct vn_disc d = {.trace_name = 1, .flags = VN_DISC_LIMIT_AUTO | flags};
+	struct vn_err err = {0};
+
+	if (vn_block_parse_trace("t", text, strlen(text), &b, &err) < 0)
+		fail_msg("%s", err.text);
+	vn_trace_complete(&d, b, 1500);
+	free(b);
+	return d.limit_bytes;
+}
+
+/* @n opportunities at each of @times milliseconds, from @first in steps of @step. */
+static char *opps_text(uint32_t n, uint32_t times, uint32_t first, uint32_t step)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	for (uint32_t i = 0; i < times; i++)
+		for (uint32_t j = 0; j < n; j++)
+			fprintf(f, "%u\n", first + i * step);
+	fclose(f);
+	return text;
+}
+
+/* The automatic limit of a trace that loops is that of its repetition, however short it is. */
+static void test_auto_limit_loops(void **state)
+{
+	static const struct {
+		uint32_t n, times, first, step, once;
+		uint64_t limit;
+	} cases[] = {
+		/* 720 Mbit/s, in one millisecond, in three, in 100 and written out over a second */
+		{60, 1, 1, 1, 0, 4500000},
+		{60, 3, 1, 1, 0, 4500000},
+		{60, 100, 1, 1, 0, 4500000},
+		{60, 1000, 1, 1, 0, 4500000},
+		/* 12 Mbit/s: one every millisecond */
+		{1, 1, 1, 1, 0, 75000},
+		/* two every 70 ms: four within any 100 */
+		{2, 1, 70, 1, 0, 32 * 1538},
+		/* not looped: what the one pass has */
+		{600, 1, 1, 1, 1, 450000},
+		/* 600 within the last 10 ms of 1000 and as many within the first 10: 1200 over the end */
+		{60, 10, 991, 1, 0, 450000},
+	};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
+		cleanup_free char *text = opps_text(cases[i].n, cases[i].times, cases[i].first, cases[i].step);
+
+		assert_int_equal(limit_of(text, cases[i].once ? 0 : VN_DISC_TRACE_AUTO), cases[i].limit);
+	}
+	/* a burst at the end and one at the beginning are one */
+	{
+		cleanup_free char *begin = opps_text(60, 10, 1, 1), *end = opps_text(60, 10, 991, 1);
+		char *both = NULL;
+
+		assert_true(asprintf(&both, "%s%s", begin, end) > 0);
+		assert_int_equal(limit_of(both, VN_DISC_TRACE_AUTO), 900000);
+		assert_int_equal(limit_of(both, 0), 450000);
+		free(both);
+	}
+	assert_int_equal(limit_of("time_ms,rate_mbit\n0,720\n1,720\n", VN_DISC_TRACE_LOOP), 4500000);
+}
+
+static void test_mean_delay(void **state)
+{
+	static const struct {
+		const char *text;
+		bool linear;
+		uint64_t us;
+	} cases[] = {
+		{"time_ms,delay_ms\n0,400\n", false, 400000},
+		{"time_ms,delay_ms\n0,400\n1000,400\n", false, 400000},
+		{"time_ms,delay_ms\n0,10\n900,110\n1000,5\n", false, 20000},
+		{"time_ms,delay_ms\n0,10\n1000,20\n", true, 15000},
+		{"time_ms,rate_mbit\n0,10\n1000,20\n", false, 0},
+		{"1\n2\n", false, 0},
+	};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
+		struct vn_arena_block *b = NULL;
+		struct vn_err err = {0};
+
+		if (vn_block_parse_trace("t", cases[i].text, strlen(cases[i].text), &b, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(vn_trace_mean_delay_ns(b, cases[i].linear), cases[i].us * VN_NSEC_PER_USEC);
+		free(b);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_one), cmocka_unit_test(test_limit),  cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_check),   cmocka_unit_test(test_format), cmocka_unit_test(test_json_distrust),
-		cmocka_unit_test(test_key),     cmocka_unit_test(test_netem),  cmocka_unit_test(test_meaning),
+		cmocka_unit_test(test_set_one),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_json_distrust),
+		cmocka_unit_test(test_auto_limit_loops),
+		cmocka_unit_test(test_mean_delay),
+		cmocka_unit_test(test_key),
+		cmocka_unit_test(test_netem),
+		cmocka_unit_test(test_meaning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,11 @@ static struct vn_topo *resolve_text(const char *text, const struct vn_topo *prev
 
 /* ---- an independent shortest path ---- */
 
+static uint64_t cost_of(const struct vn_link *l, int dir)
+{
+	return l->disc[dir].delay_ns + l->trace_delay_ns[dir] + 1000;
+}
+
 static uint64_t *floyd(const struct vn_topo *t)
 {
 	size_t n = t->n_nodes, i, j, k;
@@ -53,8 +58,10 @@ static uint64_t *floyd(const struct vn_topo *t)
 	for (i = 0; i < t->n_links; i++) {
 		size_t a = t->links[i].ports[0].node, b = t->links[i].ports[1].node;
 
-		d[a * n + b] = VN_MIN(d[a * n + b], t->links[i].disc[0].delay_ns + 1000);
-		d[b * n + a] = VN_MIN(d[b * n + a], t->links[i].disc[1].delay_ns + 1000);
+		if (!(t->links[i].disc[0].flags & VN_DISC_DOWN))
+			d[a * n + b] = VN_MIN(d[a * n + b], cost_of(&t->links[i], 0));
+		if (!(t->links[i].disc[1].flags & VN_DISC_DOWN))
+			d[b * n + a] = VN_MIN(d[b * n + a], cost_of(&t->links[i], 1));
 	}
 	for (k = 0; k < n; k++) {
 		if (!t->nodes[k].forward)
@@ -121,7 +128,9 @@ static enum fate look_up(const struct vn_topo *t, size_t node, const struct vn_a
 			best = net.plen;
 			*ret_out = id;
 			/* On the link itself only the other end answers. */
-			fate = !memcmp(addr_of(&t->links[id / 2].ports[!(id % 2)], a->family)->bytes, a->bytes, 16)
+			fate = !(t->links[id / 2].disc[id % 2].flags & VN_DISC_DOWN) &&
+					       !memcmp(addr_of(&t->links[id / 2].ports[!(id % 2)], a->family)->bytes,
+						       a->bytes, 16)
 				       ? DELIVERED
 				       : NEIGHBOUR_GONE;
 		}
@@ -160,7 +169,7 @@ static enum fate send_packet(const struct vn_topo *t, size_t from, const struct 
 		fate = look_up(t, at, to, &out);
 		if (fate != DELIVERED)
 			return fate;
-		*ret_cost += t->links[out / 2].disc[out % 2].delay_ns + 1000;
+		*ret_cost += cost_of(&t->links[out / 2], out % 2);
 		at = t->links[out / 2].ports[!(out % 2)].node;
 	}
 	return LOOP;
@@ -301,6 +310,96 @@ static void test_random(void **state)
 		}
 		t = finish(&x, NULL);
 		check_all(t);
+	}
+}
+
+/* Links and single directions that the file sets down are no way, and what traces add to delays counts. */
+static void test_random_down(void **state)
+{
+	static const char *const states[] = {"", ", state: down", ", state: down, reverse: {state: up}",
+					     ", reverse: {state: down}"};
+	uint32_t round, n, i;
+	struct vn_err err = {0};
+
+	for (round = 0; round < 40; round++) {
+		cleanup_topo struct vn_topo *t = NULL;
+		struct text x;
+
+		seed_ = round + 100;
+		n = 3 + rnd(20);
+		begin(&x, "");
+		for (i = 0; i < n; i++)
+			fprintf(x.f, "  n%u: {%s}\n", i, rnd(6) ? "" : "forward: false");
+		fputs("links:\n", x.f);
+		for (i = 0; i < 2 * n; i++) {
+			uint32_t a = rnd(n), state_of = rnd(8);
+
+			fprintf(x.f, "  l%u: {endpoints: [n%u, n%u], delay: %uus%s}\n", i, a, (a + 1 + rnd(n - 1)) % n,
+				rnd(5000), states[state_of < 4 ? state_of : 0]);
+		}
+		t = finish(&x, NULL);
+		check_all(t);
+		for (i = 0; i < t->n_links * VN_DIRS; i++)
+			t->links[i / VN_DIRS].trace_delay_ns[i % VN_DIRS] = rnd(2) ? 1000 * rnd(9000) : 0;
+		assert_int_equal(vn_topo_routes(t, &err), 0);
+		check_all(t);
+	}
+}
+
+/* A link's trace says 400 ms there and 1 ms back; the other one has 5 ms: each direction takes its own way. */
+static void test_trace_delay(void **state)
+{
+	static const char text[] = "name: t\nnodes: {a: , b: }\n"
+				   "links:\n  sat: {endpoints: [a, b]}\n  fibre: {endpoints: [a, b], delay: 5ms}\n";
+	cleanup_topo struct vn_topo *t = resolve_text(text, NULL);
+	cleanup_topo struct vn_topo *back = NULL;
+	struct vn_err err = {0};
+	uint64_t cost;
+	json_t *o;
+
+	t->links[0].trace_delay_ns[0] = 400 * VN_NSEC_PER_MSEC;
+	t->links[0].trace_delay_ns[1] = VN_NSEC_PER_MSEC;
+	assert_int_equal(vn_topo_routes(t, &err), 0);
+	assert_int_equal(send_packet(t, 0, &t->nodes[1].lo4, &cost), DELIVERED);
+	assert_int_equal(cost, 5 * VN_NSEC_PER_MSEC + 1000);
+	assert_int_equal(send_packet(t, 1, &t->nodes[0].lo4, &cost), DELIVERED);
+	assert_int_equal(cost, VN_NSEC_PER_MSEC + 1000);
+	/* A daemon that starts again has the same routes, with or without the trace's file. */
+	o = vn_topo_to_json(t);
+	assert_int_equal(vn_topo_from_json(o, &back, &err), 0);
+	json_decref(o);
+	assert_int_equal(send_packet(back, 0, &back->nodes[1].lo4, &cost), DELIVERED);
+	assert_int_equal(cost, 5 * VN_NSEC_PER_MSEC + 1000);
+}
+
+static struct vn_topo *chain(uint32_t n, const char *head)
+{
+	struct text x;
+
+	begin(&x, head);
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(x.f, "  n%u:\n", i);
+	fputs("links:\n", x.f);
+	for (uint32_t i = 0; i + 1 < n; i++)
+		add_link(&x, i, i, i + 1, 0);
+	return finish(&x, NULL);
+}
+
+/* Every node sends far enough, and nobody's default is touched without need. */
+static void test_hop_limit(void **state)
+{
+	static const struct {
+		uint32_t nodes, limit;
+		const char *head;
+	} chains[] = {{2, 0, ""},    {64, 0, ""},    {66, 255, ""},
+		      {70, 255, ""}, {300, 255, ""}, {70, 0, "routing: none\n"}};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(chains); i++) {
+		cleanup_topo struct vn_topo *t = chain(chains[i].nodes, chains[i].head);
+
+		for (size_t n = 0; n < t->n_nodes; n++)
+			assert_int_equal(t->nodes[n].hop_limit, chains[i].limit);
+		assert_int_equal(t->longest_path, *chains[i].head ? 0 : chains[i].nodes);
 	}
 }
 
@@ -495,9 +594,12 @@ static void test_ortc(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ortc),     cmocka_unit_test(test_random), cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_torus),    cmocka_unit_test(test_star),   cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_explicit), cmocka_unit_test(test_mixed),
+		cmocka_unit_test(test_ortc),        cmocka_unit_test(test_random),
+		cmocka_unit_test(test_tree),        cmocka_unit_test(test_torus),
+		cmocka_unit_test(test_star),        cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_explicit),    cmocka_unit_test(test_mixed),
+		cmocka_unit_test(test_random_down), cmocka_unit_test(test_trace_delay),
+		cmocka_unit_test(test_hop_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
