@@ -9,6 +9,7 @@
 
 #include <vnet/util.h>
 
+#include "topo/disc_words.h"
 #include "topo/topo.h"
 
 extern char **environ;
@@ -150,18 +151,57 @@ int vn_cmd_topology_graph(const struct vn_cli *cli, const struct vn_call *call, 
 /* --- import ---------------------------------------------------------------------------------------------------------
  */
 
+/* On standard error: what the topology does not have of the file, or has otherwise. */
+static void say_report(const struct vn_topo *t, const struct vn_gml_wish *wish, const struct vn_gml_report *rep)
+{
+	char delay[VN_UNIT_BUF];
+
+	fprintf(stderr, "%s: %zu nodes, %zu links\n", t->name, t->n_nodes, t->n_links);
+	if (rep->unknown_delay && wish->delay_ns)
+		fprintf(stderr, "  %zu links between nodes without coordinates have the delay %s\n", rep->unknown_delay,
+			vn_format_time(delay, wish->delay_ns));
+	else if (rep->unknown_delay)
+		fprintf(stderr,
+			"  %zu links have no delay, since a node at an end has no coordinates: routes will prefer "
+			"them; "
+			"--delay TIME gives them one\n",
+			rep->unknown_delay);
+	if (rep->rates)
+		fprintf(stderr, "  %zu links have the rate that the file gives (--no-rates leaves it out)\n",
+			rep->rates);
+	if (rep->unknown_rate)
+		fprintf(stderr, "  %zu links have a speed that is not a number of bit/s: left out\n",
+			rep->unknown_rate);
+	if (rep->not_built)
+		fprintf(stderr, "  %zu links that the file calls planned, proposed or future: left out\n",
+			rep->not_built);
+	if (rep->hyperedges)
+		fprintf(stderr, "  %zu nodes stand for a link of more than two ends (hyperedge): imported as nodes\n",
+			rep->hyperedges);
+	if (rep->renamed)
+		fprintf(stderr, "  %zu nodes without a label of their own: %s%s\n", rep->renamed, rep->renamed_text,
+			rep->renamed > 2 ? " ..." : "");
+}
+
 int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
 	const char *in = call->args[0], *out = vn_call_option(call, "-o");
 	cleanup_topo struct vn_topo *t = NULL;
+	struct vn_gml_wish wish = {.no_rates = vn_call_option(call, "--no-rates")};
+	struct vn_gml_report report;
 	cleanup_free char *text = NULL;
 	size_t len;
 	FILE *f;
-	int r;
+	int r = 0;
 
-	r = vn_cli_read_file(in, VN_TOPO_FILE_MAX, &text, &len, err);
+	if (vn_call_option(call, "--delay"))
+		r = vn_call_time(call, "--delay", &wish.delay_ns, err);
+	if (r == 0 && wish.delay_ns > VN_DELAY_MAX_NS)
+		r = vn_err_usage(err, "--delay: more than an hour");
 	if (r == 0)
-		r = vn_gml_import(strcmp(in, "-") == 0 ? "stdin" : in, text, len, &t, err);
+		r = vn_cli_read_file(in, VN_TOPO_FILE_MAX, &text, &len, err);
+	if (r == 0)
+		r = vn_gml_import(strcmp(in, "-") == 0 ? "stdin" : in, text, len, &wish, &t, &report, err);
 	if (r == 0)
 		r = vn_cli_output_open(out, &f, err);
 	if (r < 0)
@@ -171,6 +211,6 @@ int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call,
 		vn_err_kernel(err, -r, "writing %s: %s", t->name, strerror(-r));
 	if (vn_cli_output_close(out, f, err) < 0 || r < 0)
 		return -EIO;
-	fprintf(stderr, "%s: %zu nodes, %zu links\n", t->name, t->n_nodes, t->n_links);
+	say_report(t, &wish, &report);
 	return 0;
 }

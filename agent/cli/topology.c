@@ -3,6 +3,8 @@
 #include "cli/words.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
 
 #include <vnet/util.h>
 
@@ -24,6 +26,40 @@ static void warn_far(const char *topo, uint64_t longest_path)
 			"vnet-agent: warning: %s: the longest path crosses %" PRIu64
 			" links, and a packet crosses at most %d: some nodes do not reach each other\n",
 			topo, longest_path, VN_HOPS_MAX);
+}
+
+#define LATITUDE_FAR 75 /* no network but those of a few research stations is nearer to a pole */
+
+/* [-77.04, 38.91] is in Antarctica, and was meant to be Washington. */
+static void warn_coordinates(const struct vn_topo *t)
+{
+	size_t far = 0, first = 0;
+
+	for (size_t i = t->n_nodes; i-- > 0;) {
+		if (!isnan(t->nodes[i].lat) && fabs(t->nodes[i].lat) > LATITUDE_FAR &&
+		    fabs(t->nodes[i].lon) < LATITUDE_FAR) {
+			far++;
+			first = i;
+		}
+	}
+	if (far)
+		fprintf(stderr,
+			"vnet-agent: warning: %s:%d: %zu node%s, '%s' the first, beyond %d degrees of latitude: "
+			"coordinates are [LATITUDE, LONGITUDE]\n",
+			t->file, t->nodes[first].line, far, plural(far), t->nodes[first].name, LATITUDE_FAR);
+}
+
+/* Two files with one name for their topology are one network: the second changes what the first has made. */
+static void tell_replaced(const char *path, const json_t *reply, const char *does)
+{
+	const char *replaces = vn_json_str(reply, "replaces");
+
+	if (*replaces)
+		fprintf(stderr,
+			"vnet-agent: note: topology %s was that of %s; this %s that of %s: give it another `name:` if "
+			"both networks are wanted\n",
+			vn_json_str(reply, "topology"), replaces, does,
+			strcmp(path, "-") == 0 ? "standard input" : path);
 }
 
 /* --- check -------------------------------------------------------------------------------------------------------- */
@@ -57,6 +93,7 @@ int vn_cmd_topology_check(const struct vn_cli *cli, const struct vn_call *call, 
 		return r;
 	disciplines = disciplines_of(t);
 	warn_far(t->name, t->longest_path);
+	warn_coordinates(t);
 	if (!cli->json) {
 		printf("%s: %zu node%s, %zu link%s, %zu of %zu directions with a discipline: OK\n", t->name, t->n_nodes,
 		       plural(t->n_nodes), t->n_links, plural(t->n_links), disciplines, t->n_links * VN_DIRS);
@@ -80,7 +117,7 @@ static int file_parameters(const char *path, struct vn_topo **ret_topo, json_t *
 {
 	cleanup_cli_files struct vn_cli_files files = {0};
 	cleanup_topo struct vn_topo *t = NULL;
-	cleanup_free char *text = NULL;
+	cleanup_free char *text = NULL, *source = NULL;
 	size_t len;
 	json_t *params;
 	int r;
@@ -95,6 +132,10 @@ static int file_parameters(const char *path, struct vn_topo **ret_topo, json_t *
 	params = json_pack("{s:s, s:s%}", "file", strcmp(path, "-") == 0 ? "stdin" : path, "text", text, len);
 	if (!params)
 		return vn_err_usage(err, "%s: file name or content is not UTF-8", path);
+	/* A path that is no UTF-8 is not told. */
+	source = strcmp(path, "-") == 0 ? NULL : realpath(path, NULL);
+	if (source)
+		json_object_set_new(params, "source", json_string(source));
 	r = vn_cli_files_send(&files, params, err);
 	if (r < 0) {
 		json_decref(params);
@@ -153,6 +194,8 @@ int vn_cmd_topology_plan(const struct vn_cli *cli, const struct vn_call *call, s
 	if (r < 0)
 		return r;
 	warn_far(t->name, vn_json_u64(reply, "longest_path"));
+	warn_coordinates(t);
+	tell_replaced(call->args[0], reply, "would make it");
 	if (cli->json)
 		r = vn_cli_print_json(cli, reply, err);
 	else
@@ -230,6 +273,8 @@ int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, 
 	if (r < 0)
 		return r;
 	warn_far(t->name, vn_json_u64(reply, "longest_path"));
+	warn_coordinates(t);
+	tell_replaced(call->args[0], reply, "made it");
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else if (vn_json_u64(reply, "steps") == 0) {

@@ -26,7 +26,9 @@ const struct vn_command vn_commands[] = {
 		     {"-o", "OUT", "write to OUT instead of standard output"}}},
 	{"topology", "import", "FILE.gml", "turn an Internet Topology Zoo file into a topology file", 1, 1, .raw_after = -1,
 	 .run = vn_cmd_topology_import, .kinds = {VN_ARG_FILE},
-	 .options = {{"-o", "OUT", "write to OUT instead of standard output"}}},
+	 .options = {{"-o", "OUT", "write to OUT instead of standard output"},
+		     {"--delay", "TIME", "delay of links between nodes without coordinates (none)"},
+		     {"--no-rates", NULL, "leave the speeds of links out"}}},
 
 	{"node", "show", "[NAME]", "nodes, their namespaces, ports and addresses", 0, 1, .raw_after = -1,
 	 .run = vn_cmd_node_show, .kinds = {VN_ARG_NODE}},

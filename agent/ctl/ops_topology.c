@@ -2,6 +2,8 @@
 /* vnet.topology.*: the only way to change which objects exist. */
 #include "ctl/daemon.h"
 
+#include <limits.h>
+
 #include <vnet/util.h>
 
 #include "ctl/calibrate.h"
@@ -112,6 +114,28 @@ int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan
 /* --- plan and apply
  * --------------------------------------------------------------------------------------------------------- */
 
+/* Where the caller has the text from: only to tell two files of one name apart. */
+static void take_source(struct vn_topo *t, const json_t *params)
+{
+	const char *source = json_string_value(json_object_get(params, "source"));
+
+	if (!source || !*source || strlen(source) >= PATH_MAX)
+		return;
+	/* It is printed on somebody else's terminal. */
+	for (const char *p = source; *p; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return;
+	}
+	t->source = strdup(source);
+}
+
+/* The file that the running @old came from, where it is another one than @new's: two networks may share a name. */
+static void tell_source(json_t *reply, const struct vn_topo *old, const struct vn_topo *new)
+{
+	if (old && old->source && (!new->source || strcmp(old->source, new->source) != 0))
+		json_object_set_new(reply, "replaces", json_string(old->source));
+}
+
 /* From the text in @params to a plan against what runs. @ret_topo goes with the plan: it borrows from it. */
 static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo **ret_topo, struct vn_plan **ret_plan,
 		     struct vn_err *err)
@@ -129,6 +153,7 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 	r = vn_topo_parse(file ? file : "topology", json_string_value(text), json_string_length(text), &topo, err);
 	if (r < 0)
 		return r;
+	take_source(topo, params);
 	run = vn_running_find(d, topo->name);
 	if (run) {
 		old = run->topo;
@@ -180,6 +205,8 @@ int vn_op_topology_plan(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 		return -ENOMEM;
 	json_object_set_new(reply, "topology", json_string(topo->name));
 	json_object_set_new(reply, "longest_path", json_integer(topo->longest_path));
+	if (plan->n_steps)
+		tell_source(reply, plan->old, topo);
 	*ret_reply = reply;
 	return 0;
 }
@@ -220,6 +247,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);
 	json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
+	tell_source(*ret_reply, plan->old, topo);
 	vn_event(d, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
 			      (json_int_t)plan->n_steps));
 	r = vn_running_replace(d, name, topo);
@@ -307,6 +335,8 @@ int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 		if (c->observe)
 			json_array_foreach (json_object_get(topo, "nodes"), i, node)
 				vn_container_hide(node);
+		if (c->observe)
+			json_object_del(topo, "source");
 		json_object_set_new(reply, "topology", topo);
 	}
 	*ret_reply = reply;

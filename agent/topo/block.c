@@ -4,10 +4,7 @@
 
 void vn_lines_init(struct vn_lines *l, const char *name, const char *text, size_t len, struct vn_err *err)
 {
-	static const char bom[] = "\xef\xbb\xbf";
-	size_t skip = len >= 3 && !memcmp(text, bom, 3) ? 3 : 0;
-
-	*l = (struct vn_lines){.name = name, .next = text + skip, .end = text + len, .err = err};
+	*l = (struct vn_lines){.name = name, .next = text + vn_bom(text, len), .end = text + len, .err = err};
 }
 
 bool vn_lines_next(struct vn_lines *l)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A topology from GML, as the Internet Topology Zoo and topohub write it. Of the outermost `graph [ ]` only node (id
- * label lon|Longitude lat|Latitude) and edge (source target dist) are read; everything else is skipped, whatever it
- * holds.
+ * label lon|Longitude lat|Latitude hyperedge) and edge (source target dist LinkSpeed* LinkStatus) are read; everything
+ * else is skipped, whatever it holds.
  */
 #include <math.h>
 #include <strings.h>
@@ -24,7 +24,11 @@ struct gml_node {
 
 struct gml_edge {
 	int64_t source, target;
-	double dist_km; /* negative: not given */
+	double dist_km;   /* negative: not given */
+	double speed_raw; /* bit/s; negative: not given */
+	char speed[24], units[8];
+	bool speed_bad;
+	bool not_built;
 	unsigned int line, column;
 };
 
@@ -35,13 +39,17 @@ struct gml {
 	struct gml_node *ids;
 	struct gml_edge *edges;
 	size_t n_edges, edge_room;
-	char name[VN_GML_WORD_MAX];
+	char label[VN_GML_WORD_MAX], name[VN_GML_WORD_MAX];
+	char (*labels)[VN_GML_WORD_MAX]; /* of the nodes */
+	size_t label_room;
+	struct vn_gml_wish wish;
+	struct vn_gml_report report;
 };
 
 struct node_text {
 	char label[VN_GML_WORD_MAX];
 	int64_t id;
-	bool has_id;
+	bool has_id, hyperedge;
 	double lat, lon;
 };
 
@@ -59,11 +67,35 @@ static int node_key(struct vn_gml_text *in, const struct vn_gml_token *key, stru
 		snprintf(n->label, sizeof(n->label), "%s", value->text);
 		return 0;
 	}
+	if (!strcasecmp(key->text, "hyperedge"))
+		n->hyperedge = !strcmp(value->text, "1");
 	if (!strcasecmp(key->text, "lat") || !strcasecmp(key->text, "latitude"))
 		return vn_gml_real(in, value, -90, 90, &n->lat);
 	if (!strcasecmp(key->text, "lon") || !strcasecmp(key->text, "longitude"))
 		return vn_gml_real(in, value, -180, 180, &n->lon);
 	return vn_gml_skip(in, value);
+}
+
+/* A speed that cannot be read is no reason to refuse the network: it is counted. */
+static void take_speed(const struct vn_gml_token *value, double *ret_speed, bool *ret_bad)
+{
+	char *end;
+	double v = strtod(value->text, &end);
+
+	*ret_bad = end == value->text || *end || !(v >= 0 && v <= 1e18);
+	if (!*ret_bad)
+		*ret_speed = v;
+}
+
+static bool is_not_built(const char *status)
+{
+	static const char *const words[] = {"future", "planned", "proposed", "under construction"};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(words); i++) {
+		if (!strncasecmp(status, words[i], strlen(words[i])))
+			return true;
+	}
+	return false;
 }
 
 static int edge_key(struct vn_gml_text *in, const struct vn_gml_token *key, struct vn_gml_token *value, void *obj)
@@ -76,6 +108,14 @@ static int edge_key(struct vn_gml_text *in, const struct vn_gml_token *key, stru
 		return vn_gml_int(in, value, &e->target);
 	if (!strcasecmp(key->text, "dist"))
 		return vn_gml_real(in, value, 0, DIST_KM_MAX, &e->dist_km);
+	if (!strcasecmp(key->text, "linkspeedraw"))
+		take_speed(value, &e->speed_raw, &e->speed_bad);
+	else if (!strcasecmp(key->text, "linkspeed"))
+		snprintf(e->speed, sizeof(e->speed), "%.23s", value->text);
+	else if (!strcasecmp(key->text, "linkspeedunits"))
+		snprintf(e->units, sizeof(e->units), "%.7s", value->text);
+	else if (!strcasecmp(key->text, "linkstatus"))
+		e->not_built = is_not_built(value->text);
 	return vn_gml_skip(in, value);
 }
 
@@ -120,13 +160,16 @@ static int add_node(struct gml *g, const struct vn_gml_token *key)
 	if (t->n_nodes == VN_TOPO_NODES_MAX)
 		return vn_gml_fail_at(&g->in, key, "more than %d nodes: split the topology", VN_TOPO_NODES_MAX);
 	id = calloc(1, sizeof(*id));
-	if (!id || grow(&t->nodes, &g->node_room, t->n_nodes, sizeof(*t->nodes)) < 0) {
+	if (!id || grow(&t->nodes, &g->node_room, t->n_nodes, sizeof(*t->nodes)) < 0 ||
+	    grow(&g->labels, &g->label_room, t->n_nodes, sizeof(*g->labels)) < 0) {
 		free(id);
 		return vn_err_nomem(g->in.err);
 	}
 	id->id = said.id;
 	id->index = t->n_nodes;
 	HASH_ADD(hh, g->ids, id, sizeof(id->id), id);
+	g->report.hyperedges += said.hyperedge;
+	memcpy(g->labels[t->n_nodes], said.label, sizeof(said.label));
 	n = &t->nodes[t->n_nodes++];
 	memset(n, 0, sizeof(*n));
 	n->forward_opt = -1;
@@ -150,7 +193,12 @@ static int add_edge(struct gml *g, const struct vn_gml_token *key)
 	if (grow(&g->edges, &g->edge_room, g->n_edges, sizeof(*g->edges)) < 0)
 		return vn_err_nomem(g->in.err);
 	e = &g->edges[g->n_edges++];
-	*e = (struct gml_edge){INT64_MIN, INT64_MIN, -1, key->line, key->column};
+	*e = (struct gml_edge){.source = INT64_MIN,
+			       .target = INT64_MIN,
+			       .dist_km = -1,
+			       .speed_raw = -1,
+			       .line = key->line,
+			       .column = key->column};
 	r = vn_gml_list(&g->in, edge_key, e);
 	if (r < 0)
 		return r;
@@ -167,8 +215,10 @@ static int graph_key(struct vn_gml_text *in, const struct vn_gml_token *key, str
 		return add_node(g, key);
 	if (value->kind == VN_GML_OPEN && !strcasecmp(key->text, "edge"))
 		return add_edge(g, key);
-	if (value->kind == VN_GML_STRING &&
-	    (!strcasecmp(key->text, "name") || (!strcasecmp(key->text, "network") && !*g->name)))
+	/* Not `Network`: of an operator's networks over the years each has the same. */
+	if (value->kind == VN_GML_STRING && !strcasecmp(key->text, "label"))
+		snprintf(g->label, sizeof(g->label), "%s", value->text);
+	if (value->kind == VN_GML_STRING && !strcasecmp(key->text, "name"))
 		snprintf(g->name, sizeof(g->name), "%s", value->text);
 	return vn_gml_skip(in, value);
 }
@@ -225,6 +275,20 @@ static int make_unique(struct used_name **used, char name[VN_NAME_MAX + 1], char
 	return use(used, name, NULL);
 }
 
+/* What is said of the first few nodes whose names the labels do not give. */
+static void note_renamed(struct gml *g, size_t node)
+{
+	struct vn_gml_report *rep = &g->report;
+	size_t len = strlen(rep->renamed_text);
+	char shown[VN_SHOW_BUF];
+
+	rep->renamed++;
+	if (len + VN_SHOW_BUF + VN_NAME_MAX + 16 > sizeof(rep->renamed_text))
+		return;
+	snprintf(rep->renamed_text + len, sizeof(rep->renamed_text) - len, "%s'%s' is %s", len ? ", " : "",
+		 vn_show(shown, g->labels[node]), g->topo->nodes[node].name);
+}
+
 static int name_nodes(struct gml *g)
 {
 	__attribute__((cleanup(used_free))) struct used_name *used = NULL;
@@ -232,10 +296,15 @@ static int name_nodes(struct gml *g)
 	size_t i;
 
 	for (i = 0; i < t->n_nodes; i++) {
-		if (!*t->nodes[i].name)
+		char was[VN_NAME_MAX + 1];
+
+		memcpy(was, t->nodes[i].name, sizeof(was));
+		if (!*was)
 			snprintf(t->nodes[i].name, sizeof(t->nodes[i].name), "node-%zu", i + 1);
 		if (make_unique(&used, t->nodes[i].name, '-') < 0)
 			return vn_err_nomem(g->in.err);
+		if (strcmp(was, t->nodes[i].name) != 0)
+			note_renamed(g, i);
 	}
 	return 0;
 }
@@ -254,6 +323,32 @@ static double great_circle_km(const struct vn_node *a, const struct vn_node *b)
 static uint64_t delay_ns(double km)
 {
 	return (uint64_t)llround(km / (C_KM_PER_S * 2 / 3) * 1e6) * VN_NSEC_PER_USEC;
+}
+
+/* LinkSpeedRaw, else LinkSpeed times its unit, in bit/s; 0: none that a rate can have. */
+static uint64_t rate_of(struct gml *g, const struct gml_edge *e)
+{
+	static const char prefixes[] = "kmgt";
+	struct vn_gml_token token = {.kind = VN_GML_STRING};
+	double v = e->speed_raw;
+	bool bad = e->speed_bad;
+
+	if (v < 0 && !bad && *e->speed) {
+		const char *unit = *e->units ? strchr(prefixes, *e->units | 0x20) : NULL;
+
+		snprintf(token.text, sizeof(token.text), "%s", e->speed);
+		take_speed(&token, &v, &bad);
+		/* Without a unit it may be any. */
+		bad |= !unit;
+		if (!bad)
+			v *= pow(1000, (double)(unit - prefixes) + 1);
+	}
+	bad |= v > 0 && (v < VN_RATE_MIN_BPS || v > VN_RATE_MAX_BPS);
+	g->report.unknown_rate += bad;
+	if (bad || v <= 0)
+		return 0;
+	g->report.rates++;
+	return (uint64_t)llround(v);
 }
 
 static void name_link(const struct vn_topo *t, struct vn_link *l)
@@ -298,6 +393,12 @@ static int make_link(struct gml *g, const struct gml_edge *e, struct vn_link *l)
 		km = great_circle_km(ends[0], ends[1]);
 	if (km > 0)
 		l->disc[0].delay_ns = l->disc[1].delay_ns = delay_ns(km);
+	if (km < 0) {
+		l->disc[0].delay_ns = l->disc[1].delay_ns = g->wish.delay_ns;
+		g->report.unknown_delay++;
+	}
+	if (!g->wish.no_rates)
+		l->disc[0].rate_bps = l->disc[1].rate_bps = rate_of(g, e);
 	l->mtu = 1500;
 	l->line = (int)e->line;
 	l->column = (int)e->column;
@@ -316,10 +417,14 @@ static int make_links(struct gml *g)
 	if (!t->links)
 		return vn_err_nomem(g->in.err);
 	for (i = 0; i < g->n_edges; i++) {
+		if (g->edges[i].not_built) {
+			g->report.not_built++;
+			continue;
+		}
 		r = make_link(g, &g->edges[i], &t->links[t->n_links++]);
 		if (r < 0)
 			return r;
-		if (make_unique(&used, t->links[i].name, '_') < 0)
+		if (make_unique(&used, t->links[t->n_links - 1].name, '_') < 0)
 			return vn_err_nomem(g->in.err);
 	}
 	return 0;
@@ -362,16 +467,21 @@ static int import(struct gml *g)
 {
 	const char *base = strrchr(g->in.file, '/');
 	char label[VN_GML_WORD_MAX];
+	size_t n;
 	int r;
 
 	r = read_file(g);
 	if (r < 0)
 		return r;
 	/* Called what the graph is called, else what the file is. */
-	vn_gml_label(g->name, g->topo->name);
+	vn_gml_label(g->label, g->topo->name);
+	if (!*g->topo->name)
+		vn_gml_label(g->name, g->topo->name);
 	if (!*g->topo->name) {
 		snprintf(label, sizeof(label), "%s", base ? base + 1 : g->in.file);
-		label[strcspn(label, ".")] = '\0';
+		n = strlen(label);
+		if (n > 4 && !strcasecmp(label + n - 4, ".gml"))
+			label[n - 4] = '\0';
 		vn_gml_label(label, g->topo->name);
 	}
 	if (!*g->topo->name)
@@ -394,17 +504,24 @@ static void release(struct gml *g)
 		free(id);
 	}
 	free(g->edges);
+	free(g->labels);
 }
 
-int vn_gml_import(const char *file, const char *text, size_t len, struct vn_topo **ret_topo, struct vn_err *err)
+int vn_gml_import(const char *file, const char *text, size_t len, const struct vn_gml_wish *wish,
+		  struct vn_topo **ret_topo, struct vn_gml_report *ret_report, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *t = vn_topo_new();
 	struct gml g = {.in = {.file = file, .text = text, .len = len, .line = 1, .err = err}, .topo = t};
 	int r;
 
+	if (wish)
+		g.wish = *wish;
+
 	if (!t)
 		return vn_err_nomem(err);
 	snprintf(t->file, sizeof(t->file), "%s", file);
+	g.in.text += vn_bom(text, len);
+	g.in.len -= vn_bom(text, len);
 	if (len > VN_TOPO_FILE_MAX)
 		return vn_err_usage(err, "%s: larger than %u MiB: split the topology", file, VN_TOPO_FILE_MAX >> 20);
 	if (len && memchr(text, '\0', len))
@@ -414,5 +531,7 @@ int vn_gml_import(const char *file, const char *text, size_t len, struct vn_topo
 	if (r < 0)
 		return r;
 	*ret_topo = take_ptr(t);
+	if (ret_report)
+		*ret_report = g.report;
 	return 0;
 }

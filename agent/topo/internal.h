@@ -8,6 +8,8 @@
 #include "topo/disc_words.h"
 #include "topo/topo.h"
 
+/* Bytes of the byte order mark that @text begins with, as editors on Windows write it; 0: none. */
+size_t vn_bom(const char *text, size_t len);
 /* A user's word made fit for one line of an error: shortened, unprintable bytes replaced by '?'. Returns @buf. */
 #define VN_SHOW_BUF 72
 const char *vn_show(char *buf, const char *word);

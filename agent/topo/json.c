@@ -127,9 +127,10 @@ json_t *vn_topo_to_json(const struct vn_topo *t)
 		json_array_append_new(nodes, node_to_json(&t->nodes[i]));
 	for (i = 0; i < t->n_links; i++)
 		json_array_append_new(links, link_to_json(t, &t->links[i]));
-	return json_pack("{s:s, s:I, s:b, s:s, s:s, s:o, s:o}", "name", t->name, "seed", (json_int_t)t->seed,
-			 "seed_given", t->seed_given, "addressing", addressing_words[t->addressing], "routing",
-			 routing_words[t->routing], "nodes", nodes, "links", links);
+	return json_pack("{s:s, s:s*, s:I, s:b, s:s, s:s, s:o, s:o}", "name", t->name, "source", t->source, "seed",
+			 (json_int_t)t->seed, "seed_given", t->seed_given, "addressing",
+			 addressing_words[t->addressing], "routing", routing_words[t->routing], "nodes", nodes, "links",
+			 links);
 }
 
 /* ---- reading ---- */
@@ -389,14 +390,14 @@ static int check_names_unique(const struct vn_topo *t, struct vn_err *err)
 static int read_topo_head(const json_t *o, struct vn_topo *t, json_t **ret_nodes, json_t **ret_links,
 			  struct vn_err *err)
 {
-	const char *name, *addressing, *routing;
+	const char *name, *addressing, *routing, *source = NULL;
 	int seed_given, a, r;
 	json_error_t why;
 	json_int_t seed;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:b, s:s, s:s, s:o, s:o}", "name", &name, "seed",
-			   &seed, "seed_given", &seed_given, "addressing", &addressing, "routing", &routing, "nodes",
-			   ret_nodes, "links", ret_links) < 0)
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s?s, s:I, s:b, s:s, s:s, s:o, s:o}", "name", &name,
+			   "source", &source, "seed", &seed, "seed_given", &seed_given, "addressing", &addressing,
+			   "routing", &routing, "nodes", ret_nodes, "links", ret_links) < 0)
 		return refuse(err, "topology", &why);
 	r = read_name(name, "topology", t->name, err);
 	if (r < 0)
@@ -408,6 +409,7 @@ static int read_topo_head(const json_t *o, struct vn_topo *t, json_t **ret_nodes
 	if (json_array_size(*ret_nodes) < 1 || json_array_size(*ret_nodes) > VN_TOPO_NODES_MAX ||
 	    json_array_size(*ret_links) > VN_TOPO_LINKS_MAX)
 		return vn_err_usage(err, "topology: no nodes, or too many nodes or links");
+	t->source = source ? strdup(source) : NULL;
 	t->seed = (uint64_t)seed;
 	t->seed_given = seed_given;
 	t->addressing = (enum vn_addressing)a;

@@ -111,6 +111,7 @@ void vn_topo_free(struct vn_topo *t)
 	}
 	free(t->nodes);
 	free(t->links);
+	free(t->source);
 	free(t);
 }
 

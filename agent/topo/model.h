@@ -129,6 +129,7 @@ struct vn_topo {
 	bool seed_given;
 	bool resolved;
 	char file[128];                                /* where it was read from, for later errors; may be empty */
+	char *source;                                  /* the whole path, as who applied it sees it; NULL: unknown */
 	struct vn_name_index *node_index, *link_index; /* vn_topo_find_*() keep them */
 };
 

@@ -36,6 +36,11 @@ bool vn_ifname_valid(const char *name)
 	return strcmp(name, "lo") && strcmp(name, "all") && strcmp(name, "default");
 }
 
+size_t vn_bom(const char *text, size_t len)
+{
+	return len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+}
+
 int vn_refuse_at(struct vn_err *err, const char *file, size_t line, size_t column, const char *fmt, va_list ap)
 {
 	char text[600];

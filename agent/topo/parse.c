@@ -184,6 +184,12 @@ static int parse_coordinates(struct vn_parser *p, const struct vn_yaml *v, void 
 	    v->items[1].kind != VN_YAML_SCALAR)
 		return vn_parse_fail(p, v,
 				     "coordinates: write [LATITUDE, LONGITUDE] in degrees, such as [40.71, -74.01]");
+	if (vn_parse_decimal(v->items[0].text, -90, 90, &lat) < 0 &&
+	    vn_parse_decimal(v->items[0].text, -180, 180, &lat) == 0 &&
+	    vn_parse_decimal(v->items[1].text, -90, 90, &lon) == 0)
+		return vn_parse_fail(p, &v->items[0],
+				     "coordinates: no latitude is %s: the latitude comes first, write [%s, %s]",
+				     v->items[0].text, v->items[1].text, v->items[0].text);
 	if (vn_parse_decimal(v->items[0].text, -90, 90, &lat) < 0)
 		return vn_parse_fail(p, &v->items[0], "coordinates: the latitude is a number from -90 to 90");
 	if (vn_parse_decimal(v->items[1].text, -180, 180, &lon) < 0)

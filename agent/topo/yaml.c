@@ -321,8 +321,14 @@ int vn_yaml_parse(const char *file, const char *text, size_t len, unsigned int m
 		  const struct vn_yaml_limit *limits, struct vn_yaml **ret_root, struct vn_err *err)
 {
 	cleanup_yaml struct vn_yaml *root = calloc(1, sizeof(*root));
-	struct reader r = {
-		.file = file, .text = text, .len = len, .max_depth = max_depth, .limits = limits, .err = err};
+	/* libyaml, told the encoding, would count the mark as a column. */
+	const size_t bom = vn_bom(text, len);
+	struct reader r = {.file = file,
+			   .text = text += bom,
+			   .len = len -= bom,
+			   .max_depth = max_depth,
+			   .limits = limits,
+			   .err = err};
 	const char *nul;
 	int ret;
 

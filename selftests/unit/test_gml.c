@@ -19,7 +19,7 @@ static struct vn_topo *import(const char *text)
 	struct vn_topo *t = NULL;
 	struct vn_err err = {0};
 
-	if (vn_gml_import("some/Zoo File.gml", text, strlen(text), &t, &err) < 0)
+	if (vn_gml_import("some/Zoo File.gml", text, strlen(text), NULL, &t, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	return t;
 }
@@ -122,6 +122,66 @@ static void test_delay(void **state)
 	assert_true(t->nodes[1].lon == 90);
 }
 
+/* What is said of links, and what is said of what was left out. */
+static void test_links(void **state)
+{
+	static const char text[] =
+		"\xef\xbb\xbfgraph [ Network \"OPNET\" label \"Opnet 2001\" name \"x\"\n"
+		"node [ id 0 label \"a\" Longitude 0 Latitude 0 ]\n"
+		"node [ id 1 label \"b\" hyperedge 1 ]\n"
+		"node [ id 2 label \"B\" Longitude 1 Latitude 0 ]\n"
+		"edge [ source 0 target 1 LinkSpeedRaw 155000000.0 LinkSpeed \"9\" LinkSpeedUnits \"G\" ]\n"
+		"edge [ source 0 target 2 LinkSpeed \"2.5\" LinkSpeedUnits \"G\" ]\n"
+		"edge [ source 0 target 2 LinkSpeed \"<10\" LinkSpeedUnits \"M\" ]\n"
+		"edge [ source 0 target 2 LinkSpeed \"10\" ]\n"
+		"edge [ source 0 target 2 LinkSpeedRaw 1.0E10 LinkStatus \"Planned\" ]\n"
+		"edge [ source 1 target 2 LinkSpeedRaw 1.0E10 LinkStatus \"Active\" ]\n"
+		"edge [ source 1 target 2 LinkSpeedRaw 0.0 ] ]";
+	static const uint64_t rates[] = {155000000, 2500000000, 0, 0, 10000000000, 0};
+	const struct vn_gml_wish wish = {.delay_ns = 7000000}, no_rates = {.no_rates = true};
+	struct vn_gml_report rep = {0};
+	cleanup_topo struct vn_topo *t = NULL, *plain = NULL;
+	struct vn_err err = {0};
+
+	assert_int_equal(vn_gml_import("f.gml", text, strlen(text), &wish, &t, &rep, &err), 0);
+	assert_string_equal(t->name, "opnet-2001");
+	assert_int_equal(t->n_links, VN_ARRAY_SIZE(rates));
+	for (size_t i = 0; i < t->n_links; i++) {
+		bool known = i >= 1 && i <= 3;
+
+		assert_int_equal(t->links[i].disc[0].rate_bps, rates[i]);
+		assert_int_equal(t->links[i].disc[1].rate_bps, rates[i]);
+		/* a degree of the equator */
+		assert_int_equal(t->links[i].disc[1].delay_ns, known ? 556000 : 7000000);
+	}
+	assert_int_equal(rep.unknown_delay, 3);
+	assert_int_equal(rep.rates, 3);
+	assert_int_equal(rep.unknown_rate, 2);
+	assert_int_equal(rep.not_built, 1);
+	assert_int_equal(rep.hyperedges, 1);
+	assert_int_equal(rep.renamed, 1);
+	assert_string_equal(rep.renamed_text, "'B' is b-2");
+	assert_int_equal(vn_gml_import("f.gml", text, strlen(text), &no_rates, &plain, NULL, &err), 0);
+	assert_int_equal(plain->links[0].disc[0].rate_bps, 0);
+	assert_int_equal(plain->links[0].disc[0].delay_ns, 0);
+}
+
+/* Without a label the file's name tells the years apart. */
+static void test_name_of_file(void **state)
+{
+	static const char text[] = "graph [ Network \"GARR\" node [ id 0 ] ]";
+	static const char *const files[][2] = {
+		{"zoo/Garr.2005.gml", "garr-2005"}, {"Garr_2010.GML", "garr-2010"}, {"-", "imported"}};
+	struct vn_err err = {0};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(files); i++) {
+		cleanup_topo struct vn_topo *t = NULL;
+
+		assert_int_equal(vn_gml_import(files[i][0], text, strlen(text), NULL, &t, NULL, &err), 0);
+		assert_string_equal(t->name, files[i][1]);
+	}
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -152,7 +212,7 @@ static void test_refusals(void **state)
 		cleanup_topo struct vn_topo *t = NULL;
 		struct vn_err err = {0};
 
-		if (vn_gml_import("f.gml", cases[i].text, strlen(cases[i].text), &t, &err) != -EINVAL)
+		if (vn_gml_import("f.gml", cases[i].text, strlen(cases[i].text), NULL, &t, NULL, &err) != -EINVAL)
 			fail_msg("%s was taken", cases[i].text);
 		assert_int_equal(err.exit, VN_EXIT_USAGE);
 		assert_string_equal(err.text, cases[i].error);
@@ -182,7 +242,7 @@ static void check_file(const char *folder, const char *name)
 	assert_non_null(f);
 	len = fread(text, 1, VN_TOPO_FILE_MAX, f);
 	fclose(f);
-	if (vn_gml_import(path, text, len, &t, &err) < 0)
+	if (vn_gml_import(path, text, len, NULL, &t, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	f = open_memstream(&yaml, &len);
 	assert_int_equal(vn_topo_emit_yaml(t, f), 0);
@@ -222,8 +282,9 @@ static void test_real_files(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_labels),   cmocka_unit_test(test_names),      cmocka_unit_test(test_delay),
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_real_files),
+		cmocka_unit_test(test_labels),     cmocka_unit_test(test_names), cmocka_unit_test(test_delay),
+		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_links), cmocka_unit_test(test_name_of_file),
+		cmocka_unit_test(test_real_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
