@@ -290,7 +290,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (!d->ports_used)
 		return -ENOMEM;
 	/* While it can have all rights; after the lock, which it must not keep. */
-	r = vn_runner_open(&d->runner, d->opts.runtime_dir, d->opts.pause_path, err);
+	r = vn_runner_open(&d->runner, d->opts.runtime_dir, d->opts.pause_path, d->opts.image_dir, err);
 	if (r < 0)
 		return r;
 	raise_nofile(); /* not for the runner: what it starts expects the usual limit */

@@ -169,8 +169,8 @@ int vn_op_node_attach(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 		      struct vn_err *err);
 int vn_op_node_detach(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		      struct vn_err *err);
-/* May user @uid have the containers that @plan starts: what of the host's files they get? Exit VN_EXIT_DENIED. */
-int vn_containers_allowed(const struct vn_daemon *d, uid_t uid, const struct vn_plan *plan, struct vn_err *err);
+/* User @uid applies @new by @plan: each of its containers is told on whose behalf it runs. */
+void vn_containers_asked(struct vn_daemon *d, const struct vn_plan *plan, struct vn_topo *new, uid_t uid);
 
 /* --- shared
  * ----------------------------------------------------------------------------------------------------------- */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vnet.node.attach and detach; what clients other than root may have in containers. */
+/* vnet.node.attach and detach; on whose behalf containers run. */
 #include "ctl/daemon.h"
 
 #include <linux/nsfs.h>
-#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -210,51 +209,33 @@ int vn_op_node_detach(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 	return reply_node(d, &t, "detached", true, ret_reply);
 }
 
-/* --- what of the host containers get --------------------------------------------------------------------------------
+/* --- on whose behalf containers run --------------------------------------------------------------------------------
  */
 
-/* @path, without its links and dots, is @dir or below it. */
-static bool is_below(const char *path, const char *dir)
+/*
+ * A container gets of the host's files what the one may give who described it: that is remembered, and counts whenever
+ * it starts again, whoever's apply or restart that is (run/image.h). Root's becomes another user's when that user
+ * starts it again: the files of the host are not lent to whoever repeats root's words.
+ */
+void vn_containers_asked(struct vn_daemon *d, const struct vn_plan *plan, struct vn_topo *new, uid_t uid)
 {
-	cleanup_free char *p = realpath(path, NULL), *q = realpath(dir, NULL);
-	size_t len = q ? strlen(q) : 0;
+	const struct vn_running *run = vn_running_find(d, new->name);
 
-	return p && q && strncmp(p, q, len) == 0 && (p[len] == '/' || p[len] == '\0' || strcmp(q, "/") == 0);
-}
+	for (size_t i = 0; i < new->n_nodes; i++) {
+		struct vn_node *n = &new->nodes[i];
+		const struct vn_node *was = NULL;
+		size_t old;
 
-static int path_allowed(const struct vn_daemon *d, const char *node, const char *what, const char *path,
-			struct vn_err *err)
-{
-	if (d->opts.image_dir && is_below(path, d->opts.image_dir))
-		return 0;
-	return vn_err(err, VN_EXIT_DENIED, EACCES, "node %s: %s %s: only root gives containers files of the host%s%s",
-		      node, what, path, d->opts.image_dir ? ", others those below " : " (see daemon --image-dir)",
-		      d->opts.image_dir ?: "");
-}
-
-static int container_allowed(const struct vn_daemon *d, const struct vn_node *n, struct vn_err *err)
-{
-	const char *rootfs = json_string_value(json_object_get(n->container, "rootfs"));
-	int r = rootfs ? path_allowed(d, n->name, "rootfs", rootfs, err) : 0;
-	json_t *w;
-	size_t i;
-
-	json_array_foreach (json_object_get(n->container, "mounts"), i, w) {
-		const char *text = json_string_value(w);
-		cleanup_free char *host = strndup(text, strcspn(text, ":"));
-
-		if (r == 0)
-			r = host ? path_allowed(d, n->name, "mount", host, err) : -ENOMEM;
+		if (!vn_runtime_is_container((enum vn_runtime)n->runtime))
+			continue;
+		if (run && vn_topo_find_node(run->topo, n->name, &old) == 0)
+			was = &run->topo->nodes[old];
+		n->asked_by = was && was->runtime == n->runtime && json_equal(was->container, n->container)
+				      ? was->asked_by
+				      : uid;
 	}
-	return r;
-}
-
-int vn_containers_allowed(const struct vn_daemon *d, uid_t uid, const struct vn_plan *plan, struct vn_err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; uid != 0 && i < plan->n_steps && r == 0; i++)
-		if (plan->steps[i].kind == VN_STEP_RUN && plan->steps[i].new != VN_NONE)
-			r = container_allowed(d, &plan->new->nodes[plan->steps[i].new], err);
-	return r;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].kind == VN_STEP_RUN && plan->steps[i].new != VN_NONE &&
+		    !new->nodes[plan->steps[i].new].asked_by)
+			new->nodes[plan->steps[i].new].asked_by = uid;
 }

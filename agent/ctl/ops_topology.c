@@ -192,9 +192,8 @@ int vn_op_topology_plan(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 	if (r < 0)
 		return r;
 	/* What apply would refuse before its first step. */
-	r = vn_containers_allowed(d, c->uid, plan, err);
-	if (r == 0)
-		r = check_runs(d, c, plan, err);
+	vn_containers_asked(d, plan, topo, c->uid);
+	r = check_runs(d, c, plan, err);
 	/* A look changes nothing: the apply that follows gets the same numbers. */
 	vn_ports_rebuild(d);
 	d->next_port = next_port;
@@ -235,9 +234,8 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 		json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
 		return 0;
 	}
-	r = vn_containers_allowed(d, c->uid, plan, err);
-	if (r == 0)
-		r = vn_plan_execute(d, c, plan, err);
+	vn_containers_asked(d, plan, topo, c->uid);
+	r = vn_plan_execute(d, c, plan, err);
 	if (r == 0 && vn_state_commit(d, name, topo, err) < 0)
 		r = undo_executed(d, plan, err);
 	if (r < 0) {

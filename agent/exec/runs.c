@@ -28,6 +28,7 @@ static struct vn_runner_job job_of(const struct vn_topo *t, size_t node, enum vn
 				      .node = n->name,
 				      .place = node,
 				      .ports = has_ports(t, n),
+				      .asked_by = n->asked_by,
 				      .o = n->container};
 }
 
@@ -197,6 +198,11 @@ static long long hugepages(const struct vn_plan *p)
 	return sum;
 }
 
+static bool alike(const struct vn_node *a, const struct vn_node *b)
+{
+	return a->runtime == b->runtime && a->asked_by == b->asked_by && json_equal(a->container, b->container);
+}
+
 int vn_exec_check_runs(struct vn_fabric *f, const struct vn_plan *p, const struct vn_exec_ops *ops, struct vn_err *err)
 {
 	cleanup_free size_t *nodes = calloc(p->n_steps ?: 1, sizeof(*nodes));
@@ -211,9 +217,7 @@ int vn_exec_check_runs(struct vn_fabric *f, const struct vn_plan *p, const struc
 		if (p->steps[i].kind != VN_STEP_RUN || node == VN_NONE)
 			continue;
 		/* Many nodes alike, as defaults make them, are asked for once. */
-		if (b.n && p->new->nodes[nodes[b.n - 1]].runtime ==
-				   p->new->nodes[node].runtime &&json_equal(p->new->nodes[nodes[b.n - 1]].container,
-									    p->new->nodes[node].container))
+		if (b.n && alike(&p->new->nodes[nodes[b.n - 1]], &p->new->nodes[node]))
 			continue;
 		nodes[b.n++] = node;
 	}

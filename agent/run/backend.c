@@ -12,6 +12,7 @@
 #include "run/container_dir.h"
 #include "run/engines.h"
 #include "run/hugetlb.h"
+#include "run/image.h"
 #include "run/seccomp.h"
 
 /* --- checks
@@ -48,36 +49,6 @@ int vn_backend_check_hugepages(long long bytes, struct vn_err *err)
 	return 0;
 }
 
-static int check_rootfs(const json_t *o, struct vn_err *err)
-{
-	const char *rootfs = json_string_value(json_object_get(o, "rootfs"));
-	struct stat st;
-
-	if (!rootfs)
-		return 0;
-	if (stat(rootfs, &st) < 0)
-		return vn_err(err, VN_EXIT_USAGE, errno,
-			      "rootfs %s: %s: debootstrap makes one; scripts/image makes one with DPDK, and says where",
-			      rootfs, strerror(errno));
-	return S_ISDIR(st.st_mode) ? 0 : vn_err(err, VN_EXIT_USAGE, ENOTDIR, "rootfs %s: not a directory", rootfs);
-}
-
-/* Docker would make what is not there. */
-static int check_mounts(const json_t *o, struct vn_err *err)
-{
-	size_t i;
-	json_t *w;
-
-	json_array_foreach (json_object_get(o, "mounts"), i, w) {
-		const char *text = json_string_value(w);
-		cleanup_free char *host = strndup(text, strcspn(text, ":"));
-
-		if (!host || access(host, F_OK) < 0)
-			return vn_err(err, VN_EXIT_USAGE, errno, "mounts: %s: %s", host ?: text, strerror(errno));
-	}
-	return 0;
-}
-
 static int check_image(enum vn_runtime runtime, const json_t *o, struct vn_err *err)
 {
 	const char *image = json_string_value(json_object_get(o, "image"));
@@ -105,9 +76,7 @@ int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s,
 	if (access(VN_SECCOMP_BASE, R_OK) < 0)
 		return vn_err(err, VN_EXIT_NOT_POSSIBLE, errno,
 			      VN_SECCOMP_BASE ": %s: `apt install golang-github-containers-common`", strerror(errno));
-	r = check_rootfs(s->o, err);
-	if (r == 0)
-		r = check_mounts(s->o, err);
+	r = vn_image_check(s, err);
 	return r < 0 ? r : check_image(runtime, s->o, err);
 }
 
@@ -260,6 +229,8 @@ int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s,
 	if (r == 0 && runtime != VN_RUNTIME_DOCKER)
 		r = vn_dir_make(s, err);
 	if (r == 0)
+		r = vn_image_mount(s, err);
+	if (r == 0)
 		r = runtime == VN_RUNTIME_RUNC ? runc_start(s, err) : vn_engines_start(runtime, s, err);
 	if (r == 0 && runtime == VN_RUNTIME_DOCKER)
 		r = vn_engines_docker_pid(s, "", err);
@@ -269,6 +240,8 @@ int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s,
 		r = vn_dir_read_pid(s, ret_pid, err);
 	if (r == 0)
 		r = vn_dir_note_start(s, VN_CONTAINER_STARTED, *ret_pid, err);
+	/* What runs has them in a mount namespace of its own. */
+	vn_image_unmount(s->dir);
 	if (r < 0) {
 		struct vn_err ignored = {0};
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run/container_dir.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -9,7 +8,9 @@
 #include <vnet/util.h>
 
 #include "run/backend.h"
+#include "run/beneath.h"
 #include "run/cmdline.h"
+#include "run/image.h"
 
 void vn_dir_path(char path[512], const struct vn_container_spec *s, const char *name)
 {
@@ -103,21 +104,19 @@ void vn_dir_forget_start(const struct vn_container_spec *s)
 	unlink(path);
 }
 
-/* Files only: nothing of ours makes directories in it. */
 void vn_dir_remove(const char *path)
 {
-	DIR *dir = opendir(path);
+	const char *name = strrchr(path, '/');
+	cleanup_free char *above = name ? strndup(path, (size_t)(name - path)) : NULL;
+	cleanup_close int dir = above ? open(above, O_PATH | O_DIRECTORY | O_CLOEXEC) : -EBADF;
 	char netns[512];
-	struct dirent *e;
 
-	if (!dir)
+	if (dir < 0)
 		return;
 	snprintf(netns, sizeof(netns), "%s/" VN_SANDBOX_NETNS, path);
-	umount2(netns, MNT_DETACH);
-	while ((e = readdir(dir)))
-		unlinkat(dirfd(dir), e->d_name, 0);
-	closedir(dir);
-	rmdir(path);
+	umount2(netns, MNT_DETACH | UMOUNT_NOFOLLOW);
+	vn_image_unmount(path);
+	vn_beneath_remove(dir, name + 1); /* enters no mount */
 }
 
 int vn_dir_make(const struct vn_container_spec *s, struct vn_err *err)

@@ -9,6 +9,7 @@
 #include "run/backend.h"
 #include "run/container_dir.h"
 #include "run/cpus.h"
+#include "run/image.h"
 #include "run/seccomp.h"
 
 /* They keep this much of what a container says; our own log of runc is cut to it (runner.c). */
@@ -99,10 +100,12 @@ static int add_mounts(struct vn_cmdline *c, const struct vn_container_spec *s, b
 	if (s->ports_dir)
 		vn_cmdline_add(c, "--mount=type=bind,source=%s,destination=/run/vnet,readonly", s->ports_dir);
 	json_array_foreach (json_object_get(s->o, "mounts"), i, w) {
-		const char *text = json_string_value(w);
+		const char *text = json_string_value(w), *to = strchr(text, ':');
 		bool rw = strlen(text) > 3 && !strcmp(text + strlen(text) - 3, ":rw");
+		char from[512];
 
-		vn_cmdline_add(c, "--volume=%s%s", text, rw ? "" : ":ro");
+		vn_image_source_path(s, i, from);
+		vn_cmdline_add(c, "--volume=%s%s%s", from, to, rw ? "" : ":ro");
 	}
 	return add_cpu_mask(c, s, docker, err);
 }
@@ -202,6 +205,7 @@ int vn_engines_start(enum vn_runtime runtime, const struct vn_container_spec *s,
 	const char *image = json_string_value(json_object_get(s->o, "image"));
 	json_t *seccomp = vn_seccomp_profile(json_object_get(s->o, "capabilities"), err), *w;
 	cleanup_cmdline struct vn_cmdline c = {.n = 0};
+	char rootfs[512];
 	size_t i;
 	int r;
 
@@ -242,7 +246,8 @@ int vn_engines_start(enum vn_runtime runtime, const struct vn_container_spec *s,
 		vn_cmdline_add(&c, "--pull=never");
 	if (!image)
 		vn_cmdline_add(&c, "--rootfs");
-	vn_cmdline_add(&c, "%s", image ?: json_string_value(json_object_get(s->o, "rootfs")));
+	vn_image_rootfs_path(s, rootfs);
+	vn_cmdline_add(&c, "%s", image ?: rootfs);
 	json_array_foreach (json_object_get(s->o, "command"), i, w)
 		vn_cmdline_add(&c, "%s", json_string_value(w));
 	return vn_engines_run(runtime, s, &c, "", err);

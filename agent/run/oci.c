@@ -9,6 +9,7 @@
 
 #include "run/cpus.h"
 #include "run/hugetlb.h"
+#include "run/image.h"
 #include "run/seccomp.h"
 #include "topo/container.h"
 
@@ -75,15 +76,17 @@ static void add_mount(json_t *list, const char *to, const char *type, const char
 					      "options", words));
 }
 
-/* "/host:/guest[:rw]" */
-static void add_user_mount(json_t *list, const char *text)
+/* "/host:/guest[:rw]", of what image.c has mounted. */
+static void add_user_mount(json_t *list, const struct vn_container_spec *s, size_t i, const char *text)
 {
 	const char *to = strchr(text, ':') + 1;
 	size_t to_len = strcspn(to, ":");
-	cleanup_free char *host = strndup(text, (size_t)(to - 1 - text)), *guest = strndup(to, to_len);
+	cleanup_free char *guest = strndup(to, to_len);
+	char from[512];
 
-	if (host && guest)
-		add_mount(list, guest, "bind", host, to[to_len] ? "rbind,rw,nosuid,nodev" : "rbind,ro,nosuid,nodev");
+	vn_image_source_path(s, i, from);
+	if (guest)
+		add_mount(list, guest, "bind", from, to[to_len] ? "rbind,rw,nosuid,nodev" : "rbind,ro,nosuid,nodev");
 }
 
 static json_t *mounts(const struct vn_container_spec *s, struct vn_err *err)
@@ -107,7 +110,7 @@ static json_t *mounts(const struct vn_container_spec *s, struct vn_err *err)
 	if (s->ports_dir)
 		add_mount(list, "/run/vnet", "bind", s->ports_dir, "rbind,ro,nosuid,nodev,noexec");
 	json_array_foreach (json_object_get(s->o, "mounts"), i, w)
-		add_user_mount(list, json_string_value(w));
+		add_user_mount(list, s, i, json_string_value(w));
 	if (*s->cpus && vn_cpus_mask(s->cpus, s->dir, list, err) < 0) {
 		json_decref(list);
 		return NULL;
@@ -152,21 +155,14 @@ static json_t *linux_part(const struct vn_container_spec *s, struct vn_err *err)
 
 json_t *vn_oci_config(const struct vn_container_spec *s, struct vn_err *err)
 {
-	const char *rootfs = json_string_value(json_object_get(s->o, "rootfs"));
-	/* runc takes no symlink, which is how one names an image whose directory changes with its content. */
-	cleanup_free char *root = realpath(rootfs, NULL);
-	json_t *m = NULL, *l = NULL;
+	json_t *m = mounts(s, err), *l = m ? linux_part(s, err) : NULL;
+	char root[512];
 
-	if (root) {
-		m = mounts(s, err);
-		l = m ? linux_part(s, err) : NULL;
-	} else {
-		vn_err_kernel(err, errno, "rootfs %s: %s", rootfs, strerror(errno));
-	}
 	if (!l) {
 		json_decref(m);
 		return NULL;
 	}
+	vn_image_rootfs_path(s, root);
 	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", process(s->o),
 			 "root", "path", root, "readonly", !json_is_true(json_object_get(s->o, "writable")), "hostname",
 			 s->hostname, "mounts", m, "linux", l);

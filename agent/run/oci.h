@@ -4,6 +4,7 @@
 #define VNET_RUN_OCI_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 #include <vnet/err.h>
 
@@ -15,13 +16,16 @@
  * @o:         what runs in it (topo/container.h)
  * @netns:     path of the node's network namespace
  * @cpus:      CPU list, "" for any
- * @dir:       a directory of its own: bundle, log, pid
+ * @dir:       a directory of its own: bundle, log, pid, mounts
  * @ports_dir: of the node's hand-over sockets; it appears as /run/vnet in the container; NULL: none
+ * @image_dir: where others than root may have files from; NULL: nowhere
+ * @asked_by:  uid of who described it: what of the host's files it gets is what that user may give (image.h)
  */
 struct vn_container_spec {
 	const char *id, *topo, *hostname;
 	const json_t *o;
-	const char *netns, *cpus, *dir, *ports_dir;
+	const char *netns, *cpus, *dir, *ports_dir, *image_dir;
+	uint32_t asked_by;
 };
 
 /* Processes and threads that a container may have: a fork bomb stays its own. */

@@ -33,7 +33,7 @@ struct task {
 
 struct server {
 	int fd;
-	const char *runtime_dir, *pause_path;
+	const char *runtime_dir, *pause_path, *image_dir;
 	struct task tasks[VN_RUNNER_PARALLEL];
 	size_t n_tasks;
 };
@@ -41,7 +41,7 @@ struct server {
 struct request {
 	int op, runtime, ports;
 	const char *topo, *node;
-	json_int_t id, place;
+	json_int_t id, place, asked_by;
 	json_t *o;
 };
 
@@ -49,9 +49,10 @@ static int unpack(const json_t *msg, struct request *ret, struct vn_err *err)
 {
 	json_error_t why;
 
-	if (json_unpack_ex((json_t *)msg, &why, 0, "{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:o}", "id", &ret->id, "op",
-			   &ret->op, "runtime", &ret->runtime, "topology", &ret->topo, "node", &ret->node, "place",
-			   &ret->place, "ports", &ret->ports, "container", &ret->o) < 0)
+	if (json_unpack_ex((json_t *)msg, &why, 0, "{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:I, s:o}", "id", &ret->id,
+			   "op", &ret->op, "runtime", &ret->runtime, "topology", &ret->topo, "node", &ret->node,
+			   "place", &ret->place, "ports", &ret->ports, "asked_by", &ret->asked_by, "container",
+			   &ret->o) < 0)
 		return vn_err_usage(err, "runner: %s", why.text);
 	if (!vn_runtime_is_container((enum vn_runtime)ret->runtime) || strlen(ret->topo) > VN_NAME_MAX ||
 	    strlen(ret->node) > VN_NAME_MAX || strpbrk(ret->topo, "/.") || strpbrk(ret->node, "/."))
@@ -63,8 +64,15 @@ static int unpack(const json_t *msg, struct request *ret, struct vn_err *err)
 static int perform(const struct server *s, const struct request *q, pid_t *ret_pid, struct vn_err *err)
 {
 	char id[VN_CONTAINER_ID_MAX], dir[512], netns[320], cpus[VN_CPU_LIST], ports[512];
-	struct vn_container_spec spec = {
-		.id = id, .topo = q->topo, .hostname = q->node, .o = q->o, .netns = netns, .cpus = cpus, .dir = dir};
+	struct vn_container_spec spec = {.id = id,
+					 .topo = q->topo,
+					 .hostname = q->node,
+					 .o = q->o,
+					 .netns = netns,
+					 .cpus = cpus,
+					 .dir = dir,
+					 .image_dir = s->image_dir,
+					 .asked_by = (uint32_t)q->asked_by};
 	enum vn_runtime runtime = (enum vn_runtime)q->runtime;
 	int r;
 
@@ -235,7 +243,8 @@ static void serve(struct server *s)
  * ---------------------------------------------------------------------------------------------------
  */
 
-int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pause_path, struct vn_err *err)
+int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pause_path, const char *image_dir,
+		   struct vn_err *err)
 {
 	int pair[2], size = 8 * (int)VN_RUNNER_MESSAGE_MAX;
 	pid_t pid;
@@ -261,8 +270,10 @@ int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pau
 		setsid();
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		s = (struct server){
-			.fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 3), .runtime_dir = runtime_dir, .pause_path = pause_path};
+		s = (struct server){.fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 3),
+				    .runtime_dir = runtime_dir,
+				    .pause_path = pause_path,
+				    .image_dir = image_dir};
 		dup2(s.fd, 3);
 		s.fd = 3;
 		fcntl(3, F_SETFD, FD_CLOEXEC);
@@ -295,9 +306,10 @@ int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_
 		return vn_err_kernel(err, ENOTCONN, "the runner of containers is gone: restart the daemon");
 	if (r->pending >= VN_RUNNER_PARALLEL)
 		return -EAGAIN;
-	msg = json_pack("{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:O}", "id", (json_int_t)r->next_id, "op", (int)job->op,
-			"runtime", (int)job->runtime, "topology", job->topo, "node", job->node, "place",
-			(json_int_t)job->place, "ports", job->ports, "container", job->o);
+	msg = json_pack("{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:I, s:O}", "id", (json_int_t)r->next_id, "op",
+			(int)job->op, "runtime", (int)job->runtime, "topology", job->topo, "node", job->node, "place",
+			(json_int_t)job->place, "ports", job->ports, "asked_by", (json_int_t)job->asked_by, "container",
+			job->o);
 	text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
 	json_decref(msg);
 	if (!text)

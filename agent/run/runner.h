@@ -39,6 +39,7 @@ struct vn_runner {
  * @topo, @node: names
  * @place:       of the node in the topology: where its CPUs begin
  * @ports:       it has ports with hand-over sockets
+ * @asked_by:    uid of who described it
  * @o:           what runs in it
  */
 struct vn_runner_job {
@@ -47,11 +48,13 @@ struct vn_runner_job {
 	const char *topo, *node;
 	size_t place;
 	bool ports;
+	uint32_t asked_by;
 	const json_t *o;
 };
 
-/* @pause_path: the program vnet-pause. */
-int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pause_path, struct vn_err *err);
+/* @pause_path: the program vnet-pause. @image_dir: where others than root may have files from; NULL: nowhere. */
+int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pause_path, const char *image_dir,
+		   struct vn_err *err);
 void vn_runner_close(struct vn_runner *r);
 
 /* Begin; its reply has *@ret_id. -EAGAIN when VN_RUNNER_PARALLEL are under way: receive first. */

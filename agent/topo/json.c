@@ -106,12 +106,16 @@ static json_t *link_to_json(const struct vn_topo *t, const struct vn_link *l)
 
 static json_t *node_to_json(const struct vn_node *n)
 {
-	return json_pack("{s:s, s:s*, s:O*, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", n->name, "runtime",
-			 n->runtime ? vn_runtime_words[n->runtime] : NULL, "container", n->container, "id",
-			 (json_int_t)n->id, "forward", n->forward, "forward_asked", forward_words[n->forward_opt + 1],
-			 "lo4", addr_to_json(&n->lo4), "lo6", addr_to_json(&n->lo6), "lat",
-			 isnan(n->lat) ? json_null() : json_real(n->lat), "lon",
-			 isnan(n->lon) ? json_null() : json_real(n->lon));
+	json_t *o = json_pack("{s:s, s:s*, s:O*, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", n->name, "runtime",
+			      n->runtime ? vn_runtime_words[n->runtime] : NULL, "container", n->container, "id",
+			      (json_int_t)n->id, "forward", n->forward, "forward_asked",
+			      forward_words[n->forward_opt + 1], "lo4", addr_to_json(&n->lo4), "lo6",
+			      addr_to_json(&n->lo6), "lat", isnan(n->lat) ? json_null() : json_real(n->lat), "lon",
+			      isnan(n->lon) ? json_null() : json_real(n->lon));
+
+	if (n->asked_by)
+		json_object_set_new(o, "asked_by", json_integer(n->asked_by));
+	return o;
 }
 
 json_t *vn_topo_to_json(const struct vn_topo *t)
@@ -315,12 +319,15 @@ static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 	const char *runtime = vn_runtime_words[VN_RUNTIME_NETNS];
 	int forward, kind, run, r;
 	json_error_t why;
-	json_int_t id;
+	json_int_t id, asked_by = 0;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s?s, s?o, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name",
-			   &name, "runtime", &runtime, "container", &container, "id", &id, "forward", &forward,
-			   "forward_asked", &asked, "lo4", &lo4, "lo6", &lo6, "lat", &lat, "lon", &lon) < 0)
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s?s, s?o, s?I, s:I, s:b, s:s, s:o, s:o, s:o, s:o}",
+			   "name", &name, "runtime", &runtime, "container", &container, "asked_by", &asked_by, "id",
+			   &id, "forward", &forward, "forward_asked", &asked, "lo4", &lo4, "lo6", &lo6, "lat", &lat,
+			   "lon", &lon) < 0)
 		return refuse(err, "node", &why);
+	if (asked_by < 0 || asked_by > UINT32_MAX)
+		return vn_err_usage(err, "node '%.64s': asked_by is no user", name);
 	r = read_name(name, "node", n->name, err);
 	if (r < 0)
 		return r;
@@ -341,6 +348,7 @@ static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 		n->container = json_incref(container);
 	}
 	n->runtime = (uint8_t)run;
+	n->asked_by = (uint32_t)asked_by;
 	n->id = (uint32_t)id;
 	n->forward = forward;
 	n->forward_opt = (int8_t)(kind - 1);

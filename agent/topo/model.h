@@ -108,6 +108,7 @@ struct vn_node {
 	size_t n_links;
 	uint8_t runtime;   /* enum vn_runtime */
 	json_t *container; /* what runs in it (container.h); NULL: nothing */
+	uint32_t asked_by; /* uid of who described that, or restarted it: not the file's, the daemon's */
 	double lat, lon;   /* degrees; only drawn; NAN: unknown */
 	int line;
 };
