@@ -113,7 +113,8 @@ static int parse_gso(const struct virtio_net_hdr *vh, const uint8_t *head, uint3
 	s->l3 = (uint16_t)l3;
 	s->l4 = (uint16_t)l4;
 	s->hdr_len = (uint16_t)(l4 + (s->tcp ? 4u * (head[l4 + 12] >> 4) : sizeof(struct udphdr)));
-	if (s->hdr_len < l4 + 8 || s->hdr_len >= s->len || s->hdr_len > VN_MIN(head_len, VN_SUPER_HDR_MAX))
+	if (s->hdr_len < l4 + (s->tcp ? sizeof(struct tcphdr) : sizeof(struct udphdr)) || s->hdr_len >= s->len ||
+	    s->hdr_len > VN_MIN(head_len, VN_SUPER_HDR_MAX))
 		return -EBADMSG;
 	s->ect = (s->ip6 ? head[l3 + 1] >> 4 & 3 : head[l3 + 1] & 3) != 0;
 	s->gso_size = vh->gso_size;
