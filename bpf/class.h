@@ -26,9 +26,11 @@ static __always_inline struct vn_l3 vn_find_l3(void *ctx, enum vn_at at)
 
 	if (vn_load(ctx, at, 2 * ETH_ALEN, &l3.proto, sizeof(l3.proto)) < 0)
 		return l3;
+	VN_LOOP
 	for (int i = 0; i < VN_VLAN_DEPTH_MAX && vn_is_vlan(l3.proto); i++) {
 		if (vn_load(ctx, at, l3.off, tag, sizeof(tag)) < 0)
 			return l3;
+		l3.n_priority += vn_is_priority(bpf_ntohs(tag[0]));
 		l3.proto = tag[1];
 		l3.off += sizeof(tag);
 	}
@@ -51,14 +53,14 @@ static __always_inline __u32 vn_class_of_protocol(__u8 protocol)
 }
 
 /*
- * @more: tags beside those in the frame. What is too short for its own headers is OTHER, so that no filter is slipped
- * by a runt.
+ * @more: tags beside those in the frame, priority tags not counted. What is too short for its own headers is OTHER, so
+ * that no filter is slipped by a runt.
  */
 static __always_inline __u32 vn_class_of(void *ctx, enum vn_at at, const struct vn_l3 *l3, __u32 more)
 {
 	__u8 head[sizeof(struct vn_ip6)];
 
-	if ((l3->off - ETH_HLEN) / 4 + more > VN_AFXDP_TAGS_MAX)
+	if ((l3->off - ETH_HLEN) / 4 - l3->n_priority + more > VN_AFXDP_TAGS_MAX)
 		return VN_AFXDP_OTHER;
 	if (l3->proto == bpf_htons(ETH_P_ARP))
 		return VN_AFXDP_ARP;

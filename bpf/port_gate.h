@@ -22,20 +22,18 @@
  */
 #define VN_POLICE_TRIES 8
 
-static __always_inline int vn_police_frame(struct __sk_buff *skb, const struct vn_l3 *l3, const struct vn_disc *d,
-					   __u32 number, __u64 now_ns)
+static __always_inline int vn_police_frame(struct __sk_buff *skb, __u32 head, const struct vn_disc *d, __u32 number,
+					   __u64 now_ns)
 {
 	__u64 rate_bps = *(volatile const __u64 *)&d->police_bps;
 	/* a tag that the node's device left in metadata will be in the frame, or in each of its segments */
-	__u32 tag = skb->vlan_present ? 4 : 0, head = 0, burst = d->police_burst_bytes;
+	__u32 tag = skb->vlan_present ? 4 : 0, burst = d->police_burst_bytes;
 	struct vn_police *p = bpf_map_lookup_elem(&vn_police, &number);
 	__u64 bytes;
 
 	if (!p || !rate_bps)
 		return VN_PASS;
-	if (skb->gso_size)
-		head = vn_segment_head(skb, l3) + tag;
-	bytes = vn_police_bytes(skb->len + tag, head, skb->gso_size);
+	bytes = vn_police_bytes(skb->len + tag, head + tag, skb->gso_size);
 	for (int i = 0; i < VN_POLICE_TRIES; i++) {
 		__u64 tat_ns = *(volatile __u64 *)&p->tat_ns, next_ns;
 
@@ -49,8 +47,8 @@ static __always_inline int vn_police_frame(struct __sk_buff *skb, const struct v
 	return VN_DROP_POLICE;
 }
 
-/* Gate and policer of a port that has one; VN_PASS or the reason to drop. */
-static __always_inline int vn_port_gate(struct __sk_buff *skb, const struct vn_l3 *l3, __u32 number, __u32 flags)
+/* Gate and policer of a port that has one; VN_PASS or the reason to drop. @head: of a super-frame's segments. */
+static __always_inline int vn_port_gate(struct __sk_buff *skb, __u32 head, __u32 number, __u32 flags)
 {
 	const struct vn_disc_slot *s = bpf_map_lookup_elem(&vn_disc, &number);
 	__u64 now_ns = bpf_ktime_get_ns(); /* the coarse clock moves by whole ms: bursts, to a policer */
@@ -61,7 +59,7 @@ static __always_inline int vn_port_gate(struct __sk_buff *skb, const struct vn_l
 	if (flags & VN_PORT_GATED && !vn_gate_open(&s->disc, now_ns))
 		return VN_DROP_DOWN;
 	if (flags & VN_PORT_POLICED)
-		return vn_police_frame(skb, l3, &s->disc, number, now_ns);
+		return vn_police_frame(skb, head, &s->disc, number, now_ns);
 	return VN_PASS;
 }
 

@@ -15,25 +15,32 @@
  */
 static __always_inline __u32 vn_segment_head(struct __sk_buff *skb, const struct vn_l3 *l3)
 {
-	__u32 off = l3->off;
-	__u8 proto = 0, b = 0;
+	struct vn_ip6_upper u = {.off = l3->off};
+	struct vn_ip6 ip;
+	__u8 b = 0;
 
 	if (l3->proto == bpf_htons(ETH_P_IP)) {
-		if (bpf_skb_load_bytes(skb, off, &b, 1) < 0 || bpf_skb_load_bytes(skb, off + 9, &proto, 1) < 0)
-			return off;
-		off += (b & 0xf) * 4;
+		if (bpf_skb_load_bytes(skb, u.off, &b, 1) < 0 || bpf_skb_load_bytes(skb, u.off + 9, &u.proto, 1) < 0)
+			return u.off;
+		u.off += (b & 0xf) * 4;
 	} else if (l3->proto == bpf_htons(ETH_P_IPV6)) {
-		if (bpf_skb_load_bytes(skb, off + 6, &proto, 1) < 0)
-			return off;
-		off += sizeof(struct vn_ip6);
-		if (vn_skip_ip6_ext(skb, &off, &proto) != VN_PASS)
-			return off;
+		if (bpf_skb_load_bytes(skb, u.off, &ip, 8) < 0)
+			return u.off;
+		u.proto = ip.next;
+		u.off += sizeof(ip);
+		if (vn_skip_ip6_ext(skb, &u, skb->len) != VN_PASS)
+			return u.off;
+		/* More than 64 KB: the jumbo payload option that says so is in no segment. */
+		if (!ip.payload_len && ip.next == IPPROTO_HOPOPTS)
+			u.off -= 8;
 	}
-	if (proto == IPPROTO_UDP)
-		return off + 8;
-	if (proto != IPPROTO_TCP || bpf_skb_load_bytes(skb, off + 12, &b, 1) < 0)
-		return off;
-	return off + (b >> 4) * 4;
+	if (u.proto == IPPROTO_UDP)
+		return u.off + 8;
+	if (u.proto != IPPROTO_TCP)
+		return u.off;
+	if (bpf_skb_load_bytes(skb, u.off + 12, &b, 1) < 0)
+		return u.off;
+	return u.off + (b >> 4) * 4;
 }
 
 /* What the skb would be on a wire: frames, and their bytes from the Ethernet header on. */
@@ -41,19 +48,40 @@ struct vn_sum {
 	__u64 packets, bytes;
 };
 
-static __always_inline struct vn_sum vn_segments(struct __sk_buff *skb, const struct vn_l3 *l3)
+/* @size: its gso_size; @head: vn_segment_head() of a super-frame */
+static __always_inline struct vn_sum vn_segments(struct __sk_buff *skb, __u32 size, __u32 head)
 {
 	/* a tag in metadata will be in each frame */
-	__u32 size = skb->gso_size, len = skb->len, head, tag = skb->vlan_present ? 4 : 0;
+	__u32 len = skb->len, tag = skb->vlan_present ? 4 : 0;
 	struct vn_sum s = {.packets = 1, .bytes = len + tag};
 
 	if (!size)
 		return s;
-	head = vn_segment_head(skb, l3);
 	/* one that user space wrote to a tap has not been counted yet */
 	s.packets = skb->gso_segs ?: len > head ? (len - head + size - 1) / size : 1;
 	s.bytes = len + (s.packets - 1) * head + s.packets * tag;
 	return s;
+}
+
+/*
+ * What a wire with the link's MTU would not carry: a frame, or a segment, of which more than that stands behind the
+ * Ethernet header and the VLAN tags. And what no TCP or UDP sends: a super-frame of so many and so small segments that
+ * one call of its sender were a flood. A link whose MTU is so small that its TCP must go below, may.
+ */
+static __always_inline int vn_check_length(struct __sk_buff *skb, const struct vn_port_cfg *port,
+					   const struct vn_l3 *l3, __u32 size, __u32 head)
+{
+	__u32 len = skb->len, mtu = port->mtu;
+
+	if (size) {
+		if (len > head && len - head > size * VN_GSO_SEGS_MAX)
+			return VN_DROP_MALFORMED;
+		if (size < VN_GSO_SIZE_MIN && mtu >= VN_GSO_MTU)
+			return VN_DROP_MALFORMED;
+		if (head + size < len)
+			len = head + size;
+	}
+	return len > l3->off + mtu ? VN_DROP_TOO_LONG : VN_PASS;
 }
 
 #endif

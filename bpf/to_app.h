@@ -39,7 +39,9 @@ struct vn_bound_for {
 
 static __always_inline __u32 vn_class_of_skb(struct __sk_buff *skb, const struct vn_bound_for *b)
 {
-	return vn_class_of(skb, VN_AT_TC, &b->l3, !b->slotted && skb->vlan_present);
+	bool tagged = !b->slotted && skb->vlan_present && !vn_is_priority(skb->vlan_tci);
+
+	return vn_class_of(skb, VN_AT_TC, &b->l3, tagged);
 }
 
 static __always_inline void vn_app_count(__u32 number, __u32 fate, const struct vn_sum *sum)

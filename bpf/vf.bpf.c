@@ -16,6 +16,7 @@
 #include <vnet/gate.h>
 #include <vnet/ifindex.h>
 #include <vnet/police.h>
+#include "port_check.h"
 
 #define VN_VF_POLICE_TRIES 8 /* as VN_POLICE_TRIES of vn_tc_port */
 
@@ -130,8 +131,7 @@ int vn_xdp_vf(struct xdp_md *ctx)
 	flags = *(volatile const __u32 *)&from->flags;
 	if (!(flags & VN_PORT_ACTIVE))
 		return vn_vf_drop(peer, VN_DROP_INACTIVE);
-	if (*(const __u16 *)src != *(const __u16 *)from->mac ||
-	    *(const __u32 *)(src + 2) != *(const __u32 *)(from->mac + 2))
+	if (!vn_mac_allowed(from, src))
 		return vn_vf_drop(peer, VN_DROP_FOREIGN);
 	return flags & VN_PORT_DIRECT ? vn_vf_direct(peer, flags, len) : XDP_PASS;
 }

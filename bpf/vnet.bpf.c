@@ -97,6 +97,7 @@ int vn_tc_port(struct __sk_buff *skb)
 	const struct vn_port_cfg *port = bpf_map_lookup_elem(&vn_port, &number);
 	struct vn_l3 l3 = {0};
 	struct vn_sum sum;
+	__u32 size, head = 0;
 	__u64 before;
 	int reason;
 
@@ -106,11 +107,16 @@ int vn_tc_port(struct __sk_buff *skb)
 	if (!(flags & VN_PORT_ACTIVE))
 		return vn_drop(number, VN_DROP_INACTIVE);
 	reason = vn_port_check(skb, port, &l3);
+	size = skb->gso_size;
+	if (size)
+		head = vn_segment_head(skb, &l3);
+	if (reason == VN_PASS)
+		reason = vn_check_length(skb, port, &l3, size, head);
 	if (reason == VN_PASS && flags & (VN_PORT_GATED | VN_PORT_POLICED))
-		reason = vn_port_gate(skb, &l3, number, flags);
+		reason = vn_port_gate(skb, head, number, flags);
 	if (reason != VN_PASS)
 		return vn_drop(number, reason);
-	sum = vn_segments(skb, &l3);
+	sum = vn_segments(skb, size, head);
 	if (flags & VN_PORT_HELD) {
 		__u32 trunk = port->trunk;
 		const struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
@@ -165,6 +171,7 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	struct vn_l3 l3 = {0};
 	struct vn_port_ctr *c;
 	struct vn_sum sum;
+	__u32 size;
 	bool to_app;
 
 	if (!skb->vlan_present || skb->vlan_proto != bpf_htons(VN_SLOT_TPID))
@@ -181,9 +188,10 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	vn_answer_path(skb->ifindex);
 	if (!to_app && bpf_skb_vlan_pop(skb))
 		return vn_drop(number, VN_DROP_MALFORMED);
-	if (skb->gso_size || to_app)
+	size = skb->gso_size;
+	if (size || to_app)
 		l3 = vn_find_l3(skb, VN_AT_TC);
-	sum = vn_segments(skb, &l3);
+	sum = vn_segments(skb, size, size ? vn_segment_head(skb, &l3) : 0);
 	if (to_app)
 		sum.bytes -= 4 * sum.packets; /* the slot */
 	c->out_packets += sum.packets;

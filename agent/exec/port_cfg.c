@@ -43,7 +43,6 @@ static int add6(struct vn_port_cfg *c, const struct vn_addr *a, unsigned int ple
 	return 0;
 }
 
-/* The node's own addresses first: they alone may stand in ARP and ND. */
 static int add_sources(struct vn_port_cfg *c, const struct vn_node *node, const struct vn_port *port)
 {
 	int r = 0;
@@ -56,8 +55,6 @@ static int add_sources(struct vn_port_cfg *c, const struct vn_node *node, const 
 		r = add6(c, &port->ip6, 128);
 	if (r == 0 && node->lo6.family)
 		r = add6(c, &node->lo6, 128);
-	c->n_own4 = c->n_src4;
-	c->n_own6 = c->n_src6;
 	for (size_t i = 0; i < port->n_sources && r == 0; i++)
 		r = port->sources[i].family == AF_INET ? add4(c, &port->sources[i], port->sources[i].plen)
 						       : add6(c, &port->sources[i], port->sources[i].plen);
@@ -86,6 +83,7 @@ int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side,
 		.ifindex = VN_IFINDEX_HOST + port->number,
 		.peer_ifindex = VN_IFINDEX_HOST + peer->number,
 		.isolation = port->isolation,
+		.mtu = (uint16_t)l->mtu,
 		.n_vlans = port->n_vlans,
 	};
 	int r;

@@ -9,10 +9,14 @@
 
 #include <linux/types.h>
 
-#define VN_PORTS_MAX     65535u  /* a slot is 16 bits wide */
-#define VN_PORTS_DEFAULT 16384u  /* unless the daemon is told otherwise */
-#define VN_PORT_VLANS    8       /* VLAN ids a port may be restricted to */
-#define VN_PORT_PREFIXES 6       /* source prefixes per family */
+#define VN_PORTS_MAX     65535u /* a slot is 16 bits wide */
+#define VN_PORTS_DEFAULT 16384u /* unless the daemon is told otherwise */
+#define VN_PORT_VLANS    8      /* VLAN ids a port may be restricted to */
+#define VN_PORT_PREFIXES 6      /* source prefixes per family */
+#define VN_PORT_MACS     8      /* MACs that a port may use beside its own */
+#define VN_GSO_SIZE_MIN  48u  /* bytes of payload in each segment of a super-frame: Linux's TCP sends no smaller ones */
+#define VN_GSO_MTU       160u /* ... on links of at least this MTU */
+#define VN_GSO_SEGS_MAX  1500u   /* segments of a super-frame; UDP_SEGMENT makes 128 at most, TCP fewer than this */
 #define VN_SLOT_TPID     0x88a8u /* the slot's tag on the trunk */
 
 /*
@@ -64,12 +68,13 @@ enum vn_isolation {
 	X(IP_SPOOF, "ip-spoof", "source address is not the node's")                                                    \
 	X(ARP_SPOOF, "arp-spoof", "ARP sender is not the node")                                                        \
 	X(ND_SPOOF, "nd-spoof", "neighbour discovery for another's address, or a router's word")                       \
-	X(MALFORMED, "malformed", "frame too short for its headers, or too many VLAN tags")                            \
+	X(MALFORMED, "malformed", "frame too short for its headers, too many VLAN tags, or absurd segments")           \
 	X(ENGINE_DOWN, "engine-down", "held link while the engine is dead or hung")                                    \
 	X(NO_PEER, "no-peer", "released for a port that is gone")                                                      \
 	X(POLICE, "police", "over the rate that the discipline polices")                                               \
 	X(DOWN, "down", "the link is down, by its state or its flap schedule")                                         \
-	X(FOREIGN, "foreign", "reached the peer's VF from somebody else than the port")
+	X(FOREIGN, "foreign", "reached the peer's VF from somebody else than the port")                                \
+	X(TOO_LONG, "too-long", "frame, or a segment of a super-frame, longer than the link's MTU")
 
 enum vn_drop {
 #define X(id, word, text) VN_DROP_##id,
@@ -95,12 +100,14 @@ struct vn_prefix6 {
  * @peer_ifindex:  host end of the other port of the link, in the fabric
  * @trunk_ifindex: first device of the trunk that holds this port's frames; written alone while traffic runs
  * @ifindex:       host end of this port
- * @mac:           the only source MAC allowed (isolation mac and ip)
+ * @mac:           the port's source MAC (isolation mac and ip)
  * @isolation:     enum vn_isolation
  * @trunk:         its index: whose heartbeat counts. It may lag behind @trunk_ifindex while a direction moves
- * @vlans:         allowed VLAN ids when VN_PORT_VLAN_LIST, @n_vlans of them
- * @src4, @src6:   allowed sources (isolation ip); the first @n_own4/@n_own6 are the node's own full addresses,
- *                 which alone may stand in ARP and ND, the rest are prefixes it may forward for
+ * @mtu:           of the link: what may stand behind a frame's Ethernet header and VLAN tags
+ * @vlans:         allowed VLAN ids when VN_PORT_VLAN_LIST, @n_vlans of them; VID 0 is untagged
+ * @macs:          source MACs allowed beside @mac, @n_macs of them
+ * @src4, @src6:   allowed sources (isolation ip): the node's own full addresses and the prefixes that were opened;
+ *                 these alone may stand in ARP and ND, too
  */
 struct vn_port_cfg {
 	__u32 flags;
@@ -110,18 +117,20 @@ struct vn_port_cfg {
 	__u8 mac[6];
 	__u8 isolation;
 	__u8 trunk;
-	__u16 vlans[VN_PORT_VLANS];
+	__u16 mtu;
 	__u8 n_vlans;
-	__u8 n_own4;
+	__u8 n_macs;
 	__u8 n_src4;
-	__u8 n_own6;
 	__u8 n_src6;
-	__u8 pad[3];
+	__u8 pad[2];
+	__u16 vlans[VN_PORT_VLANS];
+	__u8 macs[VN_PORT_MACS][6];
 	struct vn_prefix4 src4[VN_PORT_PREFIXES];
 	struct vn_prefix6 src6[VN_PORT_PREFIXES];
 };
-_Static_assert(sizeof(struct vn_port_cfg) == 288, "vn_port_cfg is shared with BPF");
+_Static_assert(sizeof(struct vn_port_cfg) == 336, "vn_port_cfg is shared with BPF");
 _Static_assert(__builtin_offsetof(struct vn_port_cfg, mac) == 16, "hot part first");
+_Static_assert(__builtin_offsetof(struct vn_port_cfg, macs) <= 64, "the hot part fills the first cache line");
 
 /* Element of the per-CPU map vn_port_ctr: what entered the direction that starts here, and what left it at the peer. */
 struct vn_port_ctr {

@@ -197,7 +197,8 @@ static inline void rig_port(struct rig *g, uint32_t number, const char *dev, con
 	struct vn_port_cfg cfg = {.flags = VN_PORT_ACTIVE | VN_PORT_HELD,
 				  .ifindex = if_nametoindex(dev),
 				  .peer_ifindex = if_nametoindex(peer),
-				  .trunk_ifindex = g->tr0};
+				  .trunk_ifindex = g->tr0,
+				  .mtu = 9000};
 
 	vn_port_publish(&g->dp.maps, number, &cfg);
 }

@@ -47,7 +47,8 @@ static void configure(uint32_t kernel, uint32_t unbound)
 {
 	const struct vn_port_cfg cfg = {.flags = VN_PORT_ACTIVE | VN_PORT_TO_APP | kernel << VN_PORT_APP_KERNEL_SHIFT |
 						 (unbound == VN_AFXDP_UNBOUND_DROP ? VN_PORT_APP_DROP : 0),
-					.peer_ifindex = VN_IFINDEX_HOST + APP};
+					.peer_ifindex = VN_IFINDEX_HOST + APP,
+					.mtu = 1500};
 
 	vn_port_publish(&dp.maps, PORT, &cfg);
 }

@@ -178,8 +178,11 @@ static void udp_frame(struct pkt *p)
 
 static void port_set(const struct vn_disc *d, uint32_t flags)
 {
-	struct vn_port_cfg cfg = {
-		.flags = VN_PORT_ACTIVE | flags, .peer_ifindex = 77, .ifindex = 1, .isolation = VN_ISOLATION_MAC};
+	struct vn_port_cfg cfg = {.flags = VN_PORT_ACTIVE | flags,
+				  .peer_ifindex = 77,
+				  .ifindex = 1,
+				  .isolation = VN_ISOLATION_MAC,
+				  .mtu = 1500};
 
 	memcpy(cfg.mac, mac_a, 6);
 	vn_port_clear(&dp.maps, PORT);

@@ -3,14 +3,18 @@
  * Raw frames for the tests, in the namespace it is run in.
  *
  *   frame send DEV [--count N] [--src MAC] [--dst MAC] [--vlan [ad:]ID[,[ad:]ID]] [--mark N] [--len N] KIND ...
+ *       --bytes N: frames of exactly N bytes, cut or filled with zeros
  *       KIND: raw                               payload of the test's own EtherType 0x88b5
  *             udp4 SRC DST | udp6 SRC DST       to port 9
  *             arp SENDER-IP TARGET-IP [SENDER-MAC]
- *             na TARGET-IP6 [MAC] | ns TARGET-IP6 [MAC] | ra
- *             hex BYTES                         the whole frame, as it is
- *       prints {"sent": N}; frames carry --mark and their number, so that a capture can tell them
- *   frame capture DEV [--mark N] [--expect N] [--wait MS] [--ready FILE]
- *       counts the marked frames that arrive until N have come, or MS passed since the start; prints
+ *             na TARGET-IP6 [MAC] | ns TARGET-IP6 [MAC] | ra [MAC] | rs [MAC] | redirect TARGET-IP6 [MAC]
+ *                 with --options N: N others in front of the one with MAC
+ *                 with --jumbo: behind a hop-by-hop header, payload length 0; with --fragment: in a whole fragment
+ *             super | super-tcp SIZE BYTES SRC DST
+ *                                               BYTES of UDP or TCP as a super-frame, segments of SIZE
+ * (PACKET_VNET_HDR) hex BYTES                         the whole frame, as it is prints {"sent": N}; frames carry --mark
+ * and their number, so that a capture can tell them frame capture DEV [--mark N] [--expect N] [--wait MS] [--ready
+ * FILE] counts the marked frames that arrive until N have come, or MS passed since the start; prints
  *       {"frames": n, "tagged": n, "vlan": [outer, inner], "tpid": "8100", "src": mac, "dst": mac, "len": n, "bad": n}
  *       of the last one; "bad" counts frames whose payload is not what was sent. FILE appears once it listens.
  */
@@ -19,6 +23,7 @@
 #include <getopt.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -27,9 +32,12 @@
 
 #include <vnet/util.h>
 
-#define MAGIC      0x766e6574u /* "vnet" */
-#define ETH_P_TEST 0x88b5      /* IEEE 802 local experimental EtherType 1 */
-#define FRAME_MAX  9300
+#define MAGIC      0x766e6574u    /* "vnet" */
+#define ETH_P_TEST 0x88b5         /* IEEE 802 local experimental EtherType 1 */
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* Linux 6.2 */
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+#define FRAME_MAX 66000
 
 struct stamp {
 	uint32_t magic, mark, number, len;
@@ -40,7 +48,8 @@ struct opts {
 	uint8_t src[6], dst[6];
 	uint16_t tpid[2], vid[2];
 	int n_vlans, src_given;
-	unsigned int count, len, wait_ms, expect;
+	unsigned int count, len, bytes, wait_ms, expect, options;
+	bool jumbo, fragment;
 	uint32_t mark;
 };
 
@@ -99,6 +108,7 @@ static void put_ip(struct buf *b, int family, const char *s)
 	put(b, a, family == AF_INET ? 4 : 16);
 }
 
+/* The complement of the sum. */
 static uint16_t sum16(const uint8_t *p, size_t n, uint32_t sum)
 {
 	for (size_t i = 0; i + 1 < n; i += 2)
@@ -191,29 +201,76 @@ static void make_arp(struct buf *b, const struct opts *o, unsigned int number, i
 }
 
 /* Neighbour discovery to all nodes, from the link-local address of the source MAC. */
-static void make_nd(struct buf *b, const struct opts *o, unsigned int number, uint8_t type, const char *target,
-		    const char *mac_text)
+static void make_nd(struct buf *b, const struct opts *o, uint8_t type, const char *target, const char *mac_text)
 {
+	static const uint8_t head_len[] = {8, 16, 24, 24, 40};
 	const uint8_t *m = o->src;
 	uint8_t ll[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}, mac[6];
-	size_t ip, l4;
+	size_t ip, ext, l4;
 
 	memcpy(mac, o->src, 6);
 	if (mac_text)
 		parse_mac(mac_text, mac);
 	put_head(b, o, ETH_P_IPV6);
 	ip = b->len;
-	put(b, "\x60\0\0\0\0\0\x3a\xff", 8);
+	put(b, "\x60\0\0\0\0\0", 6);
+	put8(b, o->jumbo ? 0 : o->fragment ? 44 : 58), put8(b, 255);
 	put(b, ll, 16);
 	put_ip(b, AF_INET6, "ff02::1");
+	ext = b->len;
+	if (o->jumbo) /* a PadN in place of the jumbo option */
+		put(b, "\x3a\0\1\4\0\0\0\0", 8);
+	else if (o->fragment)
+		put(b, "\x3a\0\0\0\0\0\0\7", 8);
 	l4 = b->len;
-	put8(b, type), put8(b, 0), put16(b, 0), put16(b, 0x2000), put16(b, 0);
-	put_ip(b, AF_INET6, target);
-	put8(b, type == 135 ? 1 : 2), put8(b, 1);
+	put8(b, type), put8(b, 0), put16(b, 0), put16(b, type == 136 ? 0x2000 : 0), put16(b, 0);
+	if (target)
+		put_ip(b, AF_INET6, target);
+	while (b->len < l4 + head_len[type - 133])
+		put8(b, 0);
+	for (unsigned int i = 0; i < o->options; i++)
+		put(b, "\x0e\1nonce", 8);
+	put8(b, type == 136 || type == 137 ? 2 : 1), put8(b, 1);
 	put(b, mac, 6);
-	fill16(b->data + ip + 4, (uint16_t)(b->len - l4));
-	fill16(b->data + l4 + 2, sum16(b->data + ip + 8, b->len - ip - 8, 58 + (uint32_t)(b->len - l4)));
-	(void)number;
+	if (!o->jumbo)
+		fill16(b->data + ip + 4, (uint16_t)(b->len - ext));
+	fill16(b->data + l4 + 2,
+	       sum16(b->data + l4, b->len - l4, (uint16_t)~sum16(b->data + ip + 8, 32, 58 + (uint32_t)(b->len - l4))));
+}
+
+/* A virtio_net_hdr in front: what the kernel segments where a device does not. */
+static void make_super(struct buf *b, const struct opts *o, unsigned int number, bool tcp, char **argv)
+{
+	struct opts big = *o;
+	struct virtio_net_hdr vh = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+				    .gso_type = VIRTIO_NET_HDR_GSO_UDP_L4,
+				    .gso_size = (uint16_t)strtoul(argv[0], NULL, 10),
+				    .csum_offset = 6};
+
+	vh.csum_start = (uint16_t)(14 + 4 * o->n_vlans + 20);
+	vh.hdr_len = (uint16_t)(vh.csum_start + 8);
+	big.len = vh.hdr_len + (unsigned int)strtoul(argv[1], NULL, 10);
+	put(b, &vh, sizeof(vh));
+	big.len += (unsigned int)sizeof(vh);
+	make_udp(b, &big, number, AF_INET, argv[2], argv[3]);
+	if (tcp) {
+		uint8_t *ip = b->data + sizeof(vh) + vh.csum_start - 20;
+
+		ip[9] = 6;
+		ip[10] = ip[11] = 0;
+		fill16(ip + 10, sum16(ip, 20, 0));
+		memset(ip + 24, 0, 16);
+		ip[32] = 0x50, ip[33] = 0x10; /* a head of 20 bytes, ACK */
+		vh.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		vh.csum_offset = 16;
+		vh.hdr_len = (uint16_t)(vh.csum_start + 20);
+		memcpy(b->data, &vh, sizeof(vh));
+		return;
+	}
+	/* what the device that completes it expects: the pseudo header's sum */
+	fill16(b->data + sizeof(vh) + vh.csum_start + 6,
+	       (uint16_t)~sum16(b->data + sizeof(vh) + vh.csum_start - 8, 8,
+				17 + (uint32_t)(b->len - sizeof(vh) - vh.csum_start)));
 }
 
 static void make_hex(struct buf *b, const char *text)
@@ -240,16 +297,26 @@ static void make(struct buf *b, const struct opts *o, unsigned int number, int a
 	} else if (strcmp(kind, "arp") == 0) {
 		make_arp(b, o, number, argc - 1, argv + 1);
 	} else if (strcmp(kind, "na") == 0 && argc >= 2) {
-		make_nd(b, o, number, 136, argv[1], argc > 2 ? argv[2] : NULL);
+		make_nd(b, o, 136, argv[1], argc > 2 ? argv[2] : NULL);
 	} else if (strcmp(kind, "ns") == 0 && argc >= 2) {
-		make_nd(b, o, number, 135, argv[1], argc > 2 ? argv[2] : NULL);
+		make_nd(b, o, 135, argv[1], argc > 2 ? argv[2] : NULL);
+	} else if (strcmp(kind, "redirect") == 0 && argc >= 2) {
+		make_nd(b, o, 137, argv[1], argc > 2 ? argv[2] : NULL);
 	} else if (strcmp(kind, "ra") == 0) {
-		make_nd(b, o, number, 134, "::", NULL);
+		make_nd(b, o, 134, NULL, argc > 1 ? argv[1] : NULL);
+	} else if (strcmp(kind, "rs") == 0) {
+		make_nd(b, o, 133, NULL, argc > 1 ? argv[1] : NULL);
+	} else if (strncmp(kind, "super", 5) == 0 && argc == 5) {
+		make_super(b, o, number, kind[5] == '-', argv + 1);
 	} else if (strcmp(kind, "hex") == 0 && argc == 2) {
 		make_hex(b, argv[1]);
 	} else {
 		usage(kind);
 	}
+	while (b->len < o->bytes)
+		put8(b, 0);
+	if (o->bytes)
+		b->len = o->bytes;
 }
 
 static int open_packet(const struct opts *o, int protocol)
@@ -272,9 +339,12 @@ static int do_send(const struct opts *o, int argc, char **argv)
 	static struct buf b;
 	int fd = open_packet(o, 0);
 	unsigned int sent = 0;
+	int on = 1;
 
 	if (argc < 1)
 		usage("what to send");
+	if (strncmp(argv[0], "super", 5) == 0 && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
+		die("PACKET_VNET_HDR");
 	for (unsigned int i = 0; i < o->count; i++) {
 		int tries = 0;
 
@@ -426,9 +496,10 @@ static void own_mac(struct opts *o)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"count", 1, NULL, 'c'}, {"src", 1, NULL, 's'}, {"dst", 1, NULL, 'd'},    {"vlan", 1, NULL, 'v'},
-		{"mark", 1, NULL, 'm'},  {"len", 1, NULL, 'l'}, {"expect", 1, NULL, 'e'}, {"wait", 1, NULL, 'w'},
-		{"ready", 1, NULL, 'r'}, {NULL, 0, NULL, 0},
+		{"count", 1, NULL, 'c'},    {"src", 1, NULL, 's'},   {"dst", 1, NULL, 'd'},     {"vlan", 1, NULL, 'v'},
+		{"mark", 1, NULL, 'm'},     {"len", 1, NULL, 'l'},   {"expect", 1, NULL, 'e'},  {"wait", 1, NULL, 'w'},
+		{"ready", 1, NULL, 'r'},    {"bytes", 1, NULL, 'b'}, {"options", 1, NULL, 'o'}, {"jumbo", 0, NULL, 'j'},
+		{"fragment", 0, NULL, 'f'}, {NULL, 0, NULL, 0},
 	};
 	struct opts o = {.count = 1, .dst = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, .wait_ms = 1000, .mark = 1};
 	const char *verb = argc > 2 ? argv[1] : "";
@@ -465,6 +536,18 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			o.wait_ms = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			o.bytes = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'o':
+			o.options = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'j':
+			o.jumbo = true;
+			break;
+		case 'f':
+			o.fragment = true;
 			break;
 		case 'r':
 			o.ready = optarg;

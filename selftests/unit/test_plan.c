@@ -241,9 +241,7 @@ static void test_port_cfg(void **state)
 	assert_int_equal(cfg.ifindex, VN_IFINDEX_HOST + 7);
 	assert_int_equal(cfg.peer_ifindex, VN_IFINDEX_HOST + 8);
 	assert_memory_equal(cfg.mac, l->ports[0].mac, 6);
-	assert_int_equal(cfg.n_own4, 2);
 	assert_int_equal(cfg.n_src4, 3);
-	assert_int_equal(cfg.n_own6, 2);
 	assert_int_equal(cfg.n_src6, 3);
 	assert_memory_equal(&cfg.src4[0].addr, l->ports[0].ip4.bytes, 4);
 	assert_memory_equal(&cfg.src4[1].addr, t->nodes[0].lo4.bytes, 4);
