@@ -159,18 +159,18 @@ perf-tools: $(PERF)
 # by a second make: this one read its dependencies before the packages were there.
 SUBMAKE = $(MAKE) --no-print-directory B=$(B)
 .PHONY: setup
-setup: ## install what is missing to build, run and test (Debian packages; needs root only then)
-	@scripts/setup
+setup: ## install missing Debian packages; root only then (PARTS="build run demo containers dpdk tests": all, or some)
+	@scripts/setup $(PARTS)
 
 .PHONY: demo
 demo: ## show it: the Abilene backbone with its real delays (KEEP=1: leave it running)
-	@scripts/setup -q
+	@scripts/setup -q build run demo
 	@$(SUBMAKE) all
 	@B=$(B) scripts/demo $(if $(KEEP),--keep)
 
 .PHONY: demo-dpdk
 demo-dpdk: ## show it with DPDK: two testpmd, unprivileged in containers, across a link that delays and loses
-	@scripts/setup -q
+	@scripts/setup -q build run demo dpdk
 	@$(SUBMAKE) all
 	@B=$(B) scripts/demo-dpdk
 
@@ -193,7 +193,7 @@ vmtest: ## selftests in virtual machines (KERNEL=newest,6.12,6.1,IMAGE FIXTURE=v
 
 .PHONY: bench
 bench: ## measure everything that is promised, each figure beside its baseline (BENCH=PATTERN, OUT=FILE.md)
-	@scripts/setup -q
+	@scripts/setup -q build run demo
 	@$(SUBMAKE) -j2 all perf-tools
 	@B=$(B) selftests/perf/bench $(if $(OUT),-o '$(OUT)') '$(BENCH)'
 
