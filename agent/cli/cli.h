@@ -64,6 +64,8 @@ bool vn_json_bool(const json_t *o, const char *key);
 /* --- topology files ------------------------------------------------------------------------------------------------
  */
 
+/* On standard error, in one line without escape sequences for the terminal: words of the user's stand in it. */
+void vn_cli_say_error(struct vn_err *err);
 /* Read and parse @path; *@ret_text (may be NULL) is its content. */
 int vn_cli_load_topo(const char *path, struct vn_topo **ret_topo, char **ret_text, size_t *ret_len, struct vn_err *err);
 /* A NAME|FILE argument: a valid name is a name, everything else ("./demo", "demo.yaml", "-") a file. */

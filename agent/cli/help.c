@@ -58,8 +58,8 @@ static void print_disciplines(FILE *f)
 		line(f, left, w->help);
 	}
 	fprintf(f, "\nUnits (a number without one is refused, except for 0):\n");
-	line(f, "TIME", "ns, us, ms, s");
-	line(f, "RATE", "bit, kbit, mbit, gbit, tbit a second; bytes a second: bps, kbps, mbps ...");
+	line(f, "TIME", "ns, us, ms, s, min, h");
+	line(f, "RATE", "bit, kbit, mbit, gbit, tbit a second; bytes a second: kB/s, MB/s, GB/s ...");
 	line(f, "SIZE", "b, kb, mb, gb: bytes, in powers of 1024");
 	line(f, "P, CORR", "%");
 	line(f, "N, PACKETS, BYTES, CELL", "plain numbers");

@@ -141,15 +141,49 @@ int vn_cli_output_close(const char *path, FILE *f, struct vn_err *err)
 	return failed ? vn_err_kernel(err, r, "%s: %s", f == stdout ? "standard output" : path, strerror(r)) : 0;
 }
 
+void vn_cli_say_error(struct vn_err *err)
+{
+	for (char *p = err->text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	fprintf(stderr, "vnet-agent: %s\n", err->text);
+}
+
+/* All that is wrong, a line each, in the order of the file; the last one is left to @err, which the caller prints. */
+static void say_errors(const char *file, const struct vn_topo_errs *errs, struct vn_err *err)
+{
+	const struct vn_topo_err_at *last = &errs->at[errs->n - 1];
+
+	for (size_t i = 0; i + 1 < errs->n + (errs->dropped != 0); i++) {
+		struct vn_err one = {0};
+
+		vn_err_usage(&one, "%s:%u:%u: %s", file, errs->at[i].line, errs->at[i].column, errs->at[i].text);
+		vn_cli_say_error(&one);
+	}
+	*err = (struct vn_err){0};
+	if (errs->dropped)
+		vn_err_usage(err, "%s: %zu more errors: mend these first", file, errs->dropped);
+	else
+		vn_err_usage(err, "%s:%u:%u: %s", file, last->line, last->column, last->text);
+}
+
 int vn_cli_load_topo(const char *path, struct vn_topo **ret_topo, char **ret_text, size_t *ret_len, struct vn_err *err)
 {
+	cleanup_free struct vn_topo_errs *errs = NULL;
 	cleanup_free char *text = NULL;
+	const char *file;
 	size_t len;
 	int r = vn_cli_read_file(path, VN_TOPO_FILE_MAX, &text, &len, err);
 
 	if (r < 0)
 		return r;
-	r = vn_topo_parse(strcmp(path, "-") == 0 ? "stdin" : path, text, len, ret_topo, err);
+	errs = calloc(1, sizeof(*errs));
+	if (!errs)
+		return -ENOMEM;
+	file = strcmp(path, "-") == 0 ? "stdin" : path;
+	r = vn_topo_parse_all(file, text, len, ret_topo, errs, err);
+	if (r < 0 && errs->n > 1)
+		say_errors(file, errs, err);
 	if (r < 0)
 		return r;
 	if (ret_text) {

@@ -333,10 +333,6 @@ int vn_cli_main(int argc, char *argv[])
 		return r;
 	if (!err.err)
 		vn_err_kernel(&err, -r, "%s", strerror(-r));
-	/* One line, and no escape sequence for the terminal: words of the user's stand in it. */
-	for (char *p = err.text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	fprintf(stderr, "vnet-agent: %s\n", err.text);
+	vn_cli_say_error(&err);
 	return err.exit;
 }

@@ -82,12 +82,45 @@ static int apply_words(struct vn_disc *d, const struct vn_disc_word *w, int argc
 	return 0;
 }
 
+/*
+ * "1 %", "10 ms": a number and its unit are one word. @ret_argv has room for @argc words, the joined ones of which are
+ * in *@ret_text; the others are @argv's.
+ */
+static int join_units(int argc, char *const argv[], char *ret_argv[], char **ret_text)
+{
+	size_t len = 1;
+	int i, n = 0;
+	char *p;
+
+	for (i = 0; i < argc; i++)
+		len += strlen(argv[i]) + 1;
+	*ret_text = p = malloc(len);
+	if (!p)
+		return -ENOMEM;
+	for (i = 0; i < argc; i++) {
+		ret_argv[n] = argv[i];
+		if (i + 1 < argc && strchr("0123456789", argv[i][0]) &&
+		    strspn(argv[i], "0123456789.") == strlen(argv[i]) && vn_is_unit(argv[i + 1])) {
+			ret_argv[n] = p;
+			p = stpcpy(stpcpy(p, argv[i]), argv[i + 1]) + 1;
+			i++;
+		}
+		n++;
+	}
+	return n;
+}
+
 int vn_disc_parse_args(struct vn_disc *d, int argc, char *const argv[], vn_disc_given_t *ret_given, struct vn_err *err)
 {
+	cleanup_free char **joined = calloc((size_t)argc + 1, sizeof(*joined));
+	cleanup_free char *text = NULL;
 	struct vn_disc new = *d;
 	vn_disc_given_t given = 0;
-	int r = apply_words(&new, NULL, argc, argv, &given, err);
+	int r = joined ? join_units(argc, argv, joined, &text) : -ENOMEM;
 
+	if (r < 0)
+		return vn_err_nomem(err);
+	r = apply_words(&new, NULL, r, joined, &given, err);
 	if (r < 0)
 		return r;
 	vn_disc_settle(&new, given);
@@ -102,15 +135,18 @@ int vn_disc_parse_args(struct vn_disc *d, int argc, char *const argv[], vn_disc_
 int vn_disc_parse_value(struct vn_disc *d, const struct vn_disc_word *word, const char *value, vn_disc_given_t *given,
 			struct vn_err *err)
 {
-	cleanup_free char *copy = strdup(value);
-	char *argv[VALUE_ARGS], *save = NULL, *arg, shown[VN_SHOW_BUF];
+	cleanup_free char *copy = strdup(value), *text = NULL;
+	char *parts[VALUE_ARGS], *argv[VALUE_ARGS], *save = NULL, *arg, shown[VN_SHOW_BUF];
 	struct vn_disc new = *d;
 	int argc = 0, r;
 
 	if (!copy)
 		return vn_err_nomem(err);
 	for (arg = strtok_r(copy, " \t", &save); arg && argc < VALUE_ARGS; arg = strtok_r(NULL, " \t", &save))
-		argv[argc++] = arg;
+		parts[argc++] = arg;
+	argc = join_units(argc, parts, argv, &text);
+	if (argc < 0)
+		return vn_err_nomem(err);
 	if (!argc)
 		return vn_err_usage(err, "'%s' needs a value: %s %s", word->word, word->word, word->args);
 	/* YAML's own words for it. */

@@ -103,12 +103,19 @@ void vn_word_print_rate(const struct vn_disc *d, bool full, char *buf, size_t si
 
 int vn_word_parse_limit(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
-	char shown[VN_SHOW_BUF];
+	size_t digits = strspn(argv[0], "0123456789");
+	char shown[VN_SHOW_BUF], number[24];
 	uint64_t packets = 0, bytes = 0;
-	int r;
+	int r, n = 1;
 
 	if (strcmp(argv[0], "auto") != 0) {
-		r = vn_parse_u64(argv[0], UINT32_MAX, &packets);
+		/* "100packets", "100 packets" */
+		snprintf(number, sizeof(number), "%s", argv[0]);
+		if (digits && digits < sizeof(number) && !strcmp(argv[0] + digits, "packets"))
+			number[digits] = '\0';
+		else if (digits && !argv[0][digits] && argc > 1 && !strcmp(argv[1], "packets"))
+			n = 2;
+		r = vn_parse_u64(digits < sizeof(number) ? number : argv[0], UINT32_MAX, &packets);
 		if (r == -ERANGE || (r == 0 && !packets))
 			return vn_err_usage(err, "'%s' is out of range: write 1 to %" PRIu32 " packets, or auto",
 					    vn_show(shown, argv[0]), UINT32_MAX);
@@ -127,7 +134,7 @@ int vn_word_parse_limit(struct vn_disc *d, int argc, char *const argv[], struct 
 	d->flags &= ~(uint32_t)VN_DISC_LIMIT_AUTO;
 	if (!bytes)
 		d->flags |= VN_DISC_LIMIT_AUTO;
-	return 1;
+	return n;
 }
 
 void vn_word_print_limit(const struct vn_disc *d, bool full, char *buf, size_t size)

@@ -25,6 +25,8 @@ const char *vn_hint(char *buf, const char *word, const char *const *words);
 const char *vn_format_double(char *buf, double v);
 /* A plain decimal number (no exponent, no hex, no infinity) from @min to @max. */
 int vn_parse_decimal(const char *s, double min, double max, double *ret_value);
+/* A unit of a time, rate, percentage or size, alone. */
+bool vn_is_unit(const char *word);
 /* Decimal digits only, at most @max. */
 int vn_parse_u64(const char *s, uint64_t max, uint64_t *ret_value);
 

@@ -30,11 +30,12 @@
 #define VN_TOPO_DEPTH_MAX    16
 #define VN_MTU_MIN           1280
 #define VN_MTU_MAX           9000
-#define VN_SEED_MAX          INT64_MAX /* so that every seed is a JSON integer */
-#define VN_ROUTING_NODES_MAX 4096      /* above this, `routing: shortest` is refused: it costs O(nodes^2) routes */
-#define VN_HOPS_DEFAULT      64        /* links that a packet crosses with the kernel's own TTL and hop limit */
-#define VN_HOPS_MAX          255       /* ... and with the highest there is */
-#define VN_DIRS              2         /* direction 0 "ab": from endpoint 0 to endpoint 1; direction 1 "ba" */
+#define VN_SEED_MAX          INT64_MAX          /* so that every seed is a JSON integer */
+#define VN_SEED_AUTO_MAX     ((1ULL << 53) - 1) /* ... and those of our making survive tools that read doubles */
+#define VN_ROUTING_NODES_MAX 4096 /* above this, `routing: shortest` is refused: it costs O(nodes^2) routes */
+#define VN_HOPS_DEFAULT      64   /* links that a packet crosses with the kernel's own TTL and hop limit */
+#define VN_HOPS_MAX          255  /* ... and with the highest there is */
+#define VN_DIRS              2    /* direction 0 "ab": from endpoint 0 to endpoint 1; direction 1 "ba" */
 
 struct vn_addr {
 	uint8_t family; /* AF_INET, AF_INET6, 0: none */
@@ -152,6 +153,18 @@ int vn_topo_find_link(struct vn_topo *t, const char *name, size_t *ret_index);
  */
 int vn_topo_parse(const char *file, const char *text, size_t len, struct vn_topo **ret_topo, struct vn_err *err);
 
+/* The same, and all that is wrong, in the order of the file; @err has the first of it. */
+#define VN_TOPO_ERRS_MAX 20
+struct vn_topo_errs {
+	size_t n, dropped; /* how many more there were */
+	struct vn_topo_err_at {
+		unsigned int line, column;
+		char text[600];
+	} at[VN_TOPO_ERRS_MAX];
+};
+int vn_topo_parse_all(const char *file, const char *text, size_t len, struct vn_topo **ret_topo,
+		      struct vn_topo_errs *errs, struct vn_err *err);
+
 /* Gives the next free port number; called by vn_topo_resolve() for links that @prev does not have. */
 typedef int (*vn_port_alloc_fn)(void *arg, uint32_t *ret_number);
 
@@ -168,7 +181,8 @@ int vn_topo_routes(struct vn_topo *t, struct vn_err *err);
 
 /* "10ms", "1.5 s", "100us" <-> ns. A unit is required, except for 0. */
 int vn_parse_time(const char *s, uint64_t *ret_ns, struct vn_err *err);
-/* "10mbit", "1.5gbit", "800kbps" (bytes), tc's units <-> bit/s. A unit is required, except for 0. */
+/* "10mbit", "1.5gbit", "800kB/s" (bytes) <-> bit/s; what may mean bits or bytes ("10Mbps") is refused. A unit is
+ * required, except for 0. */
 int vn_parse_rate(const char *s, uint64_t *ret_bps, struct vn_err *err);
 /* "1%", "0.1%" -> parts per billion; a bare number is refused, except for 0. */
 int vn_parse_percent(const char *s, uint32_t *ret_ppb, struct vn_err *err);

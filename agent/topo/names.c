@@ -23,6 +23,11 @@ bool vn_name_valid(const char *name)
 	return true;
 }
 
+bool vn_link_name_reserved(const char *name)
+{
+	return !strcmp(name, "all") || !strcmp(name, "dir");
+}
+
 bool vn_ifname_valid(const char *name)
 {
 	size_t i;

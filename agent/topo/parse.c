@@ -4,15 +4,31 @@
 
 #include "topo/parse.h"
 
+/* In the order of the file, whatever the order in which they were found; of too many the last ones go. */
 int vn_parse_fail(struct vn_parser *p, const struct vn_yaml *y, const char *fmt, ...)
 {
+	struct vn_topo_errs *e = p->errs;
+	struct vn_topo_err_at *at;
 	va_list ap;
-	int r;
+	size_t i;
 
+	for (i = e->n;
+	     i && (e->at[i - 1].line > y->line || (e->at[i - 1].line == y->line && e->at[i - 1].column > y->column));
+	     i--)
+		;
+	if (e->n == VN_TOPO_ERRS_MAX)
+		e->dropped++;
+	if (i == VN_TOPO_ERRS_MAX)
+		return -EINVAL;
+	e->n = VN_MIN(e->n + 1, (size_t)VN_TOPO_ERRS_MAX);
+	at = &e->at[i];
+	memmove(at + 1, at, (e->n - i - 1) * sizeof(*at));
+	at->line = y->line;
+	at->column = y->column;
 	va_start(ap, fmt);
-	r = vn_refuse_at(p->err, p->file, y->line, y->column, fmt, ap);
+	vsnprintf(at->text, sizeof(at->text), fmt, ap);
 	va_end(ap);
-	return r;
+	return -EINVAL;
 }
 
 const char *vn_parse_text(struct vn_parser *p, const struct vn_yaml *y, const char *expected)
@@ -70,19 +86,22 @@ int vn_parse_isolation(struct vn_parser *p, const struct vn_yaml *y, uint8_t *re
 
 #define KNOWN_WORDS_MAX 48
 
-static int refuse_key(struct vn_parser *p, const struct vn_yaml *key, const char *what, const char *const *words,
-		      const char *const *planned)
+static bool is_key(const struct vn_key *keys, const char *word)
+{
+	while (keys->word && strcmp(keys->word, word) != 0)
+		keys++;
+	return keys->word;
+}
+
+static int parse_segments(struct vn_parser *p, const struct vn_yaml *v, void *obj);
+
+static int refuse_key(struct vn_parser *p, const struct vn_yaml *key, const char *what, const char *const *words)
 {
 	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF], known[400];
-	size_t i;
 
 	vn_show(shown, key->text);
 	if (!strcmp(key->text, "<<"))
 		return vn_parse_fail(p, key, "merge keys are not supported: write it out, or use `defaults:`");
-	for (i = 0; planned && planned[i]; i++) {
-		if (!strcmp(planned[i], key->text))
-			return vn_parse_fail(p, key, "'%s' is not supported yet in %s: leave it out", shown, what);
-	}
 	if (*vn_hint(hint, key->text, words))
 		return vn_parse_fail(p, key, "unknown key '%s' in %s%s", shown, what, hint);
 	return vn_parse_fail(p, key, "unknown key '%s' in %s: write %s", shown, what,
@@ -95,6 +114,7 @@ static int parse_disc_keys(struct vn_parser *p, const struct vn_yaml *y, struct 
 	const struct vn_yaml *v;
 	vn_disc_given_t given = 0;
 	struct vn_disc before;
+	bool failed = false;
 	const char *text;
 	int r;
 
@@ -105,26 +125,33 @@ static int parse_disc_keys(struct vn_parser *p, const struct vn_yaml *y, struct 
 		if (!v)
 			continue;
 		text = vn_parse_text(p, v, w->args);
-		if (!text)
-			return -EINVAL;
+		if (!text) {
+			failed = true;
+			continue;
+		}
 		before = *disc;
 		r = vn_disc_parse_value(disc, w, text, &given, &why);
-		if (r < 0)
-			return vn_parse_fail(p, v, "%s", why.text);
+		if (r == -ENOMEM)
+			return vn_err_nomem(p->err);
+		if (r < 0) {
+			failed = true;
+			vn_parse_fail(p, v, "%s", why.text);
+		}
 		/* `delay: 1ms 2ms` beside `jitter:` */
 		if (!strcmp(w->word, "delay") && before.jitter_ns != disc->jitter_ns && vn_yaml_get(y, "jitter"))
 			return vn_parse_fail(p, vn_yaml_get(y, "jitter"),
 					     "jitter: already given as the second value of `delay:`, remove one");
 	}
 	vn_disc_settle(disc, given);
-	return 0;
+	return failed ? -EINVAL : 0;
 }
 
-int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what, const struct vn_key *keys,
-		 const char *const *planned, void *obj, struct vn_disc *disc)
+int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what, const struct vn_key *keys, void *obj,
+		 struct vn_disc *disc)
 {
 	const char *words[KNOWN_WORDS_MAX];
 	const struct vn_yaml *v;
+	bool failed = false;
 	size_t n = 0, i, j;
 	int r;
 
@@ -132,31 +159,36 @@ int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what,
 		return 0;
 	if (y->kind != VN_YAML_MAP)
 		return vn_parse_fail(p, y, "%s must be a map of keys and values", what);
-	for (i = 0; keys[i].word && n < KNOWN_WORDS_MAX - 1; i++)
-		words[n++] = keys[i].word;
+	for (i = 0; keys[i].word && n < KNOWN_WORDS_MAX - 1; i++) {
+		/* Not offered where another key is unknown: there is nothing to write under it yet. */
+		if (keys[i].parse != parse_segments)
+			words[n++] = keys[i].word;
+	}
 	for (i = 0; disc && vn_disc_words[i].word && n < KNOWN_WORDS_MAX - 1; i++)
 		words[n++] = vn_disc_words[i].word;
 	words[n] = NULL;
 	for (i = 0; i < y->n; i += 2) {
 		for (j = 0; j < n && strcmp(words[j], y->items[i].text); j++)
 			;
-		if (j == n)
-			return refuse_key(p, &y->items[i], what, words, planned);
+		if (j == n && !is_key(keys, y->items[i].text))
+			failed |= refuse_key(p, &y->items[i], what, words) < 0;
 	}
 	if (disc) {
 		r = parse_disc_keys(p, y, disc);
-		if (r < 0)
+		if (r == -ENOMEM)
 			return r;
+		failed |= r < 0;
 	}
 	for (i = 0; keys[i].word; i++) {
 		v = keys[i].parse ? vn_yaml_get(y, keys[i].word) : NULL;
 		if (!v)
 			continue;
 		r = keys[i].parse(p, v, obj);
-		if (r < 0)
+		if (r == -ENOMEM)
 			return r;
+		failed |= r < 0;
 	}
-	return 0;
+	return failed ? -EINVAL : 0;
 }
 
 /* ---- nodes ---- */
@@ -237,7 +269,7 @@ static int parse_node(struct vn_parser *p, const struct vn_yaml *name, struct vn
 	node->runtime = p->node.runtime;
 	node->container = json_deep_copy(p->node.container);
 	node->lat = node->lon = NAN;
-	r = vn_parse_map(p, name + 1, "a node", node_keys(keys, own), NULL, node, NULL);
+	r = vn_parse_map(p, name + 1, "a node", node_keys(keys, own), node, NULL);
 	/* A node that is no container takes none of the defaults for containers. */
 	if (r == 0 && !vn_runtime_is_container(node->runtime) && json_equal(node->container, p->node.container)) {
 		json_decref(node->container);
@@ -249,6 +281,7 @@ static int parse_node(struct vn_parser *p, const struct vn_yaml *name, struct vn
 static int parse_nodes(struct vn_parser *p, const struct vn_yaml *y, void *obj)
 {
 	struct vn_topo *t = p->topo;
+	bool failed = false;
 	size_t i;
 	int r;
 
@@ -258,13 +291,14 @@ static int parse_nodes(struct vn_parser *p, const struct vn_yaml *y, void *obj)
 	if (!t->nodes)
 		return vn_err_nomem(p->err);
 	for (i = 0; i < y->n; i += 2) {
-		r = check_name(p, &y->items[i], "node");
-		if (r == 0)
-			r = parse_node(p, &y->items[i], &t->nodes[t->n_nodes++]);
-		if (r < 0)
+		/* One with a bad name is there all the same: that links name it is no second error. */
+		failed |= check_name(p, &y->items[i], "node") < 0;
+		r = parse_node(p, &y->items[i], &t->nodes[t->n_nodes++]);
+		if (r == -ENOMEM)
 			return r;
+		failed |= r < 0;
 	}
-	return 0;
+	return failed ? -EINVAL : 0;
 }
 
 /* ---- the file ---- */
@@ -307,7 +341,7 @@ static int parse_default_link(struct vn_parser *p, const struct vn_yaml *v, void
 {
 	if (vn_yaml_get(v, "reverse") || vn_yaml_get(v, "endpoints"))
 		return vn_parse_fail(p, v, "defaults: `reverse:` and `endpoints:` belong to a link");
-	return vn_parse_map(p, v, "the defaults of links", vn_link_default_keys, NULL, &p->link, &p->link.disc);
+	return vn_parse_map(p, v, "the defaults of links", vn_link_default_keys, &p->link, &p->link.disc);
 }
 
 static int parse_default_node(struct vn_parser *p, const struct vn_yaml *v, void *obj)
@@ -315,31 +349,32 @@ static int parse_default_node(struct vn_parser *p, const struct vn_yaml *v, void
 	static const struct vn_key own[] = {{"forward", parse_forward}, {NULL, NULL}};
 	struct vn_key keys[NODE_KEYS_MAX];
 
-	return vn_parse_map(p, v, "the defaults of nodes", node_keys(keys, own), NULL, &p->node, NULL);
+	return vn_parse_map(p, v, "the defaults of nodes", node_keys(keys, own), &p->node, NULL);
 }
 
 static int parse_defaults(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
 	static const struct vn_key keys[] = {{"link", parse_default_link}, {"node", parse_default_node}, {NULL, NULL}};
 
-	return vn_parse_map(p, v, "defaults", keys, NULL, NULL, NULL);
+	return vn_parse_map(p, v, "defaults", keys, NULL, NULL);
 }
 
+/* Without any node every endpoint would be an error of its own. */
 static int parse_links(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
-	return vn_parse_links(p, v);
+	return p->topo->n_nodes ? vn_parse_links(p, v) : 0;
 }
 
 static int parse_ports(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
-	return vn_parse_ports(p, v);
+	return p->topo->n_nodes ? vn_parse_ports(p, v) : 0;
 }
 
 static int parse_segments(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
 	if (vn_yaml_is_null(v) || (v->kind == VN_YAML_MAP && !v->n))
 		return 0;
-	return vn_parse_fail(p, vn_parse_key_of(v), "segments are not supported yet; join ports by links");
+	return vn_parse_fail(p, vn_parse_key_of(v), "segments are not supported: " LAN_TODAY);
 }
 
 static int parse_addressing(struct vn_parser *p, const struct vn_yaml *v, void *obj)
@@ -397,17 +432,29 @@ static int parse_root(struct vn_parser *p, const struct vn_yaml *root)
 		{"ports", parse_ports},
 		{NULL, NULL},
 	};
+	size_t i;
 	int r;
 
 	if (root->kind != VN_YAML_MAP)
 		return vn_parse_fail(p, root, "this is no topology: it has `name:`, `nodes:` and `links:`");
-	r = vn_parse_map(p, root, "a topology", keys, NULL, NULL, NULL);
-	if (r < 0)
-		return r;
-	return check_required(p, root);
+	r = vn_parse_map(p, root, "a topology", keys, NULL, NULL);
+	/* What is missing may be there, if misspelt: that is told already. */
+	for (i = 0; i < root->n; i += 2) {
+		if (!is_key(keys, root->items[i].text))
+			return r;
+	}
+	return r == -ENOMEM || check_required(p, root) == 0 ? r : -EINVAL;
 }
 
 int vn_topo_parse(const char *file, const char *text, size_t len, struct vn_topo **ret_topo, struct vn_err *err)
+{
+	cleanup_free struct vn_topo_errs *errs = calloc(1, sizeof(*errs));
+
+	return errs ? vn_topo_parse_all(file, text, len, ret_topo, errs, err) : vn_err_nomem(err);
+}
+
+int vn_topo_parse_all(const char *file, const char *text, size_t len, struct vn_topo **ret_topo,
+		      struct vn_topo_errs *errs, struct vn_err *err)
 {
 	static const struct vn_yaml_limit limits[] = {
 		{"nodes", VN_TOPO_NODES_MAX},
@@ -420,6 +467,7 @@ int vn_topo_parse(const char *file, const char *text, size_t len, struct vn_topo
 	struct vn_parser p = {
 		.file = file,
 		.err = err,
+		.errs = errs,
 		.topo = t,
 		.link = {.disc = VN_DISC_NONE, .mtu = 1500, .isolation = VN_ISOLATION_MAC},
 		.node = {.forward_opt = -1},
@@ -437,6 +485,8 @@ int vn_topo_parse(const char *file, const char *text, size_t len, struct vn_topo
 	r = parse_root(&p, root);
 	vn_parse_release_ports(&p);
 	json_decref(p.node.container);
+	if (errs->n)
+		return vn_err_usage(err, "%s:%u:%u: %s", file, errs->at[0].line, errs->at[0].column, errs->at[0].text);
 	if (r < 0)
 		return r;
 	if (vn_topo_connect(t) < 0)

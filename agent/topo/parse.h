@@ -16,13 +16,20 @@ struct vn_link_defaults {
 
 struct vn_parser {
 	const char *file;
-	struct vn_err *err;
+	struct vn_err *err; /* of what is not the file's fault */
+	struct vn_topo_errs *errs;
 	struct vn_topo *topo;
 	struct vn_link_defaults link;
 	struct vn_node node;      /* what `defaults:` may give to every node: forward_opt, runtime, container */
 	struct port_entry *ports; /* uthash: (node, interface) -> link and side */
 	struct port_entry *port_pool;
+	bool links_failed; /* not every port is known */
 };
+
+/* How three and more ports share a LAN. */
+#define LAN_TODAY                                                                                                      \
+	"a LAN of three or more ports is a node that bridges them, with `isolation: off` on its links "                \
+	"(vnet-topology(5), LANS)"
 
 /* One key of a map: its word and what takes its value. @obj is what vn_parse_map() was given. */
 struct vn_key {
@@ -30,17 +37,17 @@ struct vn_key {
 	int (*parse)(struct vn_parser *p, const struct vn_yaml *v, void *obj);
 };
 
-/* -EINVAL with "file:line:column: " before the text; the position is that of @y. */
+/* Keeps the error, at the position of @y, and returns -EINVAL: the caller goes on with what does not need it. */
 __attribute__((format(printf, 3, 4))) int vn_parse_fail(struct vn_parser *p, const struct vn_yaml *y, const char *fmt,
 							...);
 
 /*
  * Hand each value of the map @y to its key's function, in the order of @keys. A key that is not among them is refused,
- * as "unknown key 'x' in @what"; @planned (may be NULL) are words that deserve "not supported yet". When @disc is set,
- * the words of a discipline are keys too, applied to it.
+ * as "unknown key 'x' in @what". When @disc is set, the words of a discipline are keys too, applied to it. A wrong
+ * value does not keep the others from being looked at: -EINVAL at the end.
  */
-int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what, const struct vn_key *keys,
-		 const char *const *planned, void *obj, struct vn_disc *disc);
+int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what, const struct vn_key *keys, void *obj,
+		 struct vn_disc *disc);
 
 /* The scalar's text, or NULL after an error that says what was expected. */
 const char *vn_parse_text(struct vn_parser *p, const struct vn_yaml *y, const char *expected);

@@ -106,6 +106,9 @@ static int parse_endpoints(struct vn_parser *p, const struct vn_yaml *link, size
 
 	if (!ends)
 		return vn_parse_fail(p, link, "link '%s' has no endpoints: write endpoints: [a:eth0, b:eth0]", l->name);
+	if (ends->kind == VN_YAML_LIST && ends->n > VN_DIRS)
+		return vn_parse_fail(p, ends, "link '%s': a link has two endpoints, these are %zu; " LAN_TODAY, l->name,
+				     ends->n);
 	if (ends->kind != VN_YAML_LIST || ends->n != VN_DIRS)
 		return vn_parse_fail(p, ends, "link '%s': a link has two endpoints: [a:eth0, b:eth0]", l->name);
 	for (side = 0; side < VN_DIRS; side++) {
@@ -209,21 +212,26 @@ static int parse_link(struct vn_parser *p, const struct vn_yaml *key, const stru
 	struct vn_link_defaults d = p->link;
 	const struct vn_yaml *reverse;
 	struct vn_err why = {0};
+	bool failed;
 	int dir, r;
 
-	r = vn_parse_map(p, y, "a link", keys, NULL, &d, &d.disc);
-	if (r < 0)
+	r = vn_parse_map(p, y, "a link", keys, &d, &d.disc);
+	if (r == -ENOMEM)
 		return r;
+	failed = r < 0;
 	l->mtu = d.mtu;
 	l->fail_open = d.fail_open;
 	l->ports[0].isolation = l->ports[1].isolation = d.isolation;
 	l->disc[0] = l->disc[1] = d.disc;
 	reverse = vn_yaml_get(y, "reverse");
 	if (reverse) {
-		r = vn_parse_map(p, reverse, "the reverse direction of a link", no_keys, NULL, NULL, &l->disc[1]);
-		if (r < 0)
+		r = vn_parse_map(p, reverse, "the reverse direction of a link", no_keys, NULL, &l->disc[1]);
+		if (r == -ENOMEM)
 			return r;
+		failed |= r < 0;
 	}
+	if (failed)
+		return -EINVAL;
 	for (dir = 0; dir < VN_DIRS; dir++) {
 		if (vn_disc_check(&l->disc[dir], &why) < 0)
 			return vn_parse_fail(p, key, "link '%s'%s: %s", l->name, dir ? ", reverse" : "", why.text);
@@ -235,6 +243,7 @@ int vn_parse_links(struct vn_parser *p, const struct vn_yaml *y)
 {
 	struct vn_topo *t = p->topo;
 	char shown[VN_SHOW_BUF];
+	bool failed = false;
 	struct vn_link *l;
 	size_t i;
 	int r;
@@ -251,21 +260,29 @@ int vn_parse_links(struct vn_parser *p, const struct vn_yaml *y)
 		const struct vn_yaml *key = &y->items[2 * i];
 
 		if (!vn_name_valid(key->text))
-			return vn_parse_fail(
-				p, key,
-				"link name '%s': a letter or digit, then letters, digits, '-' and '_', at most %d",
-				vn_show(shown, key->text), VN_NAME_MAX);
+			failed |= vn_parse_fail(p, key,
+						"link name '%s': a letter or digit, then letters, digits, '-' and "
+						"'_', at most %d",
+						vn_show(shown, key->text), VN_NAME_MAX) < 0;
+		else if (vn_link_name_reserved(key->text))
+			failed |=
+				vn_parse_fail(p, key, "link name '%s': means something else in commands: take another",
+					      key->text) < 0;
 		l = &t->links[t->n_links++];
 		snprintf(l->name, sizeof(l->name), "%s", key->text);
 		l->line = (int)key->line;
 		l->column = (int)key->column;
 		r = parse_link(p, key, &y->items[2 * i + 1], l);
-		if (r == 0)
-			r = parse_endpoints(p, &y->items[2 * i + 1], i);
-		if (r < 0)
+		if (r == -ENOMEM)
 			return r;
+		failed |= r < 0;
+		if (y->items[2 * i + 1].kind == VN_YAML_MAP || r == 0)
+			r = parse_endpoints(p, &y->items[2 * i + 1], t->n_links - 1);
+		if (r == -ENOMEM)
+			return r;
+		p->links_failed |= r < 0;
 	}
-	return name_ports(p);
+	return failed || p->links_failed ? -EINVAL : name_ports(p);
 }
 
 /* ---- ports ---- */
@@ -423,6 +440,7 @@ int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y)
 	};
 	char shown[VN_SHOW_BUF], ifname[IF_NAMESIZE];
 	struct port_entry *e;
+	bool failed = false;
 	size_t i, node;
 	int r;
 
@@ -432,16 +450,22 @@ int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y)
 		return vn_parse_fail(p, y, "ports: write a map such as {\"a:eth0\": {vlans: none}}");
 	for (i = 0; i < y->n; i += 2) {
 		r = parse_endpoint(p, &y->items[i], &node, ifname);
-		if (r < 0)
+		if (r == -ENOMEM)
 			return r;
+		failed |= r < 0;
+		if (r < 0)
+			continue;
 		e = ifname[0] ? port_find(p, node, ifname) : NULL;
+		if (!e && !p->links_failed)
+			vn_parse_fail(p, &y->items[i], "port '%s' is on no link: write NODE:INTERFACE of one",
+				      vn_show(shown, y->items[i].text));
+		failed |= !e;
 		if (!e)
-			return vn_parse_fail(p, &y->items[i], "port '%s' is on no link: write NODE:INTERFACE of one",
-					     vn_show(shown, y->items[i].text));
-		r = vn_parse_map(p, &y->items[i + 1], "a port", keys, NULL, &p->topo->links[e->link].ports[e->side],
-				 NULL);
-		if (r < 0)
+			continue;
+		r = vn_parse_map(p, &y->items[i + 1], "a port", keys, &p->topo->links[e->link].ports[e->side], NULL);
+		if (r == -ENOMEM)
 			return r;
+		failed |= r < 0;
 	}
-	return 0;
+	return failed ? -EINVAL : 0;
 }

@@ -163,7 +163,7 @@ int vn_parse_port_vf(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 	if (v->kind != VN_YAML_MAP)
 		return vn_parse_fail(p, v, "vf: write a map such as {pf: ens1, mode: wire}");
 	port->vf = VN_VF_INIT;
-	r = vn_parse_map(p, v, "`vf:` of a port", keys, NULL, port, NULL);
+	r = vn_parse_map(p, v, "`vf:` of a port", keys, port, NULL);
 	if (r < 0)
 		return r;
 	if (!port->vf.pf[0])

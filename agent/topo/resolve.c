@@ -352,9 +352,8 @@ static void complete_disciplines(struct vn_topo *t)
 	size_t i;
 	int dir;
 
-	/* The mask keeps it a JSON integer. */
 	if (!t->seed_given)
-		t->seed = vn_fnv1a(VN_FNV_INIT, t->name) & VN_SEED_MAX;
+		t->seed = vn_fnv1a(VN_FNV_INIT, t->name) & VN_SEED_AUTO_MAX;
 	for (i = 0; i < t->n_links; i++) {
 		l = &t->links[i];
 		for (dir = 0; dir < VN_DIRS; dir++)

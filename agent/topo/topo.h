@@ -55,6 +55,8 @@ const char *vn_suggest(const char *word, const char *const *words);
  * byte.
  */
 bool vn_name_valid(const char *name);
+/* "all", "dir": what would not mean a link on the command line. */
+bool vn_link_name_reserved(const char *name);
 bool vn_ifname_valid(const char *name);
 
 /* "192.0.2.1/24" or, with @bare, without the length. Returns @buf. */

@@ -23,31 +23,35 @@ struct quantity {
 };
 
 static const struct unit time_units[] = {
-	{"ns", 1},           {"nsec", 1},          {"nsecs", 1},      {"us", 1000},       {"usec", 1000},
-	{"usecs", 1000},     {"ms", 1000000},      {"msec", 1000000}, {"msecs", 1000000}, {"s", 1000000000},
-	{"sec", 1000000000}, {"secs", 1000000000}, {NULL, 0},
+	{"ns", 1},           {"nsec", 1},          {"nsecs", 1},         {"us", 1000},         {"usec", 1000},
+	{"usecs", 1000},     {"ms", 1000000},      {"msec", 1000000},    {"msecs", 1000000},   {"s", 1000000000},
+	{"sec", 1000000000}, {"secs", 1000000000}, {"min", 60000000000}, {"h", 3600000000000}, {NULL, 0},
 };
 
-/* tc(8): bit/s in powers of 1000, or of 1024 with an i; "bps" are bytes. */
+/*
+ * tc(8): bit/s in powers of 1000, or of 1024 with an i. Its "bps" are bytes, elsewhere they are bits: refused, see
+ * refuse_bps(). Bytes are B/s.
+ */
+#define RATE_PREFIX(prefix, big, factor)                                                                               \
+	{prefix "bit", factor}, {prefix "bit/s", factor}, {prefix "b/s", factor}, {big "b/s", factor},                 \
+		{prefix "B/s", 8ULL * (factor)},                                                                       \
+	{                                                                                                              \
+		big "B/s", 8ULL * (factor)                                                                             \
+	}
+
 static const struct unit rate_units[] = {
 	{"bit", 1},
-	{"kbit", 1000},
-	{"mbit", 1000000},
-	{"gbit", 1000000000},
-	{"tbit", 1000000000000},
-	{"kibit", 1ULL << 10},
-	{"mibit", 1ULL << 20},
-	{"gibit", 1ULL << 30},
-	{"tibit", 1ULL << 40},
-	{"bps", 8},
-	{"kbps", 8000},
-	{"mbps", 8000000},
-	{"gbps", 8000000000},
-	{"tbps", 8000000000000},
-	{"kibps", 8ULL << 10},
-	{"mibps", 8ULL << 20},
-	{"gibps", 8ULL << 30},
-	{"tibps", 8ULL << 40},
+	{"bit/s", 1},
+	{"b/s", 1},
+	{"B/s", 8},
+	RATE_PREFIX("k", "K", 1000),
+	RATE_PREFIX("m", "M", 1000000),
+	RATE_PREFIX("g", "G", 1000000000),
+	RATE_PREFIX("t", "T", 1000000000000),
+	RATE_PREFIX("ki", "Ki", 1ULL << 10),
+	RATE_PREFIX("mi", "Mi", 1ULL << 20),
+	RATE_PREFIX("gi", "Gi", 1ULL << 30),
+	RATE_PREFIX("ti", "Ti", 1ULL << 40),
 	{NULL, 0},
 };
 
@@ -62,28 +66,78 @@ static const struct unit size_units[] = {
 
 static const struct quantity time_q = {"a time", "10ms, 1.5s or 100us", "1ns", UINT64_MAX, "584 years", time_units};
 static const struct quantity rate_q = {
-	"a rate", "10mbit, 1.5gbit or 800kbps (bytes)", "1bit", UINT64_MAX, "18 million tbit", rate_units};
+	"a rate", "10mbit, 1.5gbit or 800kB/s (bytes)", "1bit", UINT64_MAX, "18 million tbit", rate_units};
 static const struct quantity percent_q = {"a percentage", "1% or 0.1%", "0.0000001%",
 					  VN_PPB_ONE,     "100%",       percent_units};
 static const struct quantity size_q = {"a size", "1500b, 64kb or 1.5mb", "1b", UINT64_MAX, "16 million tb", size_units};
 
+/* "MB/s" and "Mb/s" are two things. */
+static bool case_counts(const char *unit)
+{
+	size_t n = strlen(unit);
+
+	return n >= 3 && !strcasecmp(unit + n - 3, "b/s");
+}
+
 static const struct unit *unit_find(const struct unit *u, const char *word)
 {
 	for (; u->word; u++) {
-		if (!strcasecmp(u->word, word))
+		if (case_counts(u->word) ? !strcmp(u->word, word) : !strcasecmp(u->word, word))
 			return u;
 	}
 	return NULL;
 }
 
+bool vn_is_unit(const char *word)
+{
+	return unit_find(time_units, word) || unit_find(rate_units, word) || unit_find(percent_units, word) ||
+	       unit_find(size_units, word);
+}
+
+/*
+ * "bps", "Mbps", "M", "mb", "mb/s": bits to most people, bytes to tc. Returns 0 when @unit is none of these, else the
+ * error, which names both readings in words that are understood.
+ */
+static int refuse_bps(const char *s, const char *unit, struct vn_err *err)
+{
+	static const char *const tails[] = {"", "b", "bps", "b/s"};
+	const char *p = unit;
+	char prefix[3] = "", shown[VN_SHOW_BUF];
+	int number = (int)(unit - s);
+	bool known = false;
+
+	if (*p && strchr("kKmMgGtT", *p)) {
+		prefix[0] = (char)(*p++ | 0x20);
+		if (*p == 'i' || *p == 'I') {
+			prefix[1] = 'i';
+			p++;
+		}
+	}
+	for (size_t i = 0; i < VN_ARRAY_SIZE(tails); i++)
+		known |= !strcasecmp(p, tails[i]);
+	if (!known || !*unit)
+		return 0;
+	while (number && s[number - 1] == ' ')
+		number--;
+	number = VN_MIN(number, 20);
+	return vn_err_usage(err, "'%s' may mean bits or bytes a second: write %.*s%sbit, or %.*s%c%sB/s for bytes",
+			    vn_show(shown, s), number, s, prefix, number, s,
+			    !*prefix         ? ' '
+			    : *prefix == 'k' ? 'k'
+					     : *prefix & ~0x20,
+			    *prefix ? prefix + 1 : "");
+}
+
 static int refuse_unit(const struct quantity *q, const char *s, const char *unit, struct vn_err *err)
 {
-	const char *words[32];
+	const char *words[96];
 	char shown[VN_SHOW_BUF], unit_shown[VN_SHOW_BUF], hint[VN_HINT_BUF];
 	size_t i;
 
 	if (!*unit)
 		return vn_err_usage(err, "'%s' needs a unit: %s", vn_show(shown, s), q->examples);
+	if (q == &rate_q && refuse_bps(s, unit, err) < 0)
+		return -EINVAL;
 	for (i = 0; q->units[i].word && i < VN_ARRAY_SIZE(words) - 1; i++)
 		words[i] = q->units[i].word;
 	words[i] = NULL;

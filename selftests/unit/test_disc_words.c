@@ -96,10 +96,12 @@ static void test_refusals(void **state)
 		{"delay", "'delay' needs a value: delay TIME [JITTER [CORR]]"},
 		{"loss", "'loss' needs a value: loss [random] P [CORR] | state P13 [P31 [P32 [P23 [P14]]]] | gemodel P "
 			 "[R [1-H [1-K]]]"},
+		{"rate 10Mbps", "rate: '10Mbps' may mean bits or bytes a second: write 10mbit, or 10MB/s for bytes"},
+		{"limit 10 20 packets", "limit: '20' is one word too many: limit PACKETS|SIZE|auto"},
 		{"delay 10", "delay: '10' needs a unit: 10ms, 1.5s or 100us"},
 		{"delay 10ms 1", "delay: '1' needs a unit: 10ms, 1.5s or 100us"},
 		{"delay 10ms 1ms 25% 5ms", "delay: '5ms' is one word too many: delay TIME [JITTER [CORR]]"},
-		{"delay 2h", "delay: '2h' is not a time: unknown unit 'h', write 10ms, 1.5s or 100us"},
+		{"delay 2h", "delay: '2h' is too long: at most 3600s"},
 		{"delay 3601s", "delay: '3601s' is too long: at most 3600s"},
 		{"delay 1ms delay 2ms", "'delay' is given twice"},
 		{"delay rate 1mbit",
@@ -130,7 +132,7 @@ static void test_refusals(void **state)
 		{"trace loss 1%",
 		 "trace: 'loss' is a word, no file: write trace FILE, or ./loss for a file of that name"},
 		{"trace x sync", "trace: 'sync' needs the name of a group"},
-		{"rate 10", "rate: '10' needs a unit: 10mbit, 1.5gbit or 800kbps (bytes)"},
+		{"rate 10", "rate: '10' needs a unit: 10mbit, 1.5gbit or 800kB/s (bytes)"},
 		{"rate 1bit", "rate: '1bit' is out of range: write 1kbit to 1tbit, or 0 for no limit "
 			      "(a single full frame would take 3.42 h)"},
 		{"rate 2tbit", "rate: '2tbit' is out of range: write 1kbit to 1tbit, or 0 for no limit"},
@@ -514,20 +516,53 @@ static void test_mean_delay(void **state)
 	}
 }
 
+/* As people write it: a blank before the unit, bit/s, packets. */
+static void test_spellings(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"loss 1 %", "loss 1%"},
+		{"loss 1 % 25 % ecn", "loss 1% 25% ecn"},
+		{"delay 10 ms 1 ms 25 % distribution normal", "delay 10ms 1ms 25% distribution normal"},
+		{"rate 10 Mbit/s", "rate 10mbit"},
+		{"rate 10Mbit/s limit 100 packets", "rate 10mbit limit 100"},
+		{"limit 100packets delay 1 s", "limit 100 delay 1s"},
+		{"slot 1ms packets 32 bytes 9000", "slot 1ms packets 32 bytes 9000"},
+		{"rate 1 MB/s 14 53 5", "rate 8mbit overhead 14 cell 53 5"},
+		{"delay 1min", "delay 60s"},
+	};
+	char a[VN_DISC_TEXT_BUF], b[VN_DISC_TEXT_BUF];
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(pairs); i++) {
+		struct vn_disc x = VN_DISC_NONE, y = VN_DISC_NONE;
+
+		x = must(x, pairs[i][0]);
+		y = must(y, pairs[i][1]);
+		vn_disc_format(&x, a, sizeof(a));
+		vn_disc_format(&y, b, sizeof(b));
+		assert_string_equal(a, b);
+	}
+	/* in a file, too */
+	{
+		struct vn_disc d = VN_DISC_NONE;
+		vn_disc_given_t given = 0;
+		struct vn_err err = {0};
+
+		assert_int_equal(vn_disc_parse_value(&d, vn_disc_word_find("loss"), "1 % 25 %", &given, &err), 0);
+		assert_int_equal(vn_disc_parse_value(&d, vn_disc_word_find("limit"), "100 packets", &given, &err), 0);
+		assert_int_equal(d.loss_ppb, VN_PPB_ONE / 100);
+		assert_int_equal(d.limit_packets, 100);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_one),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_check),
-		cmocka_unit_test(test_format),
-		cmocka_unit_test(test_json_distrust),
-		cmocka_unit_test(test_auto_limit_loops),
-		cmocka_unit_test(test_mean_delay),
-		cmocka_unit_test(test_key),
-		cmocka_unit_test(test_netem),
-		cmocka_unit_test(test_meaning),
+		cmocka_unit_test(test_set_one),       cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_refusals),      cmocka_unit_test(test_spellings),
+		cmocka_unit_test(test_check),         cmocka_unit_test(test_format),
+		cmocka_unit_test(test_json_distrust), cmocka_unit_test(test_auto_limit_loops),
+		cmocka_unit_test(test_mean_delay),    cmocka_unit_test(test_key),
+		cmocka_unit_test(test_netem),         cmocka_unit_test(test_meaning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

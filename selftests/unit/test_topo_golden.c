@@ -202,6 +202,74 @@ static void test_examples(void **state)
 	assert_true(check_folder("examples", check_example) > 0);
 }
 
+/* All that is wrong is told, in the order of the file, and nothing that follows from something else. */
+static void test_all_errors(void **state)
+{
+	static const char text[] = "name: x y\n"
+				   "nodes: {a: , b.c: , d: {frward: true}}\n"
+				   "links:\n"
+				   "  ab: {endpoints: [a, b.c], rate: 10, delay: 5, dely: 1ms, reverse: {loss: 5}}\n"
+				   "  all: {endpoints: [a, z], mtu: many}\n"
+				   "  abd: {endpoints: [a, b.c, d]}\n"
+				   "ports: {\"a:e9\": {}, \"q:e0\": {mac: x}}\n"
+				   "what: 1\n";
+	static const struct {
+		unsigned int line, column;
+		const char *text;
+	} want[] = {
+		{1, 7, "topology name 'x y'"},
+		{2, 14, "node name 'b.c'"},
+		{2, 25, "unknown key 'frward'"},
+		{4, 35, "rate: '10' needs a unit"},
+		{4, 46, "delay: '5' needs a unit"},
+		{4, 49, "unknown key 'dely'"},
+		{4, 76, "loss: '5' needs a unit"},
+		{5, 3, "link name 'all'"},
+		{5, 24, "there is no node 'z'"},
+		{5, 33, "mtu: 'many'"},
+		{6, 20, "link 'abd': a link has two endpoints, these are 3; a LAN of three"},
+		{7, 21, "there is no node 'q'"},
+		{8, 1, "unknown key 'what' in a topology: write name, seed"},
+	};
+	struct vn_topo_errs *errs = calloc(1, sizeof(*errs));
+	struct vn_topo *t = NULL;
+	struct vn_err err = {0};
+
+	assert_int_equal(vn_topo_parse_all("f", text, strlen(text), &t, errs, &err), -EINVAL);
+	for (size_t i = 0; i < errs->n; i++)
+		print_message("%u:%u: %s\n", errs->at[i].line, errs->at[i].column, errs->at[i].text);
+	assert_int_equal(errs->n, VN_ARRAY_SIZE(want));
+	for (size_t i = 0; i < errs->n; i++) {
+		assert_int_equal(errs->at[i].line, want[i].line);
+		assert_int_equal(errs->at[i].column, want[i].column);
+		assert_memory_equal(errs->at[i].text, want[i].text, strlen(want[i].text));
+	}
+	assert_null(strstr(errs->at[errs->n - 1].text, "segments"));
+	free(errs);
+}
+
+/* Of very many the first ones. */
+static void test_many_errors(void **state)
+{
+	struct vn_topo_errs *errs = calloc(1, sizeof(*errs));
+	cleanup_free char *text = NULL;
+	struct vn_topo *t = NULL;
+	struct vn_err err = {0};
+	size_t len, i;
+	FILE *f = open_memstream(&text, &len);
+
+	fputs("name: x\nnodes: {a: , b: }\nlinks:\n", f);
+	for (i = 0; i < 100; i++)
+		fprintf(f, "  l%zu: {endpoints: [a, b], rate: 5}\n", i);
+	fclose(f);
+	assert_int_equal(vn_topo_parse_all("f", text, len, &t, errs, &err), -EINVAL);
+	assert_int_equal(errs->n, VN_TOPO_ERRS_MAX);
+	assert_int_equal(errs->dropped, 100 - VN_TOPO_ERRS_MAX);
+	for (i = 0; i < errs->n; i++)
+		assert_int_equal(errs->at[i].line, 4 + i);
+	free(errs);
+}
+
 /* ---- what is too large for a file in the tree ---- */
 
 static void check_refused(const char *text, size_t len, const char *want)
@@ -276,7 +344,8 @@ int main(void)
 		cmocka_unit_test(test_good),          cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_examples),      cmocka_unit_test(test_million_nodes),
 		cmocka_unit_test(test_large_file),    cmocka_unit_test(test_deep),
-		cmocka_unit_test(test_routing_limit),
+		cmocka_unit_test(test_routing_limit), cmocka_unit_test(test_all_errors),
+		cmocka_unit_test(test_many_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,8 @@ static void test_time(void **state)
 		{"0ms", 0, "0"},
 		{"1MS", 1000000, "1ms"},
 		{"2secs", 2000000000, "2s"},
+		{"1h", 3600000000000, "3600s"},
+		{"2min", 120000000000, "120s"},
 		{"3msec", 3000000, "3ms"},
 		{"3usecs", 3000, "3us"},
 		{"1.000000000s", 1000000000, "1s"},
@@ -112,11 +114,16 @@ static void test_rate(void **state)
 	static const struct good good[] = {
 		{"10mbit", 10000000, "10mbit"},
 		{"1.5gbit", 1500000000, "1.5gbit"},
-		{"800kbps", 6400000, "6.4mbit"},
+		{"800kB/s", 6400000, "6.4mbit"},
+		{"10Mbit/s", 10000000, "10mbit"},
+		{"10Mb/s", 10000000, "10mbit"},
+		{"10MB/s", 80000000, "80mbit"},
+		{"10 MB/s", 80000000, "80mbit"},
+		{"1KIBIT/S", 1024, "1.024kbit"},
 		{"1bit", 1, "1bit"},
-		{"1bps", 8, "8bit"},
+		{"1B/s", 8, "8bit"},
 		{"1kibit", 1024, "1.024kbit"},
-		{"1mibps", 8388608, "8.388608mbit"},
+		{"1MiB/s", 8388608, "8.388608mbit"},
 		{"1Gbit", 1000000000, "1gbit"},
 		{"0", 0, "0"},
 		{"1tbit", 1000000000000, "1tbit"},
@@ -127,6 +134,34 @@ static void test_rate(void **state)
 
 	check_good(good, VN_ARRAY_SIZE(good), vn_parse_rate, vn_format_rate);
 	check_bad(bad, vn_parse_rate);
+}
+
+/* Refused, and whatever is offered instead is understood as what it is said to be. */
+static void test_bits_or_bytes(void **state)
+{
+	static const struct {
+		const char *said, *bits, *bytes;
+	} cases[] = {
+		{"10Mbps", "10mbit", "10MB/s"},    {"10mbps", "10mbit", "10MB/s"}, {"800 kbps", "800kbit", "800kB/s"},
+		{"1.5Gbps", "1.5gbit", "1.5GB/s"}, {"1tbps", "1tbit", "1TB/s"},    {"10KBps", "10kbit", "10kB/s"},
+		{"9bps", "9bit", "9 B/s"},         {"10M", "10mbit", "10MB/s"},    {"10mb", "10mbit", "10MB/s"},
+		{"10Mibps", "10mibit", "10MiB/s"}, {"10G", "10gbit", "10GB/s"},    {"7B", "7bit", "7 B/s"},
+		{"10MIB/S", "10mibit", "10MiB/s"},
+	};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
+		uint64_t bits = 0, bytes = 0;
+		struct vn_err err = {0};
+		char want[160];
+
+		assert_int_equal(vn_parse_rate(cases[i].said, &bits, &err), -EINVAL);
+		snprintf(want, sizeof(want), "'%s' may mean bits or bytes a second: write %s, or %s for bytes",
+			 cases[i].said, cases[i].bits, cases[i].bytes);
+		assert_string_equal(err.text, want);
+		assert_int_equal(vn_parse_rate(cases[i].bits, &bits, &err), 0);
+		assert_int_equal(vn_parse_rate(cases[i].bytes, &bytes, &err), 0);
+		assert_true(bytes == 8 * bits);
+	}
 }
 
 static void test_size(void **state)
@@ -327,9 +362,10 @@ static void test_addresses(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_time),    cmocka_unit_test(test_rate),       cmocka_unit_test(test_size),
-		cmocka_unit_test(test_percent), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_names),   cmocka_unit_test(test_suggest),    cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_time),      cmocka_unit_test(test_rate),    cmocka_unit_test(test_bits_or_bytes),
+		cmocka_unit_test(test_size),      cmocka_unit_test(test_percent), cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_messages),  cmocka_unit_test(test_names),   cmocka_unit_test(test_suggest),
+		cmocka_unit_test(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
