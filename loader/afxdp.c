@@ -3,7 +3,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <linux/if_link.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <vnet/util.h>
@@ -252,12 +254,13 @@ int vn_afxdp_attach(const struct vn_dp *dp, uint32_t number, uint32_t ifindex, s
 	return r < 0 ? vn_err_kernel(err, -r, "AF_XDP port %u: generic XDP: %s", number, strerror(-r)) : 0;
 }
 
-void vn_afxdp_detach(const struct vn_dp *dp, uint32_t number)
+int vn_afxdp_detach(const struct vn_dp *dp, uint32_t number)
 {
 	static const char *const pins[] = {PIN_LINK, PIN_XSK};
 	cleanup_close int fd = open_pin(dp->pin_dir, PIN_LINK, number);
 	char path[PATH_SIZE];
 	uint32_t id;
+	int first = 0;
 
 	/* Returns when no program that has seen it runs any more. */
 	bpf_map_delete_elem(dp->maps.fd_app_xsk, &number);
@@ -267,6 +270,36 @@ void vn_afxdp_detach(const struct vn_dp *dp, uint32_t number)
 	if (fd >= 0)
 		bpf_link_detach(fd);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(pins); i++)
-		if (pin_path(dp->pin_dir, pins[i], number, path, sizeof(path)) == 0)
-			unlink(path);
+		if (pin_path(dp->pin_dir, pins[i], number, path, sizeof(path)) == 0 && unlink(path) < 0 &&
+		    errno != ENOENT)
+			first = first ?: -errno;
+	return first;
+}
+
+void vn_afxdp_list(const char *pin_dir, void (*each)(void *arg, uint32_t number), void *arg)
+{
+	static const char *const pins[] = {PIN_LINK, PIN_XSK};
+	cleanup_free bool *there = calloc(VN_PORTS_MAX + 1, sizeof(*there));
+	struct dirent *e;
+	DIR *d = there ? opendir(pin_dir) : NULL;
+
+	/* First all, then one after the other: what is called removes names from the directory. */
+	while (d && (e = readdir(d)))
+		for (size_t i = 0; i < VN_ARRAY_SIZE(pins); i++) {
+			const size_t len = strlen(pins[i]);
+			unsigned long number;
+			char *end;
+
+			if (strncmp(e->d_name, pins[i], len) != 0)
+				continue;
+			number = strtoul(e->d_name + len, &end, 10);
+			if (number <= VN_PORTS_MAX && end > e->d_name + len && !*end)
+				there[number] = true;
+		}
+	if (!d)
+		return;
+	closedir(d);
+	for (uint32_t i = 0; i <= VN_PORTS_MAX; i++)
+		if (there[i])
+			each(arg, i);
 }

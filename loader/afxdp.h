@@ -20,8 +20,10 @@
  * and with them the application that is bound. A foreign XDP program is an error that says so.
  */
 int vn_afxdp_attach(const struct vn_dp *dp, uint32_t number, uint32_t ifindex, struct vn_err *err);
-/* Off the device, and every pin of @number removed. What was not there is no failure. */
-void vn_afxdp_detach(const struct vn_dp *dp, uint32_t number);
+/* Off the device, and every pin of @number removed. What was not there is no failure; a pin that stays is one. */
+int vn_afxdp_detach(const struct vn_dp *dp, uint32_t number);
+/* Call @each once for every number that has pins. */
+void vn_afxdp_list(const char *pin_dir, void (*each)(void *arg, uint32_t number), void *arg);
 
 /* An fd of the port's XSKMAP; -ENOENT: no such port. */
 int vn_afxdp_open_map(const char *pin_dir, uint32_t number);

@@ -240,6 +240,21 @@ static void check_engine(struct report *rep, const json_t *e)
 		      "see SCHED_FIFO above: delays are less exact under load");
 }
 
+static void check_damaged(struct report *rep, const json_t *info)
+{
+	const char *dir = vn_json_str(info, "runtime_dir");
+	char remedy[320];
+	json_t *name;
+	size_t i;
+
+	json_array_foreach (json_object_get(info, "damaged"), i, name) {
+		snprintf(remedy, sizeof(remedy),
+			 "%s/damaged/%s: the log says what was wrong and what follows; remove it when it is of no use",
+			 dir, json_string_value(name));
+		check(rep, WARN, "damaged file", json_string_value(name), remedy);
+	}
+}
+
 /* @info: what the daemon says of itself; NULL: it says nothing, and @why tells why. */
 static void check_daemon(struct report *rep, const json_t *info, const struct vn_err *why)
 {
@@ -261,6 +276,7 @@ static void check_daemon(struct report *rep, const json_t *info, const struct vn
 	json_array_foreach (json_object_get(info, "engines"), i, e)
 		check_engine(rep, e);
 	check_calibration(rep, json_object_get(info, "calibration"));
+	check_damaged(rep, info);
 }
 
 /* Topologies in which a packet's TTL ends before its way does. */

@@ -12,6 +12,7 @@
 
 #include "exec/record.h"
 #include "topo/atom.h"
+#include "topo/disc_words.h"
 
 static int open_file(const char *runtime_dir, int flags, struct vn_err *err)
 {
@@ -60,7 +61,7 @@ static int insert(struct vn_arena *a, size_t at, const struct vn_arena_entry *e)
 }
 
 /* What an earlier daemon left. Freed pages are holes, so nothing but a block begins with the magic where none is. */
-static int scan(struct vn_arena *a)
+static int scan(struct vn_arena *a, vn_arena_damaged_fn damaged, void *arg)
 {
 	for (uint32_t page = 1; page < VN_ARENA_PAGES;) {
 		const struct vn_arena_block *b = vn_arena_block_at(a, page);
@@ -73,6 +74,12 @@ static int scan(struct vn_arena *a)
 			if (next < 0)
 				break;
 			page = (uint32_t)((uint64_t)next / VN_ARENA_PAGE);
+			continue;
+		}
+		if (!vn_block_intact(b)) {
+			damaged(arg, b, "its contents are not those that were written");
+			fallocate(a->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(page * VN_ARENA_PAGE),
+				  (off_t)VN_ARENA_PAGE);
 			continue;
 		}
 		e.n_pages = b->n_pages;
@@ -209,24 +216,28 @@ void vn_arena_collect_end(struct vn_arena *a, uint64_t now_ns)
  */
 
 /* Atoms count from 1 in the order of the file. */
-static int load_names(struct vn_arena *a, struct vn_err *err)
+static int load_names(struct vn_arena *a, struct vn_err *ret_why)
 {
 	char path[256];
 	json_t *list, *name;
+	json_error_t why;
 	int r = 0;
 	size_t i;
 
 	snprintf(path, sizeof(path), "%s/" VN_NAMES_FILE, a->runtime_dir);
 	if (access(path, F_OK) < 0)
 		return 0;
-	list = json_load_file(path, 0, NULL);
+	list = json_load_file(path, 0, &why);
 	if (!json_is_array(list))
-		r = vn_err(err, VN_EXIT_KERNEL, EBADMSG, "%s: not readable: remove it, or restore it", path);
+		r = vn_err(ret_why, VN_EXIT_KERNEL, EBADMSG, "line %d: %s", list ? 1 : why.line,
+			   list ? "no list" : why.text);
 	json_array_foreach (list, i, name) {
-		if (vn_atom(json_string_value(name) ? json_string_value(name) : "") != i + 1 && r == 0)
-			r = vn_err(err, VN_EXIT_KERNEL, EBADMSG, "%s: entry %zu is no new name: remove it", path, i);
+		const char *text = json_string_value(name);
+
+		if (r == 0 && vn_atom(text ? text : "") != i + 1)
+			r = vn_err(ret_why, VN_EXIT_KERNEL, EBADMSG, "entry %zu is no new name", i + 1);
 	}
-	a->n_names_saved = (uint32_t)json_array_size(list);
+	a->n_names_saved = r == 0 ? (uint32_t)json_array_size(list) : 0;
 	json_decref(list);
 	return r;
 }
@@ -254,8 +265,10 @@ int vn_arena_save_names(struct vn_arena *a, struct vn_err *err)
 /* --- open ----------------------------------------------------------------------------------------------------------
  */
 
-int vn_arena_open(struct vn_arena *a, const char *runtime_dir, struct vn_err *err)
+int vn_arena_open(struct vn_arena *a, const char *runtime_dir, vn_arena_damaged_fn damaged, void *arg,
+		  struct vn_err *err)
 {
+	struct vn_err why = {0};
 	int r;
 
 	a->runtime_dir = runtime_dir;
@@ -269,8 +282,14 @@ int vn_arena_open(struct vn_arena *a, const char *runtime_dir, struct vn_err *er
 		a->base = NULL;
 		return vn_err_kernel(err, errno, VN_ARENA_FILE ": mapping: %s", strerror(errno));
 	}
-	r = scan(a);
-	return r < 0 ? vn_err_kernel(err, -r, VN_ARENA_FILE ": %s", strerror(-r)) : load_names(a, err);
+	r = scan(a, damaged, arg);
+	if (r < 0)
+		return vn_err_kernel(err, -r, VN_ARENA_FILE ": %s", strerror(-r));
+	if (load_names(a, &why) < 0) {
+		a->names_lost = true;
+		damaged(arg, NULL, why.text);
+	}
+	return 0;
 }
 
 void vn_arena_close(struct vn_arena *a)

@@ -29,13 +29,21 @@ struct vn_arena {
 	struct vn_arena_entry *entries; /* by number */
 	size_t n, room;
 	uint32_t n_names_saved;
+	bool names_lost; /* atoms that an earlier daemon put into the maps mean nothing any more */
 };
+
+/* Told by vn_arena_open(): a block, or with @block NULL the file of the names, is damaged. */
+typedef void (*vn_arena_damaged_fn)(void *arg, const struct vn_arena_block *block, const char *why);
 
 /* A descriptor of the arena's file, for an engine: read only. */
 int vn_arena_open_read(const char *runtime_dir, struct vn_err *err);
 
-/* Make or adopt the file; read the names, which must be the process's first atoms. */
-int vn_arena_open(struct vn_arena *a, const char *runtime_dir, struct vn_err *err);
+/*
+ * Make or adopt the file; read the names, which must be the process's first atoms. A damaged block is dropped, and so
+ * are damaged names.
+ */
+int vn_arena_open(struct vn_arena *a, const char *runtime_dir, vn_arena_damaged_fn damaged, void *arg,
+		  struct vn_err *err);
 void vn_arena_close(struct vn_arena *a);
 
 /*

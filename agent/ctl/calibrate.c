@@ -8,6 +8,7 @@
 #include <vnet/hist.h>
 #include <vnet/util.h>
 
+#include "ctl/damaged.h"
 #include "ctl/probe.h"
 #include "exec/record.h"
 #include "exec/shard.h"
@@ -327,11 +328,19 @@ int vn_op_calibrate(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 void vn_calibration_load(struct vn_daemon *d)
 {
 	static const char *const same[] = {"kernel", "cpu", "cpus"};
-	json_t *now = machine(), *was;
-	char path[512];
+	json_t *now = machine(), *was = NULL;
+	struct vn_err why = {0};
+	int r = vn_damaged_load(d, VN_CALIBRATION_FILE, &was, &why);
 
-	snprintf(path, sizeof(path), "%s/" VN_CALIBRATION_FILE, d->opts.runtime_dir);
-	was = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	for (size_t i = 0; r == 0 && i < VN_ARRAY_SIZE(same); i++)
+		if (!json_object_get(was, same[i]))
+			r = vn_err_usage(&why, "'%s' is missing", same[i]);
+	if (r < 0 && r != -ENOENT) {
+		vn_damaged_aside(d, VN_CALIBRATION_FILE, why.text, "this host counts as not calibrated");
+		json_decref(was);
+		was = NULL;
+	}
+	/* One of another machine, or of another kernel, is whole and of no use. */
 	for (size_t i = 0; was && i < VN_ARRAY_SIZE(same); i++)
 		if (!json_equal(json_object_get(was, same[i]), json_object_get(now, same[i]))) {
 			json_decref(was);

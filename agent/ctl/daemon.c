@@ -22,6 +22,7 @@
 #include <vnet/util.h>
 
 #include "ctl/calibrate.h"
+#include "ctl/damaged.h"
 #include "ctl/daemon_main.h"
 
 #define TICK_MS       100
@@ -267,6 +268,20 @@ static void raise_nofile(void)
 	}
 }
 
+static void on_damaged(void *arg, const struct vn_arena_block *block, const char *why)
+{
+	char name[sizeof(VN_ARENA_FILE) + sizeof(block->name) + 1];
+
+	if (!block) {
+		vn_damaged_aside(arg, VN_NAMES_FILE, why,
+				 "the names of traces and distributions are taken from their contents");
+		return;
+	}
+	snprintf(name, sizeof(name), VN_ARENA_FILE "/%.*s", (int)sizeof(block->name), block->name);
+	vn_damaged_part(arg, name, block, block->n_pages * VN_ARENA_PAGE, why,
+			"links that followed it go on without: apply the topology again");
+}
+
 static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 {
 	gid_t group = 0;
@@ -300,7 +315,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (r == 0 && !d->dp.adopted)
 		r = vn_fabric_refresh(&d->fabric, err);
 	if (r == 0)
-		r = vn_arena_open(&d->arena, d->opts.runtime_dir, err);
+		r = vn_arena_open(&d->arena, d->opts.runtime_dir, on_damaged, d, err);
 	/* The engine before the links: what a crash interrupted is mended with frames already flowing. */
 	if (r == 0)
 		r = vn_engines_open(d, err);
@@ -308,8 +323,10 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = vn_state_adopt(d, err);
 	if (r == 0)
 		r = vn_vfs_adopt_all(d, err);
-	if (r == 0)
+	if (r == 0) {
+		vn_sweep_start(d);
 		vn_ports_adopt(d);
+	}
 	if (r == 0)
 		vn_calibration_load(d);
 	if (r == 0)

@@ -53,6 +53,7 @@ struct vn_daemon {
 	uint64_t *ports_used; /* bitmap by number */
 	uint32_t next_port;   /* next fit: a number rests before it is given out again */
 	bool busy;            /* a plan is being executed: other changes of topologies wait */
+	bool unswept;         /* something could not be removed */
 	bool stop;
 	bool fresh; /* starting, and there was nothing before: what fails leaves nothing */
 	uint64_t start_ns;
@@ -94,10 +95,20 @@ int vn_running_observe(struct vn_daemon *d, struct vn_running *run, struct vn_er
 /* Port numbers: vn_port_alloc_fn with the daemon as its argument; the bitmap is rebuilt from what runs. */
 int vn_ports_alloc(void *daemon, uint32_t *ret_number);
 void vn_ports_rebuild(struct vn_daemon *d);
+bool vn_port_used(const struct vn_daemon *d, uint32_t number);
 /* Follow the fabric's devices: a port that disappears breaks its link, and is reported. */
 int vn_running_watch(struct vn_daemon *d, struct vn_err *err);
 /* Whether every VF is where its port is; a second apart is often enough. */
 void vn_running_look_at_vfs(struct vn_daemon *d);
+
+/* --- leftovers.c: what belongs to nobody
+ * --------------------------------------------------------------------------------
+ */
+
+/* After a start, when all that runs is known. */
+void vn_sweep_start(struct vn_daemon *d);
+/* After a change: what could not be removed is told, and tried again after the next one. */
+void vn_sweep_left(struct vn_daemon *d);
 
 /* --- ops_port.c: AF_XDP ports ---------------------------------------------------------------------------------------
  */

@@ -213,6 +213,21 @@ bool vn_files_adopt(struct vn_daemon *d, struct vn_disc *disc)
 	return all;
 }
 
+static uint32_t block_name(const struct vn_daemon *d, uint32_t number)
+{
+	const struct vn_arena_block *b = vn_arena_block_at(&d->arena, number);
+
+	return b ? vn_atom(b->name) : 0;
+}
+
+void vn_files_rename(struct vn_daemon *d, struct vn_disc *disc, const struct vn_disc *was)
+{
+	disc->trace_name = block_name(d, disc->trace_block);
+	disc->dist_name = disc->dist == VN_DIST_TABLE ? block_name(d, disc->dist_block) : 0;
+	disc->slot_dist_name = disc->slot_dist == VN_DIST_TABLE + 1 ? block_name(d, disc->slot_dist_block) : 0;
+	disc->sync_name = disc->trace_name == was->trace_name ? was->sync_name : 0;
+}
+
 /* --- freeing -------------------------------------------------------------------------------------------------------
  */
 

@@ -45,6 +45,10 @@ int vn_files_fill_topo(struct vn_daemon *d, const json_t *params, struct vn_topo
 /* A discipline that an earlier daemon wrote: its blocks are looked for, by number, else by name. False: one is lost. */
 bool vn_files_adopt(struct vn_daemon *d, struct vn_disc *disc);
 
+/* The names by which @disc of a map knows its files are lost: the blocks' own, and @was, the sync group of the record.
+ */
+void vn_files_rename(struct vn_daemon *d, struct vn_disc *disc, const struct vn_disc *was);
+
 /* Every now and then: free blocks that nothing has used for the grace period. */
 void vn_files_tick(struct vn_daemon *d);
 

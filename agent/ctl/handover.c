@@ -547,6 +547,7 @@ void vn_handover_sync(struct vn_daemon *d)
 		d->handover.unswept = false;
 		vn_handover_sweep(d);
 	}
+	vn_sweep_left(d);
 	if (!d->n_running)
 		vn_handover_wipe(d);
 }

@@ -244,6 +244,7 @@ void vn_handover_sweep(struct vn_daemon *d)
 		return;
 	if (ports >= 0)
 		vn_beneath_list(ports, sweep_level, &s);
+	unlinkat(top, VN_HANDOVER_PORTS, AT_REMOVEDIR); /* when nothing is left in it */
 	for (size_t i = 0; i < VN_ARRAY_SIZE(by_number); i++) {
 		cleanup_close int dir = vn_beneath_open(top, by_number[i], O_PATH | O_DIRECTORY);
 

@@ -120,7 +120,7 @@ int vn_running_observe(struct vn_daemon *d, struct vn_running *run, struct vn_er
 /* --- port numbers ----------------------------------------------------------------------------------------------------
  */
 
-static bool port_used(const struct vn_daemon *d, uint32_t number)
+bool vn_port_used(const struct vn_daemon *d, uint32_t number)
 {
 	return d->ports_used[number / 64] >> (number % 64) & 1;
 }
@@ -134,7 +134,7 @@ int vn_ports_alloc(void *daemon, uint32_t *ret_number)
 		uint32_t number = d->next_port;
 
 		d->next_port = number + 1 < max ? number + 1 : 1;
-		if (port_used(d, number))
+		if (vn_port_used(d, number))
 			continue;
 		d->ports_used[number / 64] |= 1ULL << (number % 64);
 		*ret_number = number;

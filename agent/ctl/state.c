@@ -5,6 +5,9 @@
  *   topologies/NAME.json   a running topology, resolved
  *   pending.json           a change in the making: {"name", "from": resolved|null, "to": resolved|null}
  *
+ * One that is damaged is put aside (damaged.h) and the others are adopted; what it told of belongs to nobody then and
+ * is swept (sweep.h).
+ *
  * Each file appears whole by rename. Disciplines changed live are not written: the pinned map holds them.
  */
 #include "ctl/daemon.h"
@@ -18,6 +21,7 @@
 #include <vnet/util.h>
 
 #include "ctl/calibrate.h"
+#include "ctl/damaged.h"
 #include "ctl/files.h"
 #include "exec/record.h"
 #include "topo/topo.h"
@@ -31,14 +35,6 @@ static int write_file(const struct vn_daemon *d, const char *name, json_t *conte
 
 	snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, name);
 	return vn_record_json(path, content, err);
-}
-
-static json_t *read_file(const struct vn_daemon *d, const char *name)
-{
-	char path[1024];
-
-	snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, name);
-	return json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
 }
 
 static void topo_file(char *buf, size_t size, const char *name)
@@ -129,15 +125,40 @@ static void adopt_disciplines(struct vn_daemon *d, struct vn_topo *t)
 	for (size_t l = 0; l < t->n_links; l++)
 		for (int dir = 0; dir < VN_DIRS; dir++) {
 			uint32_t number = t->links[l].ports[dir].number;
-			struct vn_disc *disc = &t->links[l].disc[dir];
+			struct vn_disc *disc = &t->links[l].disc[dir], was = *disc;
 			bool torn = d->dp.maps.disc[number].seq & 1;
 
 			if (!torn)
 				vn_disc_read(&d->dp.maps, number, disc, NULL);
+			if (!torn && d->arena.names_lost)
+				vn_files_rename(d, disc, &was);
 			adopt_files(d, t->links[l].name, disc);
-			if (torn)
+			if (torn || (d->arena.names_lost && vn_arena_save_names(&d->arena, NULL) == 0))
 				vn_exec_set_disc(&d->fabric, number, disc);
 		}
+}
+
+/* The two states of the change that @pending tells of, and its name; an error says what is damaged. */
+static int read_pending(struct vn_daemon *d, const json_t *pending, struct vn_topo **ret_from, struct vn_topo **ret_to,
+			const char **ret_name, struct vn_err *why)
+{
+	cleanup_topo struct vn_topo *from = NULL, *to = NULL;
+	const char *name = json_string_value(json_object_get(pending, "name"));
+	int r;
+
+	if (!name || !vn_name_valid(name))
+		return vn_err_usage(why, "it names no topology");
+	r = load_topo(d, json_object_get(pending, "from"), &from, why);
+	if (r == 0)
+		r = load_topo(d, json_object_get(pending, "to"), &to, why);
+	if (r == 0 && ((!from && !to) || (from && strcmp(from->name, name)) || (to && strcmp(to->name, name))))
+		r = vn_err_usage(why, "it tells of no change of topology '%s'", name);
+	if (r < 0)
+		return r;
+	*ret_name = name;
+	*ret_from = take_ptr(from);
+	*ret_to = take_ptr(to);
+	return 0;
 }
 
 /*
@@ -147,23 +168,20 @@ static void adopt_disciplines(struct vn_daemon *d, struct vn_topo *t)
 static int recover(struct vn_daemon *d, const json_t *pending, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *from = NULL, *to = NULL;
-	const char *name = json_string_value(json_object_get(pending, "name"));
+	struct vn_err why = {0};
 	const struct vn_topo *goal;
-	json_t *committed;
+	json_t *committed = NULL;
+	const char *name = "";
 	char file[256];
 	bool done;
-	int r;
+	int r = read_pending(d, pending, &from, &to, &name, &why);
 
-	if (!name || !vn_name_valid(name))
-		return vn_err(err, VN_EXIT_KERNEL, EBADMSG, "%s/%s: not readable: remove it", d->opts.runtime_dir,
-			      PENDING);
-	r = load_topo(d, json_object_get(pending, "from"), &from, err);
-	if (r == 0)
-		r = load_topo(d, json_object_get(pending, "to"), &to, err);
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		vn_damaged_aside(d, PENDING, why.text, "a change that was interrupted is neither finished nor undone");
+		return 0;
+	}
 	topo_file(file, sizeof(file), name);
-	committed = read_file(d, file);
+	vn_damaged_load(d, file, &committed, NULL);
 	done = to && committed && json_equal(committed, json_object_get(pending, "to"));
 	json_decref(committed);
 	goal = done || !to ? to : from;
@@ -175,34 +193,59 @@ static int recover(struct vn_daemon *d, const json_t *pending, struct vn_err *er
 	return vn_state_commit(d, name, goal, err);
 }
 
-static int adopt_topo(struct vn_daemon *d, const char *file, struct vn_err *err)
+static int check_numbers(const struct vn_daemon *d, const struct vn_topo *t, struct vn_err *why)
+{
+	for (size_t p = 0; p < t->n_links * VN_DIRS; p++) {
+		uint32_t number = t->links[p / VN_DIRS].ports[p % VN_DIRS].number;
+
+		if (number >= d->dp.maps.max_ports)
+			return vn_err(why, VN_EXIT_KERNEL, ERANGE, "port number %u is beyond this data path's %u",
+				      number, d->dp.maps.max_ports);
+		if (vn_port_used(d, number))
+			return vn_err(why, VN_EXIT_KERNEL, ERANGE, "port number %u is another topology's", number);
+	}
+	return 0;
+}
+
+static int read_topo(struct vn_daemon *d, const char *file, const char *name, struct vn_topo **ret_topo,
+		     struct vn_err *why)
 {
 	cleanup_topo struct vn_topo *t = NULL;
+	json_t *o = NULL;
+	int r = vn_damaged_load(d, file, &o, why);
+
+	if (r == 0)
+		r = vn_topo_from_json(o, &t, why);
+	json_decref(o);
+	if (r == 0 && (strlen(t->name) + strlen(".json") != strlen(name) || strncmp(t->name, name, strlen(t->name))))
+		r = vn_err_usage(why, "it is that of topology '%s'", t->name);
+	if (r == 0)
+		r = check_numbers(d, t, why);
+	if (r == 0)
+		*ret_topo = take_ptr(t);
+	return r;
+}
+
+static int adopt_topo(struct vn_daemon *d, const char *name, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *t = NULL;
+	struct vn_err why = {0};
 	char path[512];
-	json_t *o;
 	int r;
 
-	snprintf(path, sizeof(path), TOPOS "/%s", file);
-	o = read_file(d, path);
-	if (!o)
-		return vn_err(err, VN_EXIT_KERNEL, EBADMSG, "%s/%s: not readable: remove it, or restore it",
-			      d->opts.runtime_dir, path);
-	r = vn_topo_from_json(o, &t, err);
-	json_decref(o);
-	if (r < 0)
-		return r;
-	for (size_t l = 0; l < t->n_links; l++)
-		for (int side = 0; side < VN_DIRS; side++)
-			if (t->links[l].ports[side].number >= d->dp.maps.max_ports)
-				return vn_err(err, VN_EXIT_KERNEL, ERANGE,
-					      "%s/%s: port number %u is beyond this data path's %u",
-					      d->opts.runtime_dir, path, t->links[l].ports[side].number,
-					      d->dp.maps.max_ports);
+	snprintf(path, sizeof(path), TOPOS "/%s", name);
+	r = read_topo(d, path, name, &t, &why);
+	if (r < 0) {
+		vn_damaged_aside(d, path, why.text,
+				 "the topology runs no more, and what is left of it is removed: apply its file again");
+		return 0;
+	}
 	adopt_disciplines(d, t);
 	r = vn_running_replace(d, t->name, t);
 	if (r < 0)
 		return r;
 	t = NULL;
+	vn_ports_rebuild(d);
 	return vn_running_observe(d, &d->running[d->n_running - 1], err);
 }
 
@@ -233,16 +276,21 @@ static int adopt_all(struct vn_daemon *d, struct vn_err *err)
 
 int vn_state_adopt(struct vn_daemon *d, struct vn_err *err)
 {
-	json_t *pending = read_file(d, PENDING);
-	int r = pending ? recover(d, pending, err) : 0;
+	struct vn_err why = {0};
+	json_t *pending = NULL;
 	char path[512];
+	int r = vn_damaged_load(d, PENDING, &pending, &why);
 
+	if (r < 0 && r != -ENOENT)
+		vn_damaged_aside(d, PENDING, why.text, "a change that was interrupted is neither finished nor undone");
+	r = pending ? recover(d, pending, err) : 0;
 	json_decref(pending);
 	/* of a daemon that was killed while it wrote: never became one */
 	snprintf(path, sizeof(path), "%s/" PENDING ".new", d->opts.runtime_dir);
 	unlink(path);
 	if (r < 0)
 		return r;
+	vn_ports_rebuild(d);
 	r = adopt_all(d, err);
 	if (r < 0)
 		return r;
@@ -265,7 +313,7 @@ void vn_state_wipe(struct vn_daemon *d)
 {
 	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE,    PENDING, VN_ARENA_FILE, VN_NAMES_FILE,
 					    "daemon.lock",   VN_CALIBRATION_FILE};
-	static const char *const dirs[] = {TOPOS, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR, "owners"};
+	static const char *const dirs[] = {TOPOS, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR, "owners", VN_DAMAGED_DIR};
 	char path[512];
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(dirs); i++) {

@@ -42,6 +42,16 @@ static int attach(struct vn_exec *x, const struct vn_port *port, int node_fd)
 	return r;
 }
 
+/* Pins that stay do no harm to others: they are swept later, and told. */
+static void detach(struct vn_fabric *f, uint32_t number)
+{
+	int r = vn_afxdp_detach(f->dp, number);
+
+	if (r < 0)
+		vn_err_kernel(&f->left, -r, "AF_XDP port %u: its pins in %s cannot be removed: %s", number,
+			      f->dp->pin_dir, strerror(-r));
+}
+
 /* Make port @side of link @l of @new be of its kind; @fresh: the device is new, and whatever has its number's pins old.
  */
 int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fresh)
@@ -50,7 +60,7 @@ int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fre
 	int node_fd = -EBADF, r;
 
 	if (fresh)
-		vn_afxdp_detach(x->f->dp, port->number);
+		detach(x->f, port->number);
 	if (port->kind != VN_PORT_AFXDP)
 		return 0;
 	r = vn_exec_node_fd(x, port->node, &node_fd);
@@ -68,14 +78,14 @@ int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const str
 		return vn_exec_afxdp(x, l, side, was->kind != VN_PORT_AFXDP);
 	if (was->kind != VN_PORT_AFXDP)
 		return 0;
-	vn_afxdp_detach(x->f->dp, is->number);
+	detach(x->f, is->number);
 	return offloads(x, is->number, true);
 }
 
 void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port)
 {
 	if (port->kind == VN_PORT_AFXDP)
-		vn_afxdp_detach(x->f->dp, port->number);
+		detach(x->f, port->number);
 }
 
 int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t link, int side, struct vn_err *err)

@@ -42,6 +42,7 @@ struct vn_fabric {
 	struct vn_dp *dp;  /* borrowed */
 	struct vn_runner *runner; /* borrowed; NULL: no containers */
 	const char *runtime_dir;  /* of the daemon; NULL: no containers */
+	struct vn_err left;       /* the first thing that could not be removed since somebody looked (sweep.h) */
 };
 
 /*

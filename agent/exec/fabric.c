@@ -330,6 +330,28 @@ int vn_exec_seen_ports(struct vn_fabric *f, uint16_t **ret_mtu, struct vn_err *e
 	return r;
 }
 
+struct port_devices {
+	bool *there;
+	uint32_t max;
+};
+
+static void mark_port(void *arg, const struct vn_link_info *l)
+{
+	const struct port_devices *p = arg;
+
+	if (is_port(l) && l->ifindex - VN_IFINDEX_HOST < p->max)
+		p->there[l->ifindex - VN_IFINDEX_HOST] = true;
+}
+
+int vn_exec_port_devices(struct vn_fabric *f, bool *there, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
+	struct port_devices p = {there, f->dp->maps.max_ports};
+	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+
+	return r < 0 ? r : vn_link_dump(&nl, mark_port, &p);
+}
+
 static bool runs(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_node *n, const char *what)
 {
 	pid_t pid;

@@ -75,6 +75,9 @@ void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port);
 /* The host ends in the fabric that are as we made them: the MTU by port number, 0 where there is none. */
 int vn_exec_seen_ports(struct vn_fabric *f, uint16_t **ret_mtu, struct vn_err *err);
 
+/* The same of all that have a port's name and index, as we made them or not: @there by number. */
+int vn_exec_port_devices(struct vn_fabric *f, bool *there, struct vn_err *err);
+
 /* vn_tc_port at the host end with @ifindex; its number is the classid. */
 void vn_fabric_filter(struct vn_nl *nl, const struct vn_fabric *f, uint32_t ifindex);
 

@@ -65,12 +65,25 @@ int vn_block_add(struct vn_block_buf *b, const void *element, size_t size, struc
 	return 0;
 }
 
+static uint64_t hash_of(const struct vn_arena_block *b, size_t bytes)
+{
+	return vn_fnv1a_bytes(VN_FNV_INIT, b + 1, bytes - sizeof(*b)) ^ ((uint64_t)b->kind << 32 | b->columns);
+}
+
+bool vn_block_intact(const struct vn_arena_block *b)
+{
+	static const size_t element[] = {
+		[VN_ARENA_DIST] = 2, [VN_ARENA_OPPS] = 8, [VN_ARENA_TABLE] = sizeof(struct vn_trace_row)};
+
+	return b->kind < VN_ARRAY_SIZE(element) && memchr(b->name, '\0', sizeof(b->name)) &&
+	       b->hash == hash_of(b, sizeof(*b) + b->n * element[b->kind]);
+}
+
 struct vn_arena_block *vn_block_finish(struct vn_block_buf *b, const char *name, uint32_t kind)
 {
 	size_t bytes = sizeof(*b->block) + b->block->n * b->element;
 	size_t pages = (bytes + VN_ARENA_PAGE - 1) / VN_ARENA_PAGE;
 	struct vn_arena_block *block = realloc(b->block, pages * VN_ARENA_PAGE);
-	uint64_t h = VN_FNV_INIT;
 
 	if (!block)
 		return NULL;
@@ -80,9 +93,7 @@ struct vn_arena_block *vn_block_finish(struct vn_block_buf *b, const char *name,
 	block->kind = kind;
 	block->n_pages = (uint32_t)pages;
 	snprintf(block->name, sizeof(block->name), "%s", name);
-	for (const uint8_t *p = (const uint8_t *)(block + 1), *end = (const uint8_t *)block + bytes; p < end; p++)
-		h = (h ^ *p) * 0x100000001b3ULL;
-	block->hash = h ^ ((uint64_t)kind << 32 | block->columns);
+	block->hash = hash_of(block, bytes);
 	return block;
 }
 

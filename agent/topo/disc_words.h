@@ -148,6 +148,9 @@ int vn_block_parse_dist(const char *name, const char *text, size_t len, struct v
 int vn_block_parse_trace(const char *name, const char *text, size_t len, struct vn_arena_block **ret_block,
 			 struct vn_err *err);
 
+/* Its contents are those that it was made of. @b lies within the arena (vn_arena_get()). */
+bool vn_block_intact(const struct vn_arena_block *b);
+
 /* What @d says beside its trace: contradictions, and words that need one that the trace does not give. */
 int vn_trace_check(const struct vn_disc *d, const struct vn_arena_block *trace, struct vn_err *err);
 /* Whether it loops, when that was not asked for, and the automatic limit. */

@@ -18,6 +18,7 @@ links:
   cd: {endpoints: [c:eth1, d:eth0], rate: 100mbit}
   de: {endpoints: [d:eth1, e:eth0], loss: 1%}
   ea: {endpoints: [e:eth1, a:eth1]}
+ports: {"a:eth0": {kind: afxdp}, "c:eth0": {kind: afxdp, handover: libvnet}}
 YAML
 sed 's/e: {}/e: {}, f: {}/; s/^  ea:.*/  ef: {endpoints: [e:eth2, f:eth0]}/; s/2ms/4ms/' "$WORK/crash.yaml" >"$WORK/edited.yaml"
 cat >"$WORK/traffic.yaml" <<YAML
@@ -117,6 +118,13 @@ for ((round = 0; round < ROUNDS; round++)); do
 	want=$(vnet -j topology show | jq '[.topologies[] | select(.name == "crash") | .nodes] | add // 0')
 	if [ "$have" != "$want" ]; then
 		diag "round $round: $have namespaces, $want nodes"
+		bad=$((bad + 1))
+	fi
+	# An AF_XDP port has its socket and its pins exactly while its topology runs.
+	have=$(find /run/vnet/ports -name afxdp.sock 2>/dev/null | wc -l) pins=$(find /sys/fs/bpf/vnet -name 'link_afxdp*' | wc -l)
+	want=$((want ? 2 : 0))
+	if [ "$have $pins" != "$want $want" ] || { [ $want = 0 ] && [ -e /run/vnet/ports ]; }; then
+		diag "round $round: $have sockets and $pins pins of AF_XDP ports, wanted $want each"
 		bad=$((bad + 1))
 	fi
 done
