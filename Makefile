@@ -144,7 +144,7 @@ $(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIBVNET_A)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lbpf -lpthread -lm
 
 # Parsers under libFuzzer: their sources compiled a second time, by clang.
-FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c agent/ctl/handover_proto.c agent/run/oci_adopt.c lib/grant.c
+FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c agent/ctl/fdpass.c agent/ctl/handover_proto.c agent/run/oci_adopt.c lib/grant.c
 $(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agent/topo/*.h include/vnet/*.h selftests/fuzz/*.h)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)

@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <vnet/util.h>
 
+#include "ctl/fdpass.h"
+
 int vn_client_open(const char *runtime_dir, bool observe, struct vn_client *ret_c, struct vn_err *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -43,21 +45,6 @@ static int gone(struct vn_err *err)
 		      "the agent closed the connection: see its log, and start it again");
 }
 
-/* The first byte carries the descriptor. */
-static ssize_t send_with_fd(int fd, const char *text, size_t len, int pass)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {.iov_base = (char *)text, .iov_len = len};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
-	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-
-	h->cmsg_level = SOL_SOCKET;
-	h->cmsg_type = SCM_RIGHTS;
-	h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &pass, sizeof(int));
-	return sendmsg(fd, &m, MSG_NOSIGNAL);
-}
-
 static int client_send(struct vn_client *c, const char *method, const json_t *parameters, bool more, int pass,
 		       struct vn_err *err)
 {
@@ -72,10 +59,10 @@ static int client_send(struct vn_client *c, const char *method, const json_t *pa
 	if (!text)
 		return vn_err_usage(err, "the request cannot be written as JSON (is the input UTF-8?)");
 	while (done < len) {
-		ssize_t n = pass >= 0 && !done ? send_with_fd(c->fd, text, len, pass)
-					       : send(c->fd, text + done, len - done, MSG_NOSIGNAL);
+		/* The first byte carries the descriptor. */
+		ssize_t n = vn_pass_send(c->fd, text + done, len - done, &pass, pass >= 0 && !done, 0);
 
-		if (n < 0 && errno == EINTR)
+		if (n == -EINTR)
 			continue;
 		if (n < 0)
 			return gone(err);

@@ -308,6 +308,9 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	r = vn_runner_open(&d->runner, d->opts.runtime_dir, d->opts.pause_path, d->opts.image_dir, err);
 	if (r < 0)
 		return r;
+	r = vn_receiver_open(&d->receiver, &d->loop, err);
+	if (r < 0)
+		return r;
 	raise_nofile(); /* not for the runner: what it starts expects the usual limit */
 	r = vn_fabric_open(&d->fabric, &d->dp, err);
 	d->fabric.runner = &d->runner;
@@ -333,7 +336,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = vn_running_watch(d, err);
 	/* Clients last: who is answered sees everything in order. */
 	if (r == 0)
-		r = vn_server_open(&d->server, &d->loop, d->opts.runtime_dir, group, on_request, d, err);
+		r = vn_server_open(&d->server, &d->loop, &d->receiver, d->opts.runtime_dir, group, on_request, d, err);
 	if (r == 0)
 		r = drop_privileges(err);
 	d->fresh &= r < 0;
@@ -346,6 +349,7 @@ static void daemon_release(struct vn_daemon *d)
 
 	vn_server_close(&d->server);
 	vn_handover_release(d);
+	vn_receiver_close(&d->receiver);
 	/* With nothing running there is nothing to hold for: leave no trace. Otherwise the network goes on without us.
 	 */
 	vn_engines_close(d, last);
@@ -382,6 +386,7 @@ static void on_tick(void *arg, uint32_t events)
 	vn_engines_tick(d);
 	vn_handover_tick(d);
 	vn_files_tick(d);
+	vn_receiver_tick(&d->receiver);
 	vn_server_tick(&d->server);
 }
 
@@ -492,6 +497,7 @@ int vn_daemon_main(int argc, char *argv[])
 		.dp = VN_DP_INIT,
 		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF},
 		.runner = VN_RUNNER_INIT,
+		.receiver = VN_RECEIVER_INIT,
 		.start_ns = vn_now_ns(),
 		.next_port = 1,
 	};
@@ -505,6 +511,7 @@ int vn_daemon_main(int argc, char *argv[])
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
 			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");
 	d.server.loop = &d.loop;
+	d.server.receiver = &d.receiver;
 	/* Modes are what the code says, not what the caller's shell is used to: others must reach observe.sock. */
 	umask(022);
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include "ctl/handover.h"
 #include "ctl/loop.h"
 #include "ctl/options.h"
+#include "ctl/receiver.h"
 #include "ctl/server.h"
 #include "ctl/supervisor.h"
 #include "exec/exec.h"
@@ -42,6 +43,7 @@ struct vn_daemon {
 	struct vn_kernel kernel;
 	struct vn_fabric fabric;
 	struct vn_runner runner;
+	struct vn_receiver receiver;
 	struct vn_server server;
 	struct vn_supervisor engine[VN_ENGINES_MAX]; /* by trunk */
 	bool engine_used[VN_ENGINES_MAX];

@@ -11,6 +11,7 @@
 #include <vnet/xdp_uapi.h>
 
 #include "ctl/daemon.h"
+#include "ctl/fdpass.h"
 #include "ctl/handover_lend.h"
 #include "ctl/handover_owner.h"
 #include "ctl/handover_path.h"
@@ -24,12 +25,12 @@
 #define TOKENS_MAX      32u
 #define TOKENS_PER_TICK 5u
 #define CONN_NS         (3 * VN_NSEC_PER_SEC)
-#define FDS_MAX         253 /* SCM_MAX_FD: what one message can carry */
 
 struct conn {
 	struct vn_handover_sock *sock;
 	struct vn_source source; /* fd -EBADF: free */
 	struct vn_handover_session session;
+	bool relayed; /* by the receiver: its descriptors are there */
 	struct vn_owner peer;
 	uint64_t until_ns;
 };
@@ -169,39 +170,43 @@ static void listener_arm(struct vn_handover_sock *s)
 
 static void conn_close(struct conn *c)
 {
-	vn_loop_remove(&c->sock->d->loop, &c->source);
-	vn_cleanup_close(&c->source.fd);
+	struct vn_daemon *d = c->sock->d;
+
+	vn_loop_remove(&d->loop, &c->source);
+	if (c->relayed)
+		vn_cleanup_close(&c->source.fd);
+	else
+		vn_receiver_release(&d->receiver, &c->source.fd);
 	c->source.fd = -EBADF;
+	c->relayed = false;
 	vn_owner_release(&c->peer);
 	c->session = (struct vn_handover_session){0};
 }
 
-/* @n_fds is at most VN_HANDOVER_FDS. */
-static int answer_with(const struct conn *c, const void *data, size_t len, const int *fds, size_t n_fds)
-{
-	union {
-		char buf[CMSG_SPACE(VN_HANDOVER_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (n_fds) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&msg);
-		*cmsg = (struct cmsghdr){
-			.cmsg_len = CMSG_LEN(n_fds * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
-	}
-	return sendmsg(c->source.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
+/* To the client, or to the receiver for it; of what a relay carries one descriptor at most. */
 static int answer(const struct conn *c, const char *text, int fd)
 {
-	return answer_with(c, text, strlen(text), &fd, fd >= 0);
+	struct vn_relay_packet p = {.op = VN_RELAY_TEXT, .len = (uint32_t)strlen(text)};
+	ssize_t n;
+
+	if (!c->relayed) {
+		n = vn_pass_send(c->source.fd, text, p.len, &fd, fd >= 0, MSG_DONTWAIT);
+	} else {
+		memcpy(p.text, text, VN_MIN(p.len, sizeof(p.text)));
+		n = vn_pass_send(c->source.fd, &p, sizeof(p), &fd, fd >= 0, MSG_DONTWAIT);
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+/* The receiver has the descriptor, sets what the client wants, and tells it how that went. */
+static int set_busy_poll(const struct conn *c, const struct vn_handover_step *step)
+{
+	struct vn_relay_packet p = {.op = VN_RELAY_BUSY_POLL, .usec = step->usec, .budget = step->budget};
+	ssize_t n;
+
+	p.len = (uint32_t)snprintf(p.text, sizeof(p.text), "%s%c%s", step->reply, '\0', VN_HANDOVER_BUSY_POLL_NAK);
+	n = vn_pass_send(c->source.fd, &p, sizeof(p), NULL, 0, MSG_DONTWAIT);
+	return n < 0 ? (int)n : 0;
 }
 
 static int give_map(struct conn *c, const char *text)
@@ -220,18 +225,6 @@ static int give_map(struct conn *c, const char *text)
 	return r;
 }
 
-/* As afxdp-plugins-for-kubernetes does it; on nothing but an AF_XDP socket. */
-static bool set_busy_poll(int fd, uint32_t usec, uint32_t budget)
-{
-	int domain = 0, prefer = 1, us = (int)usec, packets = (int)budget;
-	socklen_t len = sizeof(domain);
-
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_XDP &&
-	       setsockopt(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &prefer, sizeof(prefer)) == 0 &&
-	       setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &us, sizeof(us)) == 0 &&
-	       setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &packets, sizeof(packets)) == 0;
-}
-
 static void refused(const struct conn *c, bool taken)
 {
 	struct vn_handover_sock *s = c->sock;
@@ -243,7 +236,7 @@ static void refused(const struct conn *c, bool taken)
 		       c->peer.uid, (int)s->owner.pid);
 }
 
-static void handle(struct conn *c, const char *msg, size_t len, const int *fds, size_t n_fds)
+static void handle(struct conn *c, const char *msg, size_t len, size_t n_fds)
 {
 	struct vn_handover_sock *s = c->sock;
 	const struct vn_handover_port port = {.ifname = s->ifname, .taken = taken_for(c)};
@@ -259,8 +252,7 @@ static void handle(struct conn *c, const char *msg, size_t len, const int *fds, 
 		r = give_map(c, step.reply);
 		break;
 	case VN_HANDOVER_BUSY_POLL:
-		r = answer(c, set_busy_poll(fds[0], step.usec, step.budget) ? step.reply : VN_HANDOVER_BUSY_POLL_NAK,
-			   -1);
+		r = set_busy_poll(c, &step);
 		break;
 	case VN_HANDOVER_CLOSE:
 		break;
@@ -302,7 +294,9 @@ static void lend(struct conn *c, enum vn_grant_status status)
 	r = status == VN_GRANT_OK ? vn_lend_start(s->d, &s->lending, xsk) : 0;
 	if (r < 0)
 		grant.status = status = VN_GRANT_BROKEN;
-	r = answer_with(c, &grant, sizeof(grant), fds, status == VN_GRANT_OK ? VN_HANDOVER_FDS : 0);
+	r = (int)vn_pass_send(c->source.fd, &grant, sizeof(grant), fds, status == VN_GRANT_OK ? VN_HANDOVER_FDS : 0,
+			      MSG_DONTWAIT);
+	r = VN_MIN(r, 0);
 	if (r == 0 && status == VN_GRANT_OK) {
 		s->given++;
 		owner_set(c);
@@ -335,54 +329,65 @@ static void handle_hello(struct conn *c, const char *msg, size_t len, size_t n_f
 	}
 }
 
-static size_t take_fds(struct msghdr *msg, int *fds)
+/* A message of @c without its descriptors, which are not received here. */
+static ssize_t take_message(struct conn *c, char *text, size_t size, size_t *ret_n_fds)
 {
-	size_t n = 0;
+	struct vn_relay_packet p;
+	int none[VN_PASS_MAX];
+	ssize_t n;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+	*ret_n_fds = 0;
+	if (c->relayed) {
+		n = vn_pass_receive(c->source.fd, &p, sizeof(p), none, MSG_DONTWAIT);
+		if (n != sizeof(p) || p.len > sizeof(p.text))
+			return n < 0 ? n : 0;
+		*ret_n_fds = p.n_fds;
+		memcpy(text, p.text, VN_MIN(p.len, size));
+		return (ssize_t)VN_MIN(p.len, size);
 	}
-	return n;
+	n = vn_pass_peek(c->source.fd, text, size);
+	return n < 0 ? n : recv(c->source.fd, text, size, MSG_DONTWAIT);
+}
+
+/* A descriptor waits: from now on the receiver reads. Nobody passes one to libvnet's socket. */
+static int conn_relay(struct conn *c)
+{
+	struct vn_handover_sock *s = c->sock;
+	int r;
+
+	if (s->lends)
+		return -EPROTO;
+	vn_loop_remove(&s->d->loop, &c->source);
+	r = vn_receiver_relay(&s->d->receiver, &c->source.fd, VN_RELAY_PACKETS, VN_RELAY_PORT(s->number));
+	c->relayed = r == 0;
+	return vn_loop_add(&s->d->loop, &c->source, EPOLLIN) < 0 ? -ENOMEM : r;
 }
 
 static void on_message(void *arg, uint32_t events)
 {
-	union {
-		char buf[CMSG_SPACE(FDS_MAX * sizeof(int))];
-		struct cmsghdr align;
-	} control;
 	char text[VN_MAX(VN_HANDOVER_MSG_MAX, sizeof(struct vn_handover_hello)) + 1];
-	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text)};
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
-	int fds[FDS_MAX];
 	struct conn *c = arg;
-	ssize_t n = recvmsg(c->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct vn_handover_sock *s = c->sock;
 	size_t n_fds;
+	ssize_t n = take_message(c, text, sizeof(text), &n_fds);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EREMOTE)
+		n = conn_relay(c) == 0 ? -EAGAIN : -EPROTO;
+	if (n == -EAGAIN || n == -EINTR)
 		return;
-	if (n < 0) {
+	if (n < 0)
 		conn_close(c);
-	} else {
-		n_fds = take_fds(&msg, fds);
-		if (c->sock->lends)
-			handle_hello(c, text, (size_t)n, n_fds);
-		else
-			handle(c, text, (size_t)n, fds, n_fds);
-		for (size_t i = 0; i < n_fds; i++)
-			close(fds[i]);
-	}
-	listener_arm(((struct conn *)arg)->sock);
+	else if (s->lends)
+		handle_hello(c, text, (size_t)n, n_fds);
+	else
+		handle(c, text, (size_t)n, n_fds);
+	listener_arm(s);
 }
 
 static void on_connection(void *arg, uint32_t events)
 {
 	struct vn_handover_sock *s = arg;
-	cleanup_close int fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct conn *c = NULL;
 
 	/* Also for one that no descriptor was left for: until the next tick, or the loop would be woken at once. */
@@ -396,6 +401,7 @@ static void on_connection(void *arg, uint32_t events)
 		if (vn_loop_add(&s->d->loop, &c->source, EPOLLIN) < 0)
 			conn_close(c);
 	}
+	vn_receiver_release(&s->d->receiver, &fd);
 	listener_arm(s);
 }
 
@@ -409,7 +415,7 @@ static void sock_close(struct vn_handover_sock *s)
 			conn_close(&s->conns[i]);
 	if (s->listening)
 		vn_loop_remove(&s->d->loop, &s->listener);
-	vn_cleanup_close(&s->listener.fd);
+	vn_receiver_release(&s->d->receiver, &s->listener.fd);
 	vn_loop_remove(&s->d->loop, &s->death);
 	vn_lend_release(s->d, &s->lending);
 	vn_owner_release(&s->owner);
@@ -473,7 +479,7 @@ static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port 
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		s->conns[i] = (struct conn){.sock = s, .source.fd = -EBADF, .peer = VN_OWNER_NONE};
 	HASH_ADD_STR(d->handover.socks, key, s);
-	r = vn_handover_bind(d, key, s->number, &s->listener.fd);
+	r = vn_handover_bind(d, key, s->number, s->lends, &s->listener.fd);
 	if (r < 0) {
 		sock_close(s);
 		vn_handover_unbind(d, key, port->number);

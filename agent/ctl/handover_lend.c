@@ -124,9 +124,9 @@ void vn_lend_release(struct vn_daemon *d, struct vn_lending *l)
 {
 	if (l->lease.fd >= 0)
 		vn_loop_remove(&d->loop, &l->lease);
-	vn_cleanup_close(&l->lease.fd);
+	vn_receiver_release(&d->receiver, &l->lease.fd);
 	vn_cleanup_close(&l->fd);
-	l->lease.fd = l->fd = -EBADF;
+	l->fd = -EBADF;
 	d->handover.lent_bytes -= l->bytes;
 	l->bytes = 0;
 }

@@ -9,6 +9,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/fdpass.h"
 #include "ctl/handover.h"
 #include "run/beneath.h"
 
@@ -99,7 +100,7 @@ static int make_link(const struct vn_daemon *d, const char *key, uint32_t number
 }
 
 /* Relative to its directory, since a socket's path is short and names are long; with its mode from the first moment. */
-static int bind_in(int dir, int *ret_fd)
+static int bind_in(int dir, bool refuse, int *ret_fd)
 {
 	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -119,16 +120,18 @@ static int bind_in(int dir, int *ret_fd)
 	umask(mask);
 	if (r < 0)
 		return r;
+	if (refuse)
+		vn_pass_refuse(fd); /* before Linux 6.16 the connections are looked at */
 	if (listen(fd, BACKLOG) < 0)
 		return -errno;
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
 
-int vn_handover_bind(const struct vn_daemon *d, const char *key, uint32_t number, int *ret_fd)
+int vn_handover_bind(const struct vn_daemon *d, const char *key, uint32_t number, bool refuse, int *ret_fd)
 {
 	cleanup_close int dir = make_dirs(d, key);
-	int r = dir < 0 ? dir : bind_in(dir, ret_fd);
+	int r = dir < 0 ? dir : bind_in(dir, refuse, ret_fd);
 
 	return r == 0 && is_long(d, key) ? make_link(d, key, number) : r;
 }

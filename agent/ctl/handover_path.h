@@ -29,8 +29,9 @@ int vn_handover_owner_path(const struct vn_daemon *d, uint32_t number, char *buf
 void vn_handover_sock_path(const struct vn_daemon *d, const char *key, uint32_t number,
 			   char buf[sizeof(((struct sockaddr_un *)NULL)->sun_path)]);
 
-/* The socket of port @number at @key, listening; directories and link are made. */
-int vn_handover_bind(const struct vn_daemon *d, const char *key, uint32_t number, int *ret_fd);
+/* The socket of port @number at @key, listening; directories and link are made. @refuse: nobody can pass a descriptor
+ * by it. */
+int vn_handover_bind(const struct vn_daemon *d, const char *key, uint32_t number, bool refuse, int *ret_fd);
 /* It is gone afterwards, with its link and the directories that are empty without it. */
 int vn_handover_unbind(const struct vn_daemon *d, const char *key, uint32_t number);
 /* Whatever is below RUNTIME/ports, /by-number and /owners and belongs to no socket of ours is removed, and told. */

@@ -10,6 +10,8 @@
 
 #include <vnet/util.h>
 
+#include "ctl/fdpass.h"
+
 static bool has_output(const struct vn_conn *c)
 {
 	return c->out_len > c->out_done;
@@ -29,7 +31,10 @@ static void conn_kill(struct vn_conn *c)
 	/* Its place is free at once: while a plan is executed nobody is reaped. */
 	c->server->listeners[c->observe].n_conns--;
 	vn_loop_remove(c->server->loop, &c->source);
-	vn_cleanup_close(&c->source.fd);
+	if (c->passing == VN_PASSING_RELAYED)
+		vn_cleanup_close(&c->source.fd);
+	else
+		vn_receiver_release(c->server->receiver, &c->source.fd);
 	c->source.fd = -EBADF;
 }
 
@@ -160,6 +165,40 @@ static void conn_take(struct vn_conn *c)
 	}
 }
 
+/* A descriptor waits in @c: from now on the receiver reads it. On the read-only socket nothing takes one. */
+static int conn_relay(struct vn_conn *c)
+{
+	struct vn_server *s = c->server;
+	int r;
+
+	if (c->observe)
+		return -EPROTO;
+	vn_loop_remove(s->loop, &c->source);
+	r = vn_receiver_relay(s->receiver, &c->source.fd, VN_RELAY_STREAM, VN_RELAY_UID(c->uid));
+	if (r == 0)
+		c->passing = VN_PASSING_RELAYED;
+	if (vn_loop_add(s->loop, &c->source, wanted_events(c)) < 0)
+		return -ENOMEM;
+	return r;
+}
+
+static ssize_t conn_fill(struct vn_conn *c)
+{
+	ssize_t n;
+
+	switch (c->passing) {
+	case VN_PASSING_REFUSED:
+		return vn_wire_fill(&c->in, c->source.fd);
+	case VN_PASSING_RELAYED:
+		return vn_wire_fill_fd(&c->in, c->source.fd, &c->passed);
+	default:
+		n = vn_wire_fill_checked(&c->in, c->source.fd);
+		if (n == -EREMOTE)
+			n = conn_relay(c) == 0 ? -EAGAIN : -EPROTO;
+		return n;
+	}
+}
+
 static void conn_event(void *arg, uint32_t events)
 {
 	struct vn_conn *c = arg;
@@ -184,8 +223,7 @@ static void conn_event(void *arg, uint32_t events)
 		vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
 		return;
 	}
-	/* Without a place for them, descriptors that come by the read-only socket are closed by the kernel. */
-	n = c->observe ? vn_wire_fill(&c->in, c->source.fd) : vn_wire_fill_fd(&c->in, c->source.fd, &c->passed);
+	n = conn_fill(c);
 	if (n == 0 || (n < 0 && n != -EAGAIN))
 		conn_kill(c);
 	else if (n > 0)
@@ -211,22 +249,16 @@ static void listener_rest(struct vn_listener *l)
 	l->resting = true;
 }
 
-static void accept_event(void *arg, uint32_t events)
+/* Make a connection of *@fd, which is taken; whoever is turned away is left in it. */
+static void take_conn(struct vn_listener *l, int *fd)
 {
-	struct vn_listener *l = arg;
 	struct vn_server *s = l->server;
-	cleanup_close int fd = accept4(l->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 	struct vn_conn *c;
 
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			listener_rest(l);
-		return;
-	}
 	/* At the limit the newcomer is turned away, not left hanging; so is who cannot be told from root. */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || !has_room(l, cred.uid))
+	if (getsockopt(*fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || !has_room(l, cred.uid))
 		return;
 	c = calloc(1, sizeof(*c));
 	if (!c)
@@ -235,17 +267,38 @@ static void accept_event(void *arg, uint32_t events)
 	c->pid = cred.pid;
 	c->uid = cred.uid;
 	c->observe = l->observe;
+	c->passing = l->refuses && vn_pass_is_refused(*fd) ? VN_PASSING_REFUSED : VN_PASSING_CHECKED;
 	c->passed = -EBADF;
 	c->in.max = l->observe ? 65536 : VN_WIRE_REQUEST_MAX;
-	c->source = (struct vn_source){.fd = take_fd(&fd), .handle = conn_event, .arg = c};
+	c->source = (struct vn_source){.fd = take_fd(fd), .handle = conn_event, .arg = c};
 	if (vn_loop_add(s->loop, &c->source, EPOLLIN) < 0) {
-		vn_cleanup_close(&c->source.fd);
+		*fd = c->source.fd;
 		free(c);
 		return;
 	}
 	c->next = s->conns;
 	s->conns = c;
 	l->n_conns++;
+}
+
+static void accept_event(void *arg, uint32_t events)
+{
+	struct vn_listener *l = arg;
+	struct vn_server *s = l->server;
+	int fd;
+
+	if (vn_receiver_is_behind(s->receiver)) {
+		listener_rest(l);
+		return;
+	}
+	fd = accept4(l->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			listener_rest(l);
+		return;
+	}
+	take_conn(l, &fd);
+	vn_receiver_release(s->receiver, &fd);
 }
 
 static int listener_open(struct vn_listener *l, const char *dir, const char *name, mode_t mode, gid_t group,
@@ -265,14 +318,16 @@ static int listener_open(struct vn_listener *l, const char *dir, const char *nam
 		return vn_err_kernel(err, errno, "%s: bind: %s", addr.sun_path, strerror(errno));
 	if (chown(addr.sun_path, (uid_t)-1, group) < 0 || chmod(addr.sun_path, mode) < 0)
 		return vn_err_kernel(err, errno, "%s: %s", addr.sun_path, strerror(errno));
+	/* Before anybody connects. To control.sock a namespace may be passed (`node attach`). */
+	l->refuses = l->observe && vn_pass_refuse(fd);
 	if (listen(fd, 64) < 0)
 		return vn_err_kernel(err, errno, "%s: listen: %s", addr.sun_path, strerror(errno));
 	l->source = (struct vn_source){.fd = take_fd(&fd), .handle = accept_event, .arg = l};
 	return 0;
 }
 
-int vn_server_open(struct vn_server *s, struct vn_loop *loop, const char *runtime_dir, gid_t group,
-		   vn_request_fn request, void *arg, struct vn_err *err)
+int vn_server_open(struct vn_server *s, struct vn_loop *loop, struct vn_receiver *receiver, const char *runtime_dir,
+		   gid_t group, vn_request_fn request, void *arg, struct vn_err *err)
 {
 	static const struct {
 		const char *name;
@@ -281,7 +336,7 @@ int vn_server_open(struct vn_server *s, struct vn_loop *loop, const char *runtim
 	mode_t mask;
 	int r;
 
-	*s = (struct vn_server){.loop = loop, .request = request, .arg = arg};
+	*s = (struct vn_server){.loop = loop, .receiver = receiver, .request = request, .arg = arg};
 	for (size_t i = 0; i < 2; i++)
 		s->listeners[i] = (struct vn_listener){.server = s, .observe = i == 1, .source.fd = -EBADF};
 	for (size_t i = 0; i < 2; i++) {
@@ -349,7 +404,7 @@ void vn_server_close(struct vn_server *s)
 	vn_server_reap(s);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(s->listeners); i++) {
 		vn_loop_remove(s->loop, &s->listeners[i].source);
-		vn_cleanup_close(&s->listeners[i].source.fd);
-		s->listeners[i].source.fd = -EBADF;
+		/* Whoever waits to be accepted may have passed something already. */
+		vn_receiver_release(s->receiver, &s->listeners[i].source.fd);
 	}
 }

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "ctl/loop.h"
+#include "ctl/receiver.h"
 #include "ctl/wire.h"
 
 #define VN_CONNS_MAX    256        /* of each socket */
@@ -16,20 +17,28 @@
 
 struct vn_server;
 
+/* What keeps descriptors that the client passes from being released here (receiver.h). */
+enum vn_conn_passing {
+	VN_PASSING_REFUSED, /* by the kernel */
+	VN_PASSING_CHECKED, /* none waits in what is read */
+	VN_PASSING_RELAYED, /* the receiver keeps them */
+};
+
 struct vn_conn {
 	struct vn_server *server;
 	struct vn_source source;
 	struct vn_wire_buf in;
 	char *out;
 	size_t out_len, out_done;
-	bool observe;    /* came by the read-only socket */
+	bool observe; /* came by the read-only socket */
+	enum vn_conn_passing passing;
 	bool more;       /* the request in work allows several replies */
 	bool monitor;    /* gets events until it goes */
 	bool dead;       /* closed; freed by the loop's outermost turn */
 	bool serving;    /* its request is being handled: the loop may turn meanwhile, its next one has to wait */
 	bool paused;     /* and so it is not read from */
 	json_t *waiting; /* a request that waits for the daemon to be idle */
-	int passed;      /* a descriptor that came with the request, or negative; closed after it */
+	int passed;      /* a network namespace that came with the request, or negative; closed after it */
 	pid_t pid;
 	uid_t uid;
 	struct vn_conn *next;
@@ -40,20 +49,22 @@ typedef int (*vn_request_fn)(void *arg, struct vn_conn *c, const json_t *request
 
 struct vn_server {
 	struct vn_loop *loop;
+	struct vn_receiver *receiver;
 	vn_request_fn request;
 	void *arg;
 	struct vn_listener {
 		struct vn_server *server;
 		struct vn_source source;
 		bool observe;
+		bool refuses; /* descriptors */
 		bool resting; /* no descriptor was left for the next connection */
 		size_t n_conns;
 	} listeners[2];
 	struct vn_conn *conns;
 };
 
-int vn_server_open(struct vn_server *s, struct vn_loop *loop, const char *runtime_dir, gid_t group,
-		   vn_request_fn request, void *arg, struct vn_err *err);
+int vn_server_open(struct vn_server *s, struct vn_loop *loop, struct vn_receiver *receiver, const char *runtime_dir,
+		   gid_t group, vn_request_fn request, void *arg, struct vn_err *err);
 void vn_server_close(struct vn_server *s);
 /* Now and then: whom no descriptor was left for is tried again. */
 void vn_server_tick(struct vn_server *s);

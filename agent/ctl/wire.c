@@ -2,9 +2,10 @@
 /* Framing, the same on both sides. */
 #include "ctl/wire.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 #include <vnet/util.h>
+
+#include "ctl/fdpass.h"
 
 #define FILL_STEP 65536u
 #define DEPTH_MAX 64
@@ -45,32 +46,38 @@ ssize_t vn_wire_fill(struct vn_wire_buf *b, int fd)
 	return n;
 }
 
-static void take_passed(struct msghdr *m, int *passed)
+ssize_t vn_wire_fill_checked(struct vn_wire_buf *b, int fd)
 {
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < (h->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-			vn_cleanup_close(passed);
-			memcpy(passed, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
-		}
-	}
-}
-
-ssize_t vn_wire_fill_fd(struct vn_wire_buf *b, int fd, int *passed)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
-	struct iovec iov;
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 	ssize_t n = make_room(b);
 
 	if (n < 0)
 		return n;
-	iov = (struct iovec){.iov_base = b->data + b->len, .iov_len = b->size - b->len};
-	n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	n = vn_pass_peek(fd, b->data + b->len, VN_MIN(b->size - b->len, (size_t)FILL_STEP));
+	if (n <= 0)
+		return n;
+	/* So many and no more: what has come meanwhile has not been looked at. */
+	n = read(fd, b->data + b->len, (size_t)n);
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	take_passed(&m, passed);
+	b->len += (size_t)n;
+	return n;
+}
+
+ssize_t vn_wire_fill_fd(struct vn_wire_buf *b, int fd, int *passed)
+{
+	int pass[VN_PASS_MAX];
+	ssize_t n = make_room(b);
+
+	if (n < 0)
+		return n;
+	n = vn_pass_receive(fd, b->data + b->len, b->size - b->len, pass, 0);
+	if (n < 0)
+		return n == -EINTR ? -EAGAIN : n;
+	for (size_t i = 0; i < VN_PASS_MAX; i++)
+		if (pass[i] >= 0) {
+			vn_cleanup_close(passed);
+			*passed = pass[i];
+		}
 	b->len += (size_t)n;
 	return n;
 }

@@ -100,7 +100,9 @@ void vn_wire_buf_release(struct vn_wire_buf *b);
 
 /* Read what is there into @b. Bytes read; 0: the other side closed; -EAGAIN; -EMSGSIZE when longer than @b->max. */
 ssize_t vn_wire_fill(struct vn_wire_buf *b, int fd);
-/* The same from a socket on which descriptors may come along: the last one is in *@passed, what was there is closed. */
+/* The same, without receiving a descriptor: -EREMOTE when one waits. */
+ssize_t vn_wire_fill_checked(struct vn_wire_buf *b, int fd);
+/* The same from the receiver, which passes network namespaces: the last is in *@passed, what was there is closed. */
 ssize_t vn_wire_fill_fd(struct vn_wire_buf *b, int fd, int *passed);
 /* Take the first complete message: 0 with an object, -EAGAIN when none is complete, -EBADMSG when it is not JSON. */
 int vn_wire_take(struct vn_wire_buf *b, json_t **ret_msg, struct vn_err *err);

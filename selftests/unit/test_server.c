@@ -23,6 +23,7 @@
 
 static char dir[] = "/tmp/vnet-test-server.XXXXXX";
 static struct vn_loop loop;
+static struct vn_receiver receiver = VN_RECEIVER_INIT;
 static struct vn_server server;
 static int nested_fd; /* "slow" writes its second request there and turns the loop */
 static bool more_after;
@@ -102,7 +103,9 @@ static int open_server(void **state)
 	memset(dir + strlen(dir) - 6, 'X', 6);
 	if (!mkdtemp(dir) || vn_loop_init(&loop) < 0)
 		return -1;
-	return vn_server_open(&server, &loop, dir, getgid(), on_request, NULL, &err);
+	if (vn_receiver_open(&receiver, &loop, &err) < 0)
+		return -1;
+	return vn_server_open(&server, &loop, &receiver, dir, getgid(), on_request, NULL, &err);
 }
 
 static int close_server(void **state)
@@ -111,6 +114,7 @@ static int close_server(void **state)
 	char path[128];
 
 	vn_server_close(&server);
+	vn_receiver_close(&receiver);
 	vn_loop_release(&loop);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
