@@ -16,6 +16,7 @@
 
 #include <vnet/util.h>
 
+#include "cli/procs.h"
 #include "cli/table.h"
 #include "exec/exec.h"
 
@@ -108,6 +109,41 @@ int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struc
 	}
 	json_decref(reply);
 	return r;
+}
+
+/* --- ps ----------------------------------------------------------------------------------------------------------- */
+
+int vn_cmd_node_ps(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	static const char *const heads[] = {"NODE", ">PID", ">USER", "PROGRAM", "COMMAND", NULL};
+	cleanup_held_nodes struct vn_held_nodes held = {0};
+	cleanup_table struct vn_table t;
+	json_t *list, *o;
+	size_t i;
+	int r = vn_held_nodes_open(cli, NULL, call->n_args ? call->args[0] : NULL, &held, err);
+
+	vn_table_init(&t, heads);
+	if (r < 0)
+		return r;
+	list = vn_held_nodes_processes(&held);
+	if (cli->json) {
+		o = json_pack("{s:O}", "processes", list);
+		r = vn_cli_print_json(cli, o, err);
+		json_decref(o);
+		json_decref(list);
+		return r;
+	}
+	if (geteuid() != 0)
+		fputs("vnet-agent: of other users' processes root alone is told\n", stderr);
+	json_array_foreach (list, i, o) {
+		vn_table_add(&t, VN_PLAIN, "%s/%s", vn_json_str(o, "topology"), vn_json_str(o, "node"));
+		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(o, "pid"));
+		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(o, "uid"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(o, "program"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(o, "command"));
+	}
+	json_decref(list);
+	return vn_table_print(&t, stdout);
 }
 
 /* --- exec --------------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <vnet/util.h>
 
 #include "cli/files.h"
+#include "cli/procs.h"
 #include "cli/table.h"
 #include "topo/disc_words.h"
 #include "topo/topo.h"
@@ -261,13 +262,28 @@ static void print_steps_and_time(const json_t *reply)
 	       plural(steps));
 }
 
+/* Processes that go on in nodes of @held which are no more: into @reply as "processes", told or ended. */
+static void look_after(struct vn_held_nodes *held, bool end, json_t *reply)
+{
+	json_t *list;
+
+	vn_held_nodes_deleted(held);
+	list = end ? vn_held_nodes_kill(held) : vn_held_nodes_processes(held);
+	if (json_array_size(list))
+		json_object_set(reply, "processes", list);
+	json_decref(list);
+}
+
 int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
+	cleanup_held_nodes struct vn_held_nodes held = {0};
 	cleanup_topo struct vn_topo *t = NULL;
 	json_t *params = NULL, *reply = NULL;
 	int r;
 
 	r = file_parameters(call->args[0], &t, &params, err);
+	if (r == 0)
+		vn_held_nodes_open(cli, t->name, NULL, &held, NULL);
 	if (r == 0)
 		r = call_with_progress(cli, "vnet.topology.apply", params, &reply, err);
 	if (r < 0)
@@ -275,6 +291,7 @@ int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, 
 	warn_far(t->name, vn_json_u64(reply, "longest_path"));
 	warn_coordinates(t);
 	tell_replaced(call->args[0], reply, "made it");
+	look_after(&held, false, reply);
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else if (vn_json_u64(reply, "steps") == 0) {
@@ -283,6 +300,7 @@ int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, 
 		printf("applied %s: %zu node%s, %zu link%s", vn_json_str(reply, "topology"), t->n_nodes,
 		       plural(t->n_nodes), t->n_links, plural(t->n_links));
 		print_steps_and_time(reply);
+		vn_processes_print(json_object_get(reply, "processes"));
 	}
 	json_decref(reply);
 	return r;
@@ -290,6 +308,7 @@ int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, 
 
 int vn_cmd_topology_delete(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
+	cleanup_held_nodes struct vn_held_nodes held = {0};
 	cleanup_topo struct vn_topo *t = NULL;
 	const char *name = call->args[0];
 	json_t *reply = NULL;
@@ -301,14 +320,17 @@ int vn_cmd_topology_delete(const struct vn_cli *cli, const struct vn_call *call,
 			return r;
 		name = t->name;
 	}
+	vn_held_nodes_open(cli, name, NULL, &held, NULL);
 	r = call_with_progress(cli, "vnet.topology.delete", json_pack("{s:s}", "name", name), &reply, err);
 	if (r < 0)
 		return r;
+	look_after(&held, vn_call_option(call, "--kill"), reply);
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else {
 		printf("deleted %s", vn_json_str(reply, "topology"));
 		print_steps_and_time(reply);
+		vn_processes_print(json_object_get(reply, "processes"));
 	}
 	json_decref(reply);
 	return r;

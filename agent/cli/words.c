@@ -15,8 +15,9 @@ const struct vn_command vn_commands[] = {
 	 .raw_after = -1, .run = vn_cmd_topology_plan, .kinds = {VN_ARG_FILE}},
 	{"topology", "apply", "FILE", "make the network be what FILE says; undo everything when a step fails", 1, 1,
 	 .raw_after = -1, .run = vn_cmd_topology_apply, .kinds = {VN_ARG_FILE}},
-	{"topology", "delete", "NAME|FILE", "remove a topology without a trace", 1, 1, .raw_after = -1,
-	 .run = vn_cmd_topology_delete, .kinds = {VN_ARG_TOPOLOGY_OR_FILE}},
+	{"topology", "delete", "NAME|FILE", "remove a topology; what still runs in its nodes is told", 1, 1, .raw_after = -1,
+	 .run = vn_cmd_topology_delete, .kinds = {VN_ARG_TOPOLOGY_OR_FILE},
+	 .options = {{"--kill", NULL, "end the processes that run in its nodes: SIGTERM, then SIGKILL"}}},
 	{"topology", "show", "[NAME]", "what runs", 0, 1, .raw_after = -1, .run = vn_cmd_topology_show,
 	 .kinds = {VN_ARG_TOPOLOGY}},
 	{"topology", "graph", "FILE|NAME", "draw a file, or a topology as it runs, disciplines on the edges", 1, 1,
@@ -32,6 +33,7 @@ const struct vn_command vn_commands[] = {
 
 	{"node", "show", "[NAME]", "nodes, their namespaces, ports and addresses", 0, 1, .raw_after = -1,
 	 .run = vn_cmd_node_show, .kinds = {VN_ARG_NODE}},
+	{"node", "ps", "[NODE]", "processes in nodes", 0, 1, .raw_after = -1, .run = vn_cmd_node_ps, .kinds = {VN_ARG_NODE}},
 	{"node", "exec", "NODE -- CMD [ARG...]", "run a command inside a node; exits as the command does", 2, -1,
 	 .raw_after = 1, .run = vn_cmd_node_exec, .kinds = {VN_ARG_NODE, VN_ARG_COMMAND}},
 	{"node", "attach", "NODE pid N|netns PATH|container NAME", "give an external node the namespace of somebody's process "

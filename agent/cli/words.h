@@ -101,6 +101,7 @@ int vn_cmd_topology_show(const struct vn_cli *cli, const struct vn_call *call, s
 int vn_cmd_topology_graph(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_node_ps(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_attach(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_detach(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
