@@ -101,7 +101,7 @@ $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
-$(call obj,$(wildcard loader/*.c) $(wildcard selftests/bpf/*.c)): | $(B)/gen/vnet.skel.h $(B)/gen/afxdp.skel.h $(B)/gen/vf.skel.h
+$(call obj,$(wildcard loader/*.c) $(wildcard selftests/bpf/*.c)): | $(B)/gen/vnet.skel.h $(B)/gen/afxdp.skel.h $(B)/gen/vf.skel.h $(B)/gen/lost.skel.h
 
 $(AGENT): $(call obj,$(AGENT_MAIN)) $(LIB_OBJ)
 	$(call say,LD,$@)

@@ -51,10 +51,14 @@ struct vn_sum {
 /* @size: its gso_size; @head: vn_segment_head() of a super-frame */
 static __always_inline struct vn_sum vn_segments(struct __sk_buff *skb, __u32 size, __u32 head)
 {
-	/* a tag in metadata will be in each frame */
-	__u32 len = skb->len, tag = skb->vlan_present ? 4 : 0;
-	struct vn_sum s = {.packets = 1, .bytes = len + tag};
+	__u32 len = skb->len, tag;
+	struct vn_sum s = {.packets = 1};
 
+	/* Else the compiler keeps the address of the next field, with which the verifier takes no access. */
+	barrier_var(skb);
+	/* a tag in metadata will be in each frame */
+	tag = skb->vlan_present ? 4 : 0;
+	s.bytes = len + tag;
 	if (!size)
 		return s;
 	/* one that user space wrote to a tap has not been counted yet */

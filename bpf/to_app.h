@@ -89,6 +89,8 @@ static __always_inline int vn_to_app(struct __sk_buff *skb, const struct vn_boun
 		return bpf_redirect(VN_TRUNK_IFINDEX + 2 * VN_TRUNK_FINISH, 0);
 	vn_app_count(app, VN_AFXDP_FATE_APP, &b->sum);
 	skb->queue_mapping = queue + 1;
+	/* It is in the node at once. (Volatile: one store for both words is not allowed.) */
+	*(volatile __u32 *)&skb->mark = 0;
 	return bpf_redirect_peer(b->port->peer_ifindex, 0);
 }
 

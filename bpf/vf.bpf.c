@@ -20,10 +20,16 @@
 
 #define VN_VF_POLICE_TRIES 8 /* as VN_POLICE_TRIES of vn_tc_port */
 
-static __always_inline int vn_vf_drop(__u32 number, __u32 reason)
+/* A frame that nobody has counted yet: it enters here, and goes no further. */
+static __always_inline int vn_vf_drop(__u32 number, __u32 reason, __u32 len)
 {
 	struct vn_port_drop *d = bpf_map_lookup_elem(&vn_port_drop, &number);
+	struct vn_port_ctr *c = bpf_map_lookup_elem(&vn_port_ctr, &number);
 
+	if (c) {
+		c->in_packets++;
+		c->in_bytes += len;
+	}
 	if (d && reason < VN_DROP_MAX)
 		__sync_fetch_and_add(&d->count[reason], 1);
 	return XDP_DROP;
@@ -105,7 +111,7 @@ static __always_inline int vn_vf_direct(__u32 peer, __u32 flags, __u32 len)
 	else if (flags & VN_PORT_POLICED)
 		reason = vn_vf_police(&slot->disc, peer, len, now_ns);
 	if (reason != VN_PASS)
-		return vn_vf_drop(peer, reason);
+		return vn_vf_drop(peer, reason, len);
 	c->in_packets++;
 	c->in_bytes += len;
 	if (vn_vf_loses(slot, peer, len))
@@ -130,9 +136,9 @@ int vn_xdp_vf(struct xdp_md *ctx)
 		return XDP_DROP;
 	flags = *(volatile const __u32 *)&from->flags;
 	if (!(flags & VN_PORT_ACTIVE))
-		return vn_vf_drop(peer, VN_DROP_INACTIVE);
+		return vn_vf_drop(peer, VN_DROP_INACTIVE, len);
 	if (!vn_mac_allowed(from, src))
-		return vn_vf_drop(peer, VN_DROP_FOREIGN);
+		return vn_vf_drop(peer, VN_DROP_FOREIGN, len);
 	return flags & VN_PORT_DIRECT ? vn_vf_direct(peer, flags, len) : XDP_PASS;
 }
 

@@ -18,31 +18,27 @@
 #include "port_gate.h"
 #include "to_app.h"
 
-static __always_inline int vn_drop(__u32 number, __u32 reason)
+/* @n frames: a super-frame is as many as it would be on a wire, as in the counters. */
+static __always_inline int vn_drop(__u32 number, __u32 reason, __u64 n)
 {
 	struct vn_port_drop *d = bpf_map_lookup_elem(&vn_port_drop, &number);
 
 	if (d && reason < VN_DROP_MAX)
-		__sync_fetch_and_add(&d->count[reason], 1);
+		__sync_fetch_and_add(&d->count[reason], n);
 	return TC_ACT_SHOT;
 }
 
-/* Returns how many frames this CPU had seen of the port before. */
-static __always_inline __u64 vn_count_in(__u32 number, const struct vn_sum *sum, bool delivered)
+/*
+ * On to the other end's device, which may refuse the frame (down, too small an MTU, no room): the mark tells vn_lost_tp
+ * whose it is, until it leaves this namespace; what is lost in the node's own queue is told by the skb.
+ */
+static __always_inline void vn_count_out(struct __sk_buff *skb, __u32 number, struct vn_port_ctr *c,
+					 const struct vn_sum *sum)
 {
-	struct vn_port_ctr *c = bpf_map_lookup_elem(&vn_port_ctr, &number);
-	__u64 before;
-
-	if (!c)
-		return 1;
-	before = c->in_packets;
-	c->in_packets += sum->packets;
-	c->in_bytes += sum->bytes;
-	if (delivered) {
-		c->out_packets += sum->packets;
-		c->out_bytes += sum->bytes;
-	}
-	return before;
+	c->out_packets += sum->packets;
+	c->out_bytes += sum->bytes;
+	c->last = (__u64)(unsigned long)skb;
+	skb->mark = number;
 }
 
 /* An engine that has not turned its loop for this long is dead or hung. The coarse clock may lag: signed comparison. */
@@ -79,10 +75,11 @@ static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_c
 		tpid = VN_SAMPLE_TPID;
 		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID),
 				      (__u16)(bpf_ktime_get_ns() >> (tap ? VN_STAMP_SHIFT : VN_SAMPLE_SHIFT))))
-			return vn_drop(number, VN_DROP_MALFORMED);
+			return vn_drop(number, VN_DROP_MALFORMED, n);
 	}
 	if (bpf_skb_vlan_push(skb, bpf_htons(tpid), number))
-		return vn_drop(number, VN_DROP_MALFORMED);
+		return vn_drop(number, VN_DROP_MALFORMED, n);
+	skb->mark = number;
 	return bpf_redirect(ifindex, 0);
 }
 
@@ -95,18 +92,18 @@ int vn_tc_port(struct __sk_buff *skb)
 {
 	__u32 number = skb->tc_classid & 0xffff, flags;
 	const struct vn_port_cfg *port = bpf_map_lookup_elem(&vn_port, &number);
+	struct vn_port_ctr *c = bpf_map_lookup_elem(&vn_port_ctr, &number);
+	int reason = VN_DROP_INACTIVE;
 	struct vn_l3 l3 = {0};
 	struct vn_sum sum;
 	__u32 size, head = 0;
 	__u64 before;
-	int reason;
 
-	if (!port)
+	if (!port || !c)
 		return TC_ACT_SHOT;
 	flags = *(volatile const __u32 *)&port->flags;
-	if (!(flags & VN_PORT_ACTIVE))
-		return vn_drop(number, VN_DROP_INACTIVE);
-	reason = vn_port_check(skb, port, &l3);
+	if (flags & VN_PORT_ACTIVE)
+		reason = vn_port_check(skb, port, &l3);
 	size = skb->gso_size;
 	if (size)
 		head = vn_segment_head(skb, &l3);
@@ -114,21 +111,22 @@ int vn_tc_port(struct __sk_buff *skb)
 		reason = vn_check_length(skb, port, &l3, size, head);
 	if (reason == VN_PASS && flags & (VN_PORT_GATED | VN_PORT_POLICED))
 		reason = vn_port_gate(skb, head, number, flags);
-	if (reason != VN_PASS)
-		return vn_drop(number, reason);
 	sum = vn_segments(skb, size, head);
+	before = c->in_packets;
+	c->in_packets += sum.packets;
+	c->in_bytes += sum.bytes;
+	if (reason != VN_PASS)
+		return vn_drop(number, reason, sum.packets);
 	if (flags & VN_PORT_HELD) {
 		__u32 trunk = port->trunk;
 		const struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
 
-		if (vn_engine_up(e)) {
-			before = vn_count_in(number, &sum, false);
+		if (vn_engine_up(e))
 			return vn_hold(skb, port, e, number, before, sum.packets);
-		}
 		if (!(flags & VN_PORT_FAIL_OPEN))
-			return vn_drop(number, VN_DROP_ENGINE_DOWN);
+			return vn_drop(number, VN_DROP_ENGINE_DOWN, sum.packets);
 	}
-	vn_count_in(number, &sum, true);
+	vn_count_out(skb, number, c, &sum);
 	if (flags & VN_PORT_TO_APP) {
 		const struct vn_bound_for b = {
 			.port = port, .number = number, .whole = vn_is_whole(skb), .l3 = l3, .sum = sum};
@@ -182,20 +180,18 @@ int vn_tc_deliver(struct __sk_buff *skb)
 	c = bpf_map_lookup_elem(&vn_port_ctr, &number);
 	if (!port || !c)
 		return TC_ACT_SHOT;
-	if (!(port->flags & VN_PORT_ACTIVE))
-		return vn_drop(number, VN_DROP_NO_PEER);
 	to_app = port->flags & VN_PORT_TO_APP;
-	vn_answer_path(skb->ifindex);
-	if (!to_app && bpf_skb_vlan_pop(skb))
-		return vn_drop(number, VN_DROP_MALFORMED);
 	size = skb->gso_size;
 	if (size || to_app)
 		l3 = vn_find_l3(skb, VN_AT_TC);
 	sum = vn_segments(skb, size, size ? vn_segment_head(skb, &l3) : 0);
-	if (to_app)
-		sum.bytes -= 4 * sum.packets; /* the slot */
-	c->out_packets += sum.packets;
-	c->out_bytes += sum.bytes;
+	sum.bytes -= 4 * sum.packets; /* the slot */
+	if (!(port->flags & VN_PORT_ACTIVE))
+		return vn_drop(number, VN_DROP_NO_PEER, sum.packets);
+	vn_answer_path(skb->ifindex);
+	if (!to_app && bpf_skb_vlan_pop(skb))
+		return vn_drop(number, VN_DROP_MALFORMED, sum.packets);
+	vn_count_out(skb, number, c, &sum);
 	if (to_app) {
 		const struct vn_bound_for b = {.port = port,
 					       .number = number,
@@ -222,7 +218,8 @@ int vn_tc_finish(struct __sk_buff *skb)
 	if (!b.port)
 		return TC_ACT_SHOT;
 	if (!(b.port->flags & VN_PORT_ACTIVE))
-		return vn_drop(number, VN_DROP_NO_PEER);
+		return vn_drop(number, VN_DROP_NO_PEER, 1);
+	skb->mark = number;
 	b.l3 = vn_find_l3(skb, VN_AT_TC);
 	b.sum = (struct vn_sum){.packets = 1, .bytes = skb->len};
 	return b.port->flags & VN_PORT_TO_APP ? vn_to_app(skb, &b) : vn_to_kernel(skb, &b);
@@ -284,11 +281,13 @@ SEC("xdp.frags")
 int vn_xdp_trunk(struct xdp_md *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
-	__u32 hop_ns = vn_unsample(ctx, now);
+	__u32 hop_ns = vn_unsample(ctx, now), none = 0;
+	struct vn_trunk_note *note = bpf_map_lookup_elem(&vn_trunk_note, &none);
 	struct vn_trunk_meta *meta;
 	__u8 *data;
+	int r;
 
-	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
+	if (!note || bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
 		return XDP_DROP;
 	data = (void *)(long)ctx->data;
 	meta = (void *)(long)ctx->data_meta;
@@ -301,7 +300,10 @@ int vn_xdp_trunk(struct xdp_md *ctx)
 	meta->slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->len = bpf_xdp_get_buff_len(ctx) - 4;
 	/* This trunk's, whatever the port says by now: frames on their way stay on it. */
-	return bpf_redirect_map(&vn_xsk, (ctx->ingress_ifindex - VN_TRUNK_IFINDEX) / 2, XDP_DROP);
+	r = bpf_redirect_map(&vn_xsk, (ctx->ingress_ifindex - VN_TRUNK_IFINDEX) / 2, XDP_DROP);
+	note->slot = meta->slot;
+	note->down = r == XDP_DROP;
+	return r;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -89,6 +89,8 @@ int vn_maps_prepare(struct bpf_object *obj, const char *pin_dir, uint32_t max_po
 		const char *name = bpf_map__name(map);
 		cleanup_close int pinned = -EBADF;
 
+		if (bpf_map__is_internal(map))
+			continue;
 		if (bpf_map__max_entries(map) == VN_PORTS_DEFAULT) {
 			r = bpf_map__set_max_entries(map, max_ports);
 			if (r < 0)

@@ -46,6 +46,12 @@ int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struc
 /* The same on device @end of the pair VN_TRUNK_FINISH ("link_finish<end>"). */
 int vn_dp_attach_finish(struct vn_dp *dp, int end, uint32_t ifindex, struct vn_err *err);
 
+/*
+ * Count what the devices of the fabric, the namespace of number @fabric_inum, lose behind the programs' backs
+ * (bpf/lost.bpf.c). It takes a kernel with BTF, of 5.17 or later; -errno: such frames are missing in the figures.
+ */
+int vn_dp_watch_lost(const struct vn_dp *dp, uint32_t fabric_inum);
+
 /* Its device is gone or going: forget the attachment. */
 void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index);
 

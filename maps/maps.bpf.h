@@ -69,6 +69,14 @@ struct {
 	__type(value, __u64);
 } vn_app_lost SEC(".maps");
 
+/* What vn_xdp_trunk does on this CPU. Writer: vn_xdp_trunk; readers: the programs of bpf/lost.bpf.c. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vn_trunk_note);
+} vn_trunk_note SEC(".maps");
+
 /* Drops of a port by reason. Writers: all programs (atomic); reader, and zeroed with the port: daemon. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

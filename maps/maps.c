@@ -89,6 +89,17 @@ void vn_port_flags(struct vn_maps *m, uint32_t number, uint32_t set, uint32_t cl
 	__atomic_store_n(flags, (__atomic_load_n(flags, __ATOMIC_RELAXED) & ~clear) | set, __ATOMIC_RELEASE);
 }
 
+/* Where the figures of @number begin. */
+static void set_base(struct vn_maps *m, uint32_t number, const struct vn_port_ctr *at)
+{
+	struct vn_disc_slot *s = &m->disc[number];
+
+	s->base_in_packets = at->in_packets;
+	s->base_in_bytes = at->in_bytes;
+	s->base_out_packets = at->out_packets;
+	s->base_out_bytes = at->out_bytes;
+}
+
 void vn_port_clear(struct vn_maps *m, uint32_t number)
 {
 	cleanup_free void *zero = calloc(m->n_cpus, VN_MAX(sizeof(struct vn_port_ctr), sizeof(struct vn_afxdp_ctr)));
@@ -96,6 +107,7 @@ void vn_port_clear(struct vn_maps *m, uint32_t number)
 	vn_port_publish(m, number, &(struct vn_port_cfg){0});
 	memset(&m->drop[number], 0, sizeof(m->drop[number]));
 	memset(&m->police[number], 0, sizeof(m->police[number]));
+	set_base(m, number, &(struct vn_port_ctr){0});
 	if (!zero)
 		return;
 	bpf_map_update_elem(m->fd_ctr, &number, zero, BPF_ANY);
@@ -117,6 +129,10 @@ int vn_port_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_port_ct
 		sum.out_packets += per_cpu[i].out_packets;
 		sum.out_bytes += per_cpu[i].out_bytes;
 	}
+	sum.in_packets -= m->disc[number].base_in_packets;
+	sum.in_bytes -= m->disc[number].base_in_bytes;
+	sum.out_packets -= m->disc[number].base_out_packets;
+	sum.out_bytes -= m->disc[number].base_out_bytes;
 	*ret_sum = sum;
 	return 0;
 }
@@ -231,12 +247,65 @@ void vn_port_to_trunk(struct vn_maps *m, uint32_t number, uint32_t trunk)
 	__atomic_store_n(&m->port[number].trunk, (uint8_t)trunk, __ATOMIC_RELEASE);
 }
 
+int vn_account_read(const struct vn_maps *m, uint32_t number, struct vn_account *ret)
+{
+	struct vn_port_ctr first;
+	uint64_t settled;
+	int64_t between;
+	bool held;
+	int r = vn_port_ctr_read(m, number, &first);
+
+	if (r < 0)
+		return r;
+	vn_dir_read(m, number, &ret->dir);
+	ret->drop = m->drop[number];
+	r = vn_port_ctr_read(m, number, &ret->ctr);
+	if (r < 0)
+		return r;
+	/* What is not held has one program for both counters. */
+	held = m->port[number].flags & VN_PORT_HELD || ret->dir.state.held_packets;
+	if (!held)
+		ret->drop = m->drop[number];
+	ret->dropped = 0;
+	for (int i = 0; i < VN_DROP_MAX; i++)
+		ret->dropped += ret->drop.count[i];
+	for (int i = 0; i < VN_EDROP_MAX; i++)
+		ret->dropped += ret->dir.drops[i];
+	settled = ret->dropped + ret->dir.state.held_packets - ret->dir.duplicated;
+	ret->least = (int64_t)(first.in_packets - ret->ctr.out_packets - settled);
+	ret->most = (int64_t)(ret->ctr.in_packets - first.out_packets - settled);
+	if (held) {
+		ret->ctr.out_packets = first.out_packets;
+		ret->ctr.out_bytes = first.out_bytes;
+	}
+	between = (int64_t)(ret->ctr.in_packets + ret->dir.duplicated - ret->ctr.out_packets - ret->dropped);
+	/* Seen dropped before it was seen to enter. */
+	if (between < 0)
+		ret->ctr.in_packets -= (uint64_t)between;
+	ret->held = between < 0 ? 0 : (uint64_t)between;
+	return 0;
+}
+
 void vn_dir_reset(struct vn_maps *m, uint32_t slot)
 {
+	const struct vn_disc_slot *s = &m->disc[slot];
+	struct vn_account a;
+	int r = vn_account_read(m, slot, &a);
+
 	__atomic_fetch_add(&m->disc[slot].reset, 1, __ATOMIC_RELEASE);
-	/* Programs add atomically: exchanging loses none of what comes meanwhile. */
-	for (size_t i = 0; i < VN_ARRAY_SIZE(m->drop[slot].count); i++)
-		__atomic_exchange_n(&m->drop[slot].count[i], 0, __ATOMIC_RELAXED);
+	/* Programs add atomically: subtracting loses none of what comes meanwhile. */
+	for (size_t i = 0; r == 0 && i < VN_ARRAY_SIZE(a.drop.count); i++)
+		__atomic_fetch_sub(&m->drop[slot].count[i], a.drop.count[i], __ATOMIC_RELAXED);
+	if (r < 0)
+		return;
+	/* Of what entered before, what is still held has yet to leave. */
+	set_base(m, slot,
+		 &(struct vn_port_ctr){
+			 .in_packets = s->base_in_packets + a.ctr.in_packets - a.held,
+			 .in_bytes = s->base_in_bytes + a.ctr.in_bytes - a.dir.state.held_bytes,
+			 .out_packets = s->base_out_packets + a.ctr.out_packets,
+			 .out_bytes = s->base_out_bytes + a.ctr.out_bytes,
+		 });
 }
 
 uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot)
@@ -258,4 +327,12 @@ void vn_engine_lost(struct vn_maps *m, uint32_t trunk, uint64_t dropped)
 	__atomic_store_n(&e->rx_dropped, dropped, __ATOMIC_RELAXED);
 	__atomic_fetch_or(&e->overload, 1u << VN_OVERLOAD_RX_FULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->overload_ns, vn_now_ns(), __ATOMIC_RELAXED);
+}
+
+void vn_dir_lost(struct vn_maps *m, uint32_t slot)
+{
+	struct vn_dir *dir = &m->dir[slot];
+
+	__atomic_fetch_or(&dir->overload, 1u << VN_OVERLOAD_RX_FULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&dir->overload_ns, vn_now_ns(), __ATOMIC_RELAXED);
 }

@@ -48,7 +48,7 @@ void vn_port_publish(struct vn_maps *m, uint32_t number, const struct vn_port_cf
 void vn_port_flags(struct vn_maps *m, uint32_t number, uint32_t set, uint32_t clear);
 /* Inactive and empty; counters and drops of the port are zeroed. */
 void vn_port_clear(struct vn_maps *m, uint32_t number);
-/* Sum over all CPUs. */
+/* Sum over all CPUs, since vn_dir_reset(). */
 int vn_port_ctr_read(const struct vn_maps *m, uint32_t number, struct vn_port_ctr *ret_sum);
 
 /* The fates of frames for AF_XDP port @number, over all CPUs. */
@@ -80,6 +80,29 @@ void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir)
 /* The figures of @slot, the drops of its port among them, begin anew; the engine follows with the next frame. */
 void vn_dir_reset(struct vn_maps *m, uint32_t slot);
 
+/**
+ * struct vn_account - one reading of a direction: in + duplicated = out + dropped + held
+ * @ctr:     what entered, what left
+ * @dir:     the engine's figures
+ * @drop:    of the port, by reason
+ * @dropped: all of both
+ * @held:    what entered and has neither left nor been dropped: the engine holds it, or it is on its way there or from
+ *           there
+ * @least, @most: frames of @held that the engine did not hold when the reading began and ended. They are on their way;
+ *           where @least stays above 0 while nothing moves, so many are missing
+ *
+ * The counters are not read at one instant. What left is read first and what entered last: nothing leaves, in the
+ * figures, that has not entered.
+ */
+struct vn_account {
+	struct vn_port_ctr ctr;
+	struct vn_dir dir;
+	struct vn_port_drop drop;
+	uint64_t dropped, held;
+	int64_t least, most;
+};
+int vn_account_read(const struct vn_maps *m, uint32_t number, struct vn_account *ret);
+
 /*
  * Trust begins anew: the sticky overload bits of the direction, or of the engine, are cleared; returns what they were.
  * The engine sets bits with an atomic or: none that comes meanwhile is lost.
@@ -87,6 +110,8 @@ void vn_dir_reset(struct vn_maps *m, uint32_t slot);
 uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot);
 /* @dropped frames in all never reached the engine of a trunk that cannot tell it: the figure, and the overload. */
 void vn_engine_lost(struct vn_maps *m, uint32_t trunk, uint64_t dropped);
+/* Frames of @slot never reached its engine: the overload that this is. */
+void vn_dir_lost(struct vn_maps *m, uint32_t slot);
 uint32_t vn_engine_trust(struct vn_maps *m, uint32_t trunk);
 
 #endif

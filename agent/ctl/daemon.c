@@ -282,6 +282,16 @@ static void on_damaged(void *arg, const struct vn_arena_block *block, const char
 			"links that followed it go on without: apply the topology again");
 }
 
+static void watch_lost(const struct vn_daemon *d)
+{
+	int r = vn_fabric_watch_lost(&d->fabric);
+
+	if (r < 0)
+		vn_log("what devices of the fabric lose is missing in the figures: this kernel does not tell (it takes "
+		       "BTF and Linux 5.17): %s",
+		       strerror(-r));
+}
+
 static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 {
 	gid_t group = 0;
@@ -317,8 +327,10 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	d->fabric.runtime_dir = d->opts.runtime_dir;
 	if (r == 0 && !d->dp.adopted)
 		r = vn_fabric_refresh(&d->fabric, err);
-	if (r == 0)
+	if (r == 0) {
+		watch_lost(d);
 		r = vn_arena_open(&d->arena, d->opts.runtime_dir, on_damaged, d, err);
+	}
 	/* The engine before the links: what a crash interrupted is mended with frames already flowing. */
 	if (r == 0)
 		r = vn_engines_open(d, err);

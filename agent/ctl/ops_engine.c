@@ -35,7 +35,7 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
 		"directions", (json_int_t)t->ports, "packets_per_s", (json_int_t)t->packets_per_s, "held_packets",
 		(json_int_t)e.held_packets, "held_bytes", (json_int_t)e.held_bytes, "slab_bytes",
 		(json_int_t)e.slab_bytes, "rx_packets", (json_int_t)e.rx_packets, "tx_packets",
-		(json_int_t)e.tx_packets, "rx_dropped", (json_int_t)e.rx_dropped, "late_packets",
+		(json_int_t)e.tx_packets, "rx_dropped", (json_int_t)(e.rx_dropped + e.ring_dropped), "late_packets",
 		(json_int_t)e.late_packets, "overload", vn_overload_json(e.overload));
 }
 

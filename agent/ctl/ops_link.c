@@ -104,21 +104,22 @@ static json_t *late_hist(const struct vn_dir *dir)
 	return list;
 }
 
+/* In one reading: in + duplicated = out + drops + held. */
 static json_t *stats(struct vn_daemon *d, uint32_t number, const struct vn_disc *disc)
 {
-	struct vn_port_ctr ctr = {0};
-	struct vn_dir dir;
+	struct vn_account a = {0};
+	const struct vn_dir *dir = &a.dir;
 
-	vn_port_ctr_read(&d->dp.maps, number, &ctr);
-	vn_dir_read(&d->dp.maps, number, &dir);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "in_packets",
-			 (json_int_t)ctr.in_packets, "in_bytes", (json_int_t)ctr.in_bytes, "out_packets",
-			 (json_int_t)ctr.out_packets, "out_bytes", (json_int_t)ctr.out_bytes, "held_packets",
-			 (json_int_t)dir.state.held_packets, "held_bytes", (json_int_t)dir.state.held_bytes, "drops",
-			 drops(&d->dp.maps.drop[number], &dir), "lateness",
-			 histogram((const __u64 *)dir.late_hist, dir.late_max_ns), "delay_error", delay_error(&dir),
-			 "loss", realised_loss(&dir, disc), "overload", vn_overload_json(dir.overload), "late_hist",
-			 late_hist(&dir));
+	vn_account_read(&d->dp.maps, number, &a);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "in_packets",
+			 (json_int_t)a.ctr.in_packets, "in_bytes", (json_int_t)a.ctr.in_bytes, "out_packets",
+			 (json_int_t)a.ctr.out_packets, "out_bytes", (json_int_t)a.ctr.out_bytes, "held_packets",
+			 (json_int_t)a.held, "held_bytes", (json_int_t)dir->state.held_bytes, "engine_held_packets",
+			 (json_int_t)dir->state.held_packets, "duplicated_packets", (json_int_t)dir->duplicated,
+			 "drops", drops(&a.drop, dir), "lateness",
+			 histogram((const __u64 *)dir->late_hist, dir->late_max_ns), "delay_error", delay_error(dir),
+			 "loss", realised_loss(dir, disc), "overload", vn_overload_json(dir->overload), "late_hist",
+			 late_hist(dir));
 }
 
 /* Whether frames may enter, and for how long that holds: only a schedule says. */

@@ -25,6 +25,8 @@
 #define ATTEMPTS_FAILED 2u
 #define PATH_NS         (200 * VN_NSEC_PER_USEC) /* from the sender to the rate's queue, and more */
 #define TWIN_MTU        1500u
+#define BALANCE_LOOKS   100u
+#define BALANCE_LOOK_MS 2
 /* Of the engine as a whole: what any of its directions may have suffered from. */
 #define ENGINE_OVERLOAD (1u << VN_OVERLOAD_RX_FULL | 1u << VN_OVERLOAD_UMEM | 1u << VN_OVERLOAD_THROTTLED)
 
@@ -43,6 +45,8 @@ struct target {
 	struct vn_disc asked, in_force;
 	struct vn_verify verify;
 	struct vn_busy busy;
+	struct vn_verify_balance balance;
+	bool balanced;      /* nothing was on its way at a look */
 	struct look *looks; /* only where there is a rate to follow */
 	size_t n_looks;
 	size_t n_traffic;      /* of the rows: those of the users' frames */
@@ -131,6 +135,60 @@ static int take_request(struct vn_daemon *d, const json_t *params, struct reques
 	if (q->time_ns < TIME_MIN_NS || q->time_ns > TIME_MAX_NS)
 		return vn_err_usage(err, "link verify: --time: from 100ms to 60s");
 	return add_links(d, q, name, err);
+}
+
+/* --- the balance -------------------------------------------------------------------------------------------------- */
+
+/* Nothing was on its way between two counters, or it was fewest. False: no figures. */
+static bool look_at_account(struct vn_daemon *d, struct target *t, bool first)
+{
+	struct vn_account a;
+
+	if (vn_account_read(&d->dp.maps, t->slot, &a) < 0)
+		return false;
+	t->balanced = a.least <= 0 && a.most >= 0;
+	if (t->balanced)
+		t->balance.missing = 0;
+	else if (first || llabs(a.least) < llabs(t->balance.missing))
+		t->balance.missing = a.least > 0 ? a.least : a.most;
+	t->balance.entered = a.ctr.in_packets;
+	return true;
+}
+
+static bool look_at_balances(struct vn_daemon *d, struct request *q, bool first)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < q->n; i++)
+		if (!q->targets[i].balanced)
+			all &= look_at_account(d, &q->targets[i], first) && q->targets[i].balanced;
+	return all;
+}
+
+/*
+ * While traffic runs some frames are between two counters at nearly every look: so many looks until none was, at every
+ * direction, or as many were there each time. What entered within a ms may all be on its way; more is missing.
+ */
+static void follow_balances(struct vn_daemon *d, struct vn_conn *c, struct request *q)
+{
+	uint64_t begin = vn_now_ns(), ns;
+	bool done = look_at_balances(d, q, true);
+
+	for (size_t i = 0; i < q->n; i++)
+		q->targets[i].balance.on_way = q->targets[i].balance.entered;
+	d->busy = true;
+	for (uint32_t i = 0; i < BALANCE_LOOKS && !done && !d->stop && !c->dead; i++) {
+		vn_loop_turn(&d->loop, BALANCE_LOOK_MS);
+		done = look_at_balances(d, q, false);
+	}
+	d->busy = false;
+	ns = vn_now_ns() - begin;
+	for (size_t i = 0; i < q->n; i++) {
+		struct vn_verify_balance *b = &q->targets[i].balance;
+		uint64_t n = b->entered > b->on_way ? b->entered - b->on_way : 0;
+
+		b->on_way = ns ? n * VN_NSEC_PER_MSEC / ns : 0;
+	}
 }
 
 /* --- the users' frames -------------------------------------------------------------------------------------------- */
@@ -266,8 +324,11 @@ static void judge_traffic(struct vn_daemon *d, struct target *t)
 		.held = vn_disc_is_held(&t->asked),
 		.path_ok = path_ok(d, t),
 		.up = vn_supervisor_is_up(&d->engine[p->trunk]),
-		.port_engine_down = drop->count[VN_DROP_ENGINE_DOWN],
-		.port_no_peer = drop->count[VN_DROP_NO_PEER],
+		.port = {.engine_down = drop->count[VN_DROP_ENGINE_DOWN],
+			 .no_peer = drop->count[VN_DROP_NO_PEER],
+			 .ring_full = drop->count[VN_DROP_RING_FULL],
+			 .undelivered = drop->count[VN_DROP_UNDELIVERED]},
+		.balance = t->balance,
 		.engine_overload = engine_overload(&d->dp.maps.engine[p->trunk], &dir),
 	};
 	rate_seen(t, &f.rate_bits, &f.rate_ns);
@@ -354,8 +415,10 @@ static void judge_probes(struct vn_daemon *d, const struct vn_twin *twin, const 
 		.reordered = r->reordered,
 		.missed = r->missed,
 		.serve_ns = vn_rate_serve_ns(asked, l->job->len),
-		.port_engine_down =
-			d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN] - twin->engine_down[l->link][l->t->dir],
+		.port = {.engine_down = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN] -
+					twin->dropped[l->link][l->t->dir].engine_down,
+			 .ring_full = d->dp.maps.drop[slot].count[VN_DROP_RING_FULL] -
+				      twin->dropped[l->link][l->t->dir].ring_full},
 	};
 	struct vn_dir dir;
 
@@ -585,6 +648,7 @@ int vn_op_link_verify(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 		r = look_at_rates(d, c, &q);
 	if (r < 0)
 		return r;
+	follow_balances(d, c, &q);
 	for (size_t i = 0; i < q.n; i++)
 		judge_traffic(d, &q.targets[i]);
 	r = probe_all(d, c, &q, err);

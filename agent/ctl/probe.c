@@ -62,13 +62,13 @@ int vn_twin_open(struct vn_daemon *d, uint32_t mtu, size_t n_links, struct vn_tw
 	if (vn_running_find(d, VN_TWIN_NAME))
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY,
 			      "topology " VN_TWIN_NAME " has the name that probes need: delete it");
-	t.engine_down = calloc(n_links, sizeof(*t.engine_down));
-	r = t.engine_down ? make_topo(d, mtu, n_links, &t.topo, err) : -ENOMEM;
+	t.dropped = calloc(n_links, sizeof(*t.dropped));
+	r = t.dropped ? make_topo(d, mtu, n_links, &t.topo, err) : -ENOMEM;
 	if (r == 0)
 		r = twin_change(d, NULL, t.topo, err);
 	if (r < 0) {
 		vn_topo_free(t.topo);
-		free(t.engine_down);
+		free(t.dropped);
 		vn_ports_rebuild(d);
 		return r;
 	}
@@ -98,7 +98,7 @@ void vn_twin_close(struct vn_daemon *d, struct vn_twin *t)
 		vn_state_abandon(d);
 	d->busy = false;
 	vn_topo_free(t->topo);
-	free(t->engine_down);
+	free(t->dropped);
 	*t = (struct vn_twin){.netns_fd = {-EBADF, -EBADF}};
 	vn_ports_rebuild(d);
 }
@@ -120,7 +120,8 @@ void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, size_t link, int dir, c
 	if (vn_shard_trunk(&d->fabric, slot) != trunk && vn_shard_begin(&d->fabric, slot, trunk) == 0)
 		vn_shard_settle(&d->fabric);
 	vn_dir_reset(&d->dp.maps, slot);
-	t->engine_down[link][dir] = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN];
+	t->dropped[link][dir] = (struct vn_verify_port){.engine_down = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN],
+							.ring_full = d->dp.maps.drop[slot].count[VN_DROP_RING_FULL]};
 }
 
 /* --- looking at a queue ------------------------------------------------------------------------------------------- */

@@ -9,13 +9,14 @@
 
 #include "ctl/daemon.h"
 #include "ctl/prober.h"
+#include "topo/verify.h"
 
 #define VN_TWIN_NAME "vnet-probe"
 
 struct vn_twin {
 	struct vn_topo *topo;
 	int netns_fd[VN_DIRS];
-	uint64_t (*engine_down)[VN_DIRS]; /* of each link, dropped at its port before this probing */
+	struct vn_verify_port (*dropped)[VN_DIRS]; /* of each link, at its port before this probing */
 };
 
 /* A twin with @n_links links. Between open and close no other change of topologies begins (d->busy). */

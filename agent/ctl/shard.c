@@ -32,6 +32,7 @@
 struct vn_dir_rate {
 	uint64_t packets, bytes;
 	uint64_t packets_per_s, bytes_per_s;
+	uint64_t ring_full; /* frames that found no room on their way to the engine */
 	uint32_t gen;
 	uint32_t looks; /* in a row that spoke for the other holder */
 };
@@ -138,7 +139,7 @@ static void look_at_tap(struct vn_daemon *d)
 static void look_at_engine(struct vn_daemon *d, uint32_t trunk, uint64_t ns)
 {
 	const struct vn_engine *e = &maps(d)->engine[trunk];
-	uint64_t rx = e->rx_packets, dropped = e->rx_dropped, late = e->late_packets;
+	uint64_t rx = e->rx_packets, dropped = e->rx_dropped + e->ring_dropped, late = e->late_packets;
 	uint64_t n = 0;
 	bool bad = false;
 
@@ -159,9 +160,14 @@ static void look_at_dir(struct vn_daemon *d, uint32_t number, uint64_t ns)
 {
 	struct vn_dir_rate *rate = &d->balance.dir[number];
 	const struct vn_dir *dir = &maps(d)->dir[number];
+	uint64_t ring_full = maps(d)->drop[number].count[VN_DROP_RING_FULL];
 
+	if (ring_full > rate->ring_full)
+		vn_dir_lost(maps(d), number);
+	rate->ring_full = ring_full;
 	if (rate->gen != dir->gen || dir->in_packets < rate->packets)
-		*rate = (struct vn_dir_rate){.gen = dir->gen, .packets = dir->in_packets, .bytes = dir->in_bytes};
+		*rate = (struct vn_dir_rate){
+			.gen = dir->gen, .packets = dir->in_packets, .bytes = dir->in_bytes, .ring_full = ring_full};
 	rate->packets_per_s = (dir->in_packets - rate->packets) * VN_NSEC_PER_SEC / ns;
 	rate->bytes_per_s = (dir->in_bytes - rate->bytes) * VN_NSEC_PER_SEC / ns;
 	rate->packets = dir->in_packets;

@@ -52,6 +52,8 @@ struct vn_fabric {
  */
 int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err);
 void vn_fabric_release(struct vn_fabric *f);
+/* Count what its devices lose; -errno where the kernel does not let us (vn_dp_watch_lost()). */
+int vn_fabric_watch_lost(const struct vn_fabric *f);
 /* Another trunk: made or adopted; and its devices removed. */
 int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
 /* Frames that the trunk's device had no room for. */

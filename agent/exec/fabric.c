@@ -2,6 +2,7 @@
 /* The agent's own namespace, its trunks, and what is seen in it. */
 #include <net/if.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <vnet/util.h>
 
@@ -129,6 +130,13 @@ int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err)
 	if (r < 0)
 		vn_fabric_release(f);
 	return r;
+}
+
+int vn_fabric_watch_lost(const struct vn_fabric *f)
+{
+	struct stat st;
+
+	return fstat(f->netns_fd, &st) < 0 ? -errno : vn_dp_watch_lost(f->dp, (uint32_t)st.st_ino);
 }
 
 int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)

@@ -15,6 +15,11 @@
 #define TAP_NAME      "bulk"
 #define TAP_FRAMES    2048 /* that its engine has not read yet: a stall of some ms */
 #define TAP_HDR_BYTES 12   /* struct virtio_net_hdr_v1 */
+/*
+ * What may wait for room in a trunk's ring (256 frames), on the wire: a burst of super-frames of many senders, and no
+ * more of anybody's than the engine takes in a few ms.
+ */
+#define QUEUE_BYTES (2u << 20)
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40
@@ -142,6 +147,8 @@ int vn_trunk_make(struct vn_fabric *f, struct vn_nl *nl, uint32_t index, struct 
 		return r;
 	vn_tc_ingress(nl, vn_trunk_ifindex(index, 0));
 	deliver_filter(f, nl, index);
+	if (!tap)
+		vn_tc_queue(nl, vn_trunk_ifindex(index, 0), QUEUE_BYTES);
 	r = vn_nl_flush(nl);
 	if (r < 0)
 		return r;

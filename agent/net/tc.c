@@ -46,11 +46,25 @@ void vn_tc_bpf_ingress(struct vn_nl *nl, uint32_t ifindex, int prog_fd, const ch
 	vn_nl_end(nl, "attach its tc program", 0);
 }
 
-void vn_tc_noqueue(struct vn_nl *nl, uint32_t ifindex)
+static void begin_root(struct vn_nl *nl, uint32_t ifindex, const char *kind)
 {
 	const struct tcmsg t = {.tcm_family = AF_UNSPEC, .tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_ROOT};
 
 	vn_nl_begin(nl, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &t, sizeof(t));
-	vn_nl_put_str(nl, TCA_KIND, "noqueue");
+	vn_nl_put_str(nl, TCA_KIND, kind);
+}
+
+void vn_tc_queue(struct vn_nl *nl, uint32_t ifindex, uint32_t bytes)
+{
+	const struct tc_fifo_qopt fifo = {.limit = bytes};
+
+	begin_root(nl, ifindex, "bfifo");
+	vn_nl_put(nl, TCA_OPTIONS, &fifo, sizeof(fifo));
+	vn_nl_end(nl, "give it a queue", 0);
+}
+
+void vn_tc_noqueue(struct vn_nl *nl, uint32_t ifindex)
+{
+	begin_root(nl, ifindex, "noqueue");
 	vn_nl_end(nl, "take its queue away", 0);
 }

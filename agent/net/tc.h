@@ -18,6 +18,11 @@ void vn_tc_ingress(struct vn_nl *nl, uint32_t ifindex);
  */
 void vn_tc_bpf_ingress(struct vn_nl *nl, uint32_t ifindex, int prog_fd, const char *name, uint16_t classid_minor);
 
+/*
+ * Frames that the driver has no room for wait, @bytes of them at most, counted as they will be on the wire. (The driver
+ * must say that it has none: veth does since Linux 6.16, and drops them before.)
+ */
+void vn_tc_queue(struct vn_nl *nl, uint32_t ifindex, uint32_t bytes);
 /* Frames go straight to the driver: no qdisc of the kernel's choice in front of it. */
 void vn_tc_noqueue(struct vn_nl *nl, uint32_t ifindex);
 

@@ -266,8 +266,10 @@ static void judge_overload(struct vn_verify *v, bool probe, uint32_t bits)
 
 	vn_overload_text(row->found, sizeof(row->found), bits);
 	PRINT(row->bound, "none");
-	if (bits == late)
+	if (bits == late) {
+		PRINT(row->bound, "late");
 		PRINT(row->note, "frames released over 1 ms late: judged by the bounds of lateness");
+	}
 	bits &= ~late;
 #define X(id, word, text)                                                                                              \
 	if (bits & 1u << VN_OVERLOAD_##id && !row->note[0])                                                            \
@@ -292,41 +294,67 @@ static void judge_config(struct vn_verify *v, const struct vn_verify_figures *f)
 		PRINT(row->note, "the engine does not answer: see `vnet-agent doctor`");
 }
 
-/* Drops that no discipline asked for. */
 /* What no discipline asks for; how many frames that were. */
-static uint64_t judge_drops(struct vn_verify *v, bool probe, const struct vn_dir *dir, uint64_t port_engine_down,
-			    uint64_t port_no_peer)
+static uint64_t judge_drops(struct vn_verify *v, bool probe, const struct vn_dir *dir,
+			    const struct vn_verify_port *port)
 {
-	static const struct {
-		enum vn_edrop drop;
+	const struct {
+		uint64_t n;
 		const char *word;
-	} bad[] = {{VN_EDROP_MEMORY, "memory"},
-		   {VN_EDROP_LOST, "engine-down"},
-		   {VN_EDROP_TX, "tx"},
-		   {VN_EDROP_GONE, "link-gone"}};
+	} bad[] = {{dir->drops[VN_EDROP_MEMORY], "memory"},
+		   {dir->drops[VN_EDROP_LOST] + port->engine_down, "engine-down"},
+		   {dir->drops[VN_EDROP_TX], "tx"},
+		   {dir->drops[VN_EDROP_GONE], "link-gone"},
+		   {port->no_peer, "no-peer"},
+		   {port->ring_full, "ring-full"},
+		   {port->undelivered, "undelivered"}};
 	struct vn_verify_row *row = row_add(v, "drops", probe, VN_PASSED);
 	size_t len = 0;
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(bad); i++) {
-		uint64_t n = dir->drops[bad[i].drop] + (bad[i].drop == VN_EDROP_LOST ? port_engine_down : 0);
-
-		row->n += n;
-		if (n && len < sizeof(row->found))
+		row->n += bad[i].n;
+		if (bad[i].n && len < sizeof(row->found))
 			len += (size_t)snprintf(row->found + len, sizeof(row->found) - len, "%s%s %" PRIu64,
-						len ? ", " : "", bad[i].word, n);
+						len ? ", " : "", bad[i].word, bad[i].n);
 	}
-	if (port_no_peer && len < sizeof(row->found))
-		snprintf(row->found + len, sizeof(row->found) - len, "%sno-peer %" PRIu64, len ? ", " : "",
-			 port_no_peer);
-	row->n += port_no_peer;
 	PRINT(row->bound, "none but those asked for");
 	if (!row->n) {
-		PRINT(row->found, "none");
+		PRINT(row->found, "none but those asked for");
 		return 0;
 	}
 	row->verdict = VN_FAILED;
-	PRINT(row->note, "frames were dropped that the discipline did not ask to be");
+	if (row->n == port->undelivered)
+		PRINT(row->note, "the receiving end refused frames: it was down or full, or its MTU is smaller");
+	else
+		PRINT(row->note, "frames were dropped that the discipline did not ask to be");
 	return row->n;
+}
+
+/* Whether frames vanish, or appear, that no counter knows of. */
+static void judge_balance(struct vn_verify *v, const struct vn_verify_balance *b)
+{
+	struct vn_verify_row *row = row_add(v, "balance", false, VN_PASSED);
+
+	row->n = b->entered;
+	PRINT(row->bound, "none missing");
+	if (b->missing == 0) {
+		PRINT(row->found, "none missing");
+		return;
+	}
+	if (b->missing < 0) {
+		row->verdict = VN_FAILED;
+		PRINT(row->found, "%" PRId64 " too many", -b->missing);
+		PRINT(row->note, "more frames left, were dropped or are held than entered");
+		return;
+	}
+	if ((uint64_t)b->missing <= b->on_way) {
+		PRINT(row->found, "%" PRId64 " on their way", b->missing);
+		PRINT(row->bound, "at most %" PRIu64 " on their way", b->on_way);
+		return;
+	}
+	row->verdict = VN_FAILED;
+	PRINT(row->found, "%" PRId64 " missing", b->missing);
+	PRINT(row->note, "frames entered that neither left nor wait nor count as dropped");
 }
 
 static void judge_reorder(struct vn_verify *v, bool probe, const struct vn_disc *d, uint64_t k, uint64_t n)
@@ -369,13 +397,16 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v)
 	uint64_t kept = d->flags & VN_DISC_ECN ? n : vn_verify_since(n, lost);
 
 	judge_config(v, f);
-	if (!f->held)
+	judge_balance(v, &f->balance);
+	if (!f->held) {
+		judge_drops(v, false, dir, &f->port);
 		return;
+	}
 	/* What befell the engine may have befallen any direction; one of few frames is judged by each of them, or by
 	 * probes.
 	 */
 	judge_overload(v, false, dir->overload | (n >= VN_VERIFY_FRAMES_MIN ? f->engine_overload : 0));
-	judge_drops(v, false, dir, f->port_engine_down, f->port_no_peer);
+	judge_drops(v, false, dir, &f->port);
 	judge_engine(v, false, dir);
 	judge_loss(v, false, d, lost, n);
 	judge_event(v, "duplicate", false, d->dup_ppb, d->dup_corr_ppb, vn_verify_since(dir->duplicated, m->duplicated),
@@ -471,7 +502,7 @@ void vn_verify_probing(const struct vn_disc *d, const struct vn_verify_probes *p
 
 	judge_overload(v, true, p->dir->overload);
 	/* Frames that are missing for another reason are not the loss that was set. */
-	other = judge_drops(v, true, p->dir, p->port_engine_down, 0) + p->dir->drops[VN_EDROP_LIMIT];
+	other = judge_drops(v, true, p->dir, &p->port) + p->dir->drops[VN_EDROP_LIMIT];
 	judge_engine(v, true, p->before_burst ? p->before_burst : p->dir);
 	if (p->missed) {
 		row = row_add(v, "loss", true, VN_UNKNOWN);

@@ -64,6 +64,24 @@ struct vn_verify {
  */
 enum vn_judgement vn_verify_verdict(const struct vn_verify *v);
 
+/* At a port, of frames that no discipline asked to drop. */
+struct vn_verify_port {
+	uint64_t engine_down, no_peer, ring_full, undelivered;
+};
+
+/**
+ * struct vn_verify_balance - does everything that entered leave, or wait, or is it counted as dropped
+ * @entered: frames, since the figures began
+ * @missing: frames of which none of that was so, at the one of several looks at which they were fewest; below 0: more
+ *           came out than went in, at every look
+ * @on_way:  so many may have been on their way between two counters: what entered in a ms while it was looked
+ */
+struct vn_verify_balance {
+	uint64_t entered;
+	int64_t missing;
+	uint64_t on_way;
+};
+
 /**
  * struct vn_verify_figures - what the users' frames met
  * @dir:       the engine's figures
@@ -71,7 +89,7 @@ enum vn_judgement vn_verify_verdict(const struct vn_verify *v);
  * @in_force:  the one that the data path has
  * @path_ok:   the port's entry says what the topology says (held or not, where to)
  * @up:        the engine answers
- * @port_engine_down, @port_no_peer: drops at the port that no discipline asked for
+ * @port:      drops at the port that no discipline asked for
  * @engine_overload: bits that concern every direction of the engine (its ring, its buffers)
  * @rate_ns:   how long the rate's queue was certainly never empty, @rate_bits: bits on the wire that left it then; 0, 0
  *             when it was never seen to be
@@ -80,7 +98,8 @@ struct vn_verify_figures {
 	const struct vn_dir *dir;
 	const struct vn_disc *asked, *in_force;
 	bool held, path_ok, up;
-	uint64_t port_engine_down, port_no_peer;
+	struct vn_verify_port port;
+	struct vn_verify_balance balance;
 	uint32_t engine_overload;
 	uint64_t rate_ns, rate_bits;
 };
@@ -93,7 +112,7 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v);
  * @burst_ns, @burst_bits: between first and last frame of a burst that kept the queue full
  * @burst_least: or of one that could not fill it: the rate is at least that
  * @missed:    frames that the receiver itself lost: nothing can be said about loss
- * @port_engine_down: of them, dropped at the port
+ * @port:      of them, dropped at the port
  * @dir:       the engine's figures of them
  * @before_burst: the same, before a burst filled the queue of the rate and took its share of the host; or NULL
  */
@@ -104,7 +123,7 @@ struct vn_verify_probes {
 	uint64_t serve_ns;
 	uint64_t burst_ns, burst_bits;
 	bool burst_least;
-	uint64_t port_engine_down;
+	struct vn_verify_port port;
 	const struct vn_dir *dir, *before_burst;
 };
 void vn_verify_probing(const struct vn_disc *asked, const struct vn_verify_probes *p, struct vn_verify *v);

@@ -146,6 +146,8 @@ _Static_assert(__builtin_offsetof(struct vn_disc, delay_corr_ppb) == 64, "hot pa
  * vn_dir.trunk names another, that one is dead, and the engine may take the direction without being handed it
  * @reset: counts the requests to begin the figures anew; the engine follows (struct vn_dir.reset)
  * @replay: counts the requests to begin the draws anew; each comes before a change of @seq (struct vn_dir.replay)
+ * @base_in_packets, @base_in_bytes, @base_out_packets, @base_out_bytes: what vn_port_ctr had counted when the figures
+ *         began anew (the daemon's alone)
  * @disc: the discipline
  */
 struct vn_disc_slot {
@@ -155,7 +157,8 @@ struct vn_disc_slot {
 	__u32 from;
 	__u32 reset;
 	__u32 replay;
-	__u64 pad2[5];
+	__u64 base_in_packets, base_in_bytes, base_out_packets, base_out_bytes;
+	__u64 pad2;
 	struct vn_disc disc;
 };
 _Static_assert(sizeof(struct vn_disc_slot) == 320, "vn_disc_slot is shared with BPF");

@@ -187,6 +187,7 @@ enum vn_overload_bit {
  * @rx_dropped:   frames that found no room on their way to the engine; of a tap the daemon writes it
  * @fence_seen:   number of the last fence that the program at the trunk's other end has seen: a marker that the engine
  *                sends behind its frames, its number in the place of the slot
+ * @ring_dropped: frames that found no room in the trunk itself, on their way to the engine (written by bpf/lost.bpf.c)
  */
 struct vn_engine {
 	__u64 heartbeat_ns;
@@ -215,7 +216,8 @@ struct vn_engine {
 	__u64 path_at_ns;
 	__u32 fence_seen;
 	__u32 pad2;
-	__u64 spare[8];
+	__u64 ring_dropped;
+	__u64 spare[7];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 

@@ -74,7 +74,9 @@ enum vn_isolation {
 	X(POLICE, "police", "over the rate that the discipline polices")                                               \
 	X(DOWN, "down", "the link is down, by its state or its flap schedule")                                         \
 	X(FOREIGN, "foreign", "reached the peer's VF from somebody else than the port")                                \
-	X(TOO_LONG, "too-long", "frame, or a segment of a super-frame, longer than the link's MTU")
+	X(TOO_LONG, "too-long", "frame, or a segment of a super-frame, longer than the link's MTU")                    \
+	X(RING_FULL, "ring-full", "found no room on its way to the engine")                                            \
+	X(UNDELIVERED, "undelivered", "refused by the receiving end: it is down, full, or its MTU is smaller")
 
 enum vn_drop {
 #define X(id, word, text) VN_DROP_##id,
@@ -132,14 +134,29 @@ _Static_assert(sizeof(struct vn_port_cfg) == 336, "vn_port_cfg is shared with BP
 _Static_assert(__builtin_offsetof(struct vn_port_cfg, mac) == 16, "hot part first");
 _Static_assert(__builtin_offsetof(struct vn_port_cfg, macs) <= 64, "the hot part fills the first cache line");
 
-/* Element of the per-CPU map vn_port_ctr: what entered the direction that starts here, and what left it at the peer. */
+/*
+ * Element of the per-CPU map vn_port_ctr: what entered the direction that starts here, and what left it at the peer.
+ * Every frame that enters leaves, is dropped for one of the reasons, or is held: in = out + drops + held, but for the
+ * copies that a discipline makes.
+ */
 struct vn_port_ctr {
-	__u64 in_packets; /* passed the checks; a super-frame counts its segments */
+	__u64 in_packets; /* that the node sent; a super-frame counts its segments */
 	__u64 in_bytes;
-	__u64 out_packets; /* redirected to the peer's host end */
+	__u64 out_packets; /* taken by the peer's device */
 	__u64 out_bytes;
+	__u64 last; /* the skb that was handed over last, for vn_lost_tp */
 };
-_Static_assert(sizeof(struct vn_port_ctr) == 32, "vn_port_ctr is shared with BPF");
+_Static_assert(sizeof(struct vn_port_ctr) == 40, "vn_port_ctr is shared with BPF");
+
+/*
+ * The frame that vn_xdp_trunk sees on this CPU, for what befalls it afterwards (bpf/lost.bpf.c).
+ * @slot: its direction; 0: none
+ * @down: it is dropped, as no engine is there
+ */
+struct vn_trunk_note {
+	__u32 slot;
+	__u32 down;
+};
 
 /* Element of the map vn_port_drop: frames dropped by reason; shared by all CPUs, atomic adds (drops are rare). */
 struct vn_port_drop {

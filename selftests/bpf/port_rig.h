@@ -78,6 +78,7 @@ static inline void check_skb(const struct vn_port_cfg *cfg, const struct pkt *p,
 {
 	struct vn_port_ctr before, after;
 	struct vn_port_drop drops;
+	uint64_t n;
 	int action;
 
 	vn_port_clear(&dp.maps, PORT);
@@ -86,18 +87,17 @@ static inline void check_skb(const struct vn_port_cfg *cfg, const struct pkt *p,
 	action = run_tc(dp.fd_tc_port, p, ctx);
 	assert_int_equal(vn_port_ctr_read(&dp.maps, PORT, &after), 0);
 	drops = dp.maps.drop[PORT];
-	if (reason == VN_PASS) {
-		assert_int_equal(action, TC_ACT_REDIRECT);
-		if (!ctx) {
-			assert_int_equal(after.in_packets - before.in_packets, 1);
-			assert_int_equal(after.in_bytes - before.in_bytes, p->len);
-		}
-	} else {
-		assert_int_equal(action, TC_ACT_SHOT);
-		assert_int_equal(after.in_packets, before.in_packets);
+	assert_int_equal(action, reason == VN_PASS ? TC_ACT_REDIRECT : TC_ACT_SHOT);
+	/* What is refused has entered, too, by as many frames as it is: in = out + drops. */
+	n = after.in_packets - before.in_packets;
+	if (!ctx) {
+		assert_int_equal(n, 1);
+		assert_int_equal(after.in_bytes - before.in_bytes, p->len);
 	}
+	if (!(cfg->flags & VN_PORT_HELD))
+		assert_int_equal(after.out_packets - before.out_packets, reason == VN_PASS ? n : 0);
 	for (unsigned int i = 0; i < VN_DROP_MAX; i++)
-		assert_int_equal(drops.count[i], i == reason);
+		assert_int_equal(drops.count[i], i == reason ? n : 0);
 }
 
 static inline void check_port(const struct vn_port_cfg *cfg, const struct pkt *p, unsigned int reason)

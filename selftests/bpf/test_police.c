@@ -207,7 +207,7 @@ static uint64_t passed_packets(void)
 	struct vn_port_ctr c;
 
 	assert_int_equal(vn_port_ctr_read(&dp.maps, PORT, &c), 0);
-	return c.in_packets;
+	return c.out_packets;
 }
 
 static void test_port_down(void **state)

@@ -12,6 +12,8 @@
 set -u -o pipefail
 # What a test makes, other users must reach, whatever the umask of who starts it.
 umask 022
+# Numbers and messages are read by patterns: a decimal comma would be none.
+export LC_ALL=C
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 B=${B:-$TOP/build}
@@ -109,7 +111,7 @@ is() {
 }
 
 cmp_num() {
-	if [[ $2 =~ ^-?[0-9]+([.][0-9]+)?$ ]] && awk -v a="$2" -v b="$4" "BEGIN { exit !(a $3 b) }"; then
+	if [[ $2 =~ ^-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?$ ]] && awk -v a="$2" -v b="$4" "BEGIN { exit !(a $3 b) }"; then
 		ktap_ok "$1 ($2 $3 $4)"
 	else
 		ktap_fail "$1"

@@ -123,12 +123,12 @@ running() {
 }
 busywait 5000 running >/dev/null
 check "state down under traffic" vnet link set ab state down
-down=$(stat 0 in_packets)
+down=$(stat 0 out_packets)
 some_dropped() {
 	[ "$(stat 0 drops.down)" -gt "$((before + 300))" ]
 }
 check "frames are dropped and counted" busywait 5000 some_dropped
-is "none passes" "$(stat 0 in_packets)" "$down"
+is "none passes" "$(stat 0 out_packets)" "$down"
 check "link show says so" grep -q "state down" <(vnet link show ab)
 check "state up" vnet link set ab state up
 wait $pid

@@ -377,7 +377,7 @@ static void test_what_nobody_asked_for(void **state)
 	s = scene(1000, 0, (struct vn_disc){.delay_ns = 1000});
 	s->dir.drops[VN_EDROP_LIMIT] = 100; /* that is what a limit is for */
 	assert_verdict(s, "drops", VN_PASSED);
-	s->f.port_engine_down = 3;
+	s->f.port.engine_down = 3;
 	assert_verdict(s, "drops", VN_FAILED);
 	for (uint32_t bit = 0; bit < VN_OVERLOAD_MAX; bit++) {
 		s = scene(1000, 0, (struct vn_disc){.delay_ns = 1000});

@@ -1,0 +1,161 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Figures that add up: in = out + drops + held, for each direction and in each reading, whoever sends what, and wherever
+# on its way a frame is lost: on the way to the engine, within it, and at the end that does not take it.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq
+plan 49
+
+cat >"$WORK/bal.yaml" <<YAML
+name: bal
+nodes: {a: {}, b: {}, c: {}, d: {}}
+links:
+  plain: {endpoints: [a:e0, b:e0]}
+  held: {endpoints: [a:e1, b:e1], delay: 1ms, holder: precise}
+  bulk: {endpoints: [a:e2, b:e2], delay: 1ms, holder: bulk}
+  other: {endpoints: [c:e0, d:e0], delay: 1ms, holder: precise}
+YAML
+FRAME=$TOOLS/frame
+FABRIC="nsenter --net=/run/netns/vnet-fabric --"
+
+addr() {
+	vnet -j link show "$1" | jq -r '.links[0].endpoints[1].addresses[0] | sub("/.*"; "")'
+}
+
+# fig LINK: the figures of direction ab
+fig() {
+	vnet -j -s link show "$1" | jq '.links[0].directions[0].stats'
+}
+
+# drops LINK REASON
+drops() {
+	fig "$1" | jq ".drops[\"$2\"]"
+}
+
+# What neither came out nor was dropped, of all directions of LINK, and what is held: both 0 when nothing moves.
+left() {
+	vnet -j -s link show "$1" | jq -c '[.links[0].directions[].stats
+		| .in_packets + .duplicated_packets - .out_packets - ([.drops[]] | add), .held_packets, .engine_held_packets]'
+}
+
+nothing_left() {
+	[ "$(left "$1")" = "[0,0,0,0,0,0]" ]
+}
+
+# settled NAME LINK: once all that was under way has arrived
+settled() {
+	if busywait 3000 nothing_left "$2" >/dev/null; then
+		ktap_ok "$1: in = out + drops"
+	else
+		ktap_fail "$1: in = out + drops"
+		diag "$(fig "$2" | jq -c 'del(.late_hist, .lateness, .delay_error)')"
+	fi
+}
+
+# tcp LINK FLOWS
+tcp() {
+	"$PERF/vntcp" -t /run/netns/bal.a -r /run/netns/bal.b -a "$(addr "$1")" -n "$2" -d 0.7 -w 0.1 >/dev/null
+}
+
+# super LINK N SIZE BYTES [KIND]: N super-frames of UDP, or of TCP (super-tcp), from a, BYTES of payload in segments of SIZE
+super() {
+	local dev
+
+	case $1 in plain) dev=e0 ;; held) dev=e1 ;; *) dev=e2 ;; esac
+	inn bal.a "$FRAME" send $dev --count "$2" --dst "$(vnet -j link show "$1" | jq -r '.links[0].endpoints[1].mac')" \
+		"${5-super}" "$3" "$4" 10.99.0.1 "$(addr "$1")" >/dev/null
+}
+
+# received DEV: frames that b's end took
+received() {
+	inn bal.b cat "/sys/class/net/$1/statistics/rx_packets"
+}
+
+start_agent || exit 1
+check "the topology applies" vnet topology apply "$WORK/bal.yaml"
+
+# --- innocent traffic ---
+for link in plain held bulk; do
+	check "$link: TCP" tcp $link 4
+	settled "$link, TCP" $link
+done
+
+# --- each reading while it runs, on its way there and back, and what verify says meanwhile ---
+"$PERF/vnblast" -t /run/netns/bal.a -r /run/netns/bal.b -a "$(addr held)" -d 2 -w 0 -R $((50000 / ${VN_SLOW:-1})) >/dev/null &
+pid=$!
+flowing() {
+	[ "$(fig held | jq .engine_held_packets)" -gt 0 ]
+}
+busywait 3000 flowing >/dev/null
+for ((i = 0; i < 20; i++)); do fig held; done >"$WORK/readings"
+is "under load, each of 20 readings adds up" "$(jq -s '[.[] | select(.in_packets + .duplicated_packets
+	!= .out_packets + ([.drops[]] | add) + .held_packets)] | length' "$WORK/readings")" 0
+is "and holds at least what the engine does" "$(jq -s '[.[] | select(.held_packets < .engine_held_packets - 200)] | length' \
+	"$WORK/readings")" 0
+balance() {
+	vnet -j link verify "$1" dir ab --no-probe --time 100ms |
+		jq -r '.links[0].directions[0].checks[] | select(.check == "balance") | .verdict'
+}
+is "verify under load: balance" "$(balance held)" pass
+kill $pid 2>/dev/null
+wait $pid 2>/dev/null
+settled "a flood" held
+is "verify when it is quiet: balance" "$(balance held)" pass
+
+# --- super-frames: as many frames on every way, whoever drops them ---
+for link in plain held bulk; do
+	case $link in plain) dev=e0 ;; held) dev=e1 ;; *) dev=e2 ;; esac
+	in=$(fig $link | jq .in_packets)
+	out=$(fig $link | jq .out_packets)
+	super $link 5 1000 10000
+	settled "$link, super-frames" $link
+	is "$link: of 5 super-frames of 10, in" "$(($(fig $link | jq .in_packets) - in))" 50
+	is "$link: of 5 super-frames of 10, out" "$(($(fig $link | jq .out_packets) - out))" 50
+	# hostile: 20 calls that would be a million frames
+	in=$(fig $link | jq .in_packets)
+	super $link 20 1 60000 super-tcp
+	settled "$link, super-frames of segments of one byte" $link
+	# a receiver that is down
+	inn bal.b ip link set $dev down
+	out=$(fig $link | jq .out_packets)
+	lost=$(drops $link undelivered)
+	super $link 5 1000 10000
+	settled "$link, the receiving end down" $link
+	is "$link: handed to an end that is down is not received" "$(($(fig $link | jq .out_packets) - out))" 0
+	is "$link: but counted, by its frames" "$(($(drops $link undelivered) - lost))" 50
+	inn bal.b ip link set $dev up
+	expect_exit "$link: verify tells" 1 "undelivered 5[0-9]" vnet link verify $link dir ab --no-probe
+	check "$link: reset" vnet link reset $link
+	is "$link: then it adds up anew, from 0" "$(left $link)" "[0,0,0,0,0,0]"
+done
+is "a link beside it lost nothing" "$(vnet -j -s link show other | jq '[.links[].directions[].stats.drops[]] | add')" 0
+
+# --- a ring that is full: of the direction that filled it ---
+$FABRIC tc qdisc replace dev tr0 root bfifo limit 4000
+probe() {
+	"$PERF/vnprobe" -t /run/netns/bal.c -r /run/netns/bal.d -a "$(addr other)" -n 200 -R 1000 | jq .lost
+}
+probe >"$WORK/other" &
+pid=$!
+super held 1 1000 2000
+super held 100 1000 60000
+settled "held, its way too narrow" held
+cmp_num "what found no room is ring-full" "$(drops held ring-full)" ">" 0
+wait $pid
+is "of the one that filled it alone" "$(drops other ring-full)" 0
+is "the other lost nothing" "$(cat "$WORK/other")" 0
+overloaded() {
+	fig held | jq -e '.overload | index("ring-full")'
+}
+check "its overload says so" busywait 3000 overloaded
+vnet link reset all
+
+# --- what nobody counts is found ---
+rm /sys/fs/bpf/vnet/link_lost
+super held 100 1000 60000
+missing() {
+	vnet link verify held dir ab --no-probe >"$WORK/verify" && return 1
+	grep -E 'fail +balance .* missing +none missing' "$WORK/verify"
+}
+check "frames that vanish: verify fails by its balance" busywait 3000 missing
