@@ -18,6 +18,7 @@ struct vn_topo;
 struct vn_cli {
 	const char *runtime_dir;
 	bool json, pretty, stats, details;
+	bool no_wait; /* not even for a daemon that is starting */
 };
 
 /* Everything but `daemon`, which main() takes out: parse @argv (without the program's name), run, say what failed. */

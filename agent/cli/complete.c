@@ -269,6 +269,7 @@ int vn_cmd_complete(const struct vn_cli *cli, const struct vn_call *call, struct
 	struct vn_cli theirs = *cli;
 	struct vn_call typed;
 
+	theirs.no_wait = true;
 	if (call->n_args > 0 && strcmp(call->args[call->n_args - 1], "-o") == 0) {
 		puts(":file");
 		return 0;

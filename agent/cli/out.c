@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <vnet/util.h>
 
@@ -17,13 +18,22 @@
 
 int vn_cli_connect(const struct vn_cli *cli, bool observe, struct vn_client *ret_c, struct vn_err *err)
 {
+	const struct timespec pause = {.tv_nsec = 10 * VN_NSEC_PER_MSEC};
+	const uint64_t since = vn_now_ns();
 	char path[512];
 
-	if (observe) {
-		snprintf(path, sizeof(path), "%s/%s", cli->runtime_dir, VN_SOCK_CONTROL);
-		observe = access(path, R_OK | W_OK) < 0 && errno == EACCES;
+	snprintf(path, sizeof(path), "%s/%s", cli->runtime_dir, VN_SOCK_CONTROL);
+	for (;;) {
+		bool look = observe && access(path, R_OK | W_OK) < 0 && errno == EACCES;
+		struct vn_err why = {0};
+		int r = vn_client_open(cli->runtime_dir, look, ret_c, &why);
+
+		if (r == 0)
+			return 0;
+		if (why.exit != VN_EXIT_NO_AGENT || cli->no_wait || !vn_client_may_start(cli->runtime_dir, since))
+			return vn_err(err, why.exit, why.err, "%s", why.text);
+		nanosleep(&pause, NULL);
 	}
-	return vn_client_open(cli->runtime_dir, observe, ret_c, err);
 }
 
 int vn_cli_call(const struct vn_cli *cli, bool observe, const char *method, json_t *parameters, json_t **ret_reply,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* `vnet-agent daemon`: start, adopt, serve, leave traffic running. */
 #include "ctl/files.h"
+#include "ctl/background.h"
 #include "ctl/daemon.h"
 
 #include <cap-ng.h>
@@ -485,6 +486,7 @@ static int serve(struct vn_daemon *d, struct vn_err *err)
 	vn_log("ready on %s/%s (%zu topologies, %u ports)", d->opts.runtime_dir, VN_SOCK_CONTROL, d->n_running,
 	       d->dp.maps.max_ports);
 	notify_ready();
+	vn_background_tell(&d->background_fd, NULL);
 	while (!d->stop) {
 		r = vn_loop_turn(&d->loop, -1);
 		if (r < 0)
@@ -504,6 +506,7 @@ int vn_daemon_main(int argc, char *argv[])
 	struct vn_daemon d = {
 		.loop.epfd = -EBADF,
 		.lock_fd = -EBADF,
+		.background_fd = -EBADF,
 		.links.fd = -EBADF,
 		.arena.fd = -EBADF,
 		.dp = VN_DP_INIT,
@@ -526,6 +529,14 @@ int vn_daemon_main(int argc, char *argv[])
 	d.server.receiver = &d.receiver;
 	/* Modes are what the code says, not what the caller's shell is used to: others must reach observe.sock. */
 	umask(022);
+	/* What is wrong is told where the daemon was started, and by that process's exit code. */
+	if (r == 0 && d.opts.background) {
+		r = vn_background_enter(d.opts.runtime_dir, &d.background_fd, &err);
+		if (r < 0) {
+			vn_log("%s", err.text);
+			return (int)err.exit;
+		}
+	}
 	if (r == 0)
 		r = daemon_open(&d, &err);
 	if (r == 0)
@@ -534,6 +545,7 @@ int vn_daemon_main(int argc, char *argv[])
 		if (!err.err)
 			vn_err_kernel(&err, -r, "daemon: %s", strerror(-r));
 		vn_log("%s", err.text);
+		vn_background_tell(&d.background_fd, &err);
 	}
 	daemon_release(&d);
 	return r < 0 ? (int)err.exit : VN_EXIT_OK;

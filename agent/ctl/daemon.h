@@ -60,6 +60,7 @@ struct vn_daemon {
 	bool fresh; /* starting, and there was nothing before: what fails leaves nothing */
 	uint64_t start_ns;
 	int lock_fd;
+	int background_fd;      /* to who started it in the background, until it is ready; -EBADF: nobody waits */
 	json_t *calibration;    /* of this host (calibrate.h), or NULL */
 	struct vn_arena arena;  /* tables and traces */
 	uint64_t collected_ns;  /* when unused blocks were last looked for */

@@ -18,6 +18,7 @@ struct vn_daemon_opts {
 	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;
 	const char *image_dir; /* root file systems and mounts for clients other than root; NULL: none */
 	uint32_t max_ports;
+	bool background; /* the caller waits only until it is ready */
 	bool no_calibration_check;
 	uint32_t n_engines;             /* precise ones */
 	int engine_cpu[VN_ENGINES_MAX]; /* -1: any */

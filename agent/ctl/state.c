@@ -20,6 +20,7 @@
 #include <vnet/abi_arena.h>
 #include <vnet/util.h>
 
+#include "ctl/background.h"
 #include "ctl/calibrate.h"
 #include "ctl/damaged.h"
 #include "ctl/files.h"
@@ -311,8 +312,9 @@ bool vn_state_is_empty(const struct vn_daemon *d)
 
 void vn_state_wipe(struct vn_daemon *d)
 {
-	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE,    PENDING, VN_ARENA_FILE, VN_NAMES_FILE,
-					    "daemon.lock",   VN_CALIBRATION_FILE};
+	static const char *const files[] = {VN_SOCK_CONTROL,     VN_SOCK_OBSERVE, PENDING,
+					    VN_ARENA_FILE,       VN_NAMES_FILE,   "daemon.lock",
+					    VN_CALIBRATION_FILE, VN_DAEMON_LOG};
 	static const char *const dirs[] = {TOPOS, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR, "owners", VN_DAMAGED_DIR};
 	char path[512];
 

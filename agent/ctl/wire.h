@@ -79,6 +79,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <vnet/err.h>
 
@@ -116,6 +117,11 @@ struct vn_client {
 };
 /* VN_EXIT_NO_AGENT when nobody listens (with how to start it), VN_EXIT_DENIED when the socket refuses us. */
 int vn_client_open(const char *runtime_dir, bool observe, struct vn_client *ret_c, struct vn_err *err);
+/*
+ * Nobody listens, and has not since @since_ns (vn_now_ns()): may it be worth trying again? For a moment in any case,
+ * for 2 s where the lock says that a daemon is starting.
+ */
+bool vn_client_may_start(const char *runtime_dir, uint64_t since_ns);
 void vn_client_release(struct vn_client *c);
 int vn_client_send(struct vn_client *c, const char *method, const json_t *parameters, bool more, struct vn_err *err);
 /*

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `vnet-agent daemon --background`: the caller waits until the daemon is ready, or has said why it cannot be. */
+#ifndef VNET_CTL_BACKGROUND_H
+#define VNET_CTL_BACKGROUND_H
+
+#include <vnet/err.h>
+
+#define VN_DAEMON_LOG "daemon.log" /* in the runtime directory: what a daemon in the background logs */
+
+/*
+ * Fork. In the child: 0, with *@ret_fd the pipe to the caller; its standard output and error are the log from then on.
+ * The caller does not return before the child is ready (it exits with 0) or has failed (-errno, @err is the child's).
+ */
+int vn_background_enter(const char *runtime_dir, int *ret_fd, struct vn_err *err);
+/* Tell the caller: @err NULL: ready. Closes *@fd; nothing happens where it is not open. */
+void vn_background_tell(int *fd, const struct vn_err *err);
+
+#endif
