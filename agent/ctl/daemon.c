@@ -28,6 +28,7 @@
 
 #define TICK_MS       100
 #define VF_LOOK_TICKS 10
+#define SHOWN_AT_ONCE 32 /* nodes and links: more are shown by a process of their own */
 /* The engine's own identity when there is no user of its name: from the range nobody hands out by hand. */
 #define ENGINE_USER     "vnet-engine"
 #define ENGINE_UID_BARE 64611
@@ -124,13 +125,48 @@ static int dispatch(struct vn_daemon *d, struct vn_conn *c, const json_t *reques
 	return vn_err_usage(err, "no method '%.64s'", method);
 }
 
+/* The whole answer to a request that only shows. */
+static json_t *make_reply(void *arg, struct vn_conn *c, const json_t *request)
+{
+	struct vn_err err = {0};
+	json_t *reply = NULL;
+	int r = dispatch(arg, c, request, &reply, &err);
+
+	if (r == 0 && reply)
+		return json_pack("{s:o}", "parameters", reply);
+	if (!err.err)
+		vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
+	return vn_wire_error(&err);
+}
+
+/* Does it show so much that the loop would be held up? */
+static bool shows_much(const struct vn_daemon *d, const json_t *request)
+{
+	static const char *const lists[] = {"vnet.node.show", "vnet.link.show"};
+	const char *method = json_string_value(json_object_get(request, "method"));
+	const bool named = json_object_get(json_object_get(request, "parameters"), "name");
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_running; i++)
+		n += d->running[i].topo->n_nodes + d->running[i].topo->n_links;
+	if (!method || n <= SHOWN_AT_ONCE)
+		return false;
+	for (size_t i = 0; i < VN_ARRAY_SIZE(lists); i++)
+		if (strcmp(method, lists[i]) == 0)
+			return !named;
+	return named && strcmp(method, "vnet.topology.show") == 0;
+}
+
 static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 {
 	struct vn_daemon *d = arg;
 	struct vn_err err = {0};
 	json_t *reply = NULL;
-	int r = dispatch(d, c, request, &reply, &err);
+	int r = shows_much(d, request) ? vn_conn_aside(c, make_reply, d, request) : -EOPNOTSUPP;
 
+	if (r != -EOPNOTSUPP)
+		return r;
+	r = dispatch(d, c, request, &reply, &err);
 	if (r == -EBUSY && !err.err)
 		return -EBUSY;
 	if (r < 0 || !reply) {

@@ -396,7 +396,8 @@ static void on_connection(void *arg, uint32_t events)
 		if (s->conns[i].source.fd < 0)
 			c = &s->conns[i];
 	if (fd >= 0 && c && vn_owner_of_peer(fd, &c->peer) == 0) {
-		c->source = (struct vn_source){.fd = take_fd(&fd), .handle = on_message, .arg = c};
+		c->source = (struct vn_source){
+			.fd = take_fd(&fd), .handle = on_message, .arg = c, .level = VN_LEVEL_CHANGE};
 		c->until_ns = vn_now_ns() + CONN_NS;
 		if (vn_loop_add(&s->d->loop, &c->source, EPOLLIN) < 0)
 			conn_close(c);
@@ -475,7 +476,7 @@ static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port 
 	s->tokens = TOKENS_MAX;
 	s->death.fd = -EBADF;
 	s->owner = (struct vn_owner)VN_OWNER_NONE;
-	s->listener = (struct vn_source){.fd = -EBADF, .handle = on_connection, .arg = s};
+	s->listener = (struct vn_source){.fd = -EBADF, .handle = on_connection, .arg = s, .level = VN_LEVEL_CHANGE};
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		s->conns[i] = (struct conn){.sock = s, .source.fd = -EBADF, .peer = VN_OWNER_NONE};
 	HASH_ADD_STR(d->handover.socks, key, s);

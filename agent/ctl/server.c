@@ -2,15 +2,33 @@
 #include "ctl/server.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <uthash.h>
 #include <vnet/util.h>
 
 #include "ctl/fdpass.h"
+
+#define FILLED_LITTLE     (256u << 10) /* of a connection: not worth a look at the sum */
+#define ASIDE_NICE        10
+#define VN_SERVER_TICK_NS (100 * VN_NSEC_PER_MSEC)
+
+/* What looking cost lately, of the loop's time. */
+struct vn_uid_time {
+	uid_t uid;
+	uint64_t used_ns;
+	UT_hash_handle hh;
+};
 
 static bool has_output(const struct vn_conn *c)
 {
@@ -19,8 +37,18 @@ static bool has_output(const struct vn_conn *c)
 
 static uint32_t wanted_events(const struct vn_conn *c)
 {
+	if (has_output(c))
+		return EPOLLOUT;
 	/* A connection whose request waits or is in work, or who does not take its answers, is not read from. */
-	return (c->waiting || c->paused || has_output(c) ? 0 : EPOLLIN) | (has_output(c) ? EPOLLOUT : 0);
+	if (c->waiting || c->paused || c->slow || c->child.fd >= 0)
+		return 0;
+	/* The next request is there already: it gets its turn like what comes from others, by being writable. */
+	return c->more_in ? EPOLLOUT : EPOLLIN;
+}
+
+static size_t memory_of(const struct vn_conn *c)
+{
+	return c->in.size + c->out_len;
 }
 
 static void conn_kill(struct vn_conn *c)
@@ -28,6 +56,8 @@ static void conn_kill(struct vn_conn *c)
 	if (c->dead)
 		return;
 	c->dead = true;
+	if (c->child.fd >= 0)
+		kill(c->child_pid, SIGKILL);
 	/* Its place is free at once: while a plan is executed nobody is reaped. */
 	c->server->listeners[c->observe].n_conns--;
 	vn_loop_remove(c->server->loop, &c->source);
@@ -53,6 +83,7 @@ static void conn_flush(struct vn_conn *c)
 			return;
 		}
 		c->out_done += (size_t)n;
+		c->begun_ns = c->active_ns = vn_now_ns();
 	}
 	if (c->dead)
 		return;
@@ -60,6 +91,7 @@ static void conn_flush(struct vn_conn *c)
 		free(c->out);
 		c->out = NULL;
 		c->out_len = c->out_done = 0;
+		c->begun_ns = c->in.len && !c->more_in ? vn_now_ns() : 0;
 	}
 	vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
 }
@@ -87,6 +119,8 @@ static void conn_send(struct vn_conn *c, const json_t *msg)
 		conn_kill(c);
 		return;
 	}
+	if (!c->out_len)
+		c->begun_ns = vn_now_ns();
 	memcpy(out + c->out_len, text, len);
 	c->out = out;
 	c->out_len += len;
@@ -105,13 +139,8 @@ void vn_conn_reply(struct vn_conn *c, json_t *parameters, bool continues)
 
 void vn_conn_error(struct vn_conn *c, const struct vn_err *err)
 {
-	json_t *text = json_string(err->text);
-	json_t *msg;
+	json_t *msg = vn_wire_error(err);
 
-	if (!text)
-		text = json_string("the error's text is not UTF-8");
-	msg = json_pack("{s:s, s:{s:i, s:i, s:o}}", "error", "vnet.error", "parameters", "exit", (int)err->exit,
-			"errno", err->err, "text", text);
 	conn_send(c, msg);
 	json_decref(msg);
 }
@@ -126,8 +155,54 @@ void vn_server_event(struct vn_server *s, const json_t *event)
 	json_decref(msg);
 }
 
+/* --- whose turn -----------------------------------------------------------------------------------------------------
+ */
+
+/* @c's user looked for @ns: too much, and all its looking waits. */
+static void account(struct vn_conn *c, uint64_t ns)
+{
+	struct vn_server *s = c->server;
+	struct vn_uid_time *t;
+
+	if (!c->observe || c->uid == 0)
+		return;
+	HASH_FIND(hh, s->times, &c->uid, sizeof(c->uid), t);
+	if (!t) {
+		t = calloc(1, sizeof(*t));
+		if (!t)
+			return;
+		t->uid = c->uid;
+		HASH_ADD(hh, s->times, uid, sizeof(t->uid), t);
+	}
+	t->used_ns += ns;
+	for (struct vn_conn *o = s->conns; o && t->used_ns > VN_UID_TIME_NS; o = o->next)
+		if (o->observe && o->uid == c->uid && !o->slow && !o->dead) {
+			o->slow = true;
+			vn_loop_modify(s->loop, &o->source, wanted_events(o));
+		}
+}
+
+static void times_tick(struct vn_server *s, uint64_t passed_ns)
+{
+	struct vn_uid_time *t, *next;
+
+	HASH_ITER (hh, s->times, t, next) {
+		t->used_ns -= VN_MIN(t->used_ns, passed_ns / VN_UID_TIME_SHARE);
+		for (struct vn_conn *c = s->conns; c && t->used_ns <= VN_UID_TIME_NS; c = c->next)
+			if (c->slow && c->uid == t->uid && !c->dead) {
+				c->slow = false;
+				vn_loop_modify(s->loop, &c->source, wanted_events(c));
+			}
+		if (!t->used_ns) {
+			HASH_DEL(s->times, t);
+			free(t);
+		}
+	}
+}
+
 static void conn_request(struct vn_conn *c, json_t *request)
 {
+	const uint64_t begin_ns = vn_now_ns();
 	bool waits;
 
 	c->more = json_is_true(json_object_get(request, "more"));
@@ -140,29 +215,178 @@ static void conn_request(struct vn_conn *c, json_t *request)
 		vn_cleanup_close(&c->passed);
 		c->passed = -EBADF;
 	}
-	if ((waits || c->paused) && !c->dead) {
-		c->paused = false;
+	c->active_ns = vn_now_ns();
+	c->paused = false;
+	account(c, c->active_ns - begin_ns);
+	if (!c->dead)
 		vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
+}
+
+/* One request, then it is the turn of others. */
+static void conn_take(struct vn_conn *c)
+{
+	struct vn_err err = {0};
+	json_t *request = NULL;
+	int r;
+
+	if (c->dead || c->waiting || c->serving || c->child.fd >= 0 || has_output(c))
+		return;
+	r = vn_wire_take(&c->in, &request, &err);
+	c->more_in = r >= 0 && vn_wire_ready(&c->in);
+	c->begun_ns = c->in.len && !c->more_in ? (c->begun_ns ?: vn_now_ns()) : 0;
+	if (r == -EAGAIN) {
+		vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
+		return;
+	}
+	if (r < 0) {
+		vn_conn_error(c, &err);
+		conn_kill(c);
+		return;
+	}
+	conn_request(c, request);
+	json_decref(request);
+}
+
+/* --- answered aside -------------------------------------------------------------------------------------------------
+ */
+
+static void child_forget(struct vn_conn *c)
+{
+	if (c->child.fd < 0)
+		return;
+	vn_loop_remove(c->server->loop, &c->child);
+	vn_cleanup_close(&c->child.fd);
+	c->child.fd = -EBADF;
+}
+
+static void on_child(void *arg, uint32_t events)
+{
+	struct vn_conn *c = arg;
+	struct rusage use = {0};
+	int status = -1;
+
+	if (wait4(c->child_pid, &status, WNOHANG, &use) == 0)
+		return;
+	child_forget(c);
+	if (c->dead)
+		return;
+	c->active_ns = vn_now_ns();
+	c->begun_ns = 0;
+	/* Part of an answer may have gone: nothing can follow it. */
+	if (status != 0) {
+		conn_kill(c);
+		return;
+	}
+	account(c, (uint64_t)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * VN_NSEC_PER_SEC +
+			   (uint64_t)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1000);
+	vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
+}
+
+static void child_write(const struct vn_conn *c, const char *text, size_t len)
+{
+	struct pollfd p = {.fd = c->source.fd, .events = POLLOUT};
+
+	for (size_t done = 0; done < len;) {
+		ssize_t n = send(c->source.fd, text + done, len - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			_exit(1);
+		if (n < 0)
+			poll(&p, 1, -1);
+		else
+			done += (size_t)n;
 	}
 }
 
-static void conn_take(struct vn_conn *c)
+int vn_conn_aside(struct vn_conn *c, json_t *(*make)(void *arg, struct vn_conn *c, const json_t *request), void *arg,
+		  const json_t *request)
 {
-	while (!c->dead && !c->waiting && !has_output(c)) {
-		struct vn_err err = {0};
-		json_t *request = NULL;
-		int r = vn_wire_take(&c->in, &request, &err);
+	size_t n = 0;
+	pid_t pid;
 
-		if (r == -EAGAIN)
-			return;
-		if (r < 0) {
-			vn_conn_error(c, &err);
-			conn_kill(c);
-			return;
-		}
-		conn_request(c, request);
-		json_decref(request);
+	for (const struct vn_conn *o = c->server->conns; o; o = o->next)
+		n += o->child.fd >= 0 && (o->uid == 0) == (c->uid == 0);
+	if (n >= (c->uid == 0 ? VN_ASIDE_ROOT : VN_ASIDE_OTHERS))
+		return -EBUSY;
+	if (c->monitor)
+		return -EOPNOTSUPP; /* an event could come between */
+	pid = fork();
+	if (pid < 0)
+		return -EOPNOTSUPP;
+	if (pid == 0) {
+		json_t *reply;
+		char *text;
+		size_t len;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (c->uid != 0)
+			setpriority(PRIO_PROCESS, 0, ASIDE_NICE);
+		reply = make(arg, c, request);
+		text = reply ? vn_wire_encode(reply, &len) : NULL;
+		if (!text)
+			_exit(1);
+		/* Who does not read keeps nobody else's connection open. */
+		if (c->source.fd > 3)
+			close_range(3, (unsigned int)c->source.fd - 1, 0);
+		close_range((unsigned int)c->source.fd + 1, ~0U, 0);
+		child_write(c, text, len);
+		_exit(0);
 	}
+	c->child = (struct vn_source){
+		.fd = (int)syscall(SYS_pidfd_open, pid, 0), .handle = on_child, .arg = c, .level = c->source.level};
+	c->child_pid = pid;
+	if (c->child.fd < 0 || vn_loop_add(c->server->loop, &c->child, EPOLLIN) < 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		vn_cleanup_close(&c->child.fd);
+		c->child.fd = -EBADF;
+		conn_kill(c);
+		return 0;
+	}
+	c->begun_ns = vn_now_ns();
+	return 0;
+}
+
+/* --- what is short --------------------------------------------------------------------------------------------------
+ */
+
+/* The connection other than root's which has had something unfinished for longest, of those that do for @stall_ns. */
+static struct vn_conn *stalled(struct vn_server *s, uint64_t stall_ns)
+{
+	const uint64_t now = vn_now_ns();
+	struct vn_conn *longest = NULL;
+
+	for (struct vn_conn *c = s->conns; c; c = c->next)
+		if (!c->dead && c->uid != 0 && c->begun_ns && !c->waiting && !c->serving &&
+		    now - c->begun_ns >= stall_ns && (!longest || c->begun_ns < longest->begun_ns))
+			longest = c;
+	return longest;
+}
+
+static void limit_memory(struct vn_server *s)
+{
+	struct vn_conn *c;
+	size_t sum = 0;
+
+	for (c = s->conns; c; c = c->next)
+		sum += c->dead || c->uid == 0 ? 0 : memory_of(c);
+	while (sum > VN_CONNS_MEMORY && (c = stalled(s, 0))) {
+		sum -= memory_of(c);
+		conn_kill(c);
+		vn_wire_buf_release(&c->in);
+	}
+}
+
+/* The one that has been idle for longest on @l, of user @uid, or with 0 of all but root; no monitor. */
+static struct vn_conn *longest_idle(const struct vn_listener *l, uid_t uid)
+{
+	struct vn_conn *longest = NULL;
+
+	for (struct vn_conn *c = l->server->conns; c; c = c->next)
+		if (!c->dead && c->observe == l->observe && c->uid != 0 && (!uid || c->uid == uid) && !c->monitor &&
+		    !c->waiting && !c->serving && (!longest || c->active_ns < longest->active_ns))
+			longest = c;
+	return longest;
 }
 
 /* A descriptor waits in @c: from now on the receiver reads it. On the read-only socket nothing takes one. */
@@ -207,10 +431,12 @@ static void conn_event(void *arg, uint32_t events)
 	if (c->dead)
 		return;
 	if (events & EPOLLOUT) {
-		conn_flush(c);
-		/* What it asked for meanwhile. */
-		if (!c->serving)
+		if (has_output(c))
+			conn_flush(c);
+		else if (!c->serving && !c->slow)
 			conn_take(c);
+		else
+			events |= EPOLLIN;
 	}
 	if (!c->dead && (events & (EPOLLHUP | EPOLLERR))) {
 		conn_kill(c);
@@ -224,22 +450,36 @@ static void conn_event(void *arg, uint32_t events)
 		return;
 	}
 	n = conn_fill(c);
-	if (n == 0 || (n < 0 && n != -EAGAIN))
+	if (n == 0 || (n < 0 && n != -EAGAIN)) {
 		conn_kill(c);
-	else if (n > 0)
+	} else if (n > 0) {
+		c->active_ns = vn_now_ns();
 		conn_take(c);
+		if (memory_of(c) > FILLED_LITTLE)
+			limit_memory(c->server);
+	}
 }
 
-/* May one more of @uid come in? */
-static bool has_room(const struct vn_listener *l, uid_t uid)
+/* May one more of @uid come in? Where places are short, who has been idle for longest makes room. */
+static bool has_room(struct vn_listener *l, uid_t uid)
 {
-	size_t n = 0;
+	size_t same = 0, others = 0;
+	struct vn_conn *idle;
 
-	if (l->n_conns >= VN_CONNS_MAX)
-		return false;
-	for (const struct vn_conn *c = l->server->conns; c && uid != 0; c = c->next)
-		n += !c->dead && c->observe == l->observe && c->uid == uid;
-	return n < VN_CONNS_UID;
+	for (const struct vn_conn *c = l->server->conns; c; c = c->next)
+		if (!c->dead && c->observe == l->observe && c->uid != 0) {
+			others++;
+			same += c->uid == uid;
+		}
+	if (uid != 0 && same >= VN_CONNS_UID)
+		idle = longest_idle(l, uid);
+	else if (l->n_conns >= VN_CONNS_MAX || (uid != 0 && others >= VN_CONNS_MAX - VN_CONNS_ROOT))
+		idle = longest_idle(l, 0);
+	else
+		return true;
+	if (idle)
+		conn_kill(idle);
+	return idle;
 }
 
 /* Who waits in the kernel's queue would wake the loop at once again: try at the next tick. */
@@ -267,10 +507,16 @@ static void take_conn(struct vn_listener *l, int *fd)
 	c->pid = cred.pid;
 	c->uid = cred.uid;
 	c->observe = l->observe;
+	c->active_ns = vn_now_ns();
 	c->passing = l->refuses && vn_pass_is_refused(*fd) ? VN_PASSING_REFUSED : VN_PASSING_CHECKED;
-	c->passed = -EBADF;
+	c->passed = c->child.fd = -EBADF;
 	c->in.max = l->observe ? 65536 : VN_WIRE_REQUEST_MAX;
-	c->source = (struct vn_source){.fd = take_fd(fd), .handle = conn_event, .arg = c};
+	c->source = (struct vn_source){.fd = take_fd(fd),
+				       .handle = conn_event,
+				       .arg = c,
+				       .level = l->observe      ? VN_LEVEL_LOOK
+						: cred.uid == 0 ? VN_LEVEL_OWN
+								: VN_LEVEL_CHANGE};
 	if (vn_loop_add(s->loop, &c->source, EPOLLIN) < 0) {
 		*fd = c->source.fd;
 		free(c);
@@ -322,7 +568,10 @@ static int listener_open(struct vn_listener *l, const char *dir, const char *nam
 	l->refuses = l->observe && vn_pass_refuse(fd);
 	if (listen(fd, 64) < 0)
 		return vn_err_kernel(err, errno, "%s: listen: %s", addr.sun_path, strerror(errno));
-	l->source = (struct vn_source){.fd = take_fd(&fd), .handle = accept_event, .arg = l};
+	l->source = (struct vn_source){.fd = take_fd(&fd),
+				       .handle = accept_event,
+				       .arg = l,
+				       .level = l->observe ? VN_LEVEL_LOOK : VN_LEVEL_OWN};
 	return 0;
 }
 
@@ -354,6 +603,12 @@ int vn_server_open(struct vn_server *s, struct vn_loop *loop, struct vn_receiver
 
 void vn_server_tick(struct vn_server *s)
 {
+	struct vn_conn *c;
+
+	while ((c = stalled(s, VN_CONN_STALL_NS)))
+		conn_kill(c);
+	limit_memory(s);
+	times_tick(s, VN_SERVER_TICK_NS);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(s->listeners); i++) {
 		struct vn_listener *l = &s->listeners[i];
 
@@ -367,7 +622,7 @@ void vn_server_reap(struct vn_server *s)
 	for (struct vn_conn **pp = &s->conns; *pp;) {
 		struct vn_conn *c = *pp;
 
-		if (!c->dead) {
+		if (!c->dead || c->child.fd >= 0) {
 			pp = &c->next;
 			continue;
 		}
@@ -390,18 +645,17 @@ void vn_server_resume(struct vn_server *s)
 		c->waiting = NULL;
 		conn_request(c, request);
 		json_decref(request);
-		if (!c->dead && !c->waiting) {
-			vn_loop_modify(s->loop, &c->source, wanted_events(c));
-			conn_take(c);
-		}
 	}
 }
 
 void vn_server_close(struct vn_server *s)
 {
-	for (struct vn_conn *c = s->conns; c; c = c->next)
+	for (struct vn_conn *c = s->conns; c; c = c->next) {
 		conn_kill(c);
+		child_forget(c);
+	}
 	vn_server_reap(s);
+	times_tick(s, UINT64_MAX);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(s->listeners); i++) {
 		vn_loop_remove(s->loop, &s->listeners[i].source);
 		/* Whoever waits to be accepted may have passed something already. */

@@ -19,7 +19,7 @@ void vn_wire_buf_release(struct vn_wire_buf *b)
 static int make_room(struct vn_wire_buf *b)
 {
 	if (b->size - b->len < FILL_STEP) {
-		size_t size = VN_MAX(b->size * 2, b->len + FILL_STEP);
+		size_t size = VN_MAX(VN_MIN(b->size * 2, b->max + FILL_STEP), b->len + FILL_STEP);
 		char *data;
 
 		if (b->len > b->max)
@@ -136,6 +136,23 @@ int vn_wire_take(struct vn_wire_buf *b, json_t **ret_msg, struct vn_err *err)
 	}
 	*ret_msg = msg;
 	return 0;
+}
+
+json_t *vn_wire_error(const struct vn_err *err)
+{
+	json_t *text = json_string(err->text);
+
+	if (!text)
+		text = json_string("the error's text is not UTF-8");
+	return json_pack("{s:s, s:{s:i, s:i, s:o}}", "error", "vnet.error", "parameters", "exit", (int)err->exit,
+			 "errno", err->err, "text", text);
+}
+
+bool vn_wire_ready(struct vn_wire_buf *b)
+{
+	if (!b->len)
+		vn_wire_buf_release(b);
+	return b->len > b->scanned && memchr(b->data + b->scanned, 0, b->len - b->scanned);
 }
 
 char *vn_wire_encode(const json_t *msg, size_t *ret_len)

@@ -107,6 +107,10 @@ ssize_t vn_wire_fill_checked(struct vn_wire_buf *b, int fd);
 ssize_t vn_wire_fill_fd(struct vn_wire_buf *b, int fd, int *passed);
 /* Take the first complete message: 0 with an object, -EAGAIN when none is complete, -EBADMSG when it is not JSON. */
 int vn_wire_take(struct vn_wire_buf *b, json_t **ret_msg, struct vn_err *err);
+/* The reply that says @err. */
+json_t *vn_wire_error(const struct vn_err *err);
+/* Does a whole message wait? Of an empty buffer the memory goes. */
+bool vn_wire_ready(struct vn_wire_buf *b);
 /* Compact text of @msg, with its NUL counted in *@ret_len. Free it. */
 char *vn_wire_encode(const json_t *msg, size_t *ret_len);
 

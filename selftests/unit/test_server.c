@@ -143,6 +143,27 @@ static void test_order(void **state)
 	assert_null(server.conns);
 }
 
+/* Who asks for much at once gets one answer, then it is the turn of others. */
+static void test_turns(void **state)
+{
+	int greedy = dial(), modest = dial();
+
+	assert_true(greedy >= 0 && modest >= 0);
+	turns(5);
+	for (int i = 0; i < 50; i++)
+		ask(greedy, "{\"method\":\"quick\"}");
+	turns(2);
+	ask(modest, "{\"method\":\"modest\"}");
+	turns(4);
+	assert_string_equal(answers(modest), "{\"parameters\":{\"method\":\"modest\"}} ");
+	assert_true(strlen(answers(greedy)) < 10 * strlen("{\"parameters\":{\"method\":\"quick\"}} "));
+	turns(100);
+	assert_int_equal(strlen(answers(greedy)) % strlen("{\"parameters\":{\"method\":\"quick\"}} "), 0);
+	close(greedy);
+	close(modest);
+	turns(5);
+}
+
 /* Who asks and does not read is not asked for more: what waits for it is one answer, however often it asks. */
 static void test_backpressure(void **state)
 {
@@ -282,6 +303,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_order, open_server, close_server),
+		cmocka_unit_test_setup_teardown(test_turns, open_server, close_server),
 		cmocka_unit_test_setup_teardown(test_backpressure, open_server, close_server),
 		cmocka_unit_test_setup_teardown(test_room, open_server, close_server),
 		cmocka_unit_test_setup_teardown(test_share, open_server, close_server),
