@@ -54,7 +54,7 @@ rss0=$(rss)
 # Eight users, half of them in the group.
 PIDS=()
 mkfifo "$WORK/hold"
-exec {hold}<>"$WORK/hold"
+exec 8<>"$WORK/hold"
 for ((i = 0; i < 8; i++)); do
 	sock=/run/vnet/observe.sock
 	[ $((i % 2)) -eq 0 ] || sock=/run/vnet/control.sock
