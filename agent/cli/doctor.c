@@ -277,6 +277,9 @@ static void check_daemon(struct report *rep, const json_t *info, const struct vn
 		check_engine(rep, e);
 	check_calibration(rep, json_object_get(info, "calibration"));
 	check_damaged(rep, info);
+	if (json_is_false(json_object_get(info, "runner")))
+		check(rep, WARN, "runner of containers", "gone",
+		      "no container can be started or stopped: restart the daemon");
 }
 
 /* Topologies in which a packet's TTL ends before its way does. */

@@ -56,6 +56,13 @@ static void take_reply(struct batch *b, uint64_t id, const struct vn_err *why)
 	}
 }
 
+static int runner_died(struct vn_err *err, int r)
+{
+	return vn_err_kernel(err, -r, "the runner of containers %s",
+			     r == -ECONNRESET ? "was killed; it is started again: try once more"
+					      : "is gone: restart the daemon");
+}
+
 /* Send as much as the runner takes, wait for a reply. 0, or the runner is gone. After a failure nothing more begins. */
 static int turn(struct batch *b)
 {
@@ -81,9 +88,7 @@ static int turn(struct batch *b)
 	r = vn_runner_receive(b->runner, TURN_MS, &id, &pid, &why);
 	if (r == 0)
 		take_reply(b, id, &why);
-	return r == -EAGAIN ? 0
-	       : r < 0      ? vn_err_kernel(b->err, -r, "the runner of containers died: %s", strerror(-r))
-			    : 0;
+	return r == -EAGAIN ? 0 : r < 0 ? runner_died(b->err, r) : 0;
 }
 
 static bool finished(const struct batch *b)
@@ -149,7 +154,7 @@ static int sandbox(struct vn_exec *x, const struct vn_topo *t, size_t node, enum
 	while ((r = vn_runner_receive(x->f->runner, TURN_MS, &got, ret_pid, &why)) == -EAGAIN || (r == 0 && got != id))
 		vn_exec_tick(x, 0);
 	if (r < 0)
-		return vn_err_kernel(x->err, -r, "the runner of containers died: %s", strerror(-r));
+		return runner_died(x->err, r);
 	return why.err ? vn_err(x->err, why.exit, why.err, "node %s: %s", t->nodes[node].name, why.text) : 0;
 }
 

@@ -239,6 +239,69 @@ static void serve(struct server *s)
 	}
 }
 
+/* --- the keeper -----------------------------------------------------------------------------------------------------
+ *
+ * A runner that was killed (it has root's rights, and may grow: it is a choice of the kernel's when memory is short)
+ * can be started again only by a process with its rights, which the daemon has not. That is all this one does.
+ */
+
+#define KEEPER_PAUSE_NS VN_NSEC_PER_SEC /* a runner that died sooner is not started again at once */
+
+static int oom_score_adj(int value)
+{
+	cleanup_close int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	char text[16] = "0";
+	int was;
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		return 0;
+	was = (int)strtol(text, NULL, 10);
+	snprintf(text, sizeof(text), "%d", value);
+	(void)!pwrite(fd, text, strlen(text), 0);
+	return was;
+}
+
+/* The process that the caller becomes ends with its parent. */
+static void become(const char *name, pid_t parent)
+{
+	prctl(PR_SET_NAME, name);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+}
+
+static void keep(struct server *s)
+{
+	const int was = oom_score_adj(-1000);
+	const pid_t self = getpid();
+
+	for (;;) {
+		const uint64_t begun = vn_now_ns();
+		struct timespec pause = {.tv_sec = KEEPER_PAUSE_NS / VN_NSEC_PER_SEC};
+		char lost[128];
+		int st = 0, n;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			become("vnet-runner", self);
+			oom_score_adj(was);
+			wait_for_predecessor(s);
+			serve(s);
+		}
+		while (pid > 0 && waitpid(pid, &st, 0) < 0 && errno == EINTR)
+			;
+		if (pid > 0 && WIFEXITED(st) && WEXITSTATUS(st) == 0)
+			_exit(0); /* the daemon is gone */
+		/* Nobody answers what that one was asked. */
+		n = snprintf(lost, sizeof(lost), "{\"id\":0,\"pid\":0,\"errno\":%d,\"exit\":%d,\"text\":\"\"}",
+			     ECONNRESET, VN_EXIT_KERNEL);
+		if (send(s->fd, lost, (size_t)n, MSG_NOSIGNAL) < 0)
+			_exit(0);
+		if (vn_now_ns() - begun < KEEPER_PAUSE_NS)
+			nanosleep(&pause, NULL);
+	}
+}
+
 /* --- the daemon's side
  * ---------------------------------------------------------------------------------------------------
  */
@@ -247,6 +310,7 @@ int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pau
 		   struct vn_err *err)
 {
 	int pair[2], size = 8 * (int)VN_RUNNER_MESSAGE_MAX;
+	const pid_t self = getpid();
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -264,8 +328,7 @@ int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pau
 		static struct server s;
 		sigset_t none;
 
-		prctl(PR_SET_NAME, "vnet-runner");
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		become("vnet-keeper", self);
 		/* A terminal's interrupt is the daemon's business; runtimes want no signal blocked. */
 		setsid();
 		sigemptyset(&none);
@@ -278,8 +341,7 @@ int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pau
 		s.fd = 3;
 		fcntl(3, F_SETFD, FD_CLOEXEC);
 		close_range(4, ~0U, 0);
-		wait_for_predecessor(&s);
-		serve(&s);
+		keep(&s);
 	}
 	close(pair[1]);
 	*r = (struct vn_runner){.fd = pair[0], .pid = pid, .next_id = 1};
@@ -296,9 +358,17 @@ void vn_runner_close(struct vn_runner *r)
 		;
 }
 
+bool vn_runner_there(const struct vn_runner *r)
+{
+	struct pollfd p = {.fd = r->fd, .events = POLLRDHUP};
+
+	return r->fd >= 0 && (poll(&p, 1, 0) == 0 || !(p.revents & (POLLRDHUP | POLLHUP | POLLERR)));
+}
+
 int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_t *ret_id, struct vn_err *err)
 {
 	cleanup_free char *text = NULL;
+	char stale[16];
 	json_t *msg;
 	size_t len;
 
@@ -306,6 +376,8 @@ int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_
 		return vn_err_kernel(err, ENOTCONN, "the runner of containers is gone: restart the daemon");
 	if (r->pending >= VN_RUNNER_PARALLEL)
 		return -EAGAIN;
+	while (!r->pending && recv(r->fd, stale, sizeof(stale), MSG_DONTWAIT) > 0)
+		; /* nobody waits for it any more, such as the word that an idle runner died */
 	msg = json_pack("{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:I, s:O}", "id", (json_int_t)r->next_id, "op",
 			(int)job->op, "runtime", (int)job->runtime, "topology", job->topo, "node", job->node, "place",
 			(json_int_t)job->place, "ports", job->ports, "asked_by", (json_int_t)job->asked_by, "container",
@@ -347,6 +419,11 @@ int vn_runner_receive(struct vn_runner *r, int timeout_ms, uint64_t *ret_id, pid
 				"text", &text) < 0) {
 		json_decref(msg);
 		return -EBADMSG;
+	}
+	if (id == 0) {
+		json_decref(msg);
+		r->pending = 0;
+		return -ECONNRESET;
 	}
 	*ret_why = (struct vn_err){0};
 	if (e)

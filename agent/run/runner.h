@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The runner: the one process that keeps all of root's rights, because container runtimes want them. The daemon forks
- * it before it drops its own and asks it, over a socket pair, for just these things: check, sandbox, start and stop of
- * containers as topo/container.h describes them. Nobody else can talk to it; it ends with the daemon, containers go on.
+ * The runner: the one process that keeps all of root's rights, because container runtimes want them. The daemon asks
+ * it, over a socket pair, for just these things: check, sandbox, start and stop of containers as topo/container.h
+ * describes them. Nobody else can talk to it; it ends with the daemon, containers go on. The daemon forks its keeper
+ * before it drops its own rights, which starts the runner, and starts it again when it was killed.
  */
 #ifndef VNET_RUN_RUNNER_H
 #define VNET_RUN_RUNNER_H
@@ -23,7 +24,7 @@ enum vn_runner_op { VN_RUNNER_CHECK, VN_RUNNER_SANDBOX, VN_RUNNER_SANDBOX_STOP, 
 
 struct vn_runner {
 	int fd;
-	pid_t pid;
+	pid_t pid; /* of its keeper */
 	uint64_t next_id;
 	unsigned int pending;
 };
@@ -56,12 +57,15 @@ struct vn_runner_job {
 int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pause_path, const char *image_dir,
 		   struct vn_err *err);
 void vn_runner_close(struct vn_runner *r);
+/* Somebody is there to ask. */
+bool vn_runner_there(const struct vn_runner *r);
 
 /* Begin; its reply has *@ret_id. -EAGAIN when VN_RUNNER_PARALLEL are under way: receive first. */
 int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_t *ret_id, struct vn_err *err);
 /*
  * A reply within @timeout_ms: 0, *@ret_id, *@ret_pid (of the process started) and *@ret_why (why->err 0: it went well).
- * -EAGAIN when none came, another error when the runner is gone.
+ * -EAGAIN when none came; -ECONNRESET: the runner was killed, what it was asked for is answered no more, and another
+ * one serves what is asked from now on; another error when it is gone for good.
  */
 int vn_runner_receive(struct vn_runner *r, int timeout_ms, uint64_t *ret_id, pid_t *ret_pid, struct vn_err *ret_why);
 

@@ -7,7 +7,7 @@
 # shellcheck source=selftests/lib/containers.sh
 . "$TOP/selftests/lib/containers.sh"
 need jq
-FILES=15 # cases that need runc
+FILES=20 # cases that need runc
 plan $((9 + FILES))
 
 XSK=$TOOLS/xsk
@@ -155,3 +155,30 @@ done
 kill "$BG_PID"
 diag "$got started, $refused refused"
 is "a race for a mount is never won" "$leaked" 0
+
+# ---- the runner, which has root's rights, is killed ----
+one "mounts: [\"$IMAGES/data:/srv\"]"
+runner_is_another() {
+	pgrep -x vnet-runner | grep -vqx "$1"
+}
+was=$(pgrep -x vnet-runner)
+kill -KILL "$was"
+check "a runner that was killed is started again" busywait 5000 runner_is_another "$was"
+check "containers are started as before" vnet topology apply "$WORK/t.yaml"
+vnet topology delete "$T" >/dev/null
+snapshot >"$WORK/before"
+mkdir "$WORK/slow" && printf '#!/bin/sh\n: >%s/asked\nwhile [ ! -e %s/go ]; do sleep 0.02; done\nexec %s "$@"\n' \
+	"$WORK" "$WORK" "$(command -v runc)" >"$WORK/slow/runc" && chmod 755 "$WORK/slow/runc"
+cp "$(command -v runc)" "$WORK/slow/real"
+sed -i "s|^exec [^ ]*|exec $WORK/slow/real|" "$WORK/slow/runc"
+mount --bind "$WORK/slow/runc" "$(command -v runc)"
+vnet topology apply "$WORK/t.yaml" >"$WORK/interrupted" 2>&1 &
+APPLY=$!
+busywait 5000 test -e "$WORK/asked" >/dev/null
+kill -KILL "$(pgrep -o -x vnet-runner)"
+: >"$WORK/go"
+wait $APPLY
+is "an apply that it was working for fails" "$? $(grep -cE 'runner of containers was killed.*everything was undone' "$WORK/interrupted")" "6 1"
+umount "$(command -v runc)"
+leak_check "and nothing of it is left" "$WORK/before"
+check "the next one succeeds" vnet topology apply "$WORK/t.yaml"
