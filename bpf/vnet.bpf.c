@@ -109,6 +109,9 @@ int vn_tc_port(struct __sk_buff *skb)
 		head = vn_segment_head(skb, &l3);
 	if (reason == VN_PASS)
 		reason = vn_check_length(skb, port, &l3, size, head);
+	/* Linux takes no tag, neither the slot's nor a node's, out of a frame with fewer than two bytes behind it. */
+	if (skb->len < VN_FRAME_MIN && reason == VN_PASS && bpf_skb_change_tail(skb, VN_FRAME_MIN, 0))
+		reason = VN_DROP_MALFORMED;
 	if (reason == VN_PASS && flags & (VN_PORT_GATED | VN_PORT_POLICED))
 		reason = vn_port_gate(skb, head, number, flags);
 	sum = vn_segments(skb, size, head);

@@ -11,12 +11,16 @@
  *                 with --options N: N others in front of the one with MAC
  *                 with --jumbo: behind a hop-by-hop header, payload length 0; with --fragment: in a whole fragment
  *             super | super-tcp SIZE BYTES SRC DST
- *                                               BYTES of UDP or TCP as a super-frame, segments of SIZE
- * (PACKET_VNET_HDR) hex BYTES                         the whole frame, as it is prints {"sent": N}; frames carry --mark
- * and their number, so that a capture can tell them frame capture DEV [--mark N] [--expect N] [--wait MS] [--ready
- * FILE] counts the marked frames that arrive until N have come, or MS passed since the start; prints
- *       {"frames": n, "tagged": n, "vlan": [outer, inner], "tpid": "8100", "src": mac, "dst": mac, "len": n, "bad": n}
- *       of the last one; "bad" counts frames whose payload is not what was sent. FILE appears once it listens.
+ *                                               BYTES of UDP or TCP as one super-frame with segments of SIZE
+ *             dgram4 DST BYTES [SEGMENT]        no frame: a datagram to port 9, from a socket (UDP_SEGMENT)
+ *             hex BYTES                         the whole frame, as it is
+ *       prints {"sent": N}; frames carry --mark and their number, so that a capture can tell them
+ *   frame capture DEV [--mark N] [--expect N] [--wait MS] [--ready FILE]
+ *       counts the marked frames that arrive until N have come, or MS passed since the start; prints
+ *       {"frames": n, "tagged": n, "vlan": [outer, inner], "tpid": "8100", "src": mac, "dst": mac, "len": n,
+ *        "bad": n, "bad_checksum": n}
+ *       of the last one; "bad" counts frames whose payload is not what was sent, "bad_checksum" UDP over IPv4 whose
+ *       checksum is not right as it stands in the frame. FILE appears once it listens.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -26,6 +30,7 @@
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -334,6 +339,28 @@ static int open_packet(const struct opts *o, int protocol)
 	return fd;
 }
 
+static int send_dgrams(const struct opts *o, int argc, char **argv)
+{
+	static struct buf b;
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), segment = argc > 3 ? atoi(argv[3]) : 0;
+	struct opts big = *o;
+
+	if (argc < 3 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1)
+		usage("dgram4");
+	if (fd < 0 || (segment && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)) < 0))
+		die("UDP_SEGMENT");
+	big.len = (unsigned int)strtoul(argv[2], NULL, 10);
+	for (unsigned int i = 0; i < o->count; i++) {
+		b.len = 0;
+		put_payload(&b, &big, i);
+		if (sendto(fd, b.data, b.len, 0, (const struct sockaddr *)&to, sizeof(to)) < 0)
+			die("sendto");
+	}
+	printf("{\"sent\": %u}\n", o->count);
+	return 0;
+}
+
 static int do_send(const struct opts *o, int argc, char **argv)
 {
 	static struct buf b;
@@ -343,6 +370,8 @@ static int do_send(const struct opts *o, int argc, char **argv)
 
 	if (argc < 1)
 		usage("what to send");
+	if (strcmp(argv[0], "dgram4") == 0)
+		return send_dgrams(o, argc, argv);
 	if (strncmp(argv[0], "super", 5) == 0 && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
 		die("PACKET_VNET_HDR");
 	for (unsigned int i = 0; i < o->count; i++) {
@@ -365,7 +394,7 @@ static int do_send(const struct opts *o, int argc, char **argv)
 }
 
 struct seen {
-	unsigned int frames, tagged, bad;
+	unsigned int frames, tagged, bad, bad_checksum;
 	uint16_t tpid, vid[2];
 	uint8_t src[6], dst[6];
 	size_t len;
@@ -380,6 +409,20 @@ static const uint8_t *find_stamp(const uint8_t *p, size_t len, uint32_t mark, st
 			return p + i;
 	}
 	return NULL;
+}
+
+/* UDP over IPv4 with a checksum that is right, or none; what is something else is not looked at. */
+static bool udp4_right(const uint8_t *ip, size_t len)
+{
+	size_t head = (ip[0] & 0xf) * 4u, total = (size_t)ip[2] << 8 | ip[3];
+
+	if (len < 28 || ip[9] != IPPROTO_UDP)
+		return true;
+	if (total > len || total < head + 8)
+		return false;
+	if (!(ip[head + 6] | ip[head + 7]))
+		return true;
+	return sum16(ip + head, total - head, (uint16_t)~sum16(ip + 12, 8, 17 + (uint32_t)(total - head))) == 0;
 }
 
 static void note(struct seen *s, const uint8_t *p, size_t len, const struct tpacket_auxdata *aux, uint32_t mark)
@@ -410,6 +453,7 @@ static void note(struct seen *s, const uint8_t *p, size_t len, const struct tpac
 		off += 4;
 	}
 	s->tagged += n > 0;
+	s->bad_checksum += proto == ETH_P_IP && !udp4_right(p + off, len - off);
 	/* The payload as it was written. */
 	if ((size_t)(at - p) + ntohl(st.len) > len) {
 		s->bad++;
@@ -463,7 +507,7 @@ static int do_capture(const struct opts *o)
 	       s.vid[0], s.vid[1], s.tpid);
 	print_mac("src", s.src);
 	print_mac("dst", s.dst);
-	printf("\"len\": %zu, \"bad\": %u}\n", s.len, s.bad);
+	printf("\"len\": %zu, \"bad\": %u, \"bad_checksum\": %u}\n", s.len, s.bad, s.bad_checksum);
 	return 0;
 }
 
