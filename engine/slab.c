@@ -6,9 +6,10 @@
 
 #include <vnet/util.h>
 
-/* Multiples of VN_SLAB_UNIT: a minimal frame, small ones, a full one of MTU 1500, one of MTU 9216; with their header.
+/*
+ * Multiples of VN_SLAB_UNIT: a minimal frame, small ones, a full one of MTU 1500, of 9216, of 16256; with their header.
  */
-static const uint16_t class_bytes[VN_SLAB_CLASSES] = {128, 256, 512, 1024, 1664, 4096, VN_SLAB_OBJECT_MAX};
+static const uint16_t class_bytes[VN_SLAB_CLASSES] = {128, 256, 512, 1024, 1664, 4096, 9344, VN_SLAB_OBJECT_MAX};
 
 uint32_t vn_slab_class_bytes(unsigned int class)
 {

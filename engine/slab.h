@@ -12,9 +12,9 @@
 
 #define VN_SLAB_UNIT       64u /* objects begin at multiples of this: a reference is the offset divided by it */
 #define VN_SLAB_SPAN_BYTES 65536u
-#define VN_SLAB_CLASSES    7
+#define VN_SLAB_CLASSES    8
 #define VN_SLAB_NONE       UINT32_MAX
-#define VN_SLAB_OBJECT_MAX 9344u
+#define VN_SLAB_OBJECT_MAX 16384u
 
 struct vn_slab_span {
 	uint32_t free_ref; /* first of the freed objects; each begins with the reference of the next */

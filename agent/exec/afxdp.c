@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * AF_XDP ports: the program on the node's end, and what the host's end must do for it.
+ * AF_XDP ports: the program on the node's end, and what the host's end must do for it and for other raw readers.
  *
  * A veth hands a frame to its peer as it is: unsegmented, its checksum still to be computed, its VLAN tag beside it. A
  * kernel can read that; an application cannot, and XDP loses the tag. So the offloads of the *host's* end are switched
@@ -52,6 +52,17 @@ static void detach(struct vn_fabric *f, uint32_t number)
 			      f->dp->pin_dir, strerror(-r));
 }
 
+int vn_exec_raw(struct vn_exec *x, const struct vn_topo *was_in, const struct vn_port *was, const struct vn_topo *t,
+		const struct vn_port *port)
+{
+	const bool raw = vn_port_is_raw(t, port);
+
+	/* A NIC completes what a VF sends to another. */
+	if (port->vf.mode || raw == (was && vn_port_is_raw(was_in, was)))
+		return 0;
+	return offloads(x, port->number, !raw);
+}
+
 /* Make port @side of link @l of @new be of its kind; @fresh: the device is new, and whatever has its number's pins old.
  */
 int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fresh)
@@ -64,8 +75,6 @@ int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fre
 	if (port->kind != VN_PORT_AFXDP)
 		return 0;
 	r = vn_exec_node_fd(x, port->node, &node_fd);
-	if (r == 0)
-		r = offloads(x, port->number, false);
 	return r == 0 ? attach(x, port, node_fd) : r;
 }
 
@@ -79,7 +88,7 @@ int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const str
 	if (was->kind != VN_PORT_AFXDP)
 		return 0;
 	detach(x->f, is->number);
-	return offloads(x, is->number, true);
+	return 0;
 }
 
 void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port)

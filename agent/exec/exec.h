@@ -15,7 +15,7 @@
 #include "run/runner.h"
 
 #define VN_FABRIC_NAME "vnet-fabric"
-#define VN_TRUNK_MTU   9216
+#define VN_TRUNK_MTU   16256  /* the largest frame of a link that is held, with the tags that it may have */
 #define VN_PORT_IFNAME "vp%u" /* host end of port number %u */
 
 #define VN_SHARD_STEP 5000u /* engines whose packets a second differ by less are equally busy */

@@ -68,6 +68,12 @@ int vn_exec_sandbox(struct vn_exec *x, size_t node, int *ret_netns);
 /* That of docker node @node of @t is gone afterwards. */
 int vn_exec_sandbox_stop(struct vn_exec *x, const struct vn_topo *t, size_t node);
 /* AF_XDP ports, afxdp.c: on a device of a link being made, on one that stays, on one that goes. */
+/*
+ * Completes frames for a port that is read raw (vn_port_is_raw()), and no longer for one that was: port @was of
+ * @was_in, NULL when its device is new. No frame is lost.
+ */
+int vn_exec_raw(struct vn_exec *x, const struct vn_topo *was_in, const struct vn_port *was, const struct vn_topo *t,
+		const struct vn_port *port);
 int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fresh);
 int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const struct vn_link *l, int side);
 void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port);

@@ -169,6 +169,8 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 		vn_disc_write(maps, l->ports[side].number, &l->disc[side]);
 		r = publish_port(x, l, side);
 		if (r == 0)
+			r = vn_exec_raw(x, NULL, NULL, x->new, &l->ports[side]);
+		if (r == 0)
 			r = vn_exec_afxdp(x, l, side, x->new_link_made[new_port(steps, i) / VN_DIRS]);
 		if (r < 0)
 			return r;
@@ -317,6 +319,8 @@ int vn_exec_discs(struct vn_exec *x, struct vn_step *steps, size_t n)
 			const struct vn_link *was = &x->old->links[steps[i].old], *is = &x->new->links[steps[i].new];
 			int r = change_port(x, was, is, side);
 
+			if (r == 0)
+				r = vn_exec_raw(x, x->old, &was->ports[side], x->new, &is->ports[side]);
 			if (r == 0)
 				r = vn_exec_afxdp_change(x, &was->ports[side], is, side);
 			if (r < 0)

@@ -129,12 +129,14 @@ static bool same_kind(const struct vn_port *a, const struct vn_port *b)
 					     memcmp(&a->afxdp, &b->afxdp, sizeof(a->afxdp)) == 0));
 }
 
-/* What the data path is told about the link: disciplines, isolation, VLANs, own addresses, kinds of ports. */
+/* What the data path is told about the link: disciplines, isolation, MACs, VLANs, addresses, kinds of ports. */
 static bool same_rules(const struct planner *p, const struct vn_link *a, const struct vn_link *b)
 {
 	for (int side = 0; side < VN_DIRS; side++) {
 		struct vn_port_cfg x, y;
 
+		if (vn_port_is_raw(p->old, &a->ports[side]) != vn_port_is_raw(p->new, &b->ports[side]))
+			return false;
 		if (memcmp(&a->disc[side], &b->disc[side], sizeof(a->disc[side])) != 0 ||
 		    !same_kind(&a->ports[side], &b->ports[side]) || vn_port_cfg_make(p->old, a, side, &x) < 0 ||
 		    vn_port_cfg_make(p->new, b, side, &y) < 0 || memcmp(&x, &y, sizeof(x)) != 0)
@@ -357,7 +359,15 @@ static int check_ports(const struct vn_topo *t, struct vn_err *err)
 int vn_plan_check_link(const struct vn_kernel *k, const struct vn_link *l, const struct vn_disc disc[VN_DIRS],
 		       struct vn_err *err)
 {
-	if (l->mtu <= k->held_mtu_max || !(vn_disc_is_held(&disc[0]) || vn_disc_is_held(&disc[1])))
+	if (!(vn_disc_is_held(&disc[0]) || vn_disc_is_held(&disc[1])))
+		return 0;
+	if (l->mtu > VN_HELD_MTU_MAX)
+		return vn_err(
+			err, VN_EXIT_NOT_POSSIBLE, EMSGSIZE,
+			"link %s: MTU %u with a discipline that holds frames: the engine holds frames of an MTU of "
+			"%u at most: say `mtu: %u` or less; without such a discipline up to %d is possible",
+			l->name, l->mtu, VN_HELD_MTU_MAX, VN_HELD_MTU_MAX, VN_MTU_MAX);
+	if (l->mtu <= k->held_mtu_max)
 		return 0;
 	/* The bulk holder could, but whatever it gives back is held precisely. */
 	return vn_err(err, VN_EXIT_NOT_POSSIBLE, EOPNOTSUPP,

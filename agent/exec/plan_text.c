@@ -54,11 +54,13 @@ static int link_discs(const struct vn_topo *t, const struct vn_link *l, char *bu
 
 static int describe_link(const char *verb, const struct vn_topo *t, const struct vn_link *l, char *buf, size_t size)
 {
-	char discs[2 * VN_DISC_TEXT_BUF + 4 * VN_NAME_MAX + 32];
+	char discs[2 * VN_DISC_TEXT_BUF + 4 * VN_NAME_MAX + 32], mtu[32] = "";
 
 	link_discs(t, l, discs, sizeof(discs));
-	return snprintf(buf, size, "%s link %s: %s:%s <-> %s:%s%s", verb, l->name, port_node(t, l, 0)->name,
-			l->ports[0].ifname, port_node(t, l, 1)->name, l->ports[1].ifname, discs);
+	if (l->mtu < VN_MTU_IP6)
+		snprintf(mtu, sizeof(mtu), ", no IPv6 (MTU %u)", l->mtu);
+	return snprintf(buf, size, "%s link %s: %s:%s <-> %s:%s%s%s", verb, l->name, port_node(t, l, 0)->name,
+			l->ports[0].ifname, port_node(t, l, 1)->name, l->ports[1].ifname, mtu, discs);
 }
 
 /* The same words, but another block of the arena, or another start. */
@@ -93,7 +95,8 @@ static int describe_disc(const struct vn_plan *p, const struct vn_step *s, char 
 		return snprintf(buf, size, "change link %s: its files have other contents, or its trace begins anew",
 				is->name);
 	if (!differs[0] && !differs[1])
-		return snprintf(buf, size, "change link %s: kind, isolation, VLANs or addresses of its ports",
+		return snprintf(buf, size,
+				"change link %s: kind, isolation, MACs, VLANs, addresses or checksums of its ports",
 				is->name);
 	if (strcmp(from[0], from[1]) == 0 && strcmp(to[0], to[1]) == 0)
 		return snprintf(buf, size, "change link %s: %s -> %s", is->name, from[0], to[0]);

@@ -85,6 +85,7 @@ int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side,
 		.isolation = port->isolation,
 		.mtu = (uint16_t)l->mtu,
 		.n_vlans = port->n_vlans,
+		.n_macs = port->n_macs,
 	};
 	int r;
 
@@ -97,6 +98,7 @@ int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side,
 		c.flags |= VN_PORT_VLAN_LIST;
 	memcpy(c.mac, port->mac, sizeof(c.mac));
 	memcpy(c.vlans, port->vlans, sizeof(c.vlans));
+	memcpy(c.macs, port->macs, sizeof(c.macs));
 	if (port->isolation == VN_ISOLATION_IP) {
 		r = add_sources(&c, &t->nodes[port->node], port);
 		if (r < 0)

@@ -180,6 +180,12 @@ const char *vn_mac_format(char *buf, const uint8_t mac[6])
 	return buf;
 }
 
+const char *vn_mac_why_not(const uint8_t mac[6])
+{
+	return mac[0] & 1 ? "is no unicast address: the first byte must be even, such as 02"
+			  : "is no address: all zero";
+}
+
 bool vn_mac_valid(const uint8_t mac[6])
 {
 	static const uint8_t zero[6];

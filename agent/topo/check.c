@@ -41,6 +41,12 @@ int vn_link_check_addresses(const struct vn_topo *t, const struct vn_link *l, st
 		if (!vn_addr_equal(&nx, &ny))
 			return vn_link_fail(t, l, err, "%s and %s are not on one subnet", vn_addr_format(a0, x, false),
 					    vn_addr_format(a1, y, false));
+		if (x->family == AF_INET6 && l->mtu < VN_MTU_IP6)
+			return vn_link_fail(
+				t, l, err,
+				"%s on a link with an MTU of %u: IPv6 needs %d (RFC 8200): leave it out, or "
+				"raise `mtu:`",
+				vn_addr_format(a0, x, false), l->mtu, VN_MTU_IP6);
 		if (x->family && vn_addr_equal(x, y))
 			return vn_link_fail(t, l, err, "both ends have the address %s", vn_addr_format(a0, x, false));
 	}

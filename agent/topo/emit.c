@@ -152,8 +152,9 @@ static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
 
 static bool port_is_plain(const struct vn_link *l, const struct vn_port *p)
 {
-	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources && p->kind == VN_PORT_KERNEL &&
-	       !p->vf.mode && (l->ports[0].isolation == l->ports[1].isolation || p->isolation == VN_ISOLATION_MAC);
+	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources && !p->n_macs && !p->checksum &&
+	       p->kind == VN_PORT_KERNEL && !p->vf.mode &&
+	       (l->ports[0].isolation == l->ports[1].isolation || p->isolation == VN_ISOLATION_MAC);
 }
 
 static void emit_addrs(struct flow *o, const char *key, const struct vn_addr *const *addrs, size_t n)
@@ -202,6 +203,12 @@ static void emit_port(FILE *f, const struct vn_topo *t, const struct vn_link *l,
 	fprintf(f, "  %s:%s: {", t->nodes[p->node].name, p->ifname);
 	if (p->mac_given)
 		entry(&o, "mac: \"%s\"", vn_mac_format(mac, p->mac));
+	if (p->n_macs) {
+		entry(&o, "macs: [");
+		for (i = 0; i < p->n_macs; i++)
+			fprintf(f, "%s\"%s\"", i ? ", " : "", vn_mac_format(mac, p->macs[i]));
+		fputc(']', f);
+	}
 	if (p->ip_given) {
 		if (p->ip4.family)
 			addrs[n++] = &p->ip4;
@@ -211,6 +218,8 @@ static void emit_port(FILE *f, const struct vn_topo *t, const struct vn_link *l,
 	}
 	if (l->ports[0].isolation != l->ports[1].isolation && p->isolation != VN_ISOLATION_MAC)
 		entry(&o, "isolation: %s", isolation_words[p->isolation]);
+	if (p->checksum)
+		entry(&o, "checksum: %s", vn_checksum_words[p->checksum]);
 	if (p->vlan_list && !p->n_vlans)
 		entry(&o, "vlans: none");
 	if (p->n_vlans) {

@@ -65,6 +65,10 @@ struct vn_addr vn_addr_block(int family, uint32_t id);
 struct vn_addr vn_addr_in_block(int family, uint32_t id, uint8_t host, uint8_t plen);
 /* Unicast and not all zero. */
 bool vn_mac_valid(const uint8_t mac[6]);
+/* Why it is not ("is no unicast address ..."). */
+const char *vn_mac_why_not(const uint8_t mac[6]);
+
+extern const char *const vn_checksum_words[4];
 
 /* Prefixes of one family in `sources:`: what the port's own address and the loopback leave. */
 #define VN_PORT_SOURCES (VN_PORT_PREFIXES - 2)

@@ -57,6 +57,17 @@ static json_t *vlans_to_json(const struct vn_port *p)
 	return list;
 }
 
+/* NULL when there are none. */
+static json_t *macs_to_json(const struct vn_port *p)
+{
+	json_t *list = p->n_macs ? json_array() : NULL;
+	char mac[VN_MAC_BUF];
+
+	for (int i = 0; i < p->n_macs; i++)
+		json_array_append_new(list, json_string(vn_mac_format(mac, p->macs[i])));
+	return list;
+}
+
 /* Nothing for a port that the kernel has. */
 static void add_afxdp(json_t *o, const struct vn_port *p)
 {
@@ -79,11 +90,12 @@ static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
 
 	for (i = 0; i < p->n_sources; i++)
 		json_array_append_new(sources, addr_to_json(&p->sources[i]));
-	o = json_pack("{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o}", "node", t->nodes[p->node].name,
-		      "ifname", p->ifname, "number", (json_int_t)p->number, "mac", vn_mac_format(mac, p->mac),
-		      "mac_given", p->mac_given, "isolation", isolation_words[p->isolation], "ip4",
-		      addr_to_json(&p->ip4), "ip6", addr_to_json(&p->ip6), "ip_given", p->ip_given, "vlans",
-		      vlans_to_json(p), "sources", sources);
+	o = json_pack("{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o, s:o*, s:s*}", "node",
+		      t->nodes[p->node].name, "ifname", p->ifname, "number", (json_int_t)p->number, "mac",
+		      vn_mac_format(mac, p->mac), "mac_given", p->mac_given, "isolation", isolation_words[p->isolation],
+		      "ip4", addr_to_json(&p->ip4), "ip6", addr_to_json(&p->ip6), "ip_given", p->ip_given, "vlans",
+		      vlans_to_json(p), "sources", sources, "macs", macs_to_json(p), "checksum",
+		      p->checksum ? vn_checksum_words[p->checksum] : NULL);
 	add_afxdp(o, p);
 	if (o && p->vf.mode)
 		json_object_set_new(o, "vf", vn_vf_to_json(&p->vf));
@@ -202,6 +214,24 @@ static int read_sources(const json_t *o, struct vn_port *p)
 	return 0;
 }
 
+static int read_macs(const json_t *o, struct vn_port *p)
+{
+	const json_t *v;
+	size_t i;
+
+	if (!o)
+		return 0;
+	if (!json_is_array(o) || json_array_size(o) > VN_PORT_MACS)
+		return -EINVAL;
+	json_array_foreach (o, i, v) {
+		if (!json_is_string(v) || vn_mac_parse(json_string_value(v), p->macs[i]) < 0 ||
+		    !vn_mac_valid(p->macs[i]))
+			return -EINVAL;
+		p->n_macs++;
+	}
+	return 0;
+}
+
 static int read_afxdp(const json_t *o, struct vn_port *p)
 {
 	const char *kernel, *unbound, *handover, *wrong;
@@ -228,21 +258,22 @@ static int read_afxdp(const json_t *o, struct vn_port *p)
 
 static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, struct vn_err *err)
 {
-	const char *node, *ifname, *mac, *isolation;
-	json_t *ip4, *ip6, *vlans, *sources, *afxdp = NULL, *vf = NULL;
-	int mac_given, ip_given, kind;
+	const char *node, *ifname, *mac, *isolation, *checksum = vn_checksum_words[VN_CHECKSUM_AUTO];
+	json_t *ip4, *ip6, *vlans, *sources, *macs = NULL, *afxdp = NULL, *vf = NULL;
+	int mac_given, ip_given, kind, sum;
 	json_int_t number;
 	json_error_t why;
 
 	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT,
-			   "{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o, s?o, s?o}", "node", &node, "ifname",
-			   &ifname, "number", &number, "mac", &mac, "mac_given", &mac_given, "isolation", &isolation,
-			   "ip4", &ip4, "ip6", &ip6, "ip_given", &ip_given, "vlans", &vlans, "sources", &sources,
-			   "afxdp", &afxdp, "vf", &vf) < 0)
+			   "{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o, s?o, s?o, s?o, s?s}", "node", &node,
+			   "ifname", &ifname, "number", &number, "mac", &mac, "mac_given", &mac_given, "isolation",
+			   &isolation, "ip4", &ip4, "ip6", &ip6, "ip_given", &ip_given, "vlans", &vlans, "sources",
+			   &sources, "afxdp", &afxdp, "vf", &vf, "macs", &macs, "checksum", &checksum) < 0)
 		return refuse(err, "port", &why);
 	kind = pick(isolation_words, isolation);
-	if (kind < 0 || !vn_ifname_valid(ifname) || vn_topo_find_node(t, node, &p->node) < 0)
-		return vn_err_usage(err, "port: unknown node, interface name or isolation");
+	sum = pick(vn_checksum_words, checksum);
+	if (kind < 0 || sum < 0 || !vn_ifname_valid(ifname) || vn_topo_find_node(t, node, &p->node) < 0)
+		return vn_err_usage(err, "port: unknown node, interface name, isolation or checksum");
 	snprintf(p->ifname, sizeof(p->ifname), "%s", ifname);
 	if (vn_mac_parse(mac, p->mac) < 0 || !vn_mac_valid(p->mac))
 		return vn_err_usage(err, "port: no unicast MAC");
@@ -250,6 +281,7 @@ static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, stru
 		return vn_err_usage(err, "port: number out of range");
 	p->number = (uint32_t)number;
 	p->isolation = (uint8_t)kind;
+	p->checksum = (uint8_t)sum;
 	p->mac_given = mac_given;
 	p->ip_given = ip_given;
 	if (read_addr(ip4, AF_INET, &p->ip4) < 0 || read_addr(ip6, AF_INET6, &p->ip6) < 0 ||
@@ -258,8 +290,8 @@ static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, stru
 	if (ip_given &&
 	    ((p->ip4.family && vn_addr_why_not_host(&p->ip4)) || (p->ip6.family && vn_addr_why_not_host(&p->ip6))))
 		return vn_err_usage(err, "port: bad address");
-	if (read_vlans(vlans, p) < 0 || read_sources(sources, p) < 0)
-		return vn_err_usage(err, "port: bad list of VLANs or sources");
+	if (read_vlans(vlans, p) < 0 || read_sources(sources, p) < 0 || read_macs(macs, p) < 0)
+		return vn_err_usage(err, "port: bad list of VLANs, sources or MACs");
 	if (read_afxdp(afxdp, p) < 0)
 		return vn_err_usage(err, "port: not an AF_XDP port's filter, policy or hand-over");
 	if (vf && vn_vf_from_json(vf, &p->vf) < 0)

@@ -28,8 +28,10 @@
 #define VN_TOPO_LINKS_MAX    32767
 #define VN_TOPO_FILE_MAX     (16u << 20)
 #define VN_TOPO_DEPTH_MAX    16
-#define VN_MTU_MIN           1280
-#define VN_MTU_MAX           9000
+#define VN_MTU_MIN           68                 /* RFC 791 */
+#define VN_MTU_IP6           1280               /* RFC 8200: a link below has no IPv6 */
+#define VN_MTU_MAX           65535              /* of a veth */
+#define VN_HELD_MTU_MAX      16000              /* of a link that holds frames: VN_TRUNK_MTU less room for tags */
 #define VN_SEED_MAX          INT64_MAX          /* so that every seed is a JSON integer */
 #define VN_SEED_AUTO_MAX     ((1ULL << 53) - 1) /* ... and those of our making survive tools that read doubles */
 #define VN_ROUTING_NODES_MAX 4096 /* above this, `routing: shortest` is refused: it costs O(nodes^2) routes */
@@ -55,6 +57,13 @@ enum vn_handover_mode {
 	VN_HANDOVER_LIBVNET = 1u << 2, /* a bound socket and its memory, by libvnet's protocol (vnet/abi_handover.h) */
 };
 
+/* Whether frames with checksums still to be computed may be given to a port's node. */
+enum vn_checksum {
+	VN_CHECKSUM_AUTO, /* not where a reader of raw frames is known */
+	VN_CHECKSUM_PARTIAL,
+	VN_CHECKSUM_COMPLETE,
+};
+
 /* A port: endpoint @side of link @link, interface @ifname of node @node. */
 struct vn_port {
 	size_t node; /* index into vn_topo.nodes */
@@ -63,11 +72,14 @@ struct vn_port {
 	bool mac_given;    /* the file gives the MAC */
 	bool ip_given;     /* the file gives the addresses: no automatic ones */
 	uint8_t isolation; /* enum vn_isolation */
+	uint8_t checksum;  /* enum vn_checksum, of what the node receives here; vn_port_is_raw() */
 	bool vlan_list;    /* only tags in vlans[] (n_vlans may be 0: none at all) */
 	uint8_t n_vlans;
 	uint16_t vlans[VN_PORT_VLANS];
 	struct vn_addr ip4, ip6; /* the port's own addresses with the link's prefix length */
-	uint8_t n_sources;       /* prefixes it may forward for (isolation ip) beside the node's own addresses */
+	uint8_t n_macs;
+	uint8_t macs[VN_PORT_MACS][6]; /* that it may use beside its own */
+	uint8_t n_sources;             /* prefixes it may use (isolation ip) beside the node's own addresses */
 	struct vn_addr sources[2 * VN_PORT_PREFIXES];
 	uint32_t number;  /* slot; 0 until resolved */
 	uint8_t kind;     /* enum vn_port_kind; what follows is for VN_PORT_AFXDP */
@@ -134,6 +146,9 @@ struct vn_topo {
 	char *source;                                  /* the whole path, as who applied it sees it; NULL: unknown */
 	struct vn_name_index *node_index, *link_index; /* vn_topo_find_*() keep them */
 };
+
+/* Raw frames are read there: checksums are to be complete, and no frame is more than one on a wire. */
+bool vn_port_is_raw(const struct vn_topo *t, const struct vn_port *p);
 
 struct vn_topo *vn_topo_new(void);
 void vn_topo_free(struct vn_topo *t);

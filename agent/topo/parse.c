@@ -84,6 +84,20 @@ int vn_parse_isolation(struct vn_parser *p, const struct vn_yaml *y, uint8_t *re
 	return 0;
 }
 
+const char *const vn_checksum_words[4] = {
+	[VN_CHECKSUM_AUTO] = "auto", [VN_CHECKSUM_PARTIAL] = "partial", [VN_CHECKSUM_COMPLETE] = "complete", NULL};
+
+int vn_parse_checksum(struct vn_parser *p, const struct vn_yaml *y, uint8_t *ret_checksum)
+{
+	unsigned int i;
+	int r = vn_parse_choice(p, y, "checksum", vn_checksum_words, &i);
+
+	if (r < 0)
+		return r;
+	*ret_checksum = (uint8_t)i;
+	return 0;
+}
+
 #define KNOWN_WORDS_MAX 48
 
 static bool is_key(const struct vn_key *keys, const char *word)
@@ -337,6 +351,11 @@ static int parse_top_isolation(struct vn_parser *p, const struct vn_yaml *v, voi
 	return vn_parse_isolation(p, v, &p->link.isolation);
 }
 
+static int parse_top_checksum(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	return vn_parse_checksum(p, v, &p->link.checksum);
+}
+
 static int parse_default_link(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
 	if (vn_yaml_get(v, "reverse") || vn_yaml_get(v, "endpoints"))
@@ -423,6 +442,7 @@ static int parse_root(struct vn_parser *p, const struct vn_yaml *root)
 		{"name", parse_name},
 		{"seed", parse_top_seed},
 		{"isolation", parse_top_isolation},
+		{"checksum", parse_top_checksum},
 		{"addressing", parse_addressing},
 		{"routing", parse_routing},
 		{"defaults", parse_defaults},

@@ -10,7 +10,7 @@
 struct vn_link_defaults {
 	struct vn_disc disc;
 	uint32_t mtu;
-	uint8_t isolation;
+	uint8_t isolation, checksum;
 	bool fail_open;
 };
 
@@ -55,6 +55,7 @@ const char *vn_parse_text(struct vn_parser *p, const struct vn_yaml *y, const ch
 int vn_parse_choice(struct vn_parser *p, const struct vn_yaml *y, const char *key, const char *const *words,
 		    unsigned int *ret_index);
 int vn_parse_isolation(struct vn_parser *p, const struct vn_yaml *y, uint8_t *ret_isolation);
+int vn_parse_checksum(struct vn_parser *p, const struct vn_yaml *y, uint8_t *ret_checksum);
 /* A map's key: stands right before its value. */
 static inline const struct vn_yaml *vn_parse_key_of(const struct vn_yaml *value)
 {

@@ -165,8 +165,8 @@ static int parse_mtu(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 	if (!text)
 		return -EINVAL;
 	if (vn_parse_u64(text, VN_MTU_MAX, &mtu) < 0 || mtu < VN_MTU_MIN)
-		return vn_parse_fail(p, v, "mtu: '%s' is not a number from %d to %d", vn_show(shown, text), VN_MTU_MIN,
-				     VN_MTU_MAX);
+		return vn_parse_fail(p, v, "mtu: '%s' is not a number from %d to %d (1500 is usual)",
+				     vn_show(shown, text), VN_MTU_MIN, VN_MTU_MAX);
 	d->mtu = (uint32_t)mtu;
 	return 0;
 }
@@ -192,9 +192,17 @@ static int parse_isolation(struct vn_parser *p, const struct vn_yaml *v, void *o
 	return vn_parse_isolation(p, v, &d->isolation);
 }
 
+static int parse_checksum(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	struct vn_link_defaults *d = obj;
+
+	return vn_parse_checksum(p, v, &d->checksum);
+}
+
 const struct vn_key vn_link_default_keys[] = {
 	{"mtu", parse_mtu},
 	{"isolation", parse_isolation},
+	{"checksum", parse_checksum},
 	{"engine_down", parse_engine_down},
 	{NULL, NULL},
 };
@@ -206,7 +214,11 @@ static int parse_link(struct vn_parser *p, const struct vn_yaml *key, const stru
 	static const struct vn_key keys[] = {
 		{"endpoints", NULL}, /* parse_endpoints() */
 		{"reverse", NULL},   /* below: needs the rest */
-		{"mtu", parse_mtu},  {"isolation", parse_isolation}, {"engine_down", parse_engine_down}, {NULL, NULL},
+		{"mtu", parse_mtu},
+		{"isolation", parse_isolation},
+		{"checksum", parse_checksum},
+		{"engine_down", parse_engine_down},
+		{NULL, NULL},
 	};
 	static const struct vn_key no_keys[] = {{NULL, NULL}};
 	struct vn_link_defaults d = p->link;
@@ -222,6 +234,7 @@ static int parse_link(struct vn_parser *p, const struct vn_yaml *key, const stru
 	l->mtu = d.mtu;
 	l->fail_open = d.fail_open;
 	l->ports[0].isolation = l->ports[1].isolation = d.isolation;
+	l->ports[0].checksum = l->ports[1].checksum = d.checksum;
 	l->disc[0] = l->disc[1] = d.disc;
 	reverse = vn_yaml_get(y, "reverse");
 	if (reverse) {
@@ -287,22 +300,28 @@ int vn_parse_links(struct vn_parser *p, const struct vn_yaml *y)
 
 /* ---- ports ---- */
 
-int vn_parse_port_mac(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+static int parse_mac(struct vn_parser *p, const struct vn_yaml *v, const char *key, uint8_t ret_mac[6])
 {
-	struct vn_port *port = obj;
 	char shown[VN_SHOW_BUF];
 	const char *text = vn_parse_text(p, v, "a MAC address");
 
 	if (!text)
 		return -EINVAL;
-	if (vn_mac_parse(text, port->mac) < 0)
-		return vn_parse_fail(p, v, "mac: '%s' is no MAC address: write it like 02:00:00:00:00:01",
+	if (vn_mac_parse(text, ret_mac) < 0)
+		return vn_parse_fail(p, v, "%s: '%s' is no MAC address: write it like 02:00:00:00:00:01", key,
 				     vn_show(shown, text));
-	if (!vn_mac_valid(port->mac))
-		return vn_parse_fail(p, v, "mac: '%s' is no unicast address: the first byte must be even, such as 02",
-				     text);
-	port->mac_given = true;
+	if (!vn_mac_valid(ret_mac))
+		return vn_parse_fail(p, v, "%s: '%s' %s", key, text, vn_mac_why_not(ret_mac));
 	return 0;
+}
+
+int vn_parse_port_mac(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	struct vn_port *port = obj;
+	int r = parse_mac(p, v, "mac", port->mac);
+
+	port->mac_given = r == 0;
+	return r;
 }
 
 static int parse_port_isolation(struct vn_parser *p, const struct vn_yaml *v, void *obj)
@@ -350,6 +369,35 @@ static int parse_one_ip(struct vn_parser *p, const struct vn_yaml *v, struct vn_
 	*dst = a;
 	port->ip_given = true;
 	return 0;
+}
+
+static int parse_one_of_macs(struct vn_parser *p, const struct vn_yaml *v, struct vn_port *port)
+{
+	uint8_t mac[6];
+	int r = parse_mac(p, v, "macs", mac);
+
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < port->n_macs; i++)
+		if (memcmp(port->macs[i], mac, sizeof(mac)) == 0)
+			return vn_parse_fail(p, v, "macs: '%s' is given twice", v->text);
+	if (port->n_macs == VN_PORT_MACS)
+		return vn_parse_fail(p, v, "macs: a port takes at most %d beside its own, '%s' is one too many",
+				     VN_PORT_MACS, v->text);
+	memcpy(port->macs[port->n_macs++], mac, sizeof(mac));
+	return 0;
+}
+
+static int parse_macs(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	return parse_one_or_list(p, v, obj, parse_one_of_macs);
+}
+
+static int parse_port_checksum(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	struct vn_port *port = obj;
+
+	return vn_parse_checksum(p, v, &port->checksum);
 }
 
 static int parse_ip(struct vn_parser *p, const struct vn_yaml *v, void *obj)
@@ -430,8 +478,10 @@ int vn_parse_ports(struct vn_parser *p, const struct vn_yaml *y)
 {
 	static const struct vn_key keys[] = {
 		{"mac", vn_parse_port_mac},
+		{"macs", parse_macs},
 		{"ip", parse_ip},
 		{"isolation", parse_port_isolation},
+		{"checksum", parse_port_checksum},
 		{"vlans", parse_vlans},
 		{"sources", parse_sources},
 		VN_AFXDP_KEYS,

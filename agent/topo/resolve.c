@@ -145,7 +145,9 @@ static void set_pair(struct vn_link *l, uint32_t owner_id, unsigned int pair)
 
 	for (side = 0; side < VN_DIRS; side++) {
 		l->ports[side].ip4 = vn_addr_in_block(AF_INET, owner_id, (uint8_t)(PAIR_HOST(pair) + side), 31);
-		l->ports[side].ip6 = vn_addr_in_block(AF_INET6, owner_id, (uint8_t)(PAIR_HOST(pair) + side), 127);
+		if (l->mtu >= VN_MTU_IP6)
+			l->ports[side].ip6 =
+				vn_addr_in_block(AF_INET6, owner_id, (uint8_t)(PAIR_HOST(pair) + side), 127);
 	}
 }
 
@@ -154,7 +156,7 @@ static bool keep_pair(struct resolver *r, struct vn_link *l, const struct vn_lin
 {
 	const struct vn_addr *a = &old->ports[0].ip4;
 	uint32_t id = (uint32_t)a->bytes[1] << 8 | a->bytes[2];
-	struct vn_link as_ours = {0};
+	struct vn_link as_ours = {.mtu = old->mtu};
 	unsigned int pair;
 	int side;
 

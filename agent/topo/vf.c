@@ -163,6 +163,21 @@ static int check_port(const struct vn_topo *t, const struct vn_link *l, int side
 	return 0;
 }
 
+/* A NIC's switch delivers to a VF what is for its own MAC, and its spoof check lets no other send. */
+static int check_macs(const struct vn_topo *t, const struct vn_link *l, struct vn_err *err)
+{
+	for (int side = 0; side < VN_DIRS; side++) {
+		const struct vn_port *p = &l->ports[side];
+
+		if (p->n_macs && (p->vf.mode || l->ports[!side].vf.mode))
+			return vn_link_fail(t, l, err,
+					    "port '%s:%s': `macs:` on a link with a VF: the NIC's switch delivers by "
+					    "the VF's own MAC, and lets no other send: use veth ports",
+					    t->nodes[p->node].name, p->ifname);
+	}
+	return 0;
+}
+
 int vn_topo_check_vfs(const struct vn_topo *t, struct vn_err *err)
 {
 	int r;
@@ -170,6 +185,9 @@ int vn_topo_check_vfs(const struct vn_topo *t, struct vn_err *err)
 	for (size_t i = 0; i < t->n_links; i++) {
 		const struct vn_link *l = &t->links[i];
 
+		r = check_macs(t, l, err);
+		if (r < 0)
+			return r;
 		for (int side = 0; side < VN_DIRS; side++) {
 			if (!l->ports[side].vf.mode)
 				continue;

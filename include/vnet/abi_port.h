@@ -14,7 +14,7 @@
 #define VN_PORT_VLANS    8      /* VLAN ids a port may be restricted to */
 #define VN_PORT_PREFIXES 6      /* source prefixes per family */
 #define VN_PORT_MACS     8      /* MACs that a port may use beside its own */
-#define VN_FRAME_MIN     16u     /* shorter frames are filled up with zeros at their port */
+#define VN_FRAME_MIN     16u    /* shorter frames are filled up with zeros at their port */
 #define VN_GSO_SIZE_MIN  48u  /* bytes of payload in each segment of a super-frame: Linux's TCP sends no smaller ones */
 #define VN_GSO_MTU       160u /* ... on links of at least this MTU */
 #define VN_GSO_SEGS_MAX  1500u   /* segments of a super-frame; UDP_SEGMENT makes 128 at most, TCP fewer than this */

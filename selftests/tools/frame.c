@@ -343,7 +343,7 @@ static int send_dgrams(const struct opts *o, int argc, char **argv)
 {
 	static struct buf b;
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), segment = argc > 3 ? atoi(argv[3]) : 0;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), segment = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0;
 	struct opts big = *o;
 
 	if (argc < 3 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1)

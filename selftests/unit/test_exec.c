@@ -640,7 +640,7 @@ static void test_trunk(void **state)
 	assert_string_equal(features, "");
 	link = output_of("ip -n " VN_FABRIC_NAME " -br link show tr1; ip -n " VN_FABRIC_NAME " link show tr1");
 	assert_non_null(strstr(link, " UP "));
-	assert_non_null(strstr(link, "mtu 9216 xdp "));
+	assert_non_null(strstr(link, "mtu 16256 xdp "));
 }
 
 int main(void)

@@ -108,7 +108,7 @@ static void test_isolation_alone(void **state)
 	cleanup_topo struct vn_topo *t = topo_text(line, NULL, NULL), *t_off = topo_text(off, t, NULL);
 	cleanup_plan struct vn_plan *p = plan(t, NULL, t_off);
 
-	expect(p, "change link ab: kind, isolation, VLANs or addresses of its ports\n");
+	expect(p, "change link ab: kind, isolation, MACs, VLANs, addresses or checksums of its ports\n");
 }
 
 /* Another MTU is another device: its ends are configured again, the third node is left alone. */
@@ -155,6 +155,38 @@ static void test_kernel_bounds(void **state)
 	seen.kernel = &fresh;
 	p = plan(NULL, &seen, t);
 	assert_true(p->n_steps > 0);
+	/* What no kernel lets the engine hold. */
+	t->links[1].mtu = VN_HELD_MTU_MAX;
+	assert_int_equal(vn_plan_check_link(&fresh, &t->links[1], held, NULL), 0);
+	err = (struct vn_err){0};
+	t->links[1].mtu = t->links[0].mtu = VN_HELD_MTU_MAX + 1;
+	assert_int_equal(vn_plan_check_link(&fresh, &t->links[0], t->links[0].disc, NULL), 0);
+	assert_int_equal(vn_plan_check_link(&fresh, &t->links[1], t->links[1].disc, &err), -EMSGSIZE);
+	assert_non_null(strstr(err.text, "link bc: MTU 16001"));
+	assert_non_null(strstr(err.text, "`mtu: 16000`"));
+}
+
+/* Who reads raw frames gets complete ones, unless the file says otherwise; that is changed on the running link. */
+static void test_raw_readers(void **state)
+{
+	static const char text[] =
+		"name: t\nnodes:\n"
+		"  a: {runtime: runc, rootfs: /img, command: [sh], capabilities: [NET_ADMIN, NET_RAW]}\n"
+		"  b: {runtime: runc, rootfs: /img, command: [sh], capabilities: [NET_ADMIN]}\n"
+		"  c: {}\n"
+		"links:\n  ab: {endpoints: [a:eth0, b:eth0]}\n  ac: {endpoints: [a:eth1, c:eth0]}\n"
+		"ports:\n  a:eth1: {checksum: partial}\n  c:eth0: {kind: afxdp}\n";
+	cleanup_topo struct vn_topo *t = topo_text(text, NULL, NULL), *again = topo_text(text, t, NULL);
+	cleanup_plan struct vn_plan *p = NULL;
+
+	assert_true(vn_port_is_raw(t, &t->links[0].ports[0]));
+	assert_false(vn_port_is_raw(t, &t->links[0].ports[1]));
+	assert_false(vn_port_is_raw(t, &t->links[1].ports[0]));
+	assert_true(vn_port_is_raw(t, &t->links[1].ports[1]));
+	again->links[0].ports[1].checksum = VN_CHECKSUM_COMPLETE;
+	p = plan(t, NULL, again);
+	assert_int_equal(p->n_steps, 1);
+	assert_int_equal(p->steps[0].kind, VN_STEP_DISC);
 }
 
 static void test_node_and_link_go(void **state)
@@ -297,17 +329,12 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_create_and_delete),
-		cmocka_unit_test(test_nothing_to_do),
-		cmocka_unit_test(test_discipline_alone),
-		cmocka_unit_test(test_isolation_alone),
-		cmocka_unit_test(test_kernel_bounds),
-		cmocka_unit_test(test_device_changes),
-		cmocka_unit_test(test_node_and_link_go),
-		cmocka_unit_test(test_observed),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_port_cfg),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_create_and_delete), cmocka_unit_test(test_nothing_to_do),
+		cmocka_unit_test(test_discipline_alone),  cmocka_unit_test(test_isolation_alone),
+		cmocka_unit_test(test_kernel_bounds),     cmocka_unit_test(test_raw_readers),
+		cmocka_unit_test(test_device_changes),    cmocka_unit_test(test_node_and_link_go),
+		cmocka_unit_test(test_observed),          cmocka_unit_test(test_json),
+		cmocka_unit_test(test_port_cfg),          cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
