@@ -222,6 +222,12 @@ static void check_engine(struct report *rep, const json_t *e)
 	json_t *word;
 
 	snprintf(name, sizeof(name), "engine %" PRIu64, vn_json_u64(e, "engine"));
+	if (!vn_json_bool(e, "up") && vn_json_u64(e, "failures")) {
+		snprintf(found, sizeof(found), "%" PRIu64 " starts in a row failed, the next in %" PRIu64 " ms",
+			 vn_json_u64(e, "failures"), (uint64_t)(vn_json_u64(e, "retry_in_ns") / VN_NSEC_PER_MSEC));
+		check(rep, WARN, name, found, "held links drop until it works: the daemon's log says why it does not");
+		return;
+	}
 	if (!vn_json_bool(e, "up")) {
 		check(rep, WARN, name, "does not answer",
 		      "held links drop until the daemon has restarted it: see its log");

@@ -11,7 +11,7 @@
 static const char *state_of(const json_t *e)
 {
 	if (!vn_json_bool(e, "up"))
-		return "down";
+		return vn_json_u64(e, "failures") ? "failing" : "down";
 	return vn_json_bool(e, "leaving") ? "leaving" : "up";
 }
 

@@ -9,7 +9,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,6 +21,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/audit.h"
 #include "ctl/calibrate.h"
 #include "ctl/damaged.h"
 #include "ctl/daemon_main.h"
@@ -32,17 +32,6 @@
 /* The engine's own identity when there is no user of its name: from the range nobody hands out by hand. */
 #define ENGINE_USER     "vnet-engine"
 #define ENGINE_UID_BARE 64611
-
-void vn_log(const char *fmt, ...)
-{
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "vnet-agent: %s\n", text);
-}
 
 static void stamp(json_t *event)
 {
@@ -169,9 +158,10 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 	r = dispatch(d, c, request, &reply, &err);
 	if (r == -EBUSY && !err.err)
 		return -EBUSY;
+	if ((r < 0 || !reply) && !err.err)
+		vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
+	vn_audit_request(c->uid, c->pid, request, reply, r < 0 || !reply ? err.text : NULL);
 	if (r < 0 || !reply) {
-		if (!err.err)
-			vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
 		json_decref(reply);
 		vn_conn_error(c, &err);
 		return 0;
@@ -406,7 +396,7 @@ static void daemon_release(struct vn_daemon *d)
 		struct vn_err err = {0};
 
 		if (vn_fabric_destroy(&err) < 0 || vn_dp_unpin(d->opts.pin_dir, &err) < 0)
-			vn_log("%s", err.text);
+			vn_log_at(VN_LOG_ERROR, "%s", err.text);
 		vn_handover_wipe(d);
 		vn_state_wipe(d);
 	}
@@ -436,6 +426,7 @@ static void on_tick(void *arg, uint32_t events)
 	vn_handover_tick(d);
 	vn_files_tick(d);
 	vn_receiver_tick(&d->receiver);
+	vn_log_tick();
 	vn_server_tick(&d->server);
 }
 
@@ -462,8 +453,18 @@ static void on_signal(void *arg, uint32_t events)
 	struct tick_source *t = arg;
 	struct signalfd_siginfo si;
 
-	if (read(t->source.fd, &si, sizeof(si)) == sizeof(si))
-		t->d->stop = true;
+	if (read(t->source.fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGHUP) {
+		vn_log("SIGHUP from pid %d, uid %u: nothing to read again: the options are the command line's, "
+		       "topologies are "
+		       "applied; networks and the daemon go on",
+		       (int)si.ssi_pid, si.ssi_uid);
+		return;
+	}
+	vn_log("stopping: %s from pid %d, uid %u; %s", si.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT", (int)si.ssi_pid,
+	       si.ssi_uid, t->d->n_running ? "networks go on" : "no topology runs: everything is removed");
+	t->d->stop = true;
 }
 
 static int add_signals(struct tick_source *s)
@@ -473,6 +474,7 @@ static int add_signals(struct tick_source *s)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	s->source =
@@ -569,20 +571,25 @@ int vn_daemon_main(int argc, char *argv[])
 	if (r == 0 && d.opts.background) {
 		r = vn_background_enter(d.opts.runtime_dir, &d.background_fd, &err);
 		if (r < 0) {
-			vn_log("%s", err.text);
+			vn_log_at(VN_LOG_ERROR, "%s", err.text);
 			return (int)err.exit;
 		}
 	}
-	if (r == 0)
+	if (r == 0) {
+		vn_log_open((enum vn_log_level)d.opts.log_level);
+		vn_log("starting: version " VN_VERSION ", pid %d, in %s", (int)getpid(), d.opts.runtime_dir);
 		r = daemon_open(&d, &err);
+	}
 	if (r == 0)
 		r = serve(&d, &err);
 	if (r < 0) {
 		if (!err.err)
 			vn_err_kernel(&err, -r, "daemon: %s", strerror(-r));
-		vn_log("%s", err.text);
+		vn_log_at(VN_LOG_ERROR, "%s", err.text);
 		vn_background_tell(&d.background_fd, &err);
 	}
 	daemon_release(&d);
+	if (d.opts.runtime_dir && d.stop)
+		vn_log("stopped");
 	return r < 0 ? (int)err.exit : VN_EXIT_OK;
 }

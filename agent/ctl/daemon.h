@@ -11,6 +11,7 @@
 
 #include "ctl/arena.h"
 #include "ctl/handover.h"
+#include "ctl/log.h"
 #include "ctl/loop.h"
 #include "ctl/options.h"
 #include "ctl/receiver.h"
@@ -189,8 +190,6 @@ void vn_containers_asked(struct vn_daemon *d, const struct vn_plan *plan, struct
 /* --- shared
  * ----------------------------------------------------------------------------------------------------------- */
 
-/* One line on stderr: "vnet-agent: object: text". */
-void vn_log(const char *fmt, ...) VN_PRINTF(1, 2);
 /* To every `monitor`: takes ownership of @event, adds the time. */
 void vn_event(struct vn_daemon *d, json_t *event);
 

@@ -51,7 +51,7 @@ static void place(const struct vn_daemon *d, const char *name, char place[NAME_M
 
 static void tell(struct vn_daemon *d, const char *name, const char *why, const char *kept, const char *then)
 {
-	vn_log("%s/%s: damaged (%s): kept as %s: %s", d->opts.runtime_dir, name, why, kept, then);
+	vn_log_at(VN_LOG_WARNING, "%s/%s: damaged (%s): kept as %s: %s", d->opts.runtime_dir, name, why, kept, then);
 	vn_event(d, json_pack("{s:s, s:s, s:s, s:s}", "event", "file-damaged", "file", name, "why", why, "kept", kept));
 }
 
@@ -63,7 +63,7 @@ void vn_damaged_aside(struct vn_daemon *d, const char *name, const char *why, co
 	path_of(d, name, from);
 	path_of(d, kept, to);
 	if (rename(from, to) < 0)
-		vn_log("%s: cannot be moved to %s: %s", from, to, strerror(errno));
+		vn_log_at(VN_LOG_WARNING, "%s: cannot be moved to %s: %s", from, to, strerror(errno));
 	tell(d, name, why, kept, then);
 }
 
@@ -77,7 +77,7 @@ void vn_damaged_part(struct vn_daemon *d, const char *name, const void *data, si
 	path_of(d, kept, path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, data, len) != (ssize_t)len)
-		vn_log("%s: cannot be written: %s", path, strerror(errno));
+		vn_log_at(VN_LOG_WARNING, "%s: cannot be written: %s", path, strerror(errno));
 	tell(d, name, why, kept, then);
 }
 

@@ -85,7 +85,8 @@ static void on_death(void *arg, uint32_t events)
 {
 	struct vn_handover_sock *s = arg;
 
-	vn_log("port %s: pid %d (%s) ended: the port is free", s->key, (int)s->owner.pid, s->owner.comm);
+	vn_log_at(VN_LOG_INFO, "port %s: pid %d (%s) ended: the port is free", s->key, (int)s->owner.pid,
+		  s->owner.comm);
 	tell(s, "port-free", &s->owner);
 	set_free(s);
 }
@@ -96,7 +97,7 @@ static void on_lease(void *arg, uint32_t events)
 
 	if (!vn_lend_lease_ended(&s->lending))
 		return;
-	vn_log("port %s: pid %d (%s) gave it back", s->key, (int)s->owner.pid, s->owner.comm);
+	vn_log_at(VN_LOG_INFO, "port %s: pid %d (%s) gave it back", s->key, (int)s->owner.pid, s->owner.comm);
 	tell(s, "port-free", &s->owner);
 	set_free(s);
 }
@@ -105,8 +106,8 @@ static void owner_watch(struct vn_handover_sock *s)
 {
 	s->death = (struct vn_source){.fd = s->owner.pidfd, .handle = on_death, .arg = s};
 	if (vn_loop_add(&s->d->loop, &s->death, EPOLLIN) < 0)
-		vn_log("port %s: pid %d cannot be watched: the port is freed when it asks again", s->key,
-		       (int)s->owner.pid);
+		vn_log_at(VN_LOG_WARNING, "port %s: pid %d cannot be watched: the port is freed when it asks again",
+			  s->key, (int)s->owner.pid);
 }
 
 /* @c's process has the port from now on. */
@@ -128,10 +129,11 @@ static void owner_set(struct conn *c)
 	if (r == 0)
 		r = vn_owner_save(&s->owner, path);
 	if (r < 0)
-		vn_log("port %s: its owner cannot be written down: %s: a restart of the agent forgets it", s->key,
-		       strerror(-r));
-	vn_log("port %s: given to pid %d (%s), uid %u, calling itself '%s'", s->key, (int)s->owner.pid, s->owner.comm,
-	       s->owner.uid, s->owner.host);
+		vn_log_at(VN_LOG_WARNING,
+			  "port %s: its owner cannot be written down: %s: a restart of the agent forgets it", s->key,
+			  strerror(-r));
+	vn_log_at(VN_LOG_INFO, "port %s: given to pid %d (%s), uid %u, calling itself '%s'", s->key, (int)s->owner.pid,
+		  s->owner.comm, s->owner.uid, s->owner.host);
 	tell(s, "port-given", &s->owner);
 }
 
@@ -232,8 +234,8 @@ static void refused(const struct conn *c, bool taken)
 	s->refused++;
 	/* Who knocks all the time does not fill the log as well. */
 	if (taken && s->tokens > TOKENS_MAX / 2)
-		vn_log("port %s: pid %d (%s), uid %u, refused: pid %d has it", s->key, (int)c->peer.pid, c->peer.comm,
-		       c->peer.uid, (int)s->owner.pid);
+		vn_log_at(VN_LOG_WARNING, "port %s: pid %d (%s), uid %u, refused: pid %d has it", s->key,
+			  (int)c->peer.pid, c->peer.comm, c->peer.uid, (int)s->owner.pid);
 }
 
 static void handle(struct conn *c, const char *msg, size_t len, size_t n_fds)
@@ -274,8 +276,8 @@ static void keep_lease(struct conn *c)
 	vn_loop_remove(&s->d->loop, &c->source);
 	s->lending.lease = (struct vn_source){.fd = take_fd(&c->source.fd), .handle = on_lease, .arg = s};
 	if (vn_loop_add(&s->d->loop, &s->lending.lease, EPOLLIN) < 0)
-		vn_log("port %s: its lease cannot be watched: the port is free when pid %d ends", s->key,
-		       (int)s->owner.pid);
+		vn_log_at(VN_LOG_WARNING, "port %s: its lease cannot be watched: the port is free when pid %d ends",
+			  s->key, (int)s->owner.pid);
 	conn_close(c);
 }
 
@@ -437,8 +439,9 @@ static void sock_remove(struct vn_handover_sock *s)
 	sock_close(s);
 	r = vn_handover_unbind(d, key, number);
 	if (r < 0) {
-		vn_log("port %s: its directory cannot be removed: %s: tried again with the next change", key,
-		       strerror(-r));
+		vn_log_at(VN_LOG_WARNING,
+			  "port %s: its directory cannot be removed: %s: tried again with the next change", key,
+			  strerror(-r));
 		d->handover.unswept = true;
 	}
 }
@@ -456,7 +459,7 @@ static void adopt_owner(struct vn_handover_sock *s)
 	owner_watch(s);
 	if (s->lends)
 		vn_lend_adopt(s->d, &s->lending);
-	vn_log("port %s: pid %d (%s) still has it", s->key, (int)s->owner.pid, s->owner.comm);
+	vn_log_at(VN_LOG_INFO, "port %s: pid %d (%s) still has it", s->key, (int)s->owner.pid, s->owner.comm);
 }
 
 static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port *port, const struct vn_lend_port *lend)
@@ -545,7 +548,7 @@ void vn_handover_sync(struct vn_daemon *d)
 		struct vn_err err = {0};
 
 		if (vn_handover_add(d, d->running[i].topo, &err) < 0)
-			vn_log("%s", err.text);
+			vn_log_at(VN_LOG_ERROR, "%s", err.text);
 	}
 	HASH_ITER (hh, d->handover.socks, s, next)
 		if (!s->seen)

@@ -16,8 +16,7 @@
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
 
-/* The name a process gives itself: printable, or not told. */
-static void read_comm(pid_t pid, char comm[16])
+void vn_process_comm(pid_t pid, char comm[16])
 {
 	char path[64], buf[32];
 	cleanup_close int fd = -EBADF;
@@ -57,7 +56,7 @@ int vn_owner_of_peer(int fd, struct vn_owner *ret_owner)
 	o.pid = cred.pid;
 	o.uid = cred.uid;
 	o.gid = cred.gid;
-	read_comm(o.pid, o.comm);
+	vn_process_comm(o.pid, o.comm);
 	clock_gettime(CLOCK_REALTIME, &now);
 	o.since_ns = (uint64_t)now.tv_sec * VN_NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 	*ret_owner = o;

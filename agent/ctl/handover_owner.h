@@ -23,6 +23,8 @@ struct vn_owner {
 		.pidfd = -EBADF                                                                                        \
 	}
 
+/* The name that process @pid gives itself, printable; empty when it is gone. */
+void vn_process_comm(pid_t pid, char comm[16]);
 /* The other end of the unix socket @fd, by SO_PEERCRED and SO_PEERPIDFD; -ESRCH when it has ended already. */
 int vn_owner_of_peer(int fd, struct vn_owner *ret_owner);
 void vn_owner_release(struct vn_owner *o);

@@ -27,16 +27,18 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
 	const struct vn_trunk *t = &d->fabric.trunk[trunk];
 	uint64_t now = vn_now_ns();
 
-	return json_pack(
-		"{s:i, s:s, s:i, s:b, s:b, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-		"engine", (int)trunk, "kind", vn_holder_word(trunk), "pid", (int)s->pid, "up", vn_supervisor_is_up(s),
-		"leaving", s->leaving, "fifo", (int)e.fifo, "cpu", s->cpu, "heartbeat_age_ns",
-		(json_int_t)(now > e.heartbeat_ns ? now - e.heartbeat_ns : 0), "restarts", (json_int_t)s->restarts,
-		"directions", (json_int_t)t->ports, "packets_per_s", (json_int_t)t->packets_per_s, "held_packets",
-		(json_int_t)e.held_packets, "held_bytes", (json_int_t)e.held_bytes, "slab_bytes",
-		(json_int_t)e.slab_bytes, "rx_packets", (json_int_t)e.rx_packets, "tx_packets",
-		(json_int_t)e.tx_packets, "rx_dropped", (json_int_t)(e.rx_dropped + e.ring_dropped), "late_packets",
-		(json_int_t)e.late_packets, "overload", vn_overload_json(e.overload));
+	return json_pack("{s:i, s:s, s:i, s:b, s:b, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+			 "s:I, s:I, s:o}",
+			 "engine", (int)trunk, "kind", vn_holder_word(trunk), "pid", (int)s->pid, "up",
+			 vn_supervisor_is_up(s), "leaving", s->leaving, "fifo", (int)e.fifo, "cpu", s->cpu,
+			 "heartbeat_age_ns", (json_int_t)(now > e.heartbeat_ns ? now - e.heartbeat_ns : 0), "restarts",
+			 (json_int_t)s->restarts, "failures", (json_int_t)s->failures, "retry_in_ns",
+			 (json_int_t)vn_supervisor_retry_in_ns(s), "directions", (json_int_t)t->ports, "packets_per_s",
+			 (json_int_t)t->packets_per_s, "held_packets", (json_int_t)e.held_packets, "held_bytes",
+			 (json_int_t)e.held_bytes, "slab_bytes", (json_int_t)e.slab_bytes, "rx_packets",
+			 (json_int_t)e.rx_packets, "tx_packets", (json_int_t)e.tx_packets, "rx_dropped",
+			 (json_int_t)(e.rx_dropped + e.ring_dropped), "late_packets", (json_int_t)e.late_packets,
+			 "overload", vn_overload_json(e.overload));
 }
 
 int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,

@@ -10,6 +10,7 @@
 
 #include "ctl/background.h"
 #include "ctl/daemon_main.h"
+#include "ctl/log.h"
 #include "ctl/wire.h"
 #include "topo/topo.h"
 
@@ -110,6 +111,7 @@ const struct vn_option vn_daemon_words[] = {
 	{"--rebalance", "on|off", "an engine that cannot keep up gives directions away (on)"},
 	{"--socket-group", "NAME", "whose members may change things (vnet, else root only)"},
 	{"--image-dir", "DIR", "where others than root may have containers' files (nowhere)"},
+	{"--log-level", "LEVEL", "what is logged: error, warning, notice, info or debug, and all before it (info)"},
 	{"--no-calibration-check", NULL, "do not refuse what is beyond what calibrate found"},
 	{0},
 };
@@ -128,6 +130,7 @@ enum {
 	OPT_REBALANCE,
 	OPT_SOCKET_GROUP,
 	OPT_IMAGE_DIR,
+	OPT_LOG_LEVEL,
 	OPT_NO_CALIBRATION_CHECK,
 	OPT_COUNT,
 };
@@ -153,6 +156,7 @@ static void set_defaults(struct vn_daemon_opts *o)
 				     .pin_dir = VN_PIN_DEFAULT,
 				     .max_ports = VN_PORTS_DEFAULT,
 				     .n_engines = 1,
+				     .log_level = VN_LOG_INFO,
 				     .rebalance = true};
 	for (size_t i = 0; i < VN_ENGINES_MAX; i++)
 		o->engine_cpu[i] = -1;
@@ -208,6 +212,11 @@ static int take_option(struct vn_daemon_opts *o, int c, const char *arg, int *n_
 		break;
 	case OPT_SOCKET_GROUP:
 		o->socket_group = arg;
+		break;
+	case OPT_LOG_LEVEL:
+		o->log_level = vn_log_level_of(arg);
+		if (o->log_level < 0)
+			r = vn_err_usage(err, "--log-level: '%s' is none of error, warning, notice, info, debug", arg);
 		break;
 	case OPT_NO_CALIBRATION_CHECK:
 		o->no_calibration_check = true;

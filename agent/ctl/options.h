@@ -20,6 +20,7 @@ struct vn_daemon_opts {
 	uint32_t max_ports;
 	bool background; /* the caller waits only until it is ready */
 	bool no_calibration_check;
+	int log_level;                  /* enum vn_log_level */
 	uint32_t n_engines;             /* precise ones */
 	int engine_cpu[VN_ENGINES_MAX]; /* -1: any */
 	bool engine_spin;               /* the precise ones do not sleep; each has a processor of the list */

@@ -93,7 +93,7 @@ void vn_twin_close(struct vn_daemon *d, struct vn_twin *t)
 	for (int i = 0; i < VN_DIRS; i++)
 		vn_cleanup_close(&t->netns_fd[i]);
 	if (twin_change(d, t->topo, NULL, &err) < 0)
-		vn_log("probe: cleaning up: %s", err.text);
+		vn_log_at(VN_LOG_WARNING, "probe: cleaning up: %s", err.text);
 	else
 		vn_state_abandon(d);
 	d->busy = false;

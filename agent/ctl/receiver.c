@@ -12,8 +12,8 @@
 
 #include <vnet/util.h>
 
-#include "ctl/daemon.h"
 #include "ctl/fdpass.h"
+#include "ctl/log.h"
 
 #define RECEIVER_UID     64612           /* nobody else's; the engine's is the one before */
 #define QUEUE_BYTES      (4 << 20)       /* of orders */
@@ -236,7 +236,7 @@ static void on_end(void *arg, uint32_t events)
 	r->source.fd = -EBADF;
 	r->go_due = false;
 	r->retry_ns = vn_now_ns() + RETRY_NS;
-	vn_log("the receiver of descriptors (pid %d) ended: it is started again", (int)r->pid);
+	vn_log_at(VN_LOG_WARNING, "the receiver of descriptors (pid %d) ended: it is started again", (int)r->pid);
 }
 
 static int start(struct vn_receiver *r)

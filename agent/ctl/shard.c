@@ -111,7 +111,7 @@ static void leave(struct vn_daemon *d, uint32_t trunk)
 	if (s->stopping && !s->pid) {
 		vn_supervisor_close(s);
 		if (vn_fabric_remove_trunk(&d->fabric, trunk, &err) < 0)
-			vn_log("%s", err.text);
+			vn_log_at(VN_LOG_ERROR, "%s", err.text);
 		d->engine_used[trunk] = s->leaving = s->stopping = s->refuses = false;
 		vn_log("engine %u: gone", trunk);
 		return;

@@ -24,7 +24,9 @@
 #define HUNG_NS           (250 * VN_NSEC_PER_MSEC) /* no heartbeat for so long: not coming back by itself */
 #define STARTUP_NS        (3 * VN_NSEC_PER_SEC)    /* until the first heartbeat */
 #define QUICK_DEATH_NS    (2 * VN_NSEC_PER_SEC)
-#define QUICK_DEATHS_MAX  10 /* then one try a second */
+#define QUICK_DEATHS_MAX  10                       /* then it counts as one that does not work */
+#define BACKOFF_FIRST_NS  (100 * VN_NSEC_PER_MSEC) /* after the first start that failed; doubled after each */
+#define BACKOFF_LAST_NS   (30 * VN_NSEC_PER_SEC)
 #define FIFO_PRIORITY     10
 #define ENGINE_EXIT_USAGE 2 /* it does not know what it was told: starting it again would not help */
 
@@ -319,7 +321,7 @@ static int make_socket(struct vn_supervisor *s, struct vn_xsk *ret_xsk, struct v
 		    ? make_tap(ret_xsk, err)
 		    : vn_xsk_create(ENGINE_CHUNKS, vn_engine_rx_entries(ENGINE_CHUNKS), s->umem_fd, ret_xsk, err);
 	if (setns(s->fabric->host_netns_fd, CLONE_NEWNET) < 0) {
-		vn_log("cannot return to the host's network namespace: %s", strerror(errno));
+		vn_log_at(VN_LOG_ERROR, "cannot return to the host's network namespace: %s", strerror(errno));
 		abort();
 	}
 	return r;
@@ -361,13 +363,32 @@ static int start(struct vn_supervisor *s, struct vn_err *err)
 	return 0;
 }
 
+/* An engine that cannot work is not tried without end: the machine has other things to do. */
+static void back_off(struct vn_supervisor *s)
+{
+	uint64_t wait_ns = BACKOFF_FIRST_NS << VN_MIN(s->failures, 20u);
+
+	wait_ns = VN_MIN(wait_ns, BACKOFF_LAST_NS);
+	s->failures++;
+	s->retry_ns = vn_now_ns() + wait_ns;
+	vn_log_at(VN_LOG_ERROR, "engine %u: %u starts in a row failed: the next in %llu ms", s->trunk, s->failures,
+		  (unsigned long long)(wait_ns / VN_NSEC_PER_MSEC));
+}
+
+uint64_t vn_supervisor_retry_in_ns(const struct vn_supervisor *s)
+{
+	const uint64_t now = vn_now_ns();
+
+	return !s->pid && s->retry_ns > now ? s->retry_ns - now : 0;
+}
+
 static void try_start(struct vn_supervisor *s)
 {
 	struct vn_err err = {0};
 
 	if (start(s, &err) < 0) {
-		vn_log("%s", err.text);
-		s->retry_ns = vn_now_ns() + VN_NSEC_PER_SEC;
+		vn_log_at(VN_LOG_ERROR, "%s", err.text);
+		back_off(s);
 		return;
 	}
 	s->retry_ns = 0;
@@ -378,9 +399,11 @@ static void try_start(struct vn_supervisor *s)
 /* --- death
  * --------------------------------------------------------------------------------------------------------------- */
 
-static void reap(struct vn_supervisor *s)
+/* Did it ever work? */
+static bool reap(struct vn_supervisor *s)
 {
 	uint64_t now = vn_now_ns();
+	bool worked;
 	int st = 0;
 
 	/* An adopted engine is not our child: nothing to wait for. */
@@ -388,30 +411,35 @@ static void reap(struct vn_supervisor *s)
 		if (WIFEXITED(st) && WEXITSTATUS(st) == ENGINE_EXIT_USAGE)
 			s->refuses = true;
 		else if (!s->stopping)
-			vn_log("engine %u (pid %d): %s %d", s->trunk, (int)s->pid,
-			       WIFSIGNALED(st) ? "killed by signal" : "ended with",
-			       WIFSIGNALED(st) ? WTERMSIG(st) : WEXITSTATUS(st));
+			vn_log_at(VN_LOG_ERROR, "engine %u (pid %d): %s %d", s->trunk, (int)s->pid,
+				  WIFSIGNALED(st) ? "killed by signal" : "ended with",
+				  WIFSIGNALED(st) ? WTERMSIG(st) : WEXITSTATUS(st));
 	}
 	unwatch(s);
+	worked = status(s)->heartbeat_ns >= s->started_ns;
 	/* Ports see it at once, not after the heartbeat has aged. */
 	status(s)->heartbeat_ns = 0;
 	s->quick_deaths = now - s->started_ns < QUICK_DEATH_NS ? s->quick_deaths + 1 : 0;
+	if (worked && s->quick_deaths < QUICK_DEATHS_MAX)
+		s->failures = 0;
+	return worked;
 }
 
 static void watch_event(void *arg, uint32_t events)
 {
 	struct vn_supervisor *s = arg;
+	bool worked;
 
-	reap(s);
+	worked = reap(s);
 	if (s->stopping)
 		return;
 	s->changed(s, "died");
 	if (s->refuses) {
-		vn_log("engine %u: %s does not understand how it was started: is it of this version?", s->trunk,
-		       s->path);
+		vn_log_at(VN_LOG_ERROR, "engine %u: %s does not understand how it was started: is it of this version?",
+			  s->trunk, s->path);
 		s->retry_ns = UINT64_MAX;
-	} else if (s->quick_deaths >= QUICK_DEATHS_MAX) {
-		s->retry_ns = vn_now_ns() + VN_NSEC_PER_SEC;
+	} else if (!worked || s->quick_deaths >= QUICK_DEATHS_MAX) {
+		back_off(s);
 	} else {
 		try_start(s);
 	}
@@ -434,8 +462,8 @@ void vn_supervisor_tick(struct vn_supervisor *s)
 	if (s->hung)
 		return;
 	s->hung = true;
-	vn_log("engine %u (pid %d): no heartbeat for %llu ms: replaced", s->trunk, (int)s->pid,
-	       (unsigned long long)((now - VN_MAX(beat, s->started_ns)) / VN_NSEC_PER_MSEC));
+	vn_log_at(VN_LOG_WARNING, "engine %u (pid %d): no heartbeat for %llu ms: replaced", s->trunk, (int)s->pid,
+		  (unsigned long long)((now - VN_MAX(beat, s->started_ns)) / VN_NSEC_PER_MSEC));
 	s->changed(s, "hung");
 	sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
 }
@@ -488,9 +516,10 @@ static int adopt(struct vn_supervisor *s)
 		return r;
 	if (!lock_is_held(s) || !is_engine(s, pid)) {
 		if (lock_is_held(s))
-			vn_log("engine %u: its status names pid %d, which is no engine: left alone; end what holds "
-			       "%s/engine%u.lock",
-			       s->trunk, (int)pid, s->runtime_dir, s->trunk);
+			vn_log_at(VN_LOG_ERROR,
+				  "engine %u: its status names pid %d, which is no engine: left alone; end what holds "
+				  "%s/engine%u.lock",
+				  s->trunk, (int)pid, s->runtime_dir, s->trunk);
 		unwatch(s);
 		return -ESRCH;
 	}

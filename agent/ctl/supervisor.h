@@ -27,6 +27,7 @@ struct vn_supervisor {
 	uint64_t restarts;
 	uint64_t retry_ns; /* not before this */
 	unsigned int quick_deaths;
+	unsigned int failures; /* starts in a row after which it did not work: each waits longer */
 	bool stopping;
 	bool refuses; /* the executable is of another version */
 	bool hung;    /* killed for its silence, not gone yet */
@@ -45,6 +46,8 @@ void vn_supervisor_close(struct vn_supervisor *s);
 void vn_supervisor_end(struct vn_supervisor *s);
 /* The same, and wait for it: nothing is held any more. */
 void vn_supervisor_stop(struct vn_supervisor *s);
+/* Until it is tried again, where it could not be started; 0: it runs, or is about to. */
+uint64_t vn_supervisor_retry_in_ns(const struct vn_supervisor *s);
 bool vn_supervisor_is_up(const struct vn_supervisor *s);
 
 #endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "ctl/audit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <vnet/util.h>
+
+#include "ctl/handover_owner.h"
+#include "ctl/log.h"
+
+/* Every other one leaves something changed, or tried to. */
+static const char *const looks[] = {"vnet.info",        "vnet.monitor",    "vnet.topology.plan", "vnet.topology.show",
+				    "vnet.node.show",   "vnet.port.show",  "vnet.vf.show",       "vnet.link.show",
+				    "vnet.link.verify", "vnet.engine.show"};
+
+static void add(char *buf, size_t size, const char *word)
+{
+	size_t at = strlen(buf);
+
+	snprintf(buf + at, size - at, "%s%s", at ? " " : "", word);
+}
+
+/* "dir ab delay 10ms": what the request said of how. */
+static void describe(const json_t *params, char *buf, size_t size)
+{
+	const char *dir = json_string_value(json_object_get(params, "dir")),
+		   *holder = json_string_value(json_object_get(params, "holder"));
+	const json_t *words = json_object_get(params, "words"), *engine = json_object_get(params, "engine"), *word;
+	char number[32];
+	size_t i;
+
+	buf[0] = '\0';
+	if (json_is_true(json_object_get(params, "replace")))
+		add(buf, size, "replace");
+	if (dir) {
+		add(buf, size, "dir");
+		add(buf, size, dir);
+	}
+	json_array_foreach (words, i, word)
+		add(buf, size, json_string_value(word) ?: "?");
+	if (json_is_integer(engine)) {
+		snprintf(number, sizeof(number), "to engine %lld", (long long)json_integer_value(engine));
+		add(buf, size, number);
+	}
+	if (holder)
+		add(buf, size, holder);
+}
+
+/* Its name, else that of the topology, else of the file. */
+static const char *object_of(const json_t *params, const json_t *reply)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+
+	if (!name)
+		name = json_string_value(json_object_get(reply, "topology"));
+	if (!name)
+		name = json_string_value(json_object_get(params, "file"));
+	return name;
+}
+
+void vn_audit_request(uid_t uid, pid_t pid, const json_t *request, const json_t *reply, const char *error)
+{
+	const char *method = json_string_value(json_object_get(request, "method"));
+	const json_t *params = json_object_get(request, "parameters");
+	char comm[16], more[256];
+
+	if (!method || strncmp(method, "vnet.", 5) != 0)
+		return;
+	for (size_t i = 0; i < VN_ARRAY_SIZE(looks); i++)
+		if (strcmp(method, looks[i]) == 0)
+			return;
+	vn_process_comm(pid, comm);
+	describe(params, more, sizeof(more));
+	vn_log_audit(&(struct vn_audit){.uid = uid,
+					.pid = pid,
+					.comm = comm,
+					.method = method + strlen("vnet."),
+					.object = object_of(params, reply),
+					.more = more[0] ? more : NULL,
+					.result = error});
+}

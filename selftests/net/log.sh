@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What the daemon logs: who changed what, starts and stops, signals; where to, by who reads it; how much; and that an
+# engine which cannot start is not tried without end.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq python3
+plan 24
+
+cat >"$WORK/l.yaml" <<YAML
+name: l
+nodes: {a: {}, b: {}}
+links: {ab: {endpoints: [a:eth0, b:eth0], delay: 1ms}}
+YAML
+
+# logged PATTERN: a line that has it comes
+logged() {
+	busywait 3000 grep -qE -- "$1" "$AGENT_LOG"
+}
+
+not_logged() {
+	! grep -qE -- "$1" "$AGENT_LOG"
+}
+
+STAMP='^20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9:]{8}[.][0-9]{3} vnet-agent: '
+
+start_agent || exit 1
+check "the start has a line, with the time" logged "${STAMP}starting: version .*, pid $AGENT_PID"
+check "the topology applies" vnet topology apply "$WORK/l.yaml"
+check "apply: who, by what, what, on what, result" logged "${STAMP}audit: uid 0 pid [0-9]+ [(]vnet-agent[)]: topology.apply l: done\$"
+vnet link set ab dir ab delay 2ms
+check "link set has its words" logged 'audit: uid 0 .*: link.set ab dir ab delay 2ms: done$'
+expect_exit "a change that fails" 1 nosuch vnet link set nosuch delay 2ms
+check "is logged with the reason" logged "audit: .*: link.set nosuch .*failed: .*nosuch"
+vnet link show >/dev/null
+vnet topology plan "$WORK/l.yaml" >/dev/null
+check "looks are not" not_logged 'audit: .*[)]: (link.show|topology.plan)'
+kill -HUP "$AGENT_PID"
+check "SIGHUP has a line" logged "SIGHUP from pid $$, uid 0: nothing to read again"
+check "and the daemon goes on" vnet link show ab
+vnet topology delete l
+check "delete is logged" logged 'audit: uid 0 .*: topology.delete l: done$'
+stop_agent
+check "the stop has a line" logged "stopping: SIGTERM from pid $$, uid 0; no topology runs"
+check "and its end" logged "${STAMP}stopped\$"
+
+# --- how much ---
+: >"$AGENT_LOG"
+start_agent --log-level error || exit 1
+vnet topology apply "$WORK/l.yaml" >/dev/null
+check "--log-level error: no audit" not_logged audit
+vnet topology delete l >/dev/null
+stop_agent
+expect_exit "a level that there is not" 1 "--log-level: 'loud' is none of error, warning" vnet daemon --log-level loud
+: >"$AGENT_LOG"
+start_agent || exit 1
+vnet topology apply "$WORK/l.yaml" >/dev/null
+"$TOOLS/passed" measure /run/vnet/control.sock ab 3000 >/dev/null
+cmp_num "3000 changes at once: lines" "$(grep -c 'audit: .*link.set' "$AGENT_LOG")" "<" 2500
+check "the rest is counted" busywait 8000 grep -qE "log: [0-9]+ messages like 'audit: ...' were left out" "$AGENT_LOG"
+
+# --- an engine that does not start ---
+: >"$AGENT_LOG"
+pid=$(vnet -j engine show | jq '.engines[0].pid')
+stop_agent
+chmod 755 "$WORK"
+cp "$(type -P false)" "$WORK/engine"
+start_agent --engine "$WORK/engine" || exit 1
+kill -9 "$pid"
+check "an engine that fails is tried later and later" busywait 10000 grep -qE "engine 0: 5 starts in a row failed: the next in 1600 ms" "$AGENT_LOG"
+cmp_num "starts by then" "$(grep -c 'engine 0: started' "$AGENT_LOG")" "<=" 8
+is "engine show says so" "$(vnet engine show | awk '$1 == 0 { print $3 }')" failing
+check "doctor, too" bash -c "'$AGENT' doctor | grep -q 'starts in a row failed'"
+stop_agent
+start_agent || exit 1
+check "with one that works it is up" busywait 5000 bash -c "'$AGENT' engine show | grep -q up"
+vnet topology delete l >/dev/null
+stop_agent
+
+# --- the journal ---
+mkdir -p /run/systemd/journal
+cat >"$WORK/journal.py" <<'PY'
+import os, socket, subprocess, sys, time
+log, agent = sys.argv[1:3]
+native = len(sys.argv) > 3
+if native:
+    j = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    j.bind("/run/systemd/journal/socket")
+    j.settimeout(10)
+err = open(log, "w")
+st = os.fstat(err.fileno())
+d = subprocess.Popen([agent, "daemon"], stderr=err, stdin=subprocess.DEVNULL,
+                     env={**os.environ, "JOURNAL_STREAM": "%d:%d" % (st.st_dev, st.st_ino)})
+seen = ""
+end = time.time() + 10
+while time.time() < end and "ready on" not in seen:
+    if native:
+        seen += j.recv(4096).decode() + "--\n"
+    else:
+        seen = open(log).read()
+        time.sleep(0.01)
+d.terminate()
+d.wait()
+print(seen)
+PY
+python3 "$WORK/journal.py" "$WORK/err" "$AGENT" >"$WORK/out"
+check "with systemd behind standard error lines have their level" grep -qE '^<5>ready on' "$WORK/out"
+python3 "$WORK/journal.py" "$WORK/err" "$AGENT" native >"$WORK/out"
+check "the journal gets fields" grep -qE '^VNET_ENGINE=0$' "$WORK/out"
+is "and standard error nothing" "$(cat "$WORK/err")" ""
