@@ -25,6 +25,7 @@
 #include "ctl/calibrate.h"
 #include "ctl/damaged.h"
 #include "ctl/daemon_main.h"
+#include "ctl/json.h"
 
 #define TICK_MS       100
 #define VF_LOOK_TICKS 10
@@ -36,8 +37,15 @@
 static void stamp(json_t *event)
 {
 	struct timespec ts;
+	char text[40];
+	struct tm tm;
+	size_t n;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof(text) - n, ".%03ldZ", ts.tv_nsec / 1000000);
+	json_object_set_new(event, "time", json_string(text));
 	json_object_set_new(event, "time_ns", json_integer(ts.tv_sec * (json_int_t)VN_NSEC_PER_SEC + ts.tv_nsec));
 }
 
@@ -119,8 +127,10 @@ static json_t *make_reply(void *arg, struct vn_conn *c, const json_t *request)
 {
 	struct vn_err err = {0};
 	json_t *reply = NULL;
-	int r = dispatch(arg, c, request, &reply, &err);
+	int r;
 
+	((struct vn_daemon *)arg)->aside = true;
+	r = dispatch(arg, c, request, &reply, &err);
 	if (r == 0 && reply)
 		return json_pack("{s:o}", "parameters", reply);
 	if (!err.err)
@@ -418,9 +428,30 @@ static void daemon_release(struct vn_daemon *d)
  * ----------------------------------------------------------------------------------------------------------------------
  */
 
+/* Measurements of an engine that is overloaded are not to be trusted: said when a reason comes up. */
+static void tell_overload(struct vn_daemon *d)
+{
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++) {
+		const uint32_t bits = d->engine_used[i] ? d->dp.maps.engine[i].overload : 0;
+
+		if (bits & ~d->overload_told[i]) {
+			json_t *reasons = vn_overload_json(bits);
+			char *text = json_dumps(reasons, 0);
+
+			vn_log_at(VN_LOG_WARNING, "engine %u: overloaded: %s", i, text ?: "?");
+			vn_event(d, json_pack("{s:s, s:i, s:o}", "event", "overload", "engine", (int)i, "reasons",
+					      reasons));
+			free(text);
+		}
+		d->overload_told[i] = bits;
+	}
+}
+
 static void on_tick(void *arg, uint32_t events)
 {
 	struct vn_daemon *d = arg;
+
+	tell_overload(d);
 
 	vn_engines_tick(d);
 	vn_handover_tick(d);
@@ -464,6 +495,7 @@ static void on_signal(void *arg, uint32_t events)
 	}
 	vn_log("stopping: %s from pid %d, uid %u; %s", si.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT", (int)si.ssi_pid,
 	       si.ssi_uid, t->d->n_running ? "networks go on" : "no topology runs: everything is removed");
+	vn_event(t->d, json_pack("{s:s, s:b}", "event", "stop", "networks", t->d->n_running > 0));
 	t->d->stop = true;
 }
 

@@ -48,6 +48,7 @@ struct vn_daemon {
 	struct vn_server server;
 	struct vn_supervisor engine[VN_ENGINES_MAX]; /* by trunk */
 	bool engine_used[VN_ENGINES_MAX];
+	uint32_t overload_told[VN_ENGINES_MAX]; /* VN_OVERLOAD_ bits, as events said last */
 	struct vn_balance balance;
 	bool bulk_failed; /* this machine cannot make its trunk */
 	struct vn_handover handover;
@@ -55,6 +56,7 @@ struct vn_daemon {
 	size_t n_running;
 	uint64_t *ports_used; /* bitmap by number */
 	uint32_t next_port;   /* next fit: a number rests before it is given out again */
+	bool aside;           /* this is a copy that answers one request (vn_conn_aside()) */
 	bool busy;            /* a plan is being executed: other changes of topologies wait */
 	bool unswept;         /* something could not be removed */
 	bool stop;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Hostile clients of the control sockets, of many users: root's changes go on, root comes in, and what they took of memory
-# and descriptors is given back. VNET_LONG=1: a million of them.
+# and descriptors is given back. VNET_LONG=1: a million of them; VNET_CLIENTS=N: so many.
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
@@ -9,6 +9,7 @@ plan 9
 
 N=$((4000 / ${VN_SLOW:-1}))
 [ -z "${VNET_LONG-}" ] || N=1000000
+N=${VNET_CLIENTS:-$N}
 readonly NODES=200
 readonly BOUND_US=1000000 # one that waits for what they ask takes longer
 

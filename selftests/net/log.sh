@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq python3
-plan 24
+plan 26
 
 cat >"$WORK/l.yaml" <<YAML
 name: l
@@ -40,7 +40,13 @@ check "SIGHUP has a line" logged "SIGHUP from pid $$, uid 0: nothing to read aga
 check "and the daemon goes on" vnet link show ab
 vnet topology delete l
 check "delete is logged" logged 'audit: uid 0 .*: topology.delete l: done$'
+vnet monitor >"$WORK/events" &
+M=$!
+busywait 3000 grep -q start "$WORK/events" >/dev/null
 stop_agent
+wait $M
+is "monitor is told of the stop" "$(tail -n 1 "$WORK/events" | jq -r .event)" stop
+check "with the time" bash -c "tail -n 1 '$WORK/events' | jq -r .time | grep -qE '^20.*T.*[.].*Z\$'"
 check "the stop has a line" logged "stopping: SIGTERM from pid $$, uid 0; no topology runs"
 check "and its end" logged "${STAMP}stopped\$"
 
