@@ -388,6 +388,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = vn_server_open(&d->server, &d->loop, &d->receiver, d->opts.runtime_dir, group, on_request, d, err);
 	if (r == 0)
 		r = drop_privileges(err);
+	if (r == 0)
+		r = vn_carrier_open(d, err);
 	d->fresh &= r < 0;
 	return r;
 }
@@ -397,6 +399,7 @@ static void daemon_release(struct vn_daemon *d)
 	const bool last = d->n_running == 0 && (d->stop || d->fresh);
 
 	vn_server_close(&d->server);
+	vn_carrier_close(d);
 	vn_handover_release(d);
 	vn_receiver_close(&d->receiver);
 	/* With nothing running there is nothing to hold for: leave no trace. Otherwise the network goes on without us.
@@ -578,6 +581,7 @@ int vn_daemon_main(int argc, char *argv[])
 		.lock_fd = -EBADF,
 		.background_fd = -EBADF,
 		.links.fd = -EBADF,
+		.carrier = {.timer.fd = -EBADF, .done.fd = -EBADF},
 		.arena.fd = -EBADF,
 		.dp = VN_DP_INIT,
 		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF},

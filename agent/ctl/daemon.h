@@ -10,6 +10,7 @@
 #include <vnet/util.h>
 
 #include "ctl/arena.h"
+#include "ctl/carrier.h"
 #include "ctl/handover.h"
 #include "ctl/log.h"
 #include "ctl/loop.h"
@@ -67,7 +68,9 @@ struct vn_daemon {
 	json_t *calibration;    /* of this host (calibrate.h), or NULL */
 	struct vn_arena arena;  /* tables and traces */
 	uint64_t collected_ns;  /* when unused blocks were last looked for */
-	struct vn_source links; /* rtnetlink: devices of the fabric that go */
+	struct vn_source links; /* rtnetlink: devices of the fabric that change or go */
+	bool links_lost;        /* there were more of them than the socket holds */
+	struct vn_carrier carrier;
 };
 
 /* --- state.c: what is on disk ------------------------------------------------------------------------------------- */
@@ -104,6 +107,8 @@ void vn_ports_rebuild(struct vn_daemon *d);
 bool vn_port_used(const struct vn_daemon *d, uint32_t number);
 /* Follow the fabric's devices: a port that disappears breaks its link, and is reported. */
 int vn_running_watch(struct vn_daemon *d, struct vn_err *err);
+/* What they tell, as far as it has come. */
+void vn_running_read_events(struct vn_daemon *d);
 /* Whether every VF is where its port is; a second apart is often enough. */
 void vn_running_look_at_vfs(struct vn_daemon *d);
 

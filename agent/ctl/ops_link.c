@@ -23,14 +23,15 @@ static const char *const dir_words[] = {"ab", "ba", NULL};
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *endpoint(const struct vn_topo *t, const struct vn_port *p)
+static json_t *endpoint(const struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *p)
 {
 	static const char *const isolation[] = {"off", "mac", "ip"};
 	char mac[VN_MAC_BUF];
 
-	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:o}", "node", t->nodes[p->node].name, "ifname", p->ifname, "mac",
-			 vn_mac_format(mac, p->mac), "number", (json_int_t)p->number, "isolation",
-			 isolation[p->isolation], "addresses", vn_port_addresses_to_json(p));
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:b, s:o}", "node", t->nodes[p->node].name, "ifname", p->ifname,
+			 "mac", vn_mac_format(mac, p->mac), "number", (json_int_t)p->number, "isolation",
+			 isolation[p->isolation], "carrier", vn_carrier_is_on(d, p->number), "addresses",
+			 vn_port_addresses_to_json(p));
 }
 
 static json_t *drops(const struct vn_port_drop *port, const struct vn_dir *dir)
@@ -201,10 +202,11 @@ static json_t *link_json(struct vn_daemon *d, const struct vn_running *run, size
 {
 	const struct vn_link *l = &run->topo->links[index];
 
-	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:[o, o], s:[o, o]}", "topology", run->topo->name, "name", l->name,
-			 "mtu", (json_int_t)l->mtu, "engine_down", l->fail_open ? "pass" : "drop", "state",
-			 run->link_broken[index] ? "broken" : "up", "endpoints", endpoint(run->topo, &l->ports[0]),
-			 endpoint(run->topo, &l->ports[1]), "directions", direction(d, run->topo, l, 0, with_stats),
+	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:[o, o], s:[o, o]}", "topology", run->topo->name, "name",
+			 l->name, "mtu", (json_int_t)l->mtu, "engine_down", l->fail_open ? "pass" : "drop", "carrier",
+			 l->carrier_ignore ? "ignore" : "follow", "state", run->link_broken[index] ? "broken" : "up",
+			 "endpoints", endpoint(d, run->topo, &l->ports[0]), endpoint(d, run->topo, &l->ports[1]),
+			 "directions", direction(d, run->topo, l, 0, with_stats),
 			 direction(d, run->topo, l, 1, with_stats));
 }
 
@@ -380,6 +382,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		l->disc[dir] = fresh[dir];
 		changed = true;
 	}
+	vn_carrier_link(d, run, index);
 	if (changed)
 		vn_event(d, json_pack("{s:s, s:s, s:s, s:[o, o]}", "event", "link-set", "topology", run->topo->name,
 				      "link", l->name, "directions", direction(d, run->topo, l, 0, false),

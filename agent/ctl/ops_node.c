@@ -134,6 +134,7 @@ static int move_to(struct vn_daemon *d, struct vn_conn *c, struct target *t, int
 		vn_observed_release(&seen);
 	}
 	vn_running_observe(d, t->run, NULL);
+	vn_carrier_sync(d);
 	return r;
 }
 

@@ -240,6 +240,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 		r = undo_executed(d, plan, err);
 	if (r < 0) {
 		vn_ports_rebuild(d);
+		vn_carrier_sync(d);
 		vn_handover_sync(d);
 		return r;
 	}
@@ -252,6 +253,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	if (r == 0)
 		topo = NULL;
 	vn_ports_rebuild(d);
+	vn_carrier_sync(d);
 	vn_handover_sync(d);
 	return r;
 }
@@ -279,8 +281,10 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 		r = vn_plan_execute(d, c, plan, err);
 	if (r == 0)
 		r = vn_state_commit(d, name, NULL, err);
-	if (r < 0)
+	if (r < 0) {
+		vn_carrier_sync(d);
 		return r;
+	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);
 	vn_event(d, json_pack("{s:s, s:s}", "event", "topology-deleted", "topology", name));
 	vn_running_replace(d, run->topo->name, NULL);

@@ -12,6 +12,8 @@
 
 #include "exec/vfs.h"
 
+#define EVENTS_MAX 16384 /* messages read in a row: nodes may write them as fast as they can */
+
 struct vn_running *vn_running_find(struct vn_daemon *d, const char *name)
 {
 	for (size_t i = 0; i < d->n_running; i++)
@@ -36,6 +38,7 @@ int vn_running_replace(struct vn_daemon *d, const char *name, struct vn_topo *to
 		if (run) {
 			running_release(run);
 			*run = d->running[--d->n_running];
+			vn_carrier_index(d);
 		}
 		return 0;
 	}
@@ -54,6 +57,7 @@ int vn_running_replace(struct vn_daemon *d, const char *name, struct vn_topo *to
 		run = &d->running[d->n_running++];
 	}
 	*run = (struct vn_running){.topo = topo, .link_broken = broken};
+	vn_carrier_index(d);
 	return 0;
 }
 
@@ -218,22 +222,47 @@ static void link_message(struct vn_daemon *d, const struct nlmsghdr *h)
 			device_gone(d, RTA_DATA(a), (uint32_t)ifi->ifi_index);
 }
 
-static void links_event(void *arg, uint32_t events)
+static bool read_events(struct vn_daemon *d)
 {
-	struct vn_daemon *d = arg;
 	_Alignas(struct nlmsghdr) char buf[32768];
 	ssize_t n = vn_netlink_recv(d->links.fd, 0, buf, sizeof(buf), MSG_DONTWAIT);
+	const bool any = n > 0;
 	struct nlmsghdr *h;
 
 	if (n == -ENOBUFS || n == -EMSGSIZE) {
-		/* Events were lost: look for ourselves. */
-		for (size_t i = 0; i < d->n_running; i++)
-			vn_running_observe(d, &d->running[i], NULL);
-		return;
+		d->links_lost = true;
+		return true;
 	}
-	for (h = (struct nlmsghdr *)buf; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
-		if (h->nlmsg_type == RTM_DELLINK && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifinfomsg)))
+	for (h = (struct nlmsghdr *)buf; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
+		const struct ifinfomsg *ifi = NLMSG_DATA(h);
+
+		if ((h->nlmsg_type != RTM_DELLINK && h->nlmsg_type != RTM_NEWLINK) ||
+		    h->nlmsg_len < NLMSG_LENGTH(sizeof(*ifi)))
+			continue;
+		vn_carrier_event(d, (uint32_t)ifi->ifi_index, ifi->ifi_flags, h->nlmsg_type == RTM_DELLINK);
+		if (h->nlmsg_type == RTM_DELLINK)
 			link_message(d, h);
+	}
+	return any;
+}
+
+void vn_running_read_events(struct vn_daemon *d)
+{
+	for (int i = 0; i < EVENTS_MAX && read_events(d); i++)
+		;
+	if (!d->links_lost)
+		return;
+	/* The newest are missing: look for ourselves, now that the old ones are read. */
+	d->links_lost = false;
+	for (size_t i = 0; i < d->n_running; i++)
+		vn_running_observe(d, &d->running[i], NULL);
+	vn_carrier_sync(d);
+}
+
+static void links_event(void *arg, uint32_t events)
+{
+	vn_running_read_events(arg);
+	vn_carrier_turn(arg);
 }
 
 int vn_running_watch(struct vn_daemon *d, struct vn_err *err)

@@ -35,8 +35,8 @@
  *       lent: {buffers, bytes, dropped, ring-full, no-buffer, tx-invalid}|null,
  *       counters: {"app": {packets, bytes}, ...}, undelivered|null}]}; without a name all AF_XDP ports
  *   vnet.link.show [o]
- *     {name?, stats?} -> {links: [{topology, name, mtu, engine_down, state: "up"|"broken",
- *       endpoints: [{node, ifname, mac, number, isolation, addresses: [..]}] (two),
+ *     {name?, stats?} -> {links: [{topology, name, mtu, engine_down, carrier: "follow"|"ignore", state: "up"|"broken",
+ *       endpoints: [{node, ifname, mac, number, isolation, carrier: bool, addresses: [..]}] (two),
  *       directions: [{dir: "ab", from, to, held, discipline: {...}, text,
  *         stats: {in_packets, in_bytes, out_packets, out_bytes, held_packets, held_bytes, drops: {"loss": n, ...},
  *                 lateness: {count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns}, late_hist: [count of each bucket],

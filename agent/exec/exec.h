@@ -61,6 +61,10 @@ int vn_fabric_trunk_dropped(struct vn_fabric *f, uint32_t index, uint64_t *ret_d
 int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
 /* Namespace, trunks and every port in it are gone afterwards. */
 int vn_fabric_destroy(struct vn_err *err);
+struct vn_link_info;
+/* @each sees every device in it (net/veth.h). */
+int vn_fabric_dump(struct vn_fabric *f, void (*each)(void *arg, const struct vn_link_info *l), void *arg,
+		   struct vn_err *err);
 /* Attach the tc programs of @f->dp anew to the trunks and all ports (after an upgrade of the programs). */
 int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err);
 

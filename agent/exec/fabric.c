@@ -300,6 +300,15 @@ int vn_fabric_destroy(struct vn_err *err)
 	return r < 0 ? r : vn_netns_delete(VN_FABRIC_NAME, err);
 }
 
+int vn_fabric_dump(struct vn_fabric *f, void (*each)(void *arg, const struct vn_link_info *l), void *arg,
+		   struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
+	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+
+	return r < 0 ? r : vn_link_dump(&nl, each, arg);
+}
+
 /* --- observing -------------------------------------------------------------------------------------------------------
  */
 

@@ -154,6 +154,11 @@ static int publish_port(struct vn_exec *x, const struct vn_link *l, int side)
 	return 0;
 }
 
+static bool starts_down(const struct vn_link *l)
+{
+	return !l->carrier_ignore && l->disc[0].flags & l->disc[1].flags & VN_DISC_DOWN;
+}
+
 /* Last of all the ends come up: no instant without enforcement. */
 static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t n)
 {
@@ -181,7 +186,9 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 		x->nl.tag = new_port(steps, i);
 		if (!has_host_end(x->new, x->nl.tag))
 			continue;
-		vn_link_up(&x->nl, host_ifindex(x->new, x->nl.tag));
+		/* One that is down from the start gives its ends no carrier, not for a moment. */
+		if (vf->mode || !starts_down(&x->new->links[new_port(steps, i) / VN_DIRS]))
+			vn_link_up(&x->nl, host_ifindex(x->new, x->nl.tag));
 		/*
 		 * What a node sends to groups, and with which tags, is the other end's to judge, not the NIC's.
 		 * Virtio's filter of VLANs is off in promiscuous mode only; a NIC that puts VFs into VLANs has this

@@ -132,6 +132,8 @@ static bool same_kind(const struct vn_port *a, const struct vn_port *b)
 /* What the data path is told about the link: disciplines, isolation, MACs, VLANs, addresses, kinds of ports. */
 static bool same_rules(const struct planner *p, const struct vn_link *a, const struct vn_link *b)
 {
+	if (a->carrier_ignore != b->carrier_ignore)
+		return false;
 	for (int side = 0; side < VN_DIRS; side++) {
 		struct vn_port_cfg x, y;
 

@@ -91,6 +91,13 @@ static int describe_disc(const struct vn_plan *p, const struct vn_step *s, char 
 		disc_text(&is->disc[dir], to[dir], sizeof(to[dir]));
 		differs[dir] = strcmp(from[dir], to[dir]) != 0;
 	}
+	if (was->carrier_ignore != is->carrier_ignore) {
+		static const char *const words[] = {"follow", "ignore"};
+
+		n = snprintf(buf, size, "change link %s: carrier %s -> %s", is->name, words[was->carrier_ignore],
+			     words[is->carrier_ignore]);
+		return n;
+	}
 	if (!differs[0] && !differs[1] && new_contents(was, is))
 		return snprintf(buf, size, "change link %s: its files have other contents, or its trace begins anew",
 				is->name);

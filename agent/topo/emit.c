@@ -137,6 +137,8 @@ static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
 		entry(&o, "mtu: %u", l->mtu);
 	if (l->fail_open)
 		entry(&o, "engine_down: pass");
+	if (l->carrier_ignore)
+		entry(&o, "carrier: ignore");
 	if (l->ports[0].isolation == l->ports[1].isolation && l->ports[0].isolation != VN_ISOLATION_MAC)
 		entry(&o, "isolation: %s", isolation_words[l->ports[0].isolation]);
 	reverse = (struct flow){.f = open_memstream(&text, &size)};

@@ -104,8 +104,9 @@ static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
 
 static json_t *link_to_json(const struct vn_topo *t, const struct vn_link *l)
 {
-	json_t *o = json_pack("{s:s, s:I, s:s, s:[o, o], s:[o, o]}", "name", l->name, "mtu", (json_int_t)l->mtu,
-			      "engine_down", l->fail_open ? "pass" : "drop", "ports", port_to_json(t, &l->ports[0]),
+	json_t *o = json_pack("{s:s, s:I, s:s, s:s, s:[o, o], s:[o, o]}", "name", l->name, "mtu", (json_int_t)l->mtu,
+			      "engine_down", l->fail_open ? "pass" : "drop", "carrier",
+			      l->carrier_ignore ? "ignore" : "follow", "ports", port_to_json(t, &l->ports[0]),
 			      port_to_json(t, &l->ports[1]), "disc", vn_disc_to_json(&l->disc[0]),
 			      vn_disc_to_json(&l->disc[1]));
 
@@ -302,14 +303,16 @@ static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, stru
 static int read_link(struct vn_topo *t, const json_t *o, struct vn_link *l, struct vn_err *err)
 {
 	json_t *ports[VN_DIRS], *disc[VN_DIRS];
-	const char *name, *engine_down;
+	/* What an agent wrote that knew no carriers has no word of them. */
+	const char *name, *engine_down, *carrier = "follow";
 	json_error_t why;
 	json_int_t mtu, trace_delay[VN_DIRS] = {0};
 	int i, r;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:s, s:[o, o!], s:[o, o!], s?[I, I!]}", "name",
-			   &name, "mtu", &mtu, "engine_down", &engine_down, "ports", &ports[0], &ports[1], "disc",
-			   &disc[0], &disc[1], "trace_delay_ns", &trace_delay[0], &trace_delay[1]) < 0)
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s:I, s:s, s?s, s:[o, o!], s:[o, o!], s?[I, I!]}",
+			   "name", &name, "mtu", &mtu, "engine_down", &engine_down, "carrier", &carrier, "ports",
+			   &ports[0], &ports[1], "disc", &disc[0], &disc[1], "trace_delay_ns", &trace_delay[0],
+			   &trace_delay[1]) < 0)
 		return refuse(err, "link", &why);
 	r = read_name(name, "link", l->name, err);
 	if (r < 0)
@@ -320,6 +323,9 @@ static int read_link(struct vn_topo *t, const json_t *o, struct vn_link *l, stru
 	l->fail_open = !strcmp(engine_down, "pass");
 	if (!l->fail_open && strcmp(engine_down, "drop"))
 		return vn_err_usage(err, "link '%s': engine_down is neither drop nor pass", l->name);
+	l->carrier_ignore = !strcmp(carrier, "ignore");
+	if (!l->carrier_ignore && strcmp(carrier, "follow"))
+		return vn_err_usage(err, "link '%s': carrier is neither follow nor ignore", l->name);
 	for (i = 0; i < VN_DIRS; i++) {
 		if (trace_delay[i] < 0 || trace_delay[i] > (json_int_t)VN_DELAY_MAX_NS)
 			return vn_err_usage(err, "link '%s': trace_delay_ns out of range", l->name);

@@ -96,8 +96,9 @@ struct vn_link {
 	uint32_t mtu;
 	/* What the trace of each direction adds to its delay where routes are chosen: its mean; 0: none is known. */
 	uint64_t trace_delay_ns[VN_DIRS];
-	bool fail_open;   /* while the engine is down: pass unheld instead of dropping */
-	int line, column; /* in the file, for later errors; 0: unknown */
+	bool fail_open;      /* while the engine is down: pass unheld instead of dropping */
+	bool carrier_ignore; /* an end keeps its carrier whatever the link and its other end are */
+	int line, column;    /* in the file, for later errors; 0: unknown */
 };
 
 /* One route of a node: everything for @dst leaves by the port at @link/@side via @gw, or is unreachable. */

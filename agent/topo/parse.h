@@ -12,6 +12,7 @@ struct vn_link_defaults {
 	uint32_t mtu;
 	uint8_t isolation, checksum;
 	bool fail_open;
+	bool carrier_ignore;
 };
 
 struct vn_parser {

@@ -185,6 +185,20 @@ static int parse_engine_down(struct vn_parser *p, const struct vn_yaml *v, void 
 	return 0;
 }
 
+static int parse_carrier(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const char *const words[] = {"follow", "ignore", NULL};
+	struct vn_link_defaults *d = obj;
+	unsigned int i;
+	int r;
+
+	r = vn_parse_choice(p, v, "carrier", words, &i);
+	if (r < 0)
+		return r;
+	d->carrier_ignore = i == 1;
+	return 0;
+}
+
 static int parse_isolation(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
 	struct vn_link_defaults *d = obj;
@@ -204,6 +218,7 @@ const struct vn_key vn_link_default_keys[] = {
 	{"isolation", parse_isolation},
 	{"checksum", parse_checksum},
 	{"engine_down", parse_engine_down},
+	{"carrier", parse_carrier},
 	{NULL, NULL},
 };
 
@@ -218,6 +233,7 @@ static int parse_link(struct vn_parser *p, const struct vn_yaml *key, const stru
 		{"isolation", parse_isolation},
 		{"checksum", parse_checksum},
 		{"engine_down", parse_engine_down},
+		{"carrier", parse_carrier},
 		{NULL, NULL},
 	};
 	static const struct vn_key no_keys[] = {{NULL, NULL}};
@@ -233,6 +249,7 @@ static int parse_link(struct vn_parser *p, const struct vn_yaml *key, const stru
 	failed = r < 0;
 	l->mtu = d.mtu;
 	l->fail_open = d.fail_open;
+	l->carrier_ignore = d.carrier_ignore;
 	l->ports[0].isolation = l->ports[1].isolation = d.isolation;
 	l->ports[0].checksum = l->ports[1].checksum = d.checksum;
 	l->disc[0] = l->disc[1] = d.disc;

@@ -7,7 +7,8 @@
 
 /*
  * Returns 1 when a frame that enters at @now_ns (CLOCK_MONOTONIC) may go on. A schedule begins at flap_start_ns with
- * its up time and repeats for ever; before that the link is up. Frames that entered in time arrive, as on a real line.
+ * its up time and repeats for ever; before that the link is up. Frames that entered in time go on; an
+ * end whose carrier follows its link is closed to them by then.
  */
 static inline int vn_gate_open(const struct vn_disc *d, __u64 now_ns)
 {
