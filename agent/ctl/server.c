@@ -259,6 +259,32 @@ static void child_forget(struct vn_conn *c)
 	c->child.fd = -EBADF;
 }
 
+static void conn_resume(struct vn_conn *c)
+{
+	json_t *request = c->waiting;
+
+	c->waiting = NULL;
+	c->waits_child = false;
+	conn_request(c, request);
+	json_decref(request);
+}
+
+/* Of root's, or of all others', who has waited for longest is next: now, since a plan may be executed for long yet. */
+static void next_child(struct vn_server *s, bool root)
+{
+	struct vn_conn *first;
+
+	do {
+		first = NULL;
+		for (struct vn_conn *c = s->conns; c; c = c->next)
+			if (!c->dead && c->waiting && c->waits_child && (c->uid == 0) == root &&
+			    (!first || c->active_ns < first->active_ns))
+				first = c;
+		if (first)
+			conn_resume(first);
+	} while (first && !first->waiting && first->child.fd < 0);
+}
+
 static void on_child(void *arg, uint32_t events)
 {
 	struct vn_conn *c = arg;
@@ -268,6 +294,7 @@ static void on_child(void *arg, uint32_t events)
 	if (wait4(c->child_pid, &status, WNOHANG, &use) == 0)
 		return;
 	child_forget(c);
+	next_child(c->server, c->uid == 0);
 	if (c->dead)
 		return;
 	c->active_ns = vn_now_ns();
@@ -306,7 +333,8 @@ int vn_conn_aside(struct vn_conn *c, json_t *(*make)(void *arg, struct vn_conn *
 
 	for (const struct vn_conn *o = c->server->conns; o; o = o->next)
 		n += o->child.fd >= 0 && (o->uid == 0) == (c->uid == 0);
-	if (n >= (c->uid == 0 ? VN_ASIDE_ROOT : VN_ASIDE_OTHERS))
+	c->waits_child = n >= (c->uid == 0 ? VN_ASIDE_ROOT : VN_ASIDE_OTHERS);
+	if (c->waits_child)
 		return -EBUSY;
 	if (c->monitor)
 		return -EOPNOTSUPP; /* an event could come between */
@@ -638,13 +666,8 @@ void vn_server_reap(struct vn_server *s)
 void vn_server_resume(struct vn_server *s)
 {
 	for (struct vn_conn *c = s->conns; c; c = c->next) {
-		json_t *request = c->waiting;
-
-		if (!request || c->dead)
-			continue;
-		c->waiting = NULL;
-		conn_request(c, request);
-		json_decref(request);
+		if (c->waiting && !c->waits_child && !c->dead)
+			conn_resume(c);
 	}
 }
 

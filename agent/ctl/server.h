@@ -55,6 +55,7 @@ struct vn_conn {
 	uid_t uid;
 	struct vn_source child; /* the pidfd of the process that answers (vn_conn_aside()); -EBADF: none */
 	pid_t child_pid;
+	bool waits_child; /* its request waits for a process of another one to end */
 	struct vn_conn *next;
 };
 
