@@ -17,6 +17,7 @@ static __always_inline __u32 vn_segment_head(struct __sk_buff *skb, const struct
 {
 	struct vn_ip6_upper u = {.off = l3->off};
 	struct vn_ip6 ip;
+	__u32 jumbo = 0;
 	__u8 b = 0;
 
 	if (l3->proto == bpf_htons(ETH_P_IP)) {
@@ -32,15 +33,13 @@ static __always_inline __u32 vn_segment_head(struct __sk_buff *skb, const struct
 			return u.off;
 		/* More than 64 KB: the jumbo payload option that says so is in no segment. */
 		if (!ip.payload_len && ip.next == IPPROTO_HOPOPTS)
-			u.off -= 8;
+			jumbo = 8;
 	}
 	if (u.proto == IPPROTO_UDP)
-		return u.off + 8;
-	if (u.proto != IPPROTO_TCP)
-		return u.off;
-	if (bpf_skb_load_bytes(skb, u.off + 12, &b, 1) < 0)
-		return u.off;
-	return u.off + (b >> 4) * 4;
+		return u.off - jumbo + 8;
+	if (u.proto != IPPROTO_TCP || bpf_skb_load_bytes(skb, u.off + 12, &b, 1) < 0)
+		return u.off - jumbo;
+	return u.off - jumbo + (b >> 4) * 4;
 }
 
 /* What the skb would be on a wire: frames, and their bytes from the Ethernet header on. */

@@ -18,6 +18,9 @@
 #include "port_gate.h"
 #include "to_app.h"
 
+#define VN_GSO_LEGACY_MAX 65536 /* bytes of a super-frame that fit in the length of IP */
+#define VN_IP6_TLV_JUMBO  0xc2  /* RFC 2675 */
+
 /* @n frames: a super-frame is as many as it would be on a wire, as in the counters. */
 static __always_inline int vn_drop(__u32 number, __u32 reason, __u64 n)
 {
@@ -61,6 +64,26 @@ static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 befo
 }
 
 /*
+ * A super-frame of over 64 KiB (BIG TCP over IPv6) has a jumbo payload option in front of TCP, which no segment may have.
+ * The kernel takes it out when it segments, but not below a tag. Such a frame comes from a local TCP or from GRO: no tag,
+ * the option first and alone.
+ */
+static __always_inline bool vn_without_jumbo(struct __sk_buff *skb)
+{
+	struct {
+		__u8 next, len, type, opt_len;
+	} hbh;
+	__u8 next;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN + offsetof(struct vn_ip6, next), &next, 1) || next != IPPROTO_HOPOPTS ||
+	    bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(struct vn_ip6), &hbh, sizeof(hbh)) || hbh.len ||
+	    hbh.type != VN_IP6_TLV_JUMBO)
+		return true;
+	return !bpf_skb_adjust_room(skb, -8, BPF_ADJ_ROOM_NET, BPF_F_ADJ_ROOM_FIXED_GSO) &&
+	       !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct vn_ip6, next), &hbh.next, 1, 0);
+}
+
+/*
  * Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. A second tag
  * carries the port's clock: that of every frame into a tap, of samples elsewhere.
  */
@@ -71,6 +94,8 @@ static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_c
 	bool tap = e->stamp_ifindex == ifindex;
 	__u16 tpid = VN_SLOT_TPID;
 
+	if (skb->len > VN_GSO_LEGACY_MAX && skb->protocol == bpf_htons(ETH_P_IPV6) && !vn_without_jumbo(skb))
+		return vn_drop(number, VN_DROP_MALFORMED, n);
 	if (tap || vn_is_sample(skb, before, n)) {
 		tpid = VN_SAMPLE_TPID;
 		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID),

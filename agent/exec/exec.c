@@ -110,6 +110,20 @@ static step_fn step_function(const struct vn_step *s)
 	return NULL;
 }
 
+/*
+ * What the first end that came up sent to groups found the other one down: that is no loss of the link's. Its figures
+ * begin when both are up.
+ */
+static void begin_figures(struct vn_exec *x)
+{
+	for (size_t i = 0; i < x->n_steps; i++) {
+		const struct vn_step *s = &x->steps[i];
+
+		for (int side = 0; s->kind == VN_STEP_LINK && s->new != VN_NONE &&side < VN_DIRS; side++)
+			vn_dir_reset(&x->f->dp->maps, x->new->links[s->new].ports[side].number);
+	}
+}
+
 /* Run all steps; mending goes on after a failure and returns the first. */
 static int run_steps(struct vn_exec *x)
 {
@@ -127,6 +141,8 @@ static int run_steps(struct vn_exec *x)
 			return r;
 		first = first ?: r;
 		x->n_done += n;
+		if (fn == vn_exec_configs)
+			begin_figures(x);
 		close_nodes(x);
 	}
 	return first;

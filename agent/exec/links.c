@@ -7,6 +7,7 @@
 #include "exec/shard.h"
 #include "exec/trunk.h"
 #include "exec/vfs.h"
+#include "loader/loader.h"
 #include "net/netns.h"
 #include "net/netdev.h"
 #include "net/tc.h"
@@ -69,6 +70,10 @@ static int create_pair(struct vn_exec *x, size_t port_id)
 	if (r < 0)
 		return r;
 	snprintf(host, sizeof(host), VN_PORT_IFNAME, port->number);
+	/* Super-frames of over 64 KiB, of a node that is set to send them (BIG TCP), stay whole as on a pair of its
+	 * own. */
+	if (vn_kernel_at_least(6, 3))
+		end.gso_max = VN_GSO_MAX;
 	x->nl.tag = port_id;
 	vn_veth_create(&x->nl, &end, &peer, l->mtu, VN_GROUP_PORTS);
 	return 0;

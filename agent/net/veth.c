@@ -5,6 +5,10 @@
 #include <linux/veth.h>
 #include <net/if.h>
 
+#ifndef IFLA_GSO_IPV4_MAX_SIZE /* uapi of Linux 6.3 */
+#define IFLA_GSO_IPV4_MAX_SIZE 63
+#endif
+
 static void put_end(struct vn_nl *nl, const struct vn_veth_end *e, uint32_t mtu)
 {
 	vn_nl_put_str(nl, IFLA_IFNAME, e->ifname);
@@ -24,6 +28,10 @@ void vn_veth_create(struct vn_nl *nl, const struct vn_veth_end *end, const struc
 
 	vn_nl_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof(ifi));
 	put_end(nl, end, mtu);
+	if (end->gso_max) {
+		vn_nl_put_u32(nl, IFLA_GSO_MAX_SIZE, end->gso_max);
+		vn_nl_put_u32(nl, IFLA_GSO_IPV4_MAX_SIZE, end->gso_max);
+	}
 	vn_nl_put_u32(nl, IFLA_GROUP, group);
 	info = vn_nl_nest(nl, IFLA_LINKINFO);
 	vn_nl_put_str(nl, IFLA_INFO_KIND, "veth");
