@@ -290,6 +290,7 @@ void vn_dir_reset(struct vn_maps *m, uint32_t slot)
 {
 	const struct vn_disc_slot *s = &m->disc[slot];
 	struct vn_account a;
+	uint64_t held_bytes;
 	int r = vn_account_read(m, slot, &a);
 
 	__atomic_fetch_add(&m->disc[slot].reset, 1, __ATOMIC_RELEASE);
@@ -298,11 +299,12 @@ void vn_dir_reset(struct vn_maps *m, uint32_t slot)
 		__atomic_fetch_sub(&m->drop[slot].count[i], a.drop.count[i], __ATOMIC_RELAXED);
 	if (r < 0)
 		return;
-	/* Of what entered before, what is still held has yet to leave. */
+	/* Of what entered before, what is still held has yet to leave; of dropped frames nobody knows the bytes. */
+	held_bytes = a.dropped ? a.dir.state.held_bytes : a.ctr.in_bytes - VN_MIN(a.ctr.in_bytes, a.ctr.out_bytes);
 	set_base(m, slot,
 		 &(struct vn_port_ctr){
 			 .in_packets = s->base_in_packets + a.ctr.in_packets - a.held,
-			 .in_bytes = s->base_in_bytes + a.ctr.in_bytes - a.dir.state.held_bytes,
+			 .in_bytes = s->base_in_bytes + a.ctr.in_bytes - held_bytes,
 			 .out_packets = s->base_out_packets + a.ctr.out_packets,
 			 .out_bytes = s->base_out_bytes + a.ctr.out_bytes,
 		 });

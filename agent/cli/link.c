@@ -3,6 +3,7 @@
 #include "cli/words.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 #include <vnet/abi_engine.h>
 #include <vnet/util.h>
@@ -148,21 +149,33 @@ static bool all_up(const json_t *links)
 	return true;
 }
 
+#define NARROW 100 /* columns, below which names would break: bytes are in -d and -j */
+
 /* One row per direction: what went in, what came out, what was lost why, and how late frames were released. */
 static int print_stats(const json_t *links)
 {
-	static const char *const heads[] = {"LINK",   "FROM",  "TO",   "STATE", ">IN",  ">BYTES", ">OUT",
-					    ">BYTES", ">HELD", ">P50", ">P99",  ">MAX", "DROPS",  NULL};
+	const size_t columns = vn_cli_columns(stdout);
+	const bool full = several_topologies(links), bytes = !columns || columns >= NARROW;
 	/* A terminal has no room for what goes without saying. */
-	static const char *const heads_up[] = {"LINK",  "FROM", "TO",   ">IN",  ">BYTES", ">OUT", ">BYTES",
-					       ">HELD", ">P50", ">P99", ">MAX", "DROPS",  NULL};
-	bool full = several_topologies(links), up = all_up(links);
+	const bool state = !all_up(links);
+	const char *heads[14] = {"LINK", "FROM", "TO"};
+	static const char *const last[] = {">HELD", ">LATE P50", ">P99", ">MAX", "DROPS"};
 	char buf[512], from[96], to[96];
 	cleanup_table struct vn_table t;
+	size_t i, n = 3;
 	json_t *l;
-	size_t i;
 
-	vn_table_init(&t, up ? heads_up : heads);
+	if (state)
+		heads[n++] = "STATE";
+	heads[n++] = ">IN";
+	if (bytes)
+		heads[n++] = ">BYTES";
+	heads[n++] = ">OUT";
+	if (bytes)
+		heads[n++] = ">BYTES";
+	for (i = 0; i < VN_ARRAY_SIZE(last); i++)
+		heads[n++] = last[i];
+	vn_table_init(&t, heads);
 	json_array_foreach (links, i, l)
 		for (size_t dir = 0; dir < DIRS; dir++) {
 			const json_t *s = json_object_get(dir_of(l, dir), "stats");
@@ -170,12 +183,14 @@ static int print_stats(const json_t *links)
 			add_name(&t, l, full);
 			vn_table_add(&t, VN_PLAIN, "%s", end_text(from, sizeof(from), l, dir));
 			vn_table_add(&t, VN_PLAIN, "%s", end_text(to, sizeof(to), l, !dir));
-			if (!up)
+			if (state)
 				add_state(&t, l, dir_of(l, dir));
 			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "in_packets"));
-			vn_table_add(&t, VN_PLAIN, "%s", vn_human_bytes(buf, vn_json_u64(s, "in_bytes")));
+			if (bytes)
+				vn_table_add(&t, VN_PLAIN, "%s", vn_human_bytes(buf, vn_json_u64(s, "in_bytes")));
 			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "out_packets"));
-			vn_table_add(&t, VN_PLAIN, "%s", vn_human_bytes(buf, vn_json_u64(s, "out_bytes")));
+			if (bytes)
+				vn_table_add(&t, VN_PLAIN, "%s", vn_human_bytes(buf, vn_json_u64(s, "out_bytes")));
 			vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(s, "held_packets"));
 			add_lateness(&t, json_object_get(s, "lateness"));
 			drops_text(buf, sizeof(buf), json_object_get(s, "drops"));
@@ -186,6 +201,30 @@ static int print_stats(const json_t *links)
 				vn_table_add(&t, VN_PLAIN, "%s", buf);
 		}
 	return vn_table_print(&t, stdout);
+}
+
+/*
+ * Links of several topologies: on a terminal a table for each, under its name, as names of both words would leave no
+ * room for the rest; elsewhere every row says both, to be searched for.
+ */
+static int print_each_topology(const json_t *links, int (*print)(const json_t *links))
+{
+	size_t n = json_array_size(links);
+	int r = 0;
+
+	if (!isatty(STDOUT_FILENO) || !several_topologies(links))
+		return print(links);
+	for (size_t i = 0; i < n && r == 0;) {
+		const char *name = vn_json_str(json_array_get(links, i), "topology");
+		json_t *part = json_array();
+
+		printf("%stopology %s\n", i ? "\n" : "", name);
+		for (; i < n && strcmp(vn_json_str(json_array_get(links, i), "topology"), name) == 0; i++)
+			json_array_append(part, json_array_get(links, i));
+		r = print(part);
+		json_decref(part);
+	}
+	return r;
 }
 
 /* --- show -d ------------------------------------------------------------------------------------------------------ */
@@ -364,7 +403,7 @@ int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struc
 		json_array_foreach (links, i, l)
 			print_link_details(l, cli->stats);
 	} else {
-		r = cli->stats ? print_stats(links) : print_links(links);
+		r = print_each_topology(links, cli->stats ? print_stats : print_links);
 	}
 	json_decref(reply);
 	return r;

@@ -147,23 +147,19 @@ static void print_where(const char *where)
 
 static void print_head(void)
 {
-	printf("%-3s %14s %9s %9s %8s %8s %8s", "DIR", "THROUGHPUT", "IN", "OUT", "DROPPED", "LATE P50", "P99");
+	printf("%-3s %14s %9s %9s %8s %8s %8s", "DIR", "OUT Mbit/s", "IN", "OUT", "DROPPED", "LATE P50", "P99");
 	print_where("TRACE OR DISCIPLINE");
 }
 
 /* @shown: what the last column said the last time. It is not said again until it changes, or the heads are. */
 static void print_text(const json_t *dir, const struct change *c, char shown[WHERE_MAX])
 {
-	char rate[48], p50[VN_HUMAN_BUF] = "-", p99[VN_HUMAN_BUF] = "-", where[WHERE_MAX];
+	char rate[48] = "0", p50[VN_HUMAN_BUF] = "-", p99[VN_HUMAN_BUF] = "-", where[WHERE_MAX];
 	double bps = (double)c->out_bytes * 8e9 / (double)VN_MAX(c->ns, 1u);
 
-	snprintf(rate, sizeof(rate), "%.3f %s",
-		 bps >= 1e9   ? bps / 1e9
-		 : bps >= 1e6 ? bps / 1e6
-			      : bps / 1e3,
-		 bps >= 1e9   ? "Gbit/s"
-		 : bps >= 1e6 ? "Mbit/s"
-			      : "kbit/s");
+	/* One unit in all rows, so that they can be compared at a glance; what is idle is 0. */
+	if (c->out_bytes)
+		snprintf(rate, sizeof(rate), "%.3f", bps / 1e6);
 	if (c->late) {
 		vn_human_time(p50, vn_hist_percentile(c->hist, 500000));
 		vn_human_time(p99, vn_hist_percentile(c->hist, 990000));

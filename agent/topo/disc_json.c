@@ -61,7 +61,8 @@ struct flag {
 };
 
 static const struct flag flags[] = {
-	{"limit_auto", VN_DISC_LIMIT_AUTO, true},
+	{"limit_auto", VN_DISC_LIMIT_AUTO, true}, /* no limit was given */
+	{"limit_bytes_auto", VN_DISC_LIMIT_AUTO, false},
 	{"seed_auto", VN_DISC_SEED_AUTO, true},
 	{"ecn", VN_DISC_ECN, false},
 	{"order_keep", VN_DISC_ORDER_KEEP, false},
@@ -134,6 +135,11 @@ json_t *vn_disc_to_json(const struct vn_disc *d)
 		if (flags[i].always || d->flags & flags[i].bit)
 			json_object_set_new(o, flags[i].key, json_boolean(d->flags & flags[i].bit));
 	}
+	/* One in packets is a limit that was given, whatever its bytes are computed from. */
+	if (d->limit_packets)
+		json_object_set_new(o, "limit_auto", json_false());
+	else
+		json_object_del(o, "limit_bytes_auto");
 	words_to_json(d, o);
 	return o;
 }

@@ -218,6 +218,8 @@ static void test_format(void **state)
 		o = vn_disc_to_json(&d);
 		assert_int_equal(vn_disc_from_json(o, &back, &err), 0);
 		assert_memory_equal(&back, &d, sizeof(d));
+		/* A limit that was given is not automatic. */
+		assert_int_equal(json_is_true(json_object_get(o, "limit_auto")), !strstr(texts[i], "limit"));
 		json_decref(o);
 	}
 }

@@ -260,6 +260,18 @@ static void assert_verdict(struct scene *s, const char *check, enum vn_judgement
 	assert_int_equal(vn_verify_verdict(&s->v), want);
 }
 
+/* A pass without figures has found just what its bound allows. */
+static void assert_as_bound(const struct vn_verify *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		const struct vn_verify_row *row = &v->rows[i];
+
+		if (row->verdict == VN_PASSED && !row->has_ppb && !row->has_times && !row->has_rate &&
+		    !strstr(row->bound, "at most"))
+			assert_string_equal(row->found, row->bound);
+	}
+}
+
 static const struct vn_disc one_percent = {.delay_ns = 10000000, .loss_ppb = 10000 * PPM};
 
 static void test_loss_verdicts(void **state)
@@ -377,8 +389,25 @@ static void test_what_nobody_asked_for(void **state)
 	s = scene(1000, 0, (struct vn_disc){.delay_ns = 1000});
 	s->dir.drops[VN_EDROP_LIMIT] = 100; /* that is what a limit is for */
 	assert_verdict(s, "drops", VN_PASSED);
+	assert_as_bound(&s->v);
 	s->f.port.engine_down = 3;
 	assert_verdict(s, "drops", VN_FAILED);
+	s->f.port = (struct vn_verify_port){.ring_full = 1};
+	assert_verdict(s, "drops", VN_FAILED);
+	s->f.port = (struct vn_verify_port){.undelivered = 1};
+	assert_verdict(s, "drops", VN_FAILED);
+	s->f.held = false; /* a plain wire delivers, too */
+	assert_verdict(s, "drops", VN_FAILED);
+	s = scene(1000, 0, (struct vn_disc){.delay_ns = 1000});
+	s->f.balance = (struct vn_verify_balance){.entered = 1000};
+	assert_verdict(s, "balance", VN_PASSED);
+	assert_as_bound(&s->v);
+	s->f.balance = (struct vn_verify_balance){.entered = 1000, .missing = 5, .on_way = 5};
+	assert_verdict(s, "balance", VN_PASSED);
+	s->f.balance.missing = 6;
+	assert_verdict(s, "balance", VN_FAILED);
+	s->f.balance.missing = -1;
+	assert_verdict(s, "balance", VN_FAILED);
 	for (uint32_t bit = 0; bit < VN_OVERLOAD_MAX; bit++) {
 		s = scene(1000, 0, (struct vn_disc){.delay_ns = 1000});
 		/* "late" has its bounds in the lateness. */
@@ -386,6 +415,7 @@ static void test_what_nobody_asked_for(void **state)
 
 		s->dir.overload = 1u << bit;
 		assert_verdict(s, "overload", want);
+		assert_as_bound(&s->v);
 		s->dir.overload = 0;
 		s->f.engine_overload = 1u << bit;
 		assert_verdict(s, "overload", want);
