@@ -11,9 +11,9 @@ cat >"$WORK/bal.yaml" <<YAML
 name: bal
 nodes: {a: {}, b: {}, c: {}, d: {}}
 links:
-  plain: {endpoints: [a:e0, b:e0]}
-  held: {endpoints: [a:e1, b:e1], delay: 1ms, holder: precise}
-  bulk: {endpoints: [a:e2, b:e2], delay: 1ms, holder: bulk}
+  plain: {endpoints: [a:e0, b:e0], carrier: ignore}
+  held: {endpoints: [a:e1, b:e1], carrier: ignore, delay: 1ms, holder: precise}
+  bulk: {endpoints: [a:e2, b:e2], carrier: ignore, delay: 1ms, holder: bulk}
   other: {endpoints: [c:e0, d:e0], delay: 1ms, holder: precise}
 YAML
 FRAME=$TOOLS/frame
