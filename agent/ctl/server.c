@@ -21,6 +21,7 @@
 
 #define FILLED_LITTLE     (256u << 10) /* of a connection: not worth a look at the sum */
 #define ASIDE_NICE        10
+#define LOOKERS_A_TURN    16
 #define VN_SERVER_TICK_NS (100 * VN_NSEC_PER_MSEC)
 
 /* What looking cost lately, of the loop's time. */
@@ -555,24 +556,33 @@ static void take_conn(struct vn_listener *l, int *fd)
 	l->n_conns++;
 }
 
-static void accept_event(void *arg, uint32_t events)
+/* False: nobody waits any more, or nobody can come in. */
+static bool accept_one(struct vn_listener *l)
 {
-	struct vn_listener *l = arg;
-	struct vn_server *s = l->server;
 	int fd;
 
-	if (vn_receiver_is_behind(s->receiver)) {
+	if (vn_receiver_is_behind(l->server->receiver)) {
 		listener_rest(l);
-		return;
+		return false;
 	}
 	fd = accept4(l->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			listener_rest(l);
-		return;
+		return false;
 	}
 	take_conn(l, &fd);
-	vn_receiver_release(s->receiver, &fd);
+	vn_receiver_release(l->server->receiver, &fd);
+	return true;
+}
+
+/* Who looks comes in by several, or the newcomers would wait for one request of each who is there. */
+static void accept_event(void *arg, uint32_t events)
+{
+	struct vn_listener *l = arg;
+
+	for (int i = 0; i < (l->observe ? LOOKERS_A_TURN : 1) && accept_one(l); i++)
+		;
 }
 
 static int listener_open(struct vn_listener *l, const char *dir, const char *name, mode_t mode, gid_t group,
