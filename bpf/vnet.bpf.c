@@ -64,9 +64,9 @@ static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 befo
 }
 
 /*
- * A super-frame of over 64 KiB (BIG TCP over IPv6) has a jumbo payload option in front of TCP, which no segment may have.
- * The kernel takes it out when it segments, but not below a tag. Such a frame comes from a local TCP or from GRO: no tag,
- * the option first and alone.
+ * A super-frame of over 64 KiB (BIG TCP over IPv6) has a jumbo payload option in front of TCP, which no segment may
+ * have. The kernel takes it out when it segments, but not below a tag. Such a frame comes from a local TCP or from GRO:
+ * no tag, the option first and alone.
  */
 static __always_inline bool vn_without_jumbo(struct __sk_buff *skb)
 {

@@ -214,12 +214,9 @@ static int parse_checksum(struct vn_parser *p, const struct vn_yaml *v, void *ob
 }
 
 const struct vn_key vn_link_default_keys[] = {
-	{"mtu", parse_mtu},
-	{"isolation", parse_isolation},
-	{"checksum", parse_checksum},
-	{"engine_down", parse_engine_down},
-	{"carrier", parse_carrier},
-	{NULL, NULL},
+	{"mtu", parse_mtu},           {"isolation", parse_isolation},
+	{"checksum", parse_checksum}, {"engine_down", parse_engine_down},
+	{"carrier", parse_carrier},   {NULL, NULL},
 };
 
 /* ---- links ---- */
