@@ -127,10 +127,13 @@ static json_t *make_reply(void *arg, struct vn_conn *c, const json_t *request)
 {
 	struct vn_err err = {0};
 	json_t *reply = NULL;
+	struct vn_daemon *d = arg;
 	int r;
 
-	((struct vn_daemon *)arg)->aside = true;
-	r = dispatch(arg, c, request, &reply, &err);
+	/* A copy reads from no socket that it shares with the daemon: nothing is looked at anew. */
+	for (size_t i = 0; i < d->n_running; i++)
+		d->running[i].changing = true;
+	r = dispatch(d, c, request, &reply, &err);
 	if (r == 0 && reply)
 		return json_pack("{s:o}", "parameters", reply);
 	if (!err.err)

@@ -57,7 +57,6 @@ struct vn_daemon {
 	size_t n_running;
 	uint64_t *ports_used; /* bitmap by number */
 	uint32_t next_port;   /* next fit: a number rests before it is given out again */
-	bool aside;           /* this is a copy that answers one request (vn_conn_aside()) */
 	bool busy;            /* a plan is being executed: other changes of topologies wait */
 	bool unswept;         /* something could not be removed */
 	bool stop;
