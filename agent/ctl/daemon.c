@@ -253,8 +253,8 @@ static int take_lock(struct vn_daemon *d, struct vn_err *err)
 		pid[n > 0 ? strcspn(pid, "\n") : 0] = 0;
 		return vn_err_usage(
 			err,
-			"another daemon (pid %s) already serves %s: stop it, or give this one its own --runtime-dir "
-			"and --pin-dir",
+			"another daemon (pid %s) already serves %s: there is one daemon a host: use that one, or end "
+			"it first",
 			pid, d->opts.runtime_dir);
 	}
 	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
@@ -337,7 +337,9 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	gid_t group = 0;
 	int r;
 
-	r = take_lock(d, err);
+	r = vn_host_lock_take(&d->host_lock, d->opts.runtime_dir, err);
+	if (r == 0)
+		r = take_lock(d, err);
 	if (r == 0)
 		r = control_group(d, &group, err);
 	if (r == 0)
@@ -350,7 +352,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		r = vn_dp_open(d->opts.pin_dir, d->opts.max_ports, &d->dp, err);
 	if (r < 0)
 		return r;
-	d->fresh = !d->dp.adopted && vn_state_is_empty(d);
+	/* What an earlier daemon made is not ours to remove. */
+	d->fresh = !d->dp.adopted && vn_state_is_empty(d) && !d->host_lock.found;
 	d->ports_used = calloc(d->dp.maps.max_ports / 64 + 1, sizeof(*d->ports_used));
 	if (!d->ports_used)
 		return -ENOMEM;
@@ -428,6 +431,7 @@ static void daemon_release(struct vn_daemon *d)
 	json_decref(d->calibration);
 	vn_loop_release(&d->loop);
 	vn_cleanup_close(&d->lock_fd);
+	vn_host_lock_release(&d->host_lock, last);
 }
 
 /* --- the loop
@@ -481,8 +485,10 @@ static void on_timer(void *arg, uint32_t events)
 	if (read(t->source.fd, &n, sizeof(n)) != sizeof(n))
 		return;
 	on_tick(t->d, events);
-	if (t->turns++ % VF_LOOK_TICKS == 0)
+	if (t->turns++ % VF_LOOK_TICKS == 0) {
 		vn_running_look_at_vfs(t->d);
+		vn_host_lock_keep(&t->d->host_lock, t->d->opts.runtime_dir);
+	}
 }
 
 static void on_signal(void *arg, uint32_t events)
@@ -582,6 +588,7 @@ int vn_daemon_main(int argc, char *argv[])
 	struct vn_daemon d = {
 		.loop.epfd = -EBADF,
 		.lock_fd = -EBADF,
+		.host_lock.fd = -EBADF,
 		.background_fd = -EBADF,
 		.links.fd = -EBADF,
 		.carrier = {.timer.fd = -EBADF, .done.fd = -EBADF},

@@ -12,6 +12,7 @@
 #include "ctl/arena.h"
 #include "ctl/carrier.h"
 #include "ctl/handover.h"
+#include "ctl/host_lock.h"
 #include "ctl/log.h"
 #include "ctl/loop.h"
 #include "ctl/options.h"
@@ -63,6 +64,7 @@ struct vn_daemon {
 	bool fresh; /* starting, and there was nothing before: what fails leaves nothing */
 	uint64_t start_ns;
 	int lock_fd;
+	struct vn_host_lock host_lock;
 	int background_fd;      /* to who started it in the background, until it is ready; -EBADF: nobody waits */
 	json_t *calibration;    /* of this host (calibrate.h), or NULL */
 	struct vn_arena arena;  /* tables and traces */

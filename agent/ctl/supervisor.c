@@ -470,7 +470,9 @@ void vn_supervisor_tick(struct vn_supervisor *s)
 
 bool vn_supervisor_is_up(const struct vn_supervisor *s)
 {
-	return s->pid && (int64_t)(vn_now_ns() - status(s)->heartbeat_ns) < (int64_t)VN_ENGINE_STALE_NS;
+	/* The beat of that process, not of one that fights it for the trunk. */
+	return s->pid && status(s)->pid == (uint32_t)s->pid &&
+	       (int64_t)(vn_now_ns() - status(s)->heartbeat_ns) < (int64_t)VN_ENGINE_STALE_NS;
 }
 
 /* --- adoption
@@ -501,6 +503,28 @@ static bool is_engine(const struct vn_supervisor *s, pid_t pid)
 }
 
 /*
+ * Somebody removed the lock's file while the engine that holds it ran on: a second one could not bind its trunk. Its
+ * user is nobody else's, its heart beats, so it is the one.
+ */
+static int adopt_unlocked(struct vn_supervisor *s, pid_t pid)
+{
+	int r;
+
+	if ((int64_t)(vn_now_ns() - status(s)->heartbeat_ns) >= (int64_t)HUNG_NS || !is_engine(s, pid))
+		return -ESRCH;
+	r = watch(s, pid);
+	if (r < 0)
+		return r;
+	if (!is_engine(s, pid)) {
+		unwatch(s);
+		return -ESRCH;
+	}
+	vn_log("engine %u (pid %d): the file of its lock was removed: adopted all the same", s->trunk, (int)pid);
+	s->started_ns = status(s)->start_ns;
+	return 0;
+}
+
+/*
  * The lock is inherited by the engine alone, so while it is held the pid in the status is the engine's: unless one that
  * was taken over wrote another's there, to have it killed as hung.
  */
@@ -509,8 +533,10 @@ static int adopt(struct vn_supervisor *s)
 	pid_t pid = (pid_t)status(s)->pid;
 	int r;
 
-	if (pid <= 0 || !lock_is_held(s))
+	if (pid <= 0)
 		return -ESRCH;
+	if (!lock_is_held(s))
+		return adopt_unlocked(s, pid);
 	r = watch(s, pid);
 	if (r < 0)
 		return r;

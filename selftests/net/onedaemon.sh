@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# One daemon a host: a second one touches nothing, whatever directories it is given, and says whose the host is; the
+# networks of one that died are not another's; lock files that somebody removes are survived.
+# shellcheck source=selftests/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need jq ping
+plan 15
+
+OTHER=(--runtime-dir "$WORK/other" --pin-dir /sys/fs/bpf/other)
+start_agent || exit 1
+one_link one
+vnet link set ab delay 1ms
+engine=$(engine_pid)
+
+answers() {
+	inn one.a ping -q -c 2 -i 0.2 -W 1 "$BB"
+}
+
+expect_exit "a second daemon is refused, and told who has the host" 1 "pid $AGENT_PID, --runtime-dir /run/vnet" \
+	timeout 10 "$AGENT" daemon
+expect_exit "with a runtime directory of its own" 1 "one daemon a host" timeout 10 "$AGENT" daemon --runtime-dir "$WORK/other"
+expect_exit "and with pins of its own" 1 "one daemon a host" timeout 10 "$AGENT" daemon "${OTHER[@]}"
+check "it has made nothing" test ! -e "$WORK/other" -a ! -e /sys/fs/bpf/other
+check "and the first one's network is as it was" answers
+is "with the same engine" "$(engine_pid)" "$engine"
+
+rm /run/vnet-fabric.lock
+check "a removed lock is made anew" busywait 10000 test -e /run/vnet-fabric.lock
+expect_exit "and holds" 1 "one daemon a host" timeout 10 "$AGENT" daemon "${OTHER[@]}"
+
+kill_agent
+expect_exit "the networks of one that died are not another's" 1 "belongs to the networks of --runtime-dir /run/vnet" \
+	timeout 10 "$AGENT" daemon "${OTHER[@]}"
+rm /run/vnet/engine0.lock /run/vnet-fabric.lock
+start_agent || exit 1
+is "an engine whose lock was removed is adopted" "$(engine_pid)" "$engine"
+is "there is no second one" "$(pgrep -cx vnet-engine)" 1
+is "it is up" "$(vnet -j engine show | jq '.engines[0].up')" true
+check "and frames flow" answers
+vnet topology delete one >/dev/null
+stop_agent
+check "the last one out takes the lock along" test ! -e /run/vnet-fabric.lock
