@@ -90,6 +90,7 @@ static int print_links(const json_t *links)
 	char from[96], to[96];
 	json_t *l;
 	size_t i;
+	int r;
 
 	vn_table_init(&table, heads);
 	json_array_foreach (links, i, l) {
@@ -107,7 +108,11 @@ static int print_links(const json_t *links)
 			vn_table_add(&table, VN_PLAIN, "%s", disc_text(dir_of(l, dir)));
 		}
 	}
-	return vn_table_print(&table, stdout);
+	r = vn_table_print(&table, stdout);
+	json_array_foreach (links, i, l)
+		if (*vn_json_str(l, "drift"))
+			vn_print_line("%s: %s", vn_json_str(l, "name"), vn_json_str(l, "drift"));
+	return r;
 }
 
 /* "loss 12, limit 3": the reasons that occurred. */
@@ -349,14 +354,14 @@ static void print_discipline(const json_t *d)
 
 static void print_link_details(const json_t *l, bool stats)
 {
-	const char *state = vn_json_str(l, "state");
+	const char *state = vn_json_str(l, "state"), *drift = vn_json_str(l, "drift");
 	enum vn_colour c = strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD;
 	char from[96], to[96], held[64];
 	struct line line;
 
-	printf("link %s/%s: %s%s%s, mtu %" PRIu64 ", engine-down %s\n", vn_json_str(l, "topology"),
-	       vn_json_str(l, "name"), vn_colour_on(stdout, c), state, vn_colour_off(stdout, c), vn_json_u64(l, "mtu"),
-	       vn_json_str(l, "engine_down"));
+	printf("link %s/%s: %s%s%s%s%s, mtu %" PRIu64 ", engine-down %s\n", vn_json_str(l, "topology"),
+	       vn_json_str(l, "name"), vn_colour_on(stdout, c), state, *drift ? ": " : "", drift,
+	       vn_colour_off(stdout, c), vn_json_u64(l, "mtu"), vn_json_str(l, "engine_down"));
 	for (size_t side = 0; side < DIRS; side++) {
 		const json_t *e = end_of(l, side);
 

@@ -348,7 +348,7 @@ static int print_brief(const json_t *list)
 
 	vn_table_init(&table, heads);
 	json_array_foreach (list, i, t) {
-		uint64_t broken = vn_json_u64(t, "broken_links");
+		uint64_t broken = vn_json_u64(t, "broken_links"), degraded = vn_json_u64(t, "degraded_nodes");
 
 		vn_table_add(&table, VN_PLAIN, "%s", vn_json_str(t, "name"));
 		vn_table_add(&table, VN_PLAIN, "%" PRIu64, vn_json_u64(t, "nodes"));
@@ -358,6 +358,8 @@ static int print_brief(const json_t *list)
 		vn_table_add(&table, VN_PLAIN, "%" PRIu64, vn_json_u64(t, "seed"));
 		if (broken)
 			vn_table_add(&table, VN_BAD, "%" PRIu64 " link%s broken", broken, plural(broken));
+		else if (degraded)
+			vn_table_add(&table, VN_BAD, "%" PRIu64 " node%s degraded", degraded, plural(degraded));
 		else
 			vn_table_add(&table, VN_GOOD, "up");
 	}

@@ -389,6 +389,8 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 		vn_calibration_load(d);
 	if (r == 0)
 		r = vn_running_watch(d, err);
+	if (r == 0)
+		r = vn_watch_open(d, err);
 	/* Clients last: who is answered sees everything in order. */
 	if (r == 0)
 		r = vn_server_open(&d->server, &d->loop, &d->receiver, d->opts.runtime_dir, group, on_request, d, err);
@@ -420,10 +422,11 @@ static void daemon_release(struct vn_daemon *d)
 		vn_state_wipe(d);
 	}
 	while (d->n_running)
-		vn_running_replace(d, d->running[0].topo->name, NULL);
+		vn_running_replace(d, d->running[0].topo->name, NULL, NULL);
 	free(d->running);
 	free(d->ports_used);
 	vn_cleanup_close(&d->links.fd);
+	vn_watch_release(d);
 	vn_arena_close(&d->arena);
 	vn_runner_close(&d->runner);
 	vn_fabric_release(&d->fabric);
@@ -468,6 +471,7 @@ static void on_tick(void *arg, uint32_t events)
 	vn_files_tick(d);
 	vn_receiver_tick(&d->receiver);
 	vn_log_tick();
+	vn_watch_tick(d);
 	vn_server_tick(&d->server);
 }
 
@@ -592,6 +596,11 @@ int vn_daemon_main(int argc, char *argv[])
 		.background_fd = -EBADF,
 		.links.fd = -EBADF,
 		.carrier = {.timer.fd = -EBADF, .done.fd = -EBADF},
+		.watch = {.events.fd = -EBADF,
+			  .timer.fd = -EBADF,
+			  .done.fd = -EBADF,
+			  .job.look = VN_LOOK_INIT,
+			  .asked.look = VN_LOOK_INIT},
 		.arena.fd = -EBADF,
 		.dp = VN_DP_INIT,
 		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF},

@@ -19,6 +19,7 @@
 #include "ctl/receiver.h"
 #include "ctl/server.h"
 #include "ctl/supervisor.h"
+#include "ctl/watch.h"
 #include "exec/exec.h"
 #include "topo/model.h"
 
@@ -26,7 +27,10 @@
 struct vn_running {
 	struct vn_topo *topo;
 	bool *link_broken;
-	bool changing; /* a plan on it is being executed: its links cannot be set meanwhile */
+	struct vn_node_state *nodes; /* as they were seen last */
+	bool changing;               /* a plan on it is being executed: its links cannot be set meanwhile */
+	uint64_t heal_ns;            /* `heal: true`: lost devices are not made anew before */
+	unsigned int healed;
 };
 
 /* What the last look at the engines and the directions saw (shard.c). */
@@ -72,6 +76,7 @@ struct vn_daemon {
 	struct vn_source links; /* rtnetlink: devices of the fabric that change or go */
 	bool links_lost;        /* there were more of them than the socket holds */
 	struct vn_carrier carrier;
+	struct vn_watch watch; /* rtnetlink: what happens inside nodes */
 };
 
 /* --- state.c: what is on disk ------------------------------------------------------------------------------------- */
@@ -93,13 +98,18 @@ bool vn_state_is_empty(const struct vn_daemon *d);
  */
 
 struct vn_running *vn_running_find(struct vn_daemon *d, const char *name);
-/* Put @topo in the place of the one of its name (takes ownership), or drop @name when @topo is NULL. */
-int vn_running_replace(struct vn_daemon *d, const char *name, struct vn_topo *topo);
+/*
+ * Put @topo in the place of the one of its name (takes ownership), or drop @name when @topo is NULL. @plan: what was
+ * done for it; NULL: everything may be another.
+ */
+int vn_running_replace(struct vn_daemon *d, const char *name, struct vn_topo *topo, const struct vn_plan *plan);
 /* "NAME" or "TOPOLOGY/NAME"; -ENOENT, or -ENOTUNIQ with the candidates in the text. */
 int vn_running_find_link(struct vn_daemon *d, const char *name, struct vn_running **ret_run, size_t *ret_link,
 			 struct vn_err *err);
 int vn_running_find_node(struct vn_daemon *d, const char *name, struct vn_running **ret_run, size_t *ret_node,
 			 struct vn_err *err);
+/* Port @side of link @link is gone: marked, logged and told, once. */
+void vn_running_link_lost(struct vn_daemon *d, struct vn_running *run, size_t link, int side);
 /* Look at the kernel and mark what is broken. */
 int vn_running_observe(struct vn_daemon *d, struct vn_running *run, struct vn_err *err);
 /* Port numbers: vn_port_alloc_fn with the daemon as its argument; the bitmap is rebuilt from what runs. */

@@ -5,14 +5,19 @@
 
 #include <jansson.h>
 
+#include "exec/drift.h"
 #include "topo/model.h"
 
 /* "10.0.0.1/31", or null without address. */
 json_t *vn_addr_to_json(const struct vn_addr *a);
 /* ["late", ...]: the words of bits of enum vn_overload_bit. */
 json_t *vn_overload_json(uint32_t bits);
-/* [ip4, ip6], those that are there. */
-json_t *vn_port_addresses_to_json(const struct vn_port *p);
+/*
+ * The addresses @ip4 and @ip6, each of which may be none, that the device has by @drift (NULL: all), or those that
+ * are @missing.
+ */
+json_t *vn_addresses_to_json(const struct vn_addr *ip4, const struct vn_addr *ip6, const struct vn_device_drift *drift,
+			     bool missing);
 
 /*
  * @o has a member "container": of its environment the names stay and the values go, in a copy. What a program is told

@@ -10,6 +10,8 @@
 #include "ctl/json.h"
 #include "topo/topo.h"
 
+#define OTHERS_MAX 64u /* addresses of a device that are shown */
+
 /* --- info
  * --------------------------------------------------------------------------------------------------------------------
  */
@@ -39,30 +41,66 @@ int vn_op_info(struct vn_daemon *d, struct vn_conn *c, const json_t *params, jso
  * -------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *node_port(const struct vn_topo *t, uint32_t link_id)
+/* Addresses that the agent did not set: the node's own, the kernel's. */
+static json_t *others(const struct vn_device_seen *seen, const struct vn_addr *ip4, const struct vn_addr *ip6)
 {
-	const struct vn_link *l = &t->links[link_id / VN_DIRS];
-	const struct vn_port *p = &l->ports[link_id % VN_DIRS];
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < VN_MIN(seen->n_addrs, OTHERS_MAX); i++) {
+		const struct vn_addr *a = &seen->addrs[i], *wished = a->family == AF_INET ? ip4 : ip6;
+
+		if (a->family != wished->family || a->plen != wished->plen || memcmp(a->bytes, wished->bytes, 16) != 0)
+			json_array_append_new(list, vn_addr_to_json(a));
+	}
+	return list;
+}
+
+/* As its kernel has it; null where nobody has looked, or where there is no device. */
+static json_t *seen_port(const struct vn_device_seen *seen, const struct vn_port *p)
+{
 	char mac[VN_MAC_BUF];
 
-	return json_pack("{s:s, s:s, s:s, s:o}", "ifname", p->ifname, "link", l->name, "mac",
-			 vn_mac_format(mac, p->mac), "addresses", vn_port_addresses_to_json(p));
+	if (!seen->there || seen->away)
+		return json_null();
+	return json_pack("{s:s, s:b, s:b, s:I, s:s, s:o}", "ifname", seen->ifname, "up", !!(seen->flags & IFF_UP),
+			 "carrier", seen->carrier, "mtu", (json_int_t)seen->mtu, "mac", vn_mac_format(mac, seen->mac),
+			 "other_addresses", others(seen, &p->ip4, &p->ip6));
+}
+
+static json_t *node_port(const struct vn_running *run, size_t node, size_t i)
+{
+	const struct vn_node_state *s = &run->nodes[node];
+	const uint32_t id = run->topo->nodes[node].link_ids[i];
+	const struct vn_link *l = &run->topo->links[id / VN_DIRS];
+	const struct vn_port *p = &l->ports[id % VN_DIRS];
+	const struct vn_device_drift *drift = vn_watch_port(run, id / VN_DIRS, (int)(id % VN_DIRS));
+	char mac[VN_MAC_BUF];
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "ifname", p->ifname, "link", l->name, "mac",
+			 vn_mac_format(mac, p->mac), "addresses", vn_addresses_to_json(&p->ip4, &p->ip6, drift, false),
+			 "missing_addresses", vn_addresses_to_json(&p->ip4, &p->ip6, drift, true), "seen",
+			 s->seen.looked ? seen_port(&s->seen.ports[i], p) : json_null());
 }
 
 /* A container that ended leaves its network: apply starts it again. */
-static const char *node_state(const struct vn_node *n, const char *netns_path, pid_t pid, bool held, bool ended)
+static const char *node_state(const struct vn_node *n, const char *netns_path, pid_t pid, bool held, bool ended,
+			      bool drifted)
 {
+	const char *up = drifted ? "degraded" : "up";
+
 	if (access(netns_path, F_OK) < 0)
 		return "broken";
 	if (n->runtime == VN_RUNTIME_EXTERNAL)
-		return !held ? "detached" : ended ? "stopped" : "up";
-	return vn_runtime_is_container((enum vn_runtime)n->runtime) && !pid ? "stopped" : "up";
+		return !held ? "detached" : ended ? "stopped" : up;
+	return vn_runtime_is_container((enum vn_runtime)n->runtime) && !pid ? "stopped" : up;
 }
 
 json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_t index)
 {
 	const struct vn_node *n = &run->topo->nodes[index];
-	json_t *addresses = json_array(), *ports = json_array();
+	const struct vn_node_state *s = &run->nodes[index];
+	json_t *ports = json_array();
+	char drift[VN_WATCH_TEXT];
 	bool held = false, ended = false;
 	char holder[VN_HOLDER_MAX];
 	pid_t pid = 0;
@@ -74,17 +112,18 @@ json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_
 		vn_container_pid(d->opts.runtime_dir, run->topo->name, n->name, VN_CONTAINER_STARTED, &pid);
 	vn_netns_name(netns, run->topo->name, n->name);
 	snprintf(path, sizeof(path), "%s/%s", VN_NETNS_DIR, netns);
-	if (n->lo4.family)
-		json_array_append_new(addresses, vn_addr_to_json(&n->lo4));
-	if (n->lo6.family)
-		json_array_append_new(addresses, vn_addr_to_json(&n->lo6));
+	vn_watch_node_text(run, index, drift);
 	for (size_t i = 0; i < n->n_links; i++)
-		json_array_append_new(ports, node_port(run->topo, n->link_ids[i]));
-	return json_pack("{s:s, s:s, s:s, s:O?, s:s?, s:I, s:I, s:s, s:b, s:s, s:o, s:I, s:o}", "topology",
-			 run->topo->name, "name", n->name, "runtime", vn_runtime_words[n->runtime], "container",
-			 n->container, "holder", held ? holder : NULL, "pid", (json_int_t)pid, "id", (json_int_t)n->id,
-			 "netns", netns, "forward", n->forward, "state", node_state(n, path, pid, held, ended),
-			 "addresses", addresses, "routes", (json_int_t)n->n_routes, "ports", ports);
+		json_array_append_new(ports, node_port(run, index, i));
+	return json_pack(
+		"{s:s, s:s, s:s, s:O?, s:s?, s:I, s:I, s:s, s:b, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "topology",
+		run->topo->name, "name", n->name, "runtime", vn_runtime_words[n->runtime], "container", n->container,
+		"holder", held ? holder : NULL, "pid", (json_int_t)pid, "id", (json_int_t)n->id, "netns", netns,
+		"forward", n->forward, "state", node_state(n, path, pid, held, ended, s->drift.any), "drift", drift,
+		"addresses", vn_addresses_to_json(&n->lo4, &n->lo6, &s->drift.lo, false), "missing_addresses",
+		vn_addresses_to_json(&n->lo4, &n->lo6, &s->drift.lo, true), "other_addresses",
+		others(&s->seen.lo, &n->lo4, &n->lo6), "routes", (json_int_t)(n->n_routes - s->drift.n_missing),
+		"missing_routes", (json_int_t)s->drift.n_missing, "ports", ports);
 }
 
 void vn_container_hide(json_t *o)
@@ -109,6 +148,7 @@ int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 		    struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
+	const uint64_t until_ns = vn_now_ns() + VN_WATCH_SHOW_NS;
 	json_t *list = json_array(), *node;
 	size_t i;
 
@@ -121,8 +161,11 @@ int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 			json_decref(list);
 			return r;
 		}
+		vn_watch_sync(d, run, index, until_ns);
 		json_array_append_new(list, vn_node_to_json(d, run, index));
 	} else {
+		for (i = 0; i < d->n_running; i++)
+			vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
 		for (i = 0; i < d->n_running; i++)
 			for (size_t n = 0; n < d->running[i].topo->n_nodes; n++)
 				json_array_append_new(list, vn_node_to_json(d, &d->running[i], n));

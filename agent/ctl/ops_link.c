@@ -23,15 +23,17 @@ static const char *const dir_words[] = {"ab", "ba", NULL};
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *endpoint(const struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *p)
+static json_t *endpoint(const struct vn_daemon *d, const struct vn_running *run, size_t link, int side)
 {
 	static const char *const isolation[] = {"off", "mac", "ip"};
+	const struct vn_topo *t = run->topo;
+	const struct vn_port *p = &t->links[link].ports[side];
 	char mac[VN_MAC_BUF];
 
 	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:b, s:o}", "node", t->nodes[p->node].name, "ifname", p->ifname,
 			 "mac", vn_mac_format(mac, p->mac), "number", (json_int_t)p->number, "isolation",
 			 isolation[p->isolation], "carrier", vn_carrier_is_on(d, p->number), "addresses",
-			 vn_port_addresses_to_json(p));
+			 vn_addresses_to_json(&p->ip4, &p->ip6, vn_watch_port(run, link, side), false));
 }
 
 static json_t *drops(const struct vn_port_drop *port, const struct vn_dir *dir)
@@ -201,11 +203,16 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 static json_t *link_json(struct vn_daemon *d, const struct vn_running *run, size_t index, bool with_stats)
 {
 	const struct vn_link *l = &run->topo->links[index];
+	char drift[VN_WATCH_TEXT];
 
-	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:[o, o], s:[o, o]}", "topology", run->topo->name, "name",
+	vn_watch_link_text(run, index, drift);
+	return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:[o, o], s:[o, o]}", "topology", run->topo->name, "name",
 			 l->name, "mtu", (json_int_t)l->mtu, "engine_down", l->fail_open ? "pass" : "drop", "carrier",
-			 l->carrier_ignore ? "ignore" : "follow", "state", run->link_broken[index] ? "broken" : "up",
-			 "endpoints", endpoint(d, run->topo, &l->ports[0]), endpoint(d, run->topo, &l->ports[1]),
+			 l->carrier_ignore ? "ignore" : "follow", "state",
+			 run->link_broken[index] ? "broken"
+			 : *drift                ? "degraded"
+						 : "up",
+			 "drift", drift, "endpoints", endpoint(d, run, index, 0), endpoint(d, run, index, 1),
 			 "directions", direction(d, run->topo, l, 0, with_stats),
 			 direction(d, run->topo, l, 1, with_stats));
 }
@@ -215,6 +222,7 @@ int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
 	bool with_stats = json_is_true(json_object_get(params, "stats"));
+	const uint64_t until_ns = vn_now_ns() + VN_WATCH_SHOW_NS;
 	json_t *list = json_array();
 
 	if (name) {
@@ -226,8 +234,12 @@ int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 			json_decref(list);
 			return r;
 		}
+		for (int side = 0; side < VN_DIRS; side++)
+			vn_watch_sync(d, run, run->topo->links[index].ports[side].node, until_ns);
 		json_array_append_new(list, link_json(d, run, index, with_stats));
 	} else {
+		for (size_t i = 0; i < d->n_running; i++)
+			vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
 		for (size_t i = 0; i < d->n_running; i++)
 			for (size_t l = 0; l < d->running[i].topo->n_links; l++)
 				json_array_append_new(list, link_json(d, &d->running[i], l, with_stats));

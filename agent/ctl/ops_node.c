@@ -146,6 +146,8 @@ static void tell(struct vn_daemon *d, const struct target *t, const char *event,
 
 static int reply_node(struct vn_daemon *d, const struct target *t, const char *word, bool value, json_t **ret_reply)
 {
+	vn_watch_touch(d, t->run, t->index);
+	vn_watch_sync(d, t->run, t->index, vn_now_ns() + VN_WATCH_SHOW_NS);
 	*ret_reply = json_pack("{s:b, s:o}", word, value, "node", vn_node_to_json(d, t->run, t->index));
 	return *ret_reply ? 0 : -ENOMEM;
 }

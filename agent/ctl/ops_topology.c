@@ -136,6 +136,17 @@ static void tell_source(json_t *reply, const struct vn_topo *old, const struct v
 		json_object_set_new(reply, "replaces", json_string(old->source));
 }
 
+/* What the nodes have lost or changed by themselves, as last seen: borrowed. */
+static int take_drift(const struct vn_running *run, struct vn_observed *seen)
+{
+	seen->drift = calloc(run->topo->n_nodes ?: 1, sizeof(*seen->drift));
+	if (!seen->drift)
+		return -ENOMEM;
+	for (size_t i = 0; i < run->topo->n_nodes; i++)
+		seen->drift[i] = run->nodes[i].drift.any ? &run->nodes[i].drift : NULL;
+	return 0;
+}
+
 /* From the text in @params to a plan against what runs. @ret_topo goes with the plan: it borrows from it. */
 static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo **ret_topo, struct vn_plan **ret_plan,
 		     struct vn_err *err)
@@ -157,11 +168,16 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 	run = vn_running_find(d, topo->name);
 	if (run) {
 		old = run->topo;
+		vn_watch_sync(d, run, VN_NONE, 0);
 		r = vn_observe(&d->fabric, old, &seen, err);
+		if (r == 0)
+			r = take_drift(run, &seen);
 		if (r < 0)
 			return r;
 	}
 	r = vn_topo_resolve(topo, old, vn_ports_alloc, d, err);
+	if (r == 0 && old)
+		r = vn_exec_make_room(&d->fabric, old, &seen, topo, vn_ports_alloc, d, err);
 	if (r == 0)
 		r = vn_vfs_give(d, topo, old, err);
 	if (r == 0)
@@ -249,7 +265,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	tell_source(*ret_reply, plan->old, topo);
 	vn_event(d, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
 			      (json_int_t)plan->n_steps));
-	r = vn_running_replace(d, name, topo);
+	r = vn_running_replace(d, name, topo, plan);
 	if (r == 0)
 		topo = NULL;
 	vn_ports_rebuild(d);
@@ -287,7 +303,7 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);
 	vn_event(d, json_pack("{s:s, s:s}", "event", "topology-deleted", "topology", name));
-	vn_running_replace(d, run->topo->name, NULL);
+	vn_running_replace(d, run->topo->name, NULL, NULL);
 	vn_ports_rebuild(d);
 	vn_handover_sync(d);
 	return 0;
@@ -300,22 +316,25 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 static json_t *topo_brief(const struct vn_running *run)
 {
 	const struct vn_topo *t = run->topo;
-	json_int_t broken = 0;
+	json_int_t broken = 0, degraded = 0;
 
 	for (size_t i = 0; i < t->n_links; i++)
 		broken += run->link_broken[i];
-	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I}", "name", t->name, "nodes",
-			 (json_int_t)t->n_nodes, "links", (json_int_t)t->n_links, "ports",
-			 (json_int_t)t->n_links * VN_DIRS, "addressing",
-			 t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none", "routing",
-			 t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none", "seed", (json_int_t)t->seed,
-			 "broken_links", broken, "longest_path", (json_int_t)t->longest_path);
+	for (size_t i = 0; i < t->n_nodes; i++)
+		degraded += run->nodes[i].drift.any;
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:b, s:I, s:I, s:I}", "name", t->name, "nodes",
+		(json_int_t)t->n_nodes, "links", (json_int_t)t->n_links, "ports", (json_int_t)t->n_links * VN_DIRS,
+		"addressing", t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none", "routing",
+		t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none", "seed", (json_int_t)t->seed, "heal", t->heal,
+		"broken_links", broken, "degraded_nodes", degraded, "longest_path", (json_int_t)t->longest_path);
 }
 
 int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
+	const uint64_t until_ns = vn_now_ns() + VN_WATCH_SHOW_NS;
 	json_t *list, *reply;
 	struct vn_running *only = NULL;
 	size_t i;
@@ -327,9 +346,12 @@ int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 				      "topology '%s': not running (see `vnet-agent topology show`)", name);
 	}
 	list = json_array();
-	for (i = 0; i < d->n_running; i++)
-		if (!only || only == &d->running[i])
-			json_array_append_new(list, topo_brief(&d->running[i]));
+	for (i = 0; i < d->n_running; i++) {
+		if (only && only != &d->running[i])
+			continue;
+		vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
+		json_array_append_new(list, topo_brief(&d->running[i]));
+	}
 	reply = json_pack("{s:o}", "topologies", list);
 	if (only && reply) {
 		json_t *topo = vn_topo_to_json(only->topo), *node;

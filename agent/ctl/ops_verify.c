@@ -314,6 +314,7 @@ static void judge_traffic(struct vn_daemon *d, struct target *t)
 	const struct vn_port_cfg *p = &d->dp.maps.port[t->slot];
 	const struct vn_port_drop *drop = &d->dp.maps.drop[t->slot];
 	struct vn_verify_figures f;
+	char node[VN_WATCH_TEXT];
 	struct vn_dir dir;
 
 	read_dir(d, t->slot, &dir);
@@ -323,6 +324,7 @@ static void judge_traffic(struct vn_daemon *d, struct target *t)
 		.in_force = &t->in_force,
 		.held = vn_disc_is_held(&t->asked),
 		.path_ok = path_ok(d, t),
+		.node = vn_watch_link_text(t->run, t->link, node),
 		.up = vn_supervisor_is_up(&d->engine[p->trunk]),
 		.port = {.engine_down = drop->count[VN_DROP_ENGINE_DOWN],
 			 .no_peer = drop->count[VN_DROP_NO_PEER],
@@ -648,6 +650,8 @@ int vn_op_link_verify(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 		r = look_at_rates(d, c, &q);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < d->n_running; i++)
+		vn_watch_sync(d, &d->running[i], VN_NONE, 0);
 	follow_balances(d, c, &q);
 	for (size_t i = 0; i < q.n; i++)
 		judge_traffic(d, &q.targets[i]);

@@ -22,41 +22,45 @@ struct vn_running *vn_running_find(struct vn_daemon *d, const char *name)
 	return NULL;
 }
 
-static void running_release(struct vn_running *r)
+static void running_release(struct vn_daemon *d, struct vn_running *r)
 {
+	vn_watch_end(d, r);
 	vn_topo_free(r->topo);
 	free(r->link_broken);
 	*r = (struct vn_running){0};
 }
 
-int vn_running_replace(struct vn_daemon *d, const char *name, struct vn_topo *topo)
+int vn_running_replace(struct vn_daemon *d, const char *name, struct vn_topo *topo, const struct vn_plan *plan)
 {
-	struct vn_running *run = vn_running_find(d, name), *more;
-	bool *broken = NULL;
+	struct vn_running *run = vn_running_find(d, name), *more, fresh = {.topo = topo};
 
 	if (!topo) {
 		if (run) {
-			running_release(run);
+			running_release(d, run);
 			*run = d->running[--d->n_running];
 			vn_carrier_index(d);
 		}
 		return 0;
 	}
-	broken = calloc(topo->n_links + 1, sizeof(*broken));
-	if (!broken)
+	fresh.link_broken = calloc(topo->n_links + 1, sizeof(*fresh.link_broken));
+	if (!fresh.link_broken || vn_watch_begin(d, &fresh) < 0) {
+		free(fresh.link_broken);
 		return -ENOMEM;
+	}
 	if (run) {
-		running_release(run);
+		vn_watch_inherit(run, &fresh, plan);
+		running_release(d, run);
 	} else {
 		more = reallocarray(d->running, d->n_running + 1, sizeof(*more));
 		if (!more) {
-			free(broken);
+			vn_watch_end(d, &fresh);
+			free(fresh.link_broken);
 			return -ENOMEM;
 		}
 		d->running = more;
 		run = &d->running[d->n_running++];
 	}
-	*run = (struct vn_running){.topo = topo, .link_broken = broken};
+	*run = fresh;
 	vn_carrier_index(d);
 	return 0;
 }
@@ -163,7 +167,7 @@ void vn_ports_rebuild(struct vn_daemon *d)
 /* --- devices that go
  * -------------------------------------------------------------------------------------------------- */
 
-static void link_lost(struct vn_daemon *d, struct vn_running *run, size_t l, int side)
+void vn_running_link_lost(struct vn_daemon *d, struct vn_running *run, size_t l, int side)
 {
 	const struct vn_link *link = &run->topo->links[l];
 	const struct vn_port *port = &link->ports[side];
@@ -193,7 +197,7 @@ static void device_gone(struct vn_daemon *d, const char *ifname, uint32_t ifinde
 		for (size_t l = 0; l < d->running[i].topo->n_links; l++)
 			for (int side = 0; side < VN_DIRS; side++)
 				if (d->running[i].topo->links[l].ports[side].number == number)
-					link_lost(d, &d->running[i], l, side);
+					vn_running_link_lost(d, &d->running[i], l, side);
 }
 
 /* A VF leaves its node, or goes with the node's namespace, without a word in the fabric. */
@@ -207,7 +211,7 @@ void vn_running_look_at_vfs(struct vn_daemon *d)
 
 			if (port->vf.mode && !run->link_broken[p / VN_DIRS] &&
 			    !vn_vf_there(&d->fabric, run->topo, port))
-				link_lost(d, run, p / VN_DIRS, (int)(p % VN_DIRS));
+				vn_running_link_lost(d, run, p / VN_DIRS, (int)(p % VN_DIRS));
 		}
 	}
 }

@@ -242,7 +242,7 @@ static int adopt_topo(struct vn_daemon *d, const char *name, struct vn_err *err)
 		return 0;
 	}
 	adopt_disciplines(d, t);
-	r = vn_running_replace(d, t->name, t);
+	r = vn_running_replace(d, t->name, t, NULL);
 	if (r < 0)
 		return r;
 	t = NULL;

@@ -55,6 +55,7 @@ static void exec_release(struct vn_exec *x)
 	free(x->retry);
 	vn_nl_close(&x->nl);
 	vn_nl_close(&x->node_nl);
+	vn_look_release(&x->look);
 	vn_proc_release(&x->proc);
 }
 
@@ -207,6 +208,7 @@ static int undo(const struct vn_exec *x, struct vn_err *err)
 			       .mending = true,
 			       .nl = VN_NL_INIT,
 			       .node_nl = VN_NL_INIT,
+			       .look = VN_LOOK_INIT,
 			       .proc = VN_PROC_INIT};
 	cleanup_free size_t *config_of = calloc(n_nodes(x->old) ?: 1, sizeof(*config_of));
 	int r;
@@ -251,6 +253,7 @@ int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops
 		.err = err ?: &local,
 		.nl = VN_NL_INIT,
 		.node_nl = VN_NL_INIT,
+		.look = VN_LOOK_INIT,
 		.proc = VN_PROC_INIT,
 	};
 	struct vn_err undo_err = {0};
@@ -275,6 +278,14 @@ int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops
 	return r;
 }
 
+int vn_exec_heal(struct vn_fabric *f, const struct vn_topo *t, size_t node, const char *drift, struct vn_err *err)
+{
+	struct vn_step step = {.kind = VN_STEP_CONFIG, .old = node, .new = node, .drift = (char *)drift, .mends = true};
+	struct vn_plan plan = {.old = t, .new = t, .steps = &step, .n_steps = 1};
+
+	return vn_exec_run(f, &plan, NULL, err);
+}
+
 /* --- after a crash ---------------------------------------------------------------------------------------------------
  */
 
@@ -286,9 +297,9 @@ static int find_adoptable(struct vn_fabric *f, const struct vn_topo *other, cons
 			  bool **ret_adopt, struct vn_err *err)
 {
 	const uint32_t max = f->dp->maps.max_ports;
-	cleanup_free uint16_t *mtu = NULL;
+	cleanup_free struct vn_host_end *ends = NULL;
 	bool *adopt;
-	int r = vn_exec_seen_ports(f, &mtu, err);
+	int r = vn_exec_seen_ports(f, &ends, err);
 
 	if (r < 0)
 		return r;
@@ -296,7 +307,7 @@ static int find_adoptable(struct vn_fabric *f, const struct vn_topo *other, cons
 		uint32_t number = other->links[i / VN_DIRS].ports[i % VN_DIRS].number;
 
 		if (number < max)
-			mtu[number] = 0;
+			ends[number].mtu = 0;
 	}
 	adopt = calloc(n_links(goal) ?: 1, sizeof(*adopt));
 	if (!adopt)
@@ -307,7 +318,7 @@ static int find_adoptable(struct vn_fabric *f, const struct vn_topo *other, cons
 		/* VFs are made anew in any case: their links follow. */
 		adopt[i] = !l->ports[0].vf.mode && !l->ports[1].vf.mode;
 		for (int side = 0; side < VN_DIRS; side++)
-			adopt[i] &= l->ports[side].number < max && mtu[l->ports[side].number] == l->mtu;
+			adopt[i] &= l->ports[side].number < max && ends[l->ports[side].number].mtu == l->mtu;
 	}
 	*ret_adopt = adopt;
 	return 0;
@@ -325,6 +336,7 @@ int vn_exec_recover(struct vn_fabric *f, const struct vn_topo *from, const struc
 		.mending = true,
 		.nl = VN_NL_INIT,
 		.node_nl = VN_NL_INIT,
+		.look = VN_LOOK_INIT,
 		.proc = VN_PROC_INIT,
 	};
 	struct vn_plan *plan = NULL;

@@ -109,6 +109,13 @@ void vn_observed_release(struct vn_observed *o);
 #define cleanup_observed __attribute__((cleanup(vn_observed_release)))
 
 /*
+ * Ports of @new that are to be made in nodes of @old: those whose index a device of the node's own has get another
+ * number by @alloc. One whose name is taken there is an error that says by what, and how to go on.
+ */
+int vn_exec_make_room(struct vn_fabric *f, struct vn_topo *old, const struct vn_observed *seen, struct vn_topo *new,
+		      vn_port_alloc_fn alloc, void *arg, struct vn_err *err);
+
+/*
  * Nodes with runtime external. vn_exec_relocate() gives node @node of @t, which runs, the namespace @fd that somebody
  * else made, or a fresh one (@fd < 0): its devices move there, and the name /run/netns/TOPOLOGY.NODE. What is left to
  * do is in @seen then, for a plan from @t to @t: the node's configuration, and links whose device was nowhere. When it
@@ -125,6 +132,11 @@ void vn_exec_attached_forget(const struct vn_fabric *f, const struct vn_topo *t,
 /* False: nobody did. *@ret_ended: the process is gone. */
 bool vn_exec_attached(const struct vn_fabric *f, const struct vn_topo *t, size_t node, char holder[VN_HOLDER_MAX],
 		      bool *ret_ended);
+
+/*
+ * Mend what node @node of @t, which runs, has lost or changed by itself: one step, without a plan. @drift: in words.
+ */
+int vn_exec_heal(struct vn_fabric *f, const struct vn_topo *t, size_t node, const char *drift, struct vn_err *err);
 
 /*
  * After a crash in the middle of a change from @from to @to (either may be NULL): make it @goal (one of the two)

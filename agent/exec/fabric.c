@@ -11,6 +11,7 @@
 #include "exec/trunk.h"
 #include "exec/vfs.h"
 #include "net/netns.h"
+#include "net/nsid.h"
 #include "net/tc.h"
 #include "net/veth.h"
 
@@ -313,7 +314,7 @@ int vn_fabric_dump(struct vn_fabric *f, void (*each)(void *arg, const struct vn_
  */
 
 struct seen_ports {
-	uint16_t *mtu;
+	struct vn_host_end *ends;
 	uint32_t max;
 };
 
@@ -325,10 +326,10 @@ static void see_port(void *arg, const struct vn_link_info *l)
 
 	if (is_port(l) && number < s->max && l->group == VN_GROUP_PORTS &&
 	    (l->peer_ifindex == VN_IFINDEX_NODE + number || !l->peer_ifindex))
-		s->mtu[number] = (uint16_t)l->mtu;
+		s->ends[number] = (struct vn_host_end){l->mtu, l->peer_nsid};
 }
 
-int vn_exec_seen_ports(struct vn_fabric *f, uint16_t **ret_mtu, struct vn_err *err)
+int vn_exec_seen_ports(struct vn_fabric *f, struct vn_host_end **ret_ends, struct vn_err *err)
 {
 	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
 	struct seen_ports seen = {.max = f->dp->maps.max_ports};
@@ -336,14 +337,14 @@ int vn_exec_seen_ports(struct vn_fabric *f, uint16_t **ret_mtu, struct vn_err *e
 
 	if (r < 0)
 		return r;
-	seen.mtu = calloc(seen.max, sizeof(*seen.mtu));
-	if (!seen.mtu)
+	seen.ends = calloc(seen.max, sizeof(*seen.ends));
+	if (!seen.ends)
 		return vn_err_kernel(err, ENOMEM, "devices: %s", strerror(ENOMEM));
 	r = vn_link_dump(&nl, see_port, &seen);
 	if (r < 0)
-		free(seen.mtu);
+		free(seen.ends);
 	else
-		*ret_mtu = seen.mtu;
+		*ret_ends = seen.ends;
 	return r;
 }
 
@@ -376,21 +377,29 @@ static bool runs(const struct vn_fabric *f, const struct vn_topo *t, const struc
 	return f->runtime_dir && vn_container_pid(f->runtime_dir, t->name, n->name, what, &pid) == 0;
 }
 
-/* A namespace of docker's is of use only while its sandbox lives: no container can be started in it otherwise. */
-static bool node_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_node *n)
+/*
+ * A namespace of docker's is of use only while its sandbox lives: no container can be started in it otherwise.
+ * *@ret_nsid: as the fabric numbers it.
+ */
+static bool node_there(const struct vn_fabric *f, struct vn_nl *nl, const struct vn_topo *t, const struct vn_node *n,
+		       int *ret_nsid)
 {
 	char name[VN_NETNS_NAME_MAX];
 	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, n->name));
 
-	return fd >= 0 && (n->runtime != VN_RUNTIME_DOCKER || runs(f, t, n, VN_CONTAINER_SANDBOX));
+	return fd >= 0 && vn_nsid_get(nl, fd, ret_nsid) == 0 &&
+	       (n->runtime != VN_RUNTIME_DOCKER || runs(f, t, n, VN_CONTAINER_SANDBOX));
 }
 
-static bool port_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *p, const uint16_t *mtu,
-		       uint32_t wanted)
+/* The host's end is there, and its other end in the node: it can be moved on, index and all, by the node's root. */
+static bool port_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *p,
+		       const struct vn_host_end *ends, uint32_t mtu, int nsid)
 {
 	if (p->number >= f->dp->maps.max_ports || (p->vf.mode && !vn_vf_there(f, t, p)))
 		return false;
-	return p->vf.mode == VN_VF_DIRECT || mtu[p->number] == wanted;
+	if (p->vf.mode)
+		return p->vf.mode == VN_VF_DIRECT || ends[p->number].mtu == mtu;
+	return ends[p->number].mtu == mtu && ends[p->number].peer_nsid == nsid;
 }
 
 int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed *ret_seen, struct vn_err *err)
@@ -401,19 +410,23 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 		.run_ok = calloc(t->n_nodes ?: 1, sizeof(bool)),
 		.node_bare = calloc(t->n_nodes ?: 1, sizeof(bool)),
 	};
-	cleanup_free uint16_t *mtu = NULL;
-	int r = seen.node_ok && seen.link_ok && seen.run_ok && seen.node_bare
+	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
+	cleanup_free struct vn_host_end *ends = NULL;
+	cleanup_free int *nsid = calloc(t->n_nodes ?: 1, sizeof(*nsid));
+	int r = seen.node_ok && seen.link_ok && seen.run_ok && seen.node_bare && nsid
 			? 0
 			: vn_err_kernel(err, ENOMEM, "observing: %s", strerror(ENOMEM));
 
 	if (r == 0)
-		r = vn_exec_seen_ports(f, &mtu, err);
+		r = vn_exec_seen_ports(f, &ends, err);
+	if (r == 0)
+		r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
 	if (r < 0) {
 		vn_observed_release(&seen);
 		return r;
 	}
 	for (size_t i = 0; i < t->n_nodes; i++) {
-		seen.node_ok[i] = node_there(f, t, &t->nodes[i]);
+		seen.node_ok[i] = node_there(f, &nl, t, &t->nodes[i], &nsid[i]);
 		seen.run_ok[i] = vn_runtime_is_container((enum vn_runtime)t->nodes[i].runtime) &&
 				 runs(f, t, &t->nodes[i], VN_CONTAINER_STARTED);
 	}
@@ -422,8 +435,8 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 
 		seen.link_ok[i] = true;
 		for (int side = 0; side < VN_DIRS; side++)
-			seen.link_ok[i] &=
-				seen.node_ok[l->ports[side].node] && port_there(f, t, &l->ports[side], mtu, l->mtu);
+			seen.link_ok[i] &= seen.node_ok[l->ports[side].node] &&
+					   port_there(f, t, &l->ports[side], ends, l->mtu, nsid[l->ports[side].node]);
 	}
 	*ret_seen = seen;
 	return 0;
@@ -435,5 +448,7 @@ void vn_observed_release(struct vn_observed *o)
 	free(o->link_ok);
 	free(o->run_ok);
 	free(o->node_bare);
+	free(o->drift);
 	o->node_ok = o->link_ok = o->run_ok = o->node_bare = NULL;
+	o->drift = NULL;
 }

@@ -4,6 +4,7 @@
 #define VNET_EXEC_INTERNAL_H
 
 #include "exec/exec.h"
+#include "exec/look.h"
 #include "net/netns.h"
 #include "net/nl.h"
 
@@ -34,6 +35,7 @@ struct vn_exec {
 
 	struct vn_nl nl;      /* in the fabric */
 	struct vn_nl node_nl; /* in the node being configured */
+	struct vn_look look;  /* into nodes that have drifted */
 	struct vn_proc proc;
 	const struct vn_topo *topo; /* the one that tags speak of */
 	int *node_fds;              /* per node of @new: its namespace, or -1 */
@@ -78,8 +80,13 @@ int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fre
 int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const struct vn_link *l, int side);
 void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port);
 
-/* The host ends in the fabric that are as we made them: the MTU by port number, 0 where there is none. */
-int vn_exec_seen_ports(struct vn_fabric *f, uint16_t **ret_mtu, struct vn_err *err);
+/* A host end in the fabric that is as we made it. */
+struct vn_host_end {
+	uint32_t mtu;  /* 0: there is none */
+	int peer_nsid; /* the namespace of its other end, as the fabric numbers it; of a VF: -1 */
+};
+/* By port number. */
+int vn_exec_seen_ports(struct vn_fabric *f, struct vn_host_end **ret_ends, struct vn_err *err);
 
 /* The same of all that have a port's name and index, as we made them or not: @there by number. */
 int vn_exec_port_devices(struct vn_fabric *f, bool *there, struct vn_err *err);

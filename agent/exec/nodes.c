@@ -5,6 +5,7 @@
 #include <vnet/util.h>
 
 #include "exec/internal.h"
+#include "exec/look.h"
 #include "net/addr.h"
 #include "net/neigh.h"
 #include "net/netns.h"
@@ -27,6 +28,14 @@ int vn_exec_forwarding(const struct vn_proc *p, bool on, struct vn_err *err)
 	int r = vn_sysctl_write(p, "ipv4/ip_forward", on ? "1" : "0", err);
 
 	return r < 0 ? r : vn_sysctl_write(p, "ipv6/conf/all/forwarding", on ? "1" : "0", err);
+}
+
+/* Paths need not be symmetric. */
+static int no_rp_filter(const struct vn_proc *p, struct vn_err *err)
+{
+	int r = vn_sysctl_write(p, "ipv4/conf/all/rp_filter", "0", err);
+
+	return r < 0 ? r : vn_sysctl_write(p, "ipv4/conf/default/rp_filter", "0", err);
 }
 
 /*
@@ -59,9 +68,6 @@ static int hop_limit(const struct vn_proc *p, const struct vn_topo *t, const str
 int vn_exec_node_sysctls(struct vn_proc *proc, const struct vn_node *node, bool foreign, struct vn_err *err)
 {
 	static const char *const settings[][2] = {
-		/* Paths need not be symmetric. */
-		{"ipv4/conf/all/rp_filter", "0"},
-		{"ipv4/conf/default/rp_filter", "0"},
 		/* The addresses are the topology's: usable at once, and nobody advertises others. */
 		{"ipv6/conf/default/accept_dad", "0"},
 		{"ipv6/conf/default/accept_ra", "0"},
@@ -75,6 +81,8 @@ int vn_exec_node_sysctls(struct vn_proc *proc, const struct vn_node *node, bool 
 
 	vn_proc_visit(proc);
 	r = vn_exec_forwarding(proc, node->forward, err);
+	if (r == 0)
+		r = no_rp_filter(proc, err);
 	for (size_t i = 0; i < VN_ARRAY_SIZE(settings) && r == 0; i++)
 		r = vn_sysctl_write(proc, settings[i][0], settings[i][1], err);
 	for (size_t i = 0; foreign && i < VN_ARRAY_SIZE(ipv6_on) && r == 0; i++)
@@ -213,6 +221,8 @@ struct config {
 	struct vn_exec *x;
 	struct vn_nl *nl;
 	const struct vn_node *a, *b;
+	/* What of @b the node lacks, when it is not what @a says; otherwise NULL. Of ports as of @b. */
+	const struct vn_drift *drift;
 	struct port_ref *old_ports; /* sorted by number */
 	size_t n_old_ports;
 	bool all4, all6; /* set every route, whether it differs or not */
@@ -263,9 +273,10 @@ static bool addr_equal(const struct vn_addr *a, const struct vn_addr *b)
 	return a->family == b->family && (!a->family || (a->plen == b->plen && !memcmp(a->bytes, b->bytes, 16)));
 }
 
-static void put_addr(const struct config *c, uint32_t ifindex, const struct vn_addr *was, const struct vn_addr *is)
+static void put_addr(const struct config *c, uint32_t ifindex, const struct vn_addr *was, const struct vn_addr *is,
+		     bool missing)
 {
-	if (is->family && (c->x->mending || !was || !addr_equal(was, is)))
+	if (is->family && (c->x->mending || missing || !was || !addr_equal(was, is)))
 		vn_addr_add(c->nl, ifindex, is);
 }
 
@@ -279,11 +290,12 @@ static void config_lo(struct config *c)
 {
 	static const struct vn_addr none;
 	const struct vn_addr *a4 = c->a ? &c->a->lo4 : &none, *a6 = c->a ? &c->a->lo6 : &none;
+	const uint16_t drift = c->drift ? c->drift->lo.bits : 0;
 
-	if (!c->a || c->x->mending)
+	if (!c->a || c->x->mending || drift & VN_DRIFT_DOWN)
 		vn_link_up(c->nl, VN_IFINDEX_LO);
-	put_addr(c, VN_IFINDEX_LO, a4, &c->b->lo4);
-	put_addr(c, VN_IFINDEX_LO, a6, &c->b->lo6);
+	put_addr(c, VN_IFINDEX_LO, a4, &c->b->lo4, drift & VN_DRIFT_IP4);
+	put_addr(c, VN_IFINDEX_LO, a6, &c->b->lo6, drift & VN_DRIFT_IP6);
 	drop_addr(c, VN_IFINDEX_LO, a4, &c->b->lo4);
 	drop_addr(c, VN_IFINDEX_LO, a6, &c->b->lo6);
 	/* The kernel removes routes whose preferred source goes. */
@@ -302,10 +314,24 @@ static void config_neighbour(const struct config *c, uint32_t ifindex, const str
 		vn_neigh_set(c->nl, ifindex, &peer->ip6, peer->mac);
 }
 
+/* What a device is again before its addresses and routes can be. */
+static void mend_device(const struct config *c, const struct vn_link *l, const struct vn_port *port, uint16_t drift)
+{
+	const uint32_t ifindex = VN_IFINDEX_NODE + port->number;
+
+	if (drift & VN_DRIFT_NAME)
+		vn_link_rename(c->nl, ifindex, port->ifname);
+	if (drift & VN_DRIFT_MTU)
+		vn_link_set_mtu(c->nl, ifindex, l->mtu);
+	if (drift & VN_DRIFT_MAC)
+		vn_link_set_mac(c->nl, ifindex, port->mac);
+}
+
 /* Addresses are added before any is removed: a device without one would lose its routes. */
 static void config_ports(struct config *c)
 {
 	for (size_t i = 0; i < c->b->n_links; i++) {
+		const uint16_t drift = c->drift ? c->drift->ports[i].bits : 0;
 		const size_t link = c->b->link_ids[i] / VN_DIRS;
 		const struct vn_port *is = node_port(c->x->new, c->b, i), *was = old_port(c, is, link);
 		const struct vn_port *peer = &c->x->new->links[link].ports[!(c->b->link_ids[i] % VN_DIRS)];
@@ -314,14 +340,19 @@ static void config_ports(struct config *c)
 		if (!vn_vf_has_netdev(&is->vf))
 			continue;
 		c->nl->tag = c->b->link_ids[i];
-		if (!was || c->x->mending)
+		mend_device(c, &c->x->new->links[link], is, drift);
+		if (!was || c->x->mending || drift & VN_DRIFT_DOWN)
 			vn_link_up(c->nl, ifindex);
-		put_addr(c, ifindex, was ? &was->ip4 : NULL, &is->ip4);
-		put_addr(c, ifindex, was ? &was->ip6 : NULL, &is->ip6);
+		put_addr(c, ifindex, was ? &was->ip4 : NULL, &is->ip4, drift & VN_DRIFT_IP4);
+		put_addr(c, ifindex, was ? &was->ip6 : NULL, &is->ip6, drift & VN_DRIFT_IP6);
 		if (was) {
 			drop_addr(c, ifindex, &was->ip4, &is->ip4);
 			drop_addr(c, ifindex, &was->ip6, &is->ip6);
 		}
+		if (drift & VN_DRIFT_NET4)
+			vn_route_network(c->nl, ifindex, &is->ip4);
+		if (drift & VN_DRIFT_NET6)
+			vn_route_network(c->nl, ifindex, &is->ip6);
 		config_neighbour(c, ifindex, peer);
 	}
 }
@@ -346,6 +377,8 @@ static bool route_stands(const struct config *c, const struct vn_route *was, con
 {
 	const struct vn_port *port, *before;
 
+	if (c->drift && c->drift->route_missing && c->drift->route_missing[is - c->b->routes])
+		return false;
 	if ((is->dst.family == AF_INET ? c->all4 : c->all6) || !addr_equal(&was->gw, &is->gw))
 		return false;
 	if (!is->gw.family)
@@ -406,6 +439,32 @@ int vn_exec_nl_open(const struct vn_fabric *f, int fd, struct vn_nl *nl, struct 
 	return r;
 }
 
+static int write_settings(const struct config *c)
+{
+	struct vn_proc *proc = &c->x->proc;
+	char path[64];
+	int r;
+
+	vn_proc_visit(proc);
+	r = vn_exec_forwarding(proc, c->b->forward, c->x->err);
+	if (!c->drift || r < 0)
+		return r;
+	if (c->drift->bits & VN_DRIFT_RP_FILTER)
+		r = no_rp_filter(proc, c->x->err);
+	if (r == 0 && c->drift->lo.bits & VN_DRIFT_NO_IPV6)
+		r = vn_sysctl_write(proc, "ipv6/conf/lo/disable_ipv6", "0", c->x->err);
+	for (size_t i = 0; i < c->b->n_links && r == 0; i++) {
+		const struct vn_device_drift *d = &c->drift->ports[i];
+
+		/* Below IPv6's least MTU there is no such file; the MTU comes first then, and this the next time. */
+		if (!(d->bits & VN_DRIFT_NO_IPV6) || d->bits & VN_DRIFT_MTU)
+			continue;
+		snprintf(path, sizeof(path), "ipv6/conf/%s/disable_ipv6", d->ifname);
+		r = vn_sysctl_write(proc, path, "0", c->x->err);
+	}
+	return r;
+}
+
 /* The socket of the node, and the settings that only /proc has. One made by this run has them already. */
 static int enter_node(const struct config *c, int fd)
 {
@@ -414,16 +473,81 @@ static int enter_node(const struct config *c, int fd)
 	if (r < 0)
 		return vn_err_kernel(c->x->err, -r, "node %s: entering its namespace: %s", c->b->name, strerror(-r));
 	r = vn_nl_open(c->nl, c->x->err);
-	if (r == 0 && c->a && (c->x->mending || c->a->forward != c->b->forward)) {
-		vn_proc_visit(&c->x->proc);
-		r = vn_exec_forwarding(&c->x->proc, c->b->forward, c->x->err);
-	}
+	if (r == 0 && c->a && (c->x->mending || c->drift || c->a->forward != c->b->forward))
+		r = write_settings(c);
 	if (r == 0 && c->a && (c->a->hop_limit != c->b->hop_limit || (c->x->mending && c->b->hop_limit))) {
 		vn_proc_visit(&c->x->proc);
 		r = hop_limit(&c->x->proc, c->x->new, c->b, c->x->err);
 	}
 	vn_netns_leave(c->x->f->host_netns_fd);
 	return r;
+}
+
+/* What the node has now, compared with what it is to have. */
+static int look_at(const struct config *c, size_t node, struct vn_drift *ret_drift)
+{
+	cleanup_node_seen struct vn_node_seen seen = {.nsid = -1};
+	int r = vn_look_node(&c->x->look, c->x->f, c->x->new, node, &seen);
+
+	if (r == 0)
+		r = vn_drift_make(c->x->new, node, &seen, ret_drift);
+	return r < 0 ? vn_err_kernel(c->x->err, -r, "node %s: looking into it: %s", c->b->name, strerror(-r)) : 0;
+}
+
+static bool has_drift(const struct vn_drift *d, uint16_t bit)
+{
+	for (size_t i = 0; i < d->n_ports; i++)
+		if (d->ports[i].bits & bit)
+			return true;
+	return false;
+}
+
+/* Before Linux 6.2 a device that is up keeps its name: it goes down for a moment, and loses what it had there. */
+static int rename_ports(const struct config *c, const struct vn_drift *d)
+{
+	for (size_t i = 0; i < c->b->n_links; i++) {
+		const struct vn_port *port = node_port(c->x->new, c->b, i);
+		const uint32_t ifindex = VN_IFINDEX_NODE + port->number;
+
+		if (!(d->ports[i].bits & VN_DRIFT_NAME) || d->ports[i].name_taken)
+			continue;
+		c->nl->tag = c->b->link_ids[i];
+		vn_link_rename(c->nl, ifindex, port->ifname);
+	}
+	return vn_nl_flush(c->nl);
+}
+
+static int rename_down(const struct config *c, const struct vn_drift *d)
+{
+	for (size_t i = 0; i < c->b->n_links; i++)
+		if (d->ports[i].bits & VN_DRIFT_NAME && !d->ports[i].name_taken)
+			vn_link_down(c->nl, VN_IFINDEX_NODE + node_port(c->x->new, c->b, i)->number);
+	return rename_ports(c, d);
+}
+
+/* The drift of a node that is to be mended: names first, because that may cost what else is there. */
+static int find_drift(const struct config *c, size_t node, int fd, struct vn_drift *ret_drift)
+{
+	int r = look_at(c, node, ret_drift);
+
+	for (int i = 0; i < 2 && r == 0 && has_drift(ret_drift, VN_DRIFT_NAME); i++) {
+		r = vn_exec_nl_open(c->x->f, fd, c->nl, c->x->err);
+		if (r == 0)
+			r = i ? rename_down(c, ret_drift) : rename_ports(c, ret_drift);
+		vn_drift_release(ret_drift);
+		if (r == 0)
+			r = look_at(c, node, ret_drift);
+	}
+	return r;
+}
+
+/*
+ * A device that the node's own root takes away, moves or sets down while it is being configured is no failure of ours,
+ * and does not stop what else is to be done: it is drift, seen by the next look.
+ */
+static int note_interference(void *arg, uint64_t tag, int error)
+{
+	return error == ENODEV || error == ENETDOWN || error == ENETUNREACH || error == EHOSTUNREACH ? 0 : -error;
 }
 
 static int config_node(struct vn_exec *x, const struct vn_step *s)
@@ -434,14 +558,20 @@ static int config_node(struct vn_exec *x, const struct vn_step *s)
 		.a = s->old == VN_NONE ? NULL : &x->old->nodes[s->old],
 		.b = &x->new->nodes[s->new],
 	};
+	cleanup_drift struct vn_drift drift = {0};
 	int fd = -EBADF, r = vn_exec_node_fd(x, s->new, &fd);
 
+	if (r == 0 && s->drift && c.a) {
+		r = find_drift(&c, s->new, fd, &drift);
+		c.drift = drift.any ? &drift : NULL;
+	}
 	if (r == 0)
 		r = enter_node(&c, fd);
 	if (r == 0)
 		r = index_old_ports(&c);
 	if (r == 0) {
 		c.nl->tag = VN_TAG_NODE | s->new;
+		c.nl->on_error = c.a || x->mending ? note_interference : NULL;
 		config_lo(&c);
 		config_ports(&c);
 		c.nl->tag = VN_TAG_NODE | s->new;

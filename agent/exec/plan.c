@@ -164,15 +164,24 @@ static bool same_routes(const struct planner *p, const struct vn_node *a, const 
 	return true;
 }
 
-/* The addresses of ports that stay; ports that come or go have touched the node already. */
+/* The other end's addresses are this node's neighbours, unless its isolation is off. */
+static bool same_neighbours(const struct vn_port *was, const struct vn_port *is)
+{
+	return is->isolation == VN_ISOLATION_OFF ||
+	       (was->isolation != VN_ISOLATION_OFF && addr_equal(&was->ip4, &is->ip4) &&
+		addr_equal(&was->ip6, &is->ip6));
+}
+
+/* The addresses of ports that stay, and of their other ends; ports that come or go have touched the node already. */
 static bool same_port_addrs(const struct planner *p, const struct vn_node *b)
 {
 	for (size_t i = 0; i < b->n_links; i++) {
 		size_t l = b->link_ids[i] / VN_DIRS, side = b->link_ids[i] % VN_DIRS;
-		const struct vn_port *y = &p->new->links[l].ports[side];
-		const struct vn_port *x = &p->old->links[p->link_of_new[l]].ports[side];
+		const struct vn_port *y = p->new->links[l].ports;
+		const struct vn_port *x = p->old->links[p->link_of_new[l]].ports;
 
-		if (!addr_equal(&x->ip4, &y->ip4) || !addr_equal(&x->ip6, &y->ip6))
+		if (!addr_equal(&x[side].ip4, &y[side].ip4) || !addr_equal(&x[side].ip6, &y[side].ip6) ||
+		    !same_neighbours(&x[!side], &y[!side]))
 			return false;
 	}
 	return true;
@@ -328,16 +337,43 @@ static bool is_bare(const struct planner *p, size_t old)
 	return p->seen && p->seen->node_bare && p->seen->node_bare[old];
 }
 
-static void plan_configs(struct planner *p)
+static const struct vn_drift *drift_of(const struct planner *p, size_t old)
 {
-	for (size_t i = 0; i < n_nodes(p->new); i++) {
+	return p->seen && p->seen->drift ? p->seen->drift[old] : NULL;
+}
+
+/* A node that stays: what changed by the file, and what changed by itself. */
+static int plan_config(struct planner *p, size_t old, size_t new)
+{
+	const struct vn_drift *drift = drift_of(p, old);
+	const bool same = same_config(p, old, new), mend = drift && vn_drift_is_mendable(drift);
+	char text[VN_DRIFT_TEXT];
+	struct vn_step *s;
+
+	if (same && !mend)
+		return 0;
+	add_step(p, VN_STEP_CONFIG, old, new);
+	if (!mend)
+		return 0;
+	s = &p->plan->steps[p->plan->n_steps - 1];
+	s->drift = strdup(vn_drift_format(p->old, old, drift, VN_DRIFT_ALL, text));
+	s->mends = same;
+	return s->drift ? 0 : -ENOMEM;
+}
+
+static int plan_configs(struct planner *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n_nodes(p->new) && r == 0; i++) {
 		const size_t old = p->node_of_new[i];
 
 		if (old == VN_NONE || is_bare(p, old))
 			add_step(p, VN_STEP_CONFIG, VN_NONE, i);
-		else if (!same_config(p, old, i))
-			add_step(p, VN_STEP_CONFIG, old, i);
+		else
+			r = plan_config(p, old, i);
 	}
+	return r;
 }
 
 /* Sources that do not fit a port are told before anything is done. */
@@ -429,10 +465,11 @@ int vn_plan_make(const struct vn_topo *old, const struct vn_observed *seen, cons
 		plan_link_deletes(&p);
 		plan_nodes(&p);
 		plan_links(&p);
-		plan_configs(&p);
+		r = plan_configs(&p);
 		plan_starts(&p);
-		*ret_plan = take_ptr(p.plan);
 	}
+	if (r == 0)
+		*ret_plan = take_ptr(p.plan);
 	planner_release(&p);
 	return r < 0 ? vn_err_kernel(err, -r, "plan: %s", strerror(-r)) : 0;
 }
@@ -441,6 +478,8 @@ void vn_plan_free(struct vn_plan *p)
 {
 	if (!p)
 		return;
+	for (size_t i = 0; i < p->n_steps; i++)
+		free(p->steps[i].drift);
 	free(p->steps);
 	free(p);
 }

@@ -10,6 +10,7 @@
 
 #include <loader/loader.h>
 
+#include "exec/drift.h"
 #include "topo/model.h"
 
 enum vn_step_kind {
@@ -27,6 +28,12 @@ struct vn_step {
 	enum vn_step_kind kind;
 	size_t old, new;
 	bool done; /* set by the executor */
+	/*
+	 * VN_STEP_CONFIG of a node that stays: what it has is not what @old says, so the executor looks before it
+	 * configures. In words, for the reader; NULL: it is as @old says. @mends: nothing else is to be done there.
+	 */
+	char *drift;
+	bool mends;
 };
 
 /*
@@ -39,6 +46,8 @@ struct vn_observed {
 	bool *run_ok;  /* per node of @old: its container runs */
 	/* per node of @old: its namespace is another one, nothing is configured there; NULL: none */
 	bool *node_bare;
+	/* per node of @old: how it differs from what was configured there, NULL: not at all; NULL: none does */
+	const struct vn_drift **drift;
 	const struct vn_kernel *kernel;
 };
 

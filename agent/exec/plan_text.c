@@ -135,9 +135,11 @@ static int describe_config(const struct vn_plan *p, const struct vn_step *s, cha
 	const struct vn_node *n = &p->new->nodes[s->new];
 	size_t addrs = count_addrs(p->new, n);
 
-	return snprintf(buf, size, "configure node %s: %zu address%s, %zu route%s%s", n->name, addrs,
+	if (s->mends)
+		return snprintf(buf, size, "configure node %s: %s", n->name, s->drift);
+	return snprintf(buf, size, "configure node %s: %zu address%s, %zu route%s%s%s%s", n->name, addrs,
 			addrs == 1 ? "" : "es", n->n_routes, n->n_routes == 1 ? "" : "s",
-			n->forward ? ", forwarding" : "");
+			n->forward ? ", forwarding" : "", s->drift ? "; mending " : "", s->drift ?: "");
 }
 
 static int describe_run(const struct vn_topo *t, size_t i, bool start, char *buf, size_t size)

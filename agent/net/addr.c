@@ -19,9 +19,14 @@ static void addr_request(struct vn_nl *nl, uint16_t type, uint16_t flags, uint32
 	vn_nl_put(nl, IFA_ADDRESS, a->bytes, len);
 }
 
+#define IFA_PROTO_ATTR 11 /* IFA_PROTO, Linux 5.18: older headers lack it, older kernels ignore it */
+
 void vn_addr_add(struct vn_nl *nl, uint32_t ifindex, const struct vn_addr *a)
 {
+	const uint8_t protocol = VN_PROTOCOL;
+
 	addr_request(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex, a);
+	vn_nl_put(nl, IFA_PROTO_ATTR, &protocol, sizeof(protocol));
 	vn_nl_end(nl, "add an address", VN_NL_OK(EEXIST));
 }
 

@@ -268,6 +268,7 @@ static int dump_once(struct vn_nl *nl, uint32_t seq, void (*each)(void *arg, str
 {
 	_Alignas(struct nlmsghdr) uint8_t buf[32768];
 	bool torn = false;
+	size_t answers = 0;
 
 	for (;;) {
 		ssize_t n = vn_netlink_recv(nl->fd, nl->peer, buf, sizeof(buf), 0);
@@ -283,6 +284,12 @@ static int dump_once(struct vn_nl *nl, uint32_t seq, void (*each)(void *arg, str
 				return done_error(h) ?: torn ? -EAGAIN : 0;
 			if (h->nlmsg_type == NLMSG_ERROR)
 				return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+			if (nl->dump_most && answers++ == nl->dump_most) {
+				/* The rest of the answers would be taken for those of the next request. */
+				vn_cleanup_close(&nl->fd);
+				nl->fd = -1;
+				return -E2BIG;
+			}
 			each(arg, h);
 		}
 	}
@@ -293,7 +300,7 @@ int vn_nl_dump(struct vn_nl *nl, void (*each)(void *arg, struct nlmsghdr *h), vo
 	struct nlmsghdr *req = nlmsg_hdr(nl->msg);
 	int r = -EAGAIN;
 
-	for (int i = 0; i < DUMP_TRIES && r == -EAGAIN; i++) {
+	for (unsigned int i = 0; i < (nl->dump_tries ?: DUMP_TRIES) && r == -EAGAIN; i++) {
 		req->nlmsg_seq = nl->seq++;
 		r = send(nl->fd, req, req->nlmsg_len, 0) < 0 ? -errno : dump_once(nl, req->nlmsg_seq, each, arg);
 	}

@@ -19,6 +19,12 @@
 
 #include <vnet/err.h>
 
+/*
+ * Whose an object in a node's kernel is: rtm_protocol of routes, NDA_PROTOCOL of neighbours, IFA_PROTO of addresses.
+ * No routing daemon uses the number (/etc/iproute2/rt_protos).
+ */
+#define VN_PROTOCOL 118
+
 #define VN_NL_BATCH_MAX   512 /* requests */
 #define VN_NL_BATCH_BYTES (64u << 10)
 
@@ -56,6 +62,8 @@ struct vn_nl {
 	uint32_t seq;             /* of reqs[0]; begins at random */
 	size_t n_done;            /* requests sent since the socket was opened */
 	bool overflow;            /* the request being built did not fit */
+	size_t dump_most;         /* answers that a dump may have, 0: any number; more are -E2BIG, and @fd is closed */
+	unsigned int dump_tries;  /* of what others change all the time; 0: 20 */
 	int failed;               /* first failure since the last vn_nl_flush() */
 };
 

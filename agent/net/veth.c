@@ -67,6 +67,33 @@ void vn_link_down(struct vn_nl *nl, uint32_t ifindex)
 	link_flags(nl, ifindex, false, "bring it down", VN_NL_OK(ENODEV));
 }
 
+void vn_link_rename(struct vn_nl *nl, uint32_t ifindex, const char *ifname)
+{
+	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex};
+
+	vn_nl_begin(nl, RTM_SETLINK, 0, &ifi, sizeof(ifi));
+	vn_nl_put_str(nl, IFLA_IFNAME, ifname);
+	vn_nl_end(nl, "give it its name", VN_NL_OK2(EEXIST, EBUSY));
+}
+
+void vn_link_set_mac(struct vn_nl *nl, uint32_t ifindex, const uint8_t mac[6])
+{
+	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex};
+
+	vn_nl_begin(nl, RTM_SETLINK, 0, &ifi, sizeof(ifi));
+	vn_nl_put(nl, IFLA_ADDRESS, mac, 6);
+	vn_nl_end(nl, "set its MAC", 0);
+}
+
+void vn_link_set_mtu(struct vn_nl *nl, uint32_t ifindex, uint32_t mtu)
+{
+	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex};
+
+	vn_nl_begin(nl, RTM_SETLINK, 0, &ifi, sizeof(ifi));
+	vn_nl_put_u32(nl, IFLA_MTU, mtu);
+	vn_nl_end(nl, "set its MTU", 0);
+}
+
 void vn_link_set_room(struct vn_nl *nl, uint32_t ifindex, uint32_t mtu, uint32_t queue)
 {
 	const struct ifinfomsg ifi = {.ifi_index = (int)ifindex};
@@ -114,7 +141,7 @@ static void dump_one(void *arg, struct nlmsghdr *h)
 {
 	const struct dump_arg *d = arg;
 	const struct ifinfomsg *ifi = NLMSG_DATA(h);
-	struct vn_link_info l = {.name = ""};
+	struct vn_link_info l = {.name = "", .peer_nsid = -1};
 	struct nlattr *a;
 	int left;
 
@@ -135,6 +162,9 @@ static void dump_one(void *arg, struct nlmsghdr *h)
 		break;
 	case IFLA_LINK:
 		l.peer_ifindex = nla_get_u32(a);
+		break;
+	case IFLA_LINK_NETNSID:
+		l.peer_nsid = (int)nla_get_u32(a);
 		break;
 	}
 	d->each(d->arg, &l);

@@ -28,6 +28,10 @@ void vn_veth_create(struct vn_nl *nl, const struct vn_veth_end *end, const struc
 		    uint32_t group);
 void vn_link_up(struct vn_nl *nl, uint32_t ifindex);
 void vn_link_down(struct vn_nl *nl, uint32_t ifindex);
+/* A name that another device has stays that device's; one that is up keeps its own before Linux 6.2. No failures. */
+void vn_link_rename(struct vn_nl *nl, uint32_t ifindex, const char *ifname);
+void vn_link_set_mac(struct vn_nl *nl, uint32_t ifindex, const uint8_t mac[6]);
+void vn_link_set_mtu(struct vn_nl *nl, uint32_t ifindex, uint32_t mtu);
 /* The longest frame, and how many may wait in its queue of transmission. */
 void vn_link_set_room(struct vn_nl *nl, uint32_t ifindex, uint32_t mtu, uint32_t queue);
 void vn_link_set_group(struct vn_nl *nl, uint32_t ifindex, uint32_t group);
@@ -38,6 +42,7 @@ void vn_link_delete_group(struct vn_nl *nl, uint32_t group);
 /* What a dump tells about a device. @name points into the message. */
 struct vn_link_info {
 	uint32_t ifindex, peer_ifindex, group, mtu, flags;
+	int peer_nsid; /* the namespace of the other end, as the socket's numbers it; -1: the same */
 	const char *name;
 };
 /* Frames that the device dropped instead of sending. */

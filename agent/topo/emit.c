@@ -260,6 +260,8 @@ int vn_topo_emit_yaml(const struct vn_topo *t, FILE *f)
 		fprintf(f, "seed: %llu\n", (unsigned long long)t->seed);
 	fprintf(f, "addressing: %s\n", t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none");
 	fprintf(f, "routing: %s\n", t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none");
+	if (t->heal)
+		fputs("heal: true\n", f);
 	fputs("nodes:\n", f);
 	for (i = 0; i < t->n_nodes; i++)
 		emit_node(f, &t->nodes[i]);

@@ -144,10 +144,10 @@ json_t *vn_topo_to_json(const struct vn_topo *t)
 		json_array_append_new(nodes, node_to_json(&t->nodes[i]));
 	for (i = 0; i < t->n_links; i++)
 		json_array_append_new(links, link_to_json(t, &t->links[i]));
-	return json_pack("{s:s, s:s*, s:I, s:b, s:s, s:s, s:o, s:o}", "name", t->name, "source", t->source, "seed",
-			 (json_int_t)t->seed, "seed_given", t->seed_given, "addressing",
-			 addressing_words[t->addressing], "routing", routing_words[t->routing], "nodes", nodes, "links",
-			 links);
+	return json_pack("{s:s, s:s*, s:I, s:b, s:s, s:s, s:o*, s:o, s:o}", "name", t->name, "source", t->source,
+			 "seed", (json_int_t)t->seed, "seed_given", t->seed_given, "addressing",
+			 addressing_words[t->addressing], "routing", routing_words[t->routing], "heal",
+			 t->heal ? json_true() : NULL, "nodes", nodes, "links", links);
 }
 
 /* ---- reading ---- */
@@ -437,13 +437,13 @@ static int read_topo_head(const json_t *o, struct vn_topo *t, json_t **ret_nodes
 			  struct vn_err *err)
 {
 	const char *name, *addressing, *routing, *source = NULL;
-	int seed_given, a, r;
+	int seed_given, heal = 0, a, r;
 	json_error_t why;
 	json_int_t seed;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s?s, s:I, s:b, s:s, s:s, s:o, s:o}", "name", &name,
-			   "source", &source, "seed", &seed, "seed_given", &seed_given, "addressing", &addressing,
-			   "routing", &routing, "nodes", ret_nodes, "links", ret_links) < 0)
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s?s, s:I, s:b, s:s, s:s, s?b, s:o, s:o}", "name",
+			   &name, "source", &source, "seed", &seed, "seed_given", &seed_given, "addressing",
+			   &addressing, "routing", &routing, "heal", &heal, "nodes", ret_nodes, "links", ret_links) < 0)
 		return refuse(err, "topology", &why);
 	r = read_name(name, "topology", t->name, err);
 	if (r < 0)
@@ -458,6 +458,7 @@ static int read_topo_head(const json_t *o, struct vn_topo *t, json_t **ret_nodes
 	t->source = source ? strdup(source) : NULL;
 	t->seed = (uint64_t)seed;
 	t->seed_given = seed_given;
+	t->heal = heal;
 	t->addressing = (enum vn_addressing)a;
 	t->routing = (enum vn_routing)r;
 	return 0;

@@ -142,6 +142,7 @@ struct vn_topo {
 				*/
 	uint64_t seed;         /* at most VN_SEED_MAX */
 	bool seed_given;
+	bool heal; /* drift is mended at once, without an apply */
 	bool resolved;
 	char file[128];                                /* where it was read from, for later errors; may be empty */
 	char *source;                                  /* the whole path, as who applied it sees it; NULL: unknown */

@@ -422,6 +422,19 @@ static int parse_routing(struct vn_parser *p, const struct vn_yaml *v, void *obj
 	return 0;
 }
 
+static int parse_heal(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const char *const words[] = {"false", "true", NULL};
+	unsigned int i;
+	int r;
+
+	r = vn_parse_choice(p, v, "heal", words, &i);
+	if (r < 0)
+		return r;
+	p->topo->heal = i;
+	return 0;
+}
+
 static int check_required(struct vn_parser *p, const struct vn_yaml *root)
 {
 	static const char *const required[] = {"name", "nodes"};
@@ -445,6 +458,7 @@ static int parse_root(struct vn_parser *p, const struct vn_yaml *root)
 		{"checksum", parse_top_checksum},
 		{"addressing", parse_addressing},
 		{"routing", parse_routing},
+		{"heal", parse_heal},
 		{"defaults", parse_defaults},
 		{"nodes", parse_nodes},
 		{"segments", parse_segments},

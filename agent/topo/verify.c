@@ -294,6 +294,17 @@ static void judge_config(struct vn_verify *v, const struct vn_verify_figures *f)
 		PRINT(row->note, "the engine does not answer: see `vnet-agent doctor`");
 }
 
+/* What the link's ends inside the nodes are: no frame arrives at one that is down. */
+static void judge_node(struct vn_verify *v, const struct vn_verify_figures *f)
+{
+	struct vn_verify_row *row = row_add(v, "node", false, *f->node ? VN_FAILED : VN_PASSED);
+
+	PRINT(row->found, "%.*s", (int)sizeof(row->found) - 1, *f->node ? f->node : "as configured");
+	PRINT(row->bound, "as configured");
+	if (*f->node)
+		PRINT(row->note, "apply the topology again, or say `heal: true` in it");
+}
+
 /* What no discipline asks for; how many frames that were. */
 static uint64_t judge_drops(struct vn_verify *v, bool probe, const struct vn_dir *dir,
 			    const struct vn_verify_port *port)
@@ -398,6 +409,7 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v)
 
 	judge_config(v, f);
 	judge_balance(v, &f->balance);
+	judge_node(v, f);
 	if (!f->held) {
 		judge_drops(v, false, dir, &f->port);
 		return;

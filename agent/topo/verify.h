@@ -23,7 +23,7 @@
 #define VN_VERIFY_FRAMES_MIN   100u   /* for a 99th percentile */
 #define VN_VERIFY_EVENTS_MIN   10u    /* expected, before their number says anything */
 #define VN_VERIFY_SMALL        0.001  /* a share that is certainly as near to what was set need not be told from it */
-#define VN_VERIFY_ROWS_MAX     24
+#define VN_VERIFY_ROWS_MAX     28
 
 enum vn_judgement {
 	VN_PASSED,
@@ -88,6 +88,7 @@ struct vn_verify_balance {
  * @asked:     the discipline that was configured
  * @in_force:  the one that the data path has
  * @path_ok:   the port's entry says what the topology says (held or not, where to)
+ * @node:      "" or how the node's end of the link differs from what was configured there, at both ends
  * @up:        the engine answers
  * @port:      drops at the port that no discipline asked for
  * @engine_overload: bits that concern every direction of the engine (its ring, its buffers)
@@ -100,6 +101,7 @@ struct vn_verify_figures {
 	bool held, path_ok, up;
 	struct vn_verify_port port;
 	struct vn_verify_balance balance;
+	const char *node;
 	uint32_t engine_overload;
 	uint64_t rate_ns, rate_bits;
 };

@@ -47,25 +47,43 @@ static inline uint32_t vn_netlink_seq(void)
 /*
  * The next datagram of the kernel, whose port id is 0 (@peer: of another sender, for tests): its length, or -errno.
  * -EAGAIN with MSG_DONTWAIT also for a message of somebody else, so that none keeps the caller busy; -EMSGSIZE: @buf is
- * too small.
+ * too small. *@ret_nsid, unless NULL: the namespace that an event comes from, as the socket's own numbers it (with the
+ * option NETLINK_LISTEN_ALL_NSID); -1: its own.
  */
-static inline ssize_t vn_netlink_recv(int fd, uint32_t peer, void *buf, size_t size, int flags)
+static inline ssize_t vn_netlink_recv_nsid(int fd, uint32_t peer, void *buf, size_t size, int flags, int *ret_nsid)
 {
 	for (;;) {
+		_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
 		struct sockaddr_nl from = {0};
 		struct iovec iov = {.iov_base = buf, .iov_len = size};
-		struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1};
+		struct msghdr m = {.msg_name = &from,
+				   .msg_namelen = sizeof(from),
+				   .msg_iov = &iov,
+				   .msg_iovlen = 1,
+				   .msg_control = ret_nsid ? control : NULL,
+				   .msg_controllen = ret_nsid ? sizeof(control) : 0};
 		ssize_t n = recvmsg(fd, &m, flags);
+		struct cmsghdr *c = n < 0 || !ret_nsid ? NULL : CMSG_FIRSTHDR(&m);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
+		if (ret_nsid)
+			*ret_nsid = -1;
+		if (c && c->cmsg_level == SOL_NETLINK && c->cmsg_type == NETLINK_LISTEN_ALL_NSID &&
+		    c->cmsg_len == CMSG_LEN(sizeof(int)))
+			memcpy(ret_nsid, CMSG_DATA(c), sizeof(int));
 		if (m.msg_namelen == sizeof(from) && from.nl_family == AF_NETLINK && from.nl_pid == peer)
 			return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : n ?: -EPROTO;
 		if (flags & MSG_DONTWAIT)
 			return -EAGAIN;
 	}
+}
+
+static inline ssize_t vn_netlink_recv(int fd, uint32_t peer, void *buf, size_t size, int flags)
+{
+	return vn_netlink_recv_nsid(fd, peer, buf, size, flags, NULL);
 }
 
 #endif

@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ethtool iperf3
-plan 21
+plan 22
 
 FRAME=$TOOLS/frame
 
@@ -87,7 +87,8 @@ check "after a flood the link works" busywait 3000 inn t.evil ping -nq -c 1 -W 1
 inn t.evil ip link set eth0 down
 inn t.evil ip link set eth0 name wan0
 inn t.evil ip link set wan0 up
-check "a new name changes nothing for the others" sh -c "'$AGENT' -j link show target | jq -e '.links[0].state == \"up\"'"
+check "a new name is seen" sh -c "'$AGENT' -j link show target | jq -e '.links[0].drift | test(\"eth0 is named wan0\")'"
+is "and changes nothing for the others" "$(vnet -j link show honest | jq -r '.links[0].state')" up
 # A VF cannot be deleted from there; it can be taken elsewhere.
 inn t.evil ip link del wan0 2>/dev/null || inn t.evil ip link set wan0 netns $$
 check "its loss is seen" busywait 3000 sh -c "'$AGENT' -j link show target | jq -e '.links[0].state == \"broken\"'"

@@ -232,8 +232,13 @@ static struct scene *scene(uint64_t n, uint64_t lost, struct vn_disc disc)
 	s.dir.out_packets = n - lost;
 	s.dir.late_hist[vn_hist_bucket(4000)] = n - lost;
 	s.dir.late_max_ns = n ? 4100 : 0;
-	s.f = (struct vn_verify_figures){
-		.dir = &s.dir, .asked = &s.asked, .in_force = &s.in_force, .held = true, .path_ok = true, .up = true};
+	s.f = (struct vn_verify_figures){.node = "",
+					 .dir = &s.dir,
+					 .asked = &s.asked,
+					 .in_force = &s.in_force,
+					 .held = true,
+					 .path_ok = true,
+					 .up = true};
 	return &s;
 }
 
