@@ -104,7 +104,7 @@ static int print_attached(const struct vn_cli *cli, json_t *reply, const char *w
 int vn_cmd_node_attach(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
 	const char *node = call->args[0], *kind = call->args[1], *what = call->args[2];
-	char path[64], holder[256];
+	char path[64], holder[256], netns[320];
 	json_t *reply = NULL;
 	pid_t pid = 0;
 	int r = 0;
@@ -121,6 +121,14 @@ int vn_cmd_node_attach(const struct vn_cli *cli, const struct vn_call *call, str
 		return r;
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
 	snprintf(holder, sizeof(holder), "%s %s", kind, what);
+	/* A name as ip-netns(8) has it. */
+	if (!pid && !strchr(what, '/') && access(what, F_OK) < 0) {
+		snprintf(netns, sizeof(netns), "/run/netns/%s", what);
+		if (access(netns, F_OK) < 0)
+			return vn_err_usage(err, "netns %s: neither a file nor a name that `ip netns` has (%s)", what,
+					    netns);
+		what = netns;
+	}
 	r = vn_cli_attach(cli, node, pid ? path : what, holder, pid, &reply, err);
 	return r < 0 ? r : print_attached(cli, reply, holder, err);
 }

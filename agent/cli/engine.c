@@ -77,7 +77,7 @@ int vn_cmd_engine_move(const struct vn_cli *cli, const struct vn_call *call, str
 	unsigned long engine;
 	const char *dir, *text;
 	char *end;
-	int first, r = vn_cli_take_dir(call, &dir, &first, err);
+	int first, r = vn_cli_take_dir(cli, call, &dir, &first, err);
 
 	if (r < 0)
 		return r;
@@ -86,7 +86,7 @@ int vn_cmd_engine_move(const struct vn_cli *cli, const struct vn_call *call, str
 	text = call->args[first];
 	engine = strtoul(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || engine > INT32_MAX)
-		return vn_err_usage(err, "engine move: '%s' is no number of an engine: see `vnet-agent engine show`",
+		return vn_err_usage(err, "engine move: '%s' is not a number of an engine: see `vnet-agent engine show`",
 				    text);
 	params = json_pack("{s:s, s:s, s:I}", "name", call->args[0], "dir", dir, "engine", (json_int_t)engine);
 	if (!params)

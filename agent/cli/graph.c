@@ -45,14 +45,16 @@ static int write_dot(const struct vn_topo *t, const char *out, struct vn_err *er
 	return vn_cli_output_close(out, f, err) < 0 || r < 0 ? -EIO : 0;
 }
 
-/* Graphviz reads DOT from @in and writes SVG to @out. No shell, no temporary file. */
-static int run_graphviz(int in, int out, struct vn_err *err)
+/* Graphviz reads DOT from @in and writes @format to @out. No shell, no temporary file. */
+static int run_graphviz(const char *format, int in, int out, struct vn_err *err)
 {
-	char *const argv[] = {(char *)"dot", (char *)"-q", (char *)"-Tsvg", NULL};
+	char type[16];
+	char *const argv[] = {(char *)"dot", (char *)"-q", type, NULL};
 	posix_spawn_file_actions_t actions;
 	int status, r;
 	pid_t pid;
 
+	snprintf(type, sizeof(type), "-T%s", format);
 	r = posix_spawn_file_actions_init(&actions);
 	if (r == 0) {
 		r = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
@@ -63,9 +65,9 @@ static int run_graphviz(int in, int out, struct vn_err *err)
 		posix_spawn_file_actions_destroy(&actions);
 	}
 	if (r == ENOENT)
-		return vn_err(
-			err, VN_EXIT_NOT_POSSIBLE, r,
-			"SVG needs graphviz, whose `dot` is not here: install the package graphviz, or take --dot");
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, r,
+			      "%s needs graphviz, whose `dot` is not here: install the package graphviz, or take --dot",
+			      format);
 	if (r != 0)
 		return vn_err_kernel(err, r, "starting dot: %s", strerror(r));
 	while (waitpid(pid, &status, 0) < 0)
@@ -112,7 +114,7 @@ static int copy_out(int fd, const char *out, struct vn_err *err)
 	return vn_cli_output_close(out, f, err);
 }
 
-static int write_svg(const struct vn_topo *t, const char *out, struct vn_err *err)
+static int write_drawn(const struct vn_topo *t, const char *format, const char *out, struct vn_err *err)
 {
 	cleanup_close int dot = memfd_create("dot", MFD_CLOEXEC), svg = memfd_create("svg", MFD_CLOEXEC);
 	int r;
@@ -121,16 +123,32 @@ static int write_svg(const struct vn_topo *t, const char *out, struct vn_err *er
 		return vn_err_kernel(err, errno, "memfd_create: %s", strerror(errno));
 	r = emit_to_fd(t, dot, err);
 	if (r == 0)
-		r = run_graphviz(dot, svg, err);
+		r = run_graphviz(format, dot, svg, err);
 	/* @out is touched only now that there is something to write. */
 	return r < 0 ? r : copy_out(svg, out, err);
 }
 
-static bool has_suffix(const char *s, const char *suffix)
+/* What the end of @out's name asks for: a format of graphviz's, or "dot". */
+static int format_of(const char *out, const char **ret_format, struct vn_err *err)
 {
-	size_t n = s ? strlen(s) : 0, k = strlen(suffix);
+	static const char *const formats[][2] = {{"svg", "svg"}, {"png", "png"}, {"pdf", "pdf"},
+						 {"jpg", "jpg"}, {"dot", "dot"}, {"gv", "dot"}};
+	const char *base = out ? strrchr(out, '/') : NULL, *dot = out ? strrchr(base ? base : out, '.') : NULL;
 
-	return n > k && strcmp(s + n - k, suffix) == 0;
+	*ret_format = "dot";
+	if (!dot || dot[1] == '\0')
+		return 0;
+	for (size_t i = 0; i < VN_ARRAY_SIZE(formats); i++) {
+		if (strcmp(dot + 1, formats[i][0]) == 0) {
+			*ret_format = formats[i][1];
+			return 0;
+		}
+	}
+	return vn_err_usage(
+		err,
+		"topology graph: -o %s: the end of the name says what to write: .svg, .png, .pdf, .jpg or .dot "
+		"(or give --svg or --dot)",
+		out);
 }
 
 int vn_cmd_topology_graph(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
@@ -138,14 +156,47 @@ int vn_cmd_topology_graph(const struct vn_cli *cli, const struct vn_call *call, 
 	const char *out = vn_call_option(call, "-o");
 	bool want_dot = vn_call_option(call, "--dot"), want_svg = vn_call_option(call, "--svg");
 	cleanup_topo struct vn_topo *t = NULL;
-	int r;
+	const char *format = want_svg ? "svg" : "dot";
+	int r = 0;
 
 	if (want_dot && want_svg)
 		return vn_err_usage(err, "topology graph: --dot or --svg, not both");
-	r = load(cli, call->args[0], &t, err);
+	if (!want_dot && !want_svg)
+		r = format_of(out, &format, err);
+	if (r == 0)
+		r = load(cli, call->args[0], &t, err);
 	if (r < 0)
 		return r;
-	return want_svg || (!want_dot && has_suffix(out, ".svg")) ? write_svg(t, out, err) : write_dot(t, out, err);
+	return strcmp(format, "dot") == 0 ? write_dot(t, out, err) : write_drawn(t, format, out, err);
+}
+
+/* --- export ------------------------------------------------------------------------------------------------------- */
+
+static int write_yaml(const struct vn_topo *t, const char *out, struct vn_err *err)
+{
+	FILE *f;
+	int r = vn_cli_output_open(out, &f, err);
+
+	if (r < 0)
+		return r;
+	r = vn_topo_emit_yaml(t, f);
+	if (r < 0)
+		vn_err_kernel(err, -r, "writing %s: %s", t->name, strerror(-r));
+	return vn_cli_output_close(out, f, err) < 0 || r < 0 ? -EIO : 0;
+}
+
+/* As it runs now, with what `link set` changed. Not over the socket of those who may only look: it hides containers'
+ * environments. */
+int vn_cmd_topology_export(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *t = NULL;
+	json_t *reply = NULL;
+	int r = vn_cli_call(cli, false, "vnet.topology.show", json_pack("{s:s}", "name", call->args[0]), &reply, err);
+
+	if (r == 0)
+		r = vn_topo_from_json(json_object_get(reply, "topology"), &t, err);
+	json_decref(reply);
+	return r < 0 ? r : write_yaml(t, vn_call_option(call, "-o"), err);
 }
 
 /* --- import ---------------------------------------------------------------------------------------------------------
@@ -191,7 +242,6 @@ int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call,
 	struct vn_gml_report report;
 	cleanup_free char *text = NULL;
 	size_t len;
-	FILE *f;
 	int r = 0;
 
 	if (vn_call_option(call, "--delay"))
@@ -203,14 +253,9 @@ int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call,
 	if (r == 0)
 		r = vn_gml_import(strcmp(in, "-") == 0 ? "stdin" : in, text, len, &wish, &t, &report, err);
 	if (r == 0)
-		r = vn_cli_output_open(out, &f, err);
+		r = write_yaml(t, out, err);
 	if (r < 0)
 		return r;
-	r = vn_topo_emit_yaml(t, f);
-	if (r < 0)
-		vn_err_kernel(err, -r, "writing %s: %s", t->name, strerror(-r));
-	if (vn_cli_output_close(out, f, err) < 0 || r < 0)
-		return -EIO;
 	say_report(t, &wish, &report);
 	return 0;
 }

@@ -52,7 +52,7 @@ static void print_disciplines(FILE *f)
 {
 	char left[128];
 
-	fprintf(f, "\nDISCIPLINE: any of these words, see vnet-link(7)\n");
+	fprintf(f, "\nDISCIPLINE: any of these keywords, see vnet-link(7)\n");
 	for (const struct vn_disc_word *w = vn_disc_words; w->word; w++) {
 		snprintf(left, sizeof(left), "%s %s", w->word, w->args);
 		line(f, left, w->help);

@@ -388,17 +388,41 @@ static void print_link_details(const json_t *l, bool stats)
 	}
 }
 
+/* All links of @topo, as an answer to "vnet.link.show"; -ENOENT when there are none. */
+static int links_of_topology(const struct vn_cli *cli, const char *topo, json_t **ret_reply)
+{
+	json_t *reply = NULL, *links;
+	int r = vn_cli_call(cli, true, "vnet.link.show", json_pack("{s:b}", "stats", cli->stats), &reply, NULL);
+
+	if (r < 0)
+		return r;
+	links = json_object_get(reply, "links");
+	for (size_t i = json_array_size(links); i-- > 0;)
+		if (strcmp(vn_json_str(json_array_get(links, i), "topology"), topo) != 0)
+			json_array_remove(links, i);
+	if (json_array_size(links) == 0) {
+		json_decref(reply);
+		return -ENOENT;
+	}
+	*ret_reply = reply;
+	return 0;
+}
+
 int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
+	struct vn_err why = {0};
 	json_t *params = json_pack("{s:b}", "stats", cli->stats), *reply = NULL, *links, *l;
 	size_t i;
 	int r;
 
 	if (params && call->n_args)
 		json_object_set_new(params, "name", json_string(call->args[0]));
-	r = vn_cli_call(cli, true, "vnet.link.show", params, &reply, err);
+	r = vn_cli_call(cli, true, "vnet.link.show", params, &reply, &why);
+	/* No link's name, but perhaps a topology's. */
+	if (r < 0 && why.exit == VN_EXIT_USAGE && call->n_args)
+		r = links_of_topology(cli, call->args[0], &reply);
 	if (r < 0)
-		return r;
+		return why.err ? vn_err(err, why.exit, why.err, "%s", why.text) : r;
 	links = json_object_get(reply, "links");
 	if (!cli->json)
 		vn_cli_say_none(links, "link");
@@ -433,10 +457,48 @@ static int check_words(const char *link, int n, char *words[], struct vn_cli_fil
 	return 0;
 }
 
-int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err)
+/*
+ * "left", "left->right": the direction that leaves node left, as far as the link is between two nodes. Returns 0 and
+ * NULL for what is not that; -errno where the link cannot be asked for.
+ */
+static int dir_by_nodes(const struct vn_cli *cli, const char *link, const char *word, const char **ret_dir,
+			struct vn_err *err)
+{
+	static const char *const dirs[] = {"ab", "ba"};
+	const char *arrow = strstr(word, "->"), *nodes[DIRS];
+	size_t from = arrow ? (size_t)(arrow - word) : strlen(word);
+	json_t *reply = NULL, *l;
+	int r;
+
+	*ret_dir = NULL;
+	if (!from || from > VN_NAME_MAX || (arrow && !vn_name_valid(arrow + 2)))
+		return 0;
+	r = vn_cli_call(cli, true, "vnet.link.show", json_pack("{s:s}", "name", link), &reply, err);
+	if (r < 0)
+		return r;
+	l = json_array_get(json_object_get(reply, "links"), 0);
+	for (size_t side = 0; side < DIRS; side++)
+		nodes[side] = vn_json_str(end_of(l, side), "node");
+	for (size_t side = 0; side < DIRS && strcmp(nodes[0], nodes[1]) != 0; side++)
+		if (strlen(nodes[side]) == from && strncmp(nodes[side], word, from) == 0 &&
+		    (!arrow || strcmp(arrow + 2, nodes[!side]) == 0))
+			*ret_dir = dirs[side];
+	if (!*ret_dir)
+		r = vn_err_usage(
+			err,
+			"link %s: '%s' is not a direction: ab (from %s to %s), ba, both, or the node that it leaves",
+			link, word, nodes[0], nodes[1]);
+	json_decref(reply);
+	return r;
+}
+
+int vn_cli_take_dir(const struct vn_cli *cli, const struct vn_call *call, const char **ret_dir, int *ret_first,
+		    struct vn_err *err)
 {
 	static const char *const dirs[] = {"ab", "ba", "both", NULL};
-	const char *word, *near;
+	struct vn_err why = {0};
+	const char *word;
+	int r;
 
 	*ret_dir = "both";
 	*ret_first = VN_MIN(call->n_args, 1);
@@ -451,9 +513,54 @@ int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_f
 			*ret_dir = dirs[i];
 			return 0;
 		}
-	near = vn_suggest(word, dirs);
-	return vn_err_usage(err, "link %s: '%s' is no direction%s%s: ab, ba or both", call->args[0], word,
-			    near ? ", did you mean " : "", near ? near : "");
+	r = strcmp(call->args[0], "all") != 0 ? dir_by_nodes(cli, call->args[0], word, ret_dir, &why) : 0;
+	if (r == 0 && *ret_dir)
+		return 0;
+	if (r < 0 && why.exit == VN_EXIT_USAGE)
+		return vn_err(err, why.exit, why.err, "%s", why.text);
+	return vn_err_usage(err, "link %s: '%s' is not a direction: ab, ba or both", call->args[0], word);
+}
+
+/* What stays though it was perhaps meant to go: `delay 20ms` keeps the jitter that is there. */
+static void say_kept(const json_t *link, const char *dir, int n, char *words[])
+{
+	uint64_t jitter = 0;
+	char text[VN_UNIT_BUF];
+	bool delay = false;
+
+	for (int i = 0; i < n; i++) {
+		if (strcmp(words[i], "jitter") == 0 || strcmp(words[i], "trace") == 0)
+			return;
+		if (strcmp(words[i], "delay") != 0)
+			continue;
+		delay = true;
+		/* delay TIME JITTER */
+		if (i + 2 < n && words[i + 2][0] >= '0' && words[i + 2][0] <= '9')
+			return;
+	}
+	for (size_t d = 0; d < DIRS && delay; d++) {
+		const json_t *disc = json_object_get(dir_of(link, d), "discipline");
+
+		if (strcmp(dir, "both") == 0 || strcmp(dir, vn_json_str(dir_of(link, d), "dir")) == 0)
+			jitter = VN_MAX(jitter, vn_json_u64(disc, "jitter_ns"));
+	}
+	if (jitter)
+		fprintf(stderr, "vnet-agent: note: link %s keeps its jitter of %s (`jitter 0` ends it)\n",
+			vn_json_str(link, "name"), vn_format_time(text, jitter));
+}
+
+/* Of a link that there is not, its words say nothing: `link set a b delay 1ms`. */
+static int check_link(const struct vn_cli *cli, const char *link, struct vn_err *err)
+{
+	struct vn_cli now = *cli;
+	struct vn_err why = {0};
+	json_t *reply = NULL;
+	int r;
+
+	now.no_wait = true;
+	r = vn_cli_call(&now, true, "vnet.link.show", json_pack("{s:s}", "name", link), &reply, &why);
+	json_decref(reply);
+	return r < 0 && why.exit == VN_EXIT_USAGE ? vn_err(err, why.exit, why.err, "%s", why.text) : 0;
 }
 
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
@@ -461,16 +568,20 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 	cleanup_cli_files struct vn_cli_files files = {0};
 	bool replace = strcmp(call->cmd->verb, "replace") == 0;
 	json_t *words, *params, *reply = NULL, *link;
+	struct vn_err why = {0};
 	const char *dir;
 	int first, r;
 
-	r = vn_cli_take_dir(call, &dir, &first, err);
+	r = vn_cli_take_dir(cli, call, &dir, &first, err);
 	if (r == 0 && !replace && first >= call->n_args)
 		r = vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", call->args[0]);
-	if (r == 0)
-		r = check_words(call->args[0], call->n_args - first, call->args + first, &files, err);
 	if (r < 0)
 		return r;
+	r = check_words(call->args[0], call->n_args - first, call->args + first, &files, &why);
+	if (r < 0) {
+		r = check_link(cli, call->args[0], err);
+		return r < 0 ? r : vn_err(err, why.exit, why.err, "%s", why.text);
+	}
 	words = json_array();
 	for (int w = first; w < call->n_args; w++)
 		json_array_append_new(words, json_string(call->args[w]));
@@ -487,6 +598,8 @@ int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct
 	if (r < 0)
 		return r;
 	link = json_object_get(reply, "link");
+	if (!replace)
+		say_kept(link, dir, call->n_args - first, call->args + first);
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
 	} else if (cli->details) {

@@ -61,9 +61,60 @@ static int unknown(struct vn_err *err, const struct words *l, const char *what, 
 	return vn_err_usage(err, "%s '%s' is not known: see `vnet-agent %s`", what, word, help);
 }
 
+/* What people type who know other tools, and what does it here. object NULL: the word stands first. */
+#define SAY(command) "say `vnet-agent " command "`"
+#define IN_FILE      "that is the file's: edit it, and say `vnet-agent topology apply FILE`"
+static const struct {
+	const char *object, *word, *say;
+} elsewhere[] = {
+	{NULL, "up", SAY("topology apply FILE")},
+	{NULL, "deploy", SAY("topology apply FILE")},
+	{NULL, "create", SAY("topology apply FILE")},
+	{NULL, "down", SAY("topology delete NAME")},
+	{NULL, "destroy", SAY("topology delete NAME")},
+	{NULL, "stop", SAY("topology delete NAME")},
+	{NULL, "inspect", SAY("topology show NAME")},
+	{NULL, "status", SAY("topology show")},
+	{NULL, "ps", SAY("node show") " for nodes, `node ps` for what runs in them"},
+	{NULL, "shell", SAY("node exec NODE -- bash")},
+	{NULL, "ssh", SAY("node exec NODE -- bash")},
+	{NULL, "start", SAY("daemon")},
+	{NULL, "version", SAY("-V")},
+	{NULL, "stats", SAY("-s link show")},
+	{NULL, "metrics", SAY("-j -s link show") ": all counters, as JSON"},
+	{NULL, "logs", SAY("monitor") " for events; the log is the daemon's standard error (journalctl -u vnet-agent)"},
+	{NULL, "log", SAY("monitor") " for events; the log is the daemon's standard error (journalctl -u vnet-agent)"},
+	{"link", "down", SAY("link set NAME state down")},
+	{"link", "up", SAY("link set NAME state up")},
+	{"link", "stats", SAY("-s link show NAME")},
+	{"link", "statistics", SAY("-s link show NAME")},
+	{"link", "change", SAY("link set NAME DISCIPLINE")},
+	{"link", "delete", IN_FILE},
+	{"link", "add", IN_FILE},
+	{"node", "shell", SAY("node exec NODE -- bash")},
+	{"node", "ssh", SAY("node exec NODE -- bash")},
+	{"node", "enter", SAY("node exec NODE -- bash")},
+	{"node", "run", SAY("node exec NODE -- CMD")},
+	{"node", "delete", IN_FILE},
+	{"node", "add", IN_FILE},
+};
+
+static const char *from_elsewhere(const char *object, const char *word)
+{
+	for (size_t i = 0; i < VN_ARRAY_SIZE(elsewhere); i++)
+		if (strcmp(object ? object : "", elsewhere[i].object ? elsewhere[i].object : "") == 0 &&
+		    strcmp(word, elsewhere[i].word) == 0)
+			return elsewhere[i].say;
+	return NULL;
+}
+
 static int unknown_object(struct vn_err *err, const char *word)
 {
+	const char *say = from_elsewhere(NULL, word);
 	struct words l = {.n = 0};
+
+	if (say)
+		return vn_err_usage(err, "object '%s' is not known: %s", word, say);
 
 	/* A verb where its object should be, as other tools have it. */
 	for (const struct vn_command *c = vn_commands; c->object; c++)
@@ -80,6 +131,7 @@ static int unknown_verb(struct vn_err *err, const char *object, const char *word
 {
 	struct words l = {.n = 0};
 	char what[64], help[64], list[128] = "";
+	const char *say;
 	size_t len = 0;
 
 	for (const struct vn_command *c = vn_commands; c->object; c++)
@@ -91,6 +143,9 @@ static int unknown_verb(struct vn_err *err, const char *object, const char *word
 		return vn_err_usage(err, "%s: what to do is missing: %s", object, list);
 	}
 	snprintf(what, sizeof(what), "%s: verb", object);
+	say = from_elsewhere(object, vn_words_canonical(vn_verb_aliases, word));
+	if (say)
+		return vn_err_usage(err, "%s '%s' is not known: %s", what, word, say);
 	snprintf(help, sizeof(help), "help %s", object);
 	return unknown(err, &l, what, word, help);
 }
@@ -223,9 +278,18 @@ static int check_count(const struct vn_call *call, struct vn_err *err)
 	if (call->n_args < c->min_args)
 		return vn_err_usage(err, "%s%s%s: too few arguments: %s%s%s %s", c->object, sep, verb, c->object, sep,
 				    verb, c->args);
-	if (c->max_args >= 0 && call->n_args > c->max_args)
-		return vn_err_usage(err, "%s%s%s: argument '%s' is too much: %s%s%s%s%s", c->object, sep, verb,
-				    call->args[c->max_args], c->object, sep, verb, *c->args ? " " : "", c->args);
+	if (c->max_args >= 0 && call->n_args > c->max_args) {
+		const char *extra = call->args[c->max_args];
+		uint64_t ns;
+
+		/* `calibrate 5s` */
+		for (int i = 0; i < VN_OPTIONS_MAX && c->options[i].word; i++)
+			if (strcmp(c->options[i].word, "--time") == 0 && vn_parse_time(extra, &ns, NULL) == 0)
+				return vn_err_usage(err, "%s%s%s: unexpected argument '%s': say --time %s", c->object,
+						    sep, verb, extra, extra);
+		return vn_err_usage(err, "%s%s%s: unexpected argument '%s': %s%s%s%s%s", c->object, sep, verb, extra,
+				    c->object, sep, verb, *c->args ? " " : "", c->args);
+	}
 	return 0;
 }
 

@@ -216,7 +216,7 @@ static int exit_of(const json_t *reply)
 	return strcmp(verdict, "fail") == 0 ? VN_EXIT_USAGE : VN_EXIT_UNKNOWN;
 }
 
-static int take_params(const struct vn_call *call, json_t **ret_params, struct vn_err *err)
+static int take_params(const struct vn_cli *cli, const struct vn_call *call, json_t **ret_params, struct vn_err *err)
 {
 	bool probe = vn_call_option(call, "--probe"), no_probe = vn_call_option(call, "--no-probe");
 	const char *name = call->n_args ? call->args[0] : "all", *time = vn_call_option(call, "--time"), *dir;
@@ -224,11 +224,12 @@ static int take_params(const struct vn_call *call, json_t **ret_params, struct v
 	uint64_t ns;
 	int first, r;
 
-	r = vn_cli_take_dir(call, &dir, &first, err);
+	r = vn_cli_take_dir(cli, call, &dir, &first, err);
 	if (r < 0)
 		return r;
 	if (first < call->n_args)
-		return vn_err_usage(err, "link verify: '%s' is too much: NAME|all [dir ab|ba|both]", call->args[first]);
+		return vn_err_usage(err, "link verify: unexpected argument '%s': NAME|all [dir ab|ba|both]",
+				    call->args[first]);
 	if (probe && no_probe)
 		return vn_err_usage(err, "link verify: --probe and --no-probe contradict each other");
 	params = json_pack("{s:s, s:s}", "name", name, "dir", dir);
@@ -249,7 +250,7 @@ static int take_params(const struct vn_call *call, json_t **ret_params, struct v
 int vn_cmd_link_verify(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
 	json_t *params = NULL, *reply = NULL;
-	int r = take_params(call, &params, err);
+	int r = take_params(cli, call, &params, err);
 
 	if (r == 0)
 		r = vn_cli_call(cli, false, "vnet.link.verify", params, &reply, err);

@@ -221,7 +221,7 @@ static int take_options(const struct vn_call *call, uint64_t *ret_interval_ns, u
 	errno = 0;
 	*ret_count = strtoull(count, &end, 10);
 	if (errno || *end || end == count || *count == '-' || !*ret_count)
-		return vn_err_usage(err, "--count: '%s' is no number from 1 up", count);
+		return vn_err_usage(err, "--count: '%s' is not a number from 1 up", count);
 	return 0;
 }
 

@@ -99,6 +99,7 @@ int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, 
 int vn_cmd_topology_delete(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_topology_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_topology_graph(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_topology_export(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_node_ps(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
@@ -116,8 +117,9 @@ int vn_cmd_link_watch(const struct vn_cli *cli, const struct vn_call *call, stru
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_engine_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_engine_move(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
-/* "LINK [dir ab|ba|both] ...": the direction ("both" when not named), and the number of the argument behind it. */
-int vn_cli_take_dir(const struct vn_call *call, const char **ret_dir, int *ret_first, struct vn_err *err);
+/* "LINK [dir ab|ba|both|NODE] ...": the direction ("both" when not named), and the number of the argument behind it. */
+int vn_cli_take_dir(const struct vn_cli *cli, const struct vn_call *call, const char **ret_dir, int *ret_first,
+		    struct vn_err *err);
 int vn_cmd_vf_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_vf_reclaim(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_port_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);

@@ -282,7 +282,7 @@ int vn_link_dirs(const json_t *params, struct vn_err *err)
 	for (int i = 0; dir_words[i]; i++)
 		if (strcmp(dir, dir_words[i]) == 0)
 			return 1 << i;
-	return vn_err_usage(err, "'%s' is no direction: ab, ba or both", dir);
+	return vn_err_usage(err, "'%s' is not a direction: ab, ba or both", dir);
 }
 
 /* A `link set`: which directions, with which words and files, at which moment. */

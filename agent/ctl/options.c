@@ -43,7 +43,7 @@ static int engine_cpus(const char *list, int cpus[VN_ENGINES_MAX], struct vn_err
 		if (end != at && *end == '-')
 			last = strtoul(at = end + 1, &end, 10);
 		if (errno || end == at || *at == '-' || (*end && *end != ',') || last < first || last >= CPU_SETSIZE)
-			return vn_err_usage(err, "--engine-cpus: '%s' is no list of processors like 2,3,6-8", list);
+			return vn_err_usage(err, "--engine-cpus: '%s' is not a list of processors like 2,3,6-8", list);
 		for (; first <= last && n < VN_ENGINES_MAX; first++)
 			found[n++] = (int)first;
 		at = *end ? end + 1 : end;
@@ -250,7 +250,7 @@ int vn_daemon_opts_parse(struct vn_daemon_opts *o, int argc, char *argv[], struc
 	if (r < 0)
 		return r;
 	if (optind < argc)
-		return vn_err_usage(err, "daemon: '%s' is no option", argv[optind]);
+		return vn_err_usage(err, "daemon: '%s' is not an option", argv[optind]);
 	/* What is in it has to be connected to (handover_path.h). */
 	if (strlen(o->runtime_dir) > VN_RUNTIME_DIR_MAX)
 		return vn_err_usage(err,

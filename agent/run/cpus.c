@@ -62,7 +62,7 @@ static int choose_set(const char *text, const bool *have, char buf[VN_CPU_LIST],
 	bool want[VN_CONTAINER_CPUS_MAX];
 
 	if (vn_cpuset_parse(text, want) < 0)
-		return vn_err_usage(err, "cpuset: '%s' is no list of CPUs", text);
+		return vn_err_usage(err, "cpuset: '%s' is not a list of CPUs", text);
 	for (size_t i = 0; i < VN_CONTAINER_CPUS_MAX; i++)
 		if (want[i] && !have[i]) {
 			char all[VN_CPU_LIST];
@@ -135,7 +135,7 @@ int vn_cpus_mask(const char *list, const char *dir, json_t *mounts, struct vn_er
 	int r;
 
 	if (vn_cpuset_parse(list, cpus) < 0)
-		return vn_err_usage(err, "'%s' is no list of CPUs", list);
+		return vn_err_usage(err, "'%s' is not a list of CPUs", list);
 	json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:[s, s, s, s, s]}", "destination", VN_CPU_DIR, "type",
 						"tmpfs", "source", "tmpfs", "options", "nosuid", "nodev", "noexec",
 						"mode=755", "size=64k"));

@@ -120,7 +120,7 @@ static int check_name(const char *key, const char *name, struct vn_err *err)
 {
 	if (!name || vn_name_valid(name))
 		return 0;
-	return vn_err_usage(err, "%s '%.64s' is no name: letters, digits, '-' and '_', at most %u", key, name,
+	return vn_err_usage(err, "%s '%.64s' is not a name: letters, digits, '-' and '_', at most %u", key, name,
 			    VN_NAME_MAX);
 }
 

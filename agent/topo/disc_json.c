@@ -255,7 +255,7 @@ static int read_member(struct vn_disc *d, const char *key, const json_t *v, stru
 		if (strcmp(fields[i].key, key) != 0)
 			continue;
 		if (!json_is_integer(v))
-			return vn_err_usage(err, "discipline: %s is no integer", key);
+			return vn_err_usage(err, "discipline: %s is not an integer", key);
 		if (json_integer_value(v) < fields[i].min || json_integer_value(v) > fields[i].max)
 			return vn_err_usage(err, "discipline: %s is out of range", key);
 		set(d, &fields[i], json_integer_value(v));

@@ -25,13 +25,24 @@ bool vn_disc_is_given(vn_disc_given_t given, const char *word)
 static int refuse_word(const char *word, const struct vn_disc_word *before, struct vn_err *err)
 {
 	const char *words[KNOWN_MAX];
-	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF], known[256] = "";
+	char shown[VN_SHOW_BUF], hint[VN_HINT_BUF], known[256] = "", left[24], right[VN_SHOW_BUF];
+	const char *eq;
 	size_t i, n = 0;
 
 	vn_show(shown, word);
 	if (before && ((*word >= '0' && *word <= '9') || *word == '-'))
-		return vn_err_usage(err, "%s: '%s' is one word too many: %s %s", before->word, shown, before->word,
+		return vn_err_usage(err, "%s: '%s' is unexpected: %s %s", before->word, shown, before->word,
 				    before->args);
+	if (!strcmp(word, "up") || !strcmp(word, "down"))
+		return vn_err_usage(err, "unknown keyword '%s': say `state %s`", word, word);
+	eq = strchr(word, '=');
+	if (eq && eq > word && eq - word < (long)sizeof(left)) {
+		snprintf(left, sizeof(left), "%.*s", (int)(eq - word), word);
+		if (vn_disc_word_find(left))
+			return vn_err_usage(err,
+					    "unknown keyword '%s': a blank, not '=', stands before the value: %s %s",
+					    shown, left, vn_show(right, eq + 1));
+	}
 	for (i = 0; vn_disc_words[i].word && i < KNOWN_MAX - 1; i++) {
 		words[i] = vn_disc_words[i].word;
 		if (n < sizeof(known))
@@ -39,8 +50,8 @@ static int refuse_word(const char *word, const struct vn_disc_word *before, stru
 	}
 	words[i] = NULL;
 	if (*vn_hint(hint, word, words))
-		return vn_err_usage(err, "unknown word '%s'%s", shown, hint);
-	return vn_err_usage(err, "unknown word '%s', known are: %s", shown, known);
+		return vn_err_usage(err, "unknown keyword '%s'%s", shown, hint);
+	return vn_err_usage(err, "unknown keyword '%s', known are: %s", shown, known);
 }
 
 /* How many of @argc words it took. */
@@ -159,7 +170,7 @@ int vn_disc_parse_value(struct vn_disc *d, const struct vn_disc_word *word, cons
 		return r;
 	/* As behind `link set`, others may follow: `loss: 1% ecn`, `reorder: 25% gap 5`. */
 	if (r < argc && !vn_disc_word_find(argv[r]))
-		return vn_err_usage(err, "%s: '%s' is one word too many: %s %s", word->word, vn_show(shown, argv[r]),
+		return vn_err_usage(err, "%s: '%s' is unexpected: %s %s", word->word, vn_show(shown, argv[r]),
 				    word->word, word->args);
 	r = apply_words(&new, word, argc - r, argv + r, given, err);
 	if (r < 0)

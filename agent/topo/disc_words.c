@@ -124,7 +124,7 @@ static int parse_name(const char *s, const char *what, uint32_t *ret_atom, struc
 	json_t *utf8;
 
 	if (!*s || strlen(s) > VN_FILE_NAME_MAX)
-		return vn_err_usage(err, "'%s' is no name of a %s: 1 to %zu bytes", vn_show(shown, s), what,
+		return vn_err_usage(err, "'%s' is not a name of a %s: 1 to %zu bytes", vn_show(shown, s), what,
 				    VN_FILE_NAME_MAX);
 	for (const char *p = s; *p; p++) {
 		if ((unsigned char)*p <= ' ' || *p == 0x7f)
@@ -357,7 +357,7 @@ const struct vn_disc_word vn_disc_words[] = {
 	{"holder", "auto|precise|bulk", "who holds the frames", "auto", parse_holder, print_holder},
 	{"trace", "FILE [steps|linear] [loop|once] [sync GROUP] | off", "follow a Mahimahi or CSV trace", "off", parse_trace,
 	 print_trace},
-	{"seed", "NUMBER|auto", "where the random draws begin: same seed, same fates", "auto", parse_seed, print_seed},
+	{"seed", "NUMBER|auto", "where the random numbers begin: the same seed, the same fate of each frame", "auto", parse_seed, print_seed},
 	{NULL, NULL, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */

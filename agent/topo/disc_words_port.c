@@ -67,7 +67,7 @@ int vn_word_parse_state(struct vn_disc *d, int argc, char *const argv[], struct 
 	bool down = !strcmp(argv[0], "down");
 
 	if (!down && strcmp(argv[0], "up") != 0)
-		return vn_err_usage(err, "'%s' is no state: up or down", vn_show(shown, argv[0]));
+		return vn_err_usage(err, "'%s' is not a state: up or down", vn_show(shown, argv[0]));
 	d->flags &= ~(uint32_t)VN_DISC_DOWN;
 	if (down)
 		d->flags |= VN_DISC_DOWN;

@@ -443,7 +443,7 @@ static int read_file(struct gml *g)
 		if (r == 0 && key.kind == VN_GML_END)
 			break;
 		if (r == 0 && key.kind != VN_GML_WORD)
-			r = vn_gml_fail_at(&g->in, &key, "this is no GML: it begins with `graph [`");
+			r = vn_gml_fail_at(&g->in, &key, "this is not a GML: it begins with `graph [`");
 		if (r == 0)
 			r = vn_gml_next(&g->in, &value);
 		if (r == 0 && value.kind == VN_GML_OPEN && !strcasecmp(key.text, "graph")) {
@@ -459,7 +459,7 @@ static int read_file(struct gml *g)
 	}
 	if (!graph || !g->topo->n_nodes)
 		return vn_gml_fail(&g->in, g->in.line, 1,
-				   graph ? "the graph has no nodes" : "this is no GML: it begins with `graph [`");
+				   graph ? "the graph has no nodes" : "this is not a GML: it begins with `graph [`");
 	return 0;
 }
 

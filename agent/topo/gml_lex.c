@@ -117,7 +117,7 @@ int vn_gml_int(struct vn_gml_text *g, const struct vn_gml_token *t, int64_t *ret
 	errno = 0;
 	v = strtoll(t->text, &end, 10);
 	if (errno || t->kind == VN_GML_OPEN || t->kind == VN_GML_CLOSE || end == t->text || *end)
-		return vn_gml_fail_at(g, t, "'%s' is no whole number", vn_show(shown, t->text));
+		return vn_gml_fail_at(g, t, "'%s' is not a whole number", vn_show(shown, t->text));
 	*ret_id = v;
 	return 0;
 }
@@ -129,7 +129,7 @@ int vn_gml_real(struct vn_gml_text *g, const struct vn_gml_token *t, double min,
 
 	v = strtod(t->text, &end);
 	if (t->kind == VN_GML_OPEN || t->kind == VN_GML_CLOSE || end == t->text || *end || !(v >= min && v <= max))
-		return vn_gml_fail_at(g, t, "'%s' is no number from %g to %g", vn_show(shown, t->text), min, max);
+		return vn_gml_fail_at(g, t, "'%s' is not a number from %g to %g", vn_show(shown, t->text), min, max);
 	*ret_value = v;
 	return 0;
 }

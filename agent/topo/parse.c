@@ -470,7 +470,7 @@ static int parse_root(struct vn_parser *p, const struct vn_yaml *root)
 	int r;
 
 	if (root->kind != VN_YAML_MAP)
-		return vn_parse_fail(p, root, "this is no topology: it has `name:`, `nodes:` and `links:`");
+		return vn_parse_fail(p, root, "this is not a topology: it has `name:`, `nodes:` and `links:`");
 	r = vn_parse_map(p, root, "a topology", keys, NULL, NULL);
 	/* What is missing may be there, if misspelt: that is told already. */
 	for (i = 0; i < root->n; i += 2) {

@@ -76,7 +76,7 @@ static int parse_endpoint(struct vn_parser *p, const struct vn_yaml *y, size_t *
 	colon = strchr(text, ':');
 	len = colon ? (size_t)(colon - text) : strlen(text);
 	if (len >= sizeof(name))
-		return vn_parse_fail(p, y, "'%s' is no endpoint: write NODE:INTERFACE", vn_show(shown, text));
+		return vn_parse_fail(p, y, "'%s' is not an endpoint: write NODE:INTERFACE", vn_show(shown, text));
 	memcpy(name, text, len);
 	name[len] = '\0';
 	r = vn_topo_find_node(p->topo, name, ret_node);
@@ -90,7 +90,7 @@ static int parse_endpoint(struct vn_parser *p, const struct vn_yaml *y, size_t *
 	if (!vn_ifname_valid(colon + 1))
 		return vn_parse_fail(
 			p, y,
-			"'%s' is no interface name: letters, digits, '-' and '_', at most %d, not lo, all, "
+			"'%s' is not an interface name: letters, digits, '-' and '_', at most %d, not lo, all, "
 			"default",
 			vn_show(shown, colon + 1), IF_NAMESIZE - 1);
 	snprintf(ret_ifname, IF_NAMESIZE, "%s", colon + 1);
@@ -322,7 +322,7 @@ static int parse_mac(struct vn_parser *p, const struct vn_yaml *v, const char *k
 	if (!text)
 		return -EINVAL;
 	if (vn_mac_parse(text, ret_mac) < 0)
-		return vn_parse_fail(p, v, "%s: '%s' is no MAC address: write it like 02:00:00:00:00:01", key,
+		return vn_parse_fail(p, v, "%s: '%s' is not a MAC address: write it like 02:00:00:00:00:01", key,
 				     vn_show(shown, text));
 	if (!vn_mac_valid(ret_mac))
 		return vn_parse_fail(p, v, "%s: '%s' %s", key, text, vn_mac_why_not(ret_mac));
@@ -371,9 +371,9 @@ static int parse_one_ip(struct vn_parser *p, const struct vn_yaml *v, struct vn_
 	if (!text)
 		return -EINVAL;
 	if (vn_addr_parse(text, &a) < 0)
-		return vn_parse_fail(p, v,
-				     "ip: '%s' is no address with a length: write it like 192.0.2.1/24 or fd00::1/64",
-				     vn_show(shown, text));
+		return vn_parse_fail(
+			p, v, "ip: '%s' is not an address with a length: write it like 192.0.2.1/24 or fd00::1/64",
+			vn_show(shown, text));
 	why = vn_addr_why_not_host(&a);
 	if (why)
 		return vn_parse_fail(p, v, "ip: '%s' %s", text, why);
@@ -431,7 +431,7 @@ static int parse_one_vlan(struct vn_parser *p, const struct vn_yaml *v, struct v
 	if (!text)
 		return -EINVAL;
 	if (vn_parse_u64(text, 4094, &id) < 0 || !id)
-		return vn_parse_fail(p, v, "vlans: '%s' is no VLAN id: 1 to 4094, or `any`, or `none`",
+		return vn_parse_fail(p, v, "vlans: '%s' is not a VLAN id: 1 to 4094, or `any`, or `none`",
 				     vn_show(shown, text));
 	for (at = 0; at < port->n_vlans && port->vlans[at] < id; at++)
 		;
@@ -465,7 +465,7 @@ static int parse_one_source(struct vn_parser *p, const struct vn_yaml *v, struct
 	if (!text)
 		return -EINVAL;
 	if (vn_addr_parse(text, &a) < 0)
-		return vn_parse_fail(p, v, "sources: '%s' is no prefix: write it like 192.0.2.0/24 or fd00::/64",
+		return vn_parse_fail(p, v, "sources: '%s' is not a prefix: write it like 192.0.2.0/24 or fd00::/64",
 				     vn_show(shown, text));
 	net = vn_addr_network(&a);
 	if (!vn_addr_equal(&net, &a))

@@ -121,7 +121,7 @@ int vn_parse_port_queues(struct vn_parser *p, const struct vn_yaml *v, void *obj
 	if (!text)
 		return -EINVAL;
 	if (vn_parse_u64(text, UINT32_MAX, &n) < 0 || !n)
-		return vn_parse_fail(p, v, "queues: '%s' is no number of queues: write 1", vn_show(shown, text));
+		return vn_parse_fail(p, v, "queues: '%s' is not a number of queues: write 1", vn_show(shown, text));
 	if (n > VN_AFXDP_QUEUES)
 		return vn_parse_fail(p, v,
 				     "queues: %s is too many: a port has one receive queue, which keeps its frames in "
@@ -145,10 +145,11 @@ int vn_parse_port_kernel(struct vn_parser *p, const struct vn_yaml *v, void *obj
 	if (vn_classes_parse(text, &port->afxdp.kernel, &wrong) == 0)
 		return 0;
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(wrong, "+"), wrong);
-	return vn_parse_fail(p, v,
-			     "kernel: '%s' is no class of frames%s (none, all, or of arp, icmp, tcp, udp, ip, other, "
-			     "joined by +, `all-but ` in front of them or not)",
-			     vn_show(shown, word), vn_hint(hint, word, class_words));
+	return vn_parse_fail(
+		p, v,
+		"kernel: '%s' is not a class of frames%s (none, all, or of arp, icmp, tcp, udp, ip, other, "
+		"joined by +, `all-but ` in front of them or not)",
+		vn_show(shown, word), vn_hint(hint, word, class_words));
 }
 
 int vn_parse_port_unbound(struct vn_parser *p, const struct vn_yaml *v, void *obj)
@@ -197,8 +198,8 @@ int vn_parse_port_buffers(struct vn_parser *p, const struct vn_yaml *v, void *ob
 	if (!text)
 		return -EINVAL;
 	if (vn_parse_u64(text, UINT32_MAX, &n) < 0 || n < VN_BUFFERS_MIN || n > VN_BUFFERS_MAX)
-		return vn_parse_fail(p, v, "buffers: '%s' is no number of frames from %u to %u", vn_show(shown, text),
-				     VN_BUFFERS_MIN, VN_BUFFERS_MAX);
+		return vn_parse_fail(p, v, "buffers: '%s' is not a number of frames from %u to %u",
+				     vn_show(shown, text), VN_BUFFERS_MIN, VN_BUFFERS_MAX);
 	port->buffers = (uint32_t)n;
 	return 0;
 }

@@ -12,7 +12,7 @@ static int parse_pf(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 		return -EINVAL;
 	if (!*text || strlen(text) >= IF_NAMESIZE || strpbrk(text, "/: \t\n") || !strcmp(text, ".") ||
 	    !strcmp(text, ".."))
-		return vn_parse_fail(p, v, "pf: '%s' is no name of a network device", vn_show(shown, text));
+		return vn_parse_fail(p, v, "pf: '%s' is not a name of a network device", vn_show(shown, text));
 	snprintf(port->vf.pf, sizeof(port->vf.pf), "%s", text);
 	return 0;
 }

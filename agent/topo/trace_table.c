@@ -158,7 +158,7 @@ static int take_column(struct table *t, const char *at, const char *cell)
 		snprintf(hint, sizeof(hint),
 			 ": time, delay, jitter, rate, loss and limit are, with a unit as in time_ms");
 	if (!c)
-		return vn_lines_fail(t->l, at, "'%s' is no column of a trace%s", shown, hint);
+		return vn_lines_fail(t->l, at, "'%s' is not a column of a trace%s", shown, hint);
 	for (size_t i = 0; i < t->n; i++) {
 		if (t->column[i] == c)
 			return vn_lines_fail(t->l, at, "column '%s' is there twice", c->word);

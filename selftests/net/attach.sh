@@ -211,7 +211,7 @@ if [ $HAVE_ROOT = 0 ] && command -v docker dockerd >/dev/null && docker_setup --
 	is "docker rm: and gone" "$(node e state)" detached
 	dock_refused "a node that is not there" "no running topology has it" --network none "${IN_X[@]}" -e VNET_NODE=nobody
 	dock_refused "a topology without a node" "VNET_NODE is missing" --network none "${IN_X[@]}" -e VNET_NODE=
-	dock_refused "what is no name" "VNET_NODE '../e' is no name" --network none "${IN_X[@]}" -e VNET_NODE=../e
+	dock_refused "what is no name" "VNET_NODE '../e' is not a name" --network none "${IN_X[@]}" -e VNET_NODE=../e
 	dock_refused "a container on the host's network" "with .--network none" --network host "${IN_X[@]}"
 	# shellcheck disable=SC2016 # expanded inside
 	dock vntest:1 sh -c 'echo "$0"; ip -o link' plain

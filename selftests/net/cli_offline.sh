@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq mandoc
-plan 60
+plan 63
 
 MAN=$TOP/docs/man
 
@@ -98,9 +98,15 @@ is "a row for each word, its arguments in it" "$(vnet topology graph "$WORK/word
 if command -v dot >/dev/null; then
 	vnet topology graph "$WORK/ring.yaml" -o "$WORK/ring.svg"
 	check "graph -o *.svg writes SVG" grep -q "</svg>" "$WORK/ring.svg"
+	vnet topology graph "$WORK/ring.yaml" -o "$WORK/ring.png"
+	is "graph -o *.png writes PNG" "$(head -c 4 "$WORK/ring.png" | tail -c 3)" PNG
 else
 	ktap_skip "graph -o *.svg writes SVG" "graphviz is not installed"
+	ktap_skip "graph -o *.png writes PNG" "graphviz is not installed"
 fi
+expect_exit "graph -o of a kind that is not known" 1 "ring.xls.*[.]svg, [.]png" vnet topology graph "$WORK/ring.yaml" -o "$WORK/ring.xls"
+sed 's/delay: [^,}]*/state: down/' "$WORK/ring.yaml" >"$WORK/down.yaml"
+check "a link that is down looks so" grep -q "style=dotted" <(vnet topology graph "$WORK/down.yaml")
 expect_exit "SVG without graphviz: exit 7, what to install" 7 "graphviz" env PATH=/nonexistent "$AGENT" topology graph "$WORK/ring.yaml" --svg
 expect_exit "a full disk is no success" 2 "No space left" sh -c "'$AGENT' topology graph '$WORK/ring.yaml' >/dev/full"
 

@@ -95,11 +95,11 @@ check "doctor shows each" sh -c "'$AGENT' doctor | grep -c '^[a-z]* *engine [01]
 
 # --- what is refused ---
 expect_exit "an engine that is not there" 1 "no engine 7" vnet engine move one 7
-expect_exit "no number" 1 "'x' is no number" vnet engine move one x
-expect_exit "no direction" 1 "'bb' is no direction" vnet engine move one dir bb 1
+expect_exit "no number" 1 "'x' is not a number" vnet engine move one x
+expect_exit "no direction" 1 "'bb' is not a direction" vnet engine move one dir bb 1
 expect_exit "no link" 1 "onee" vnet engine move onee 1
 expect_exit "too many engines" 1 "from 1 to" vnet daemon --engines 99
-expect_exit "no list of processors" 1 "no list of processors" vnet daemon --engine-cpus 3-1
+expect_exit "no list of processors" 1 "is not a list of processors" vnet daemon --engine-cpus 3-1
 expect_exit "engines that spin on any processor" 1 "of its own for each" vnet daemon --engine-spin
 expect_exit "two engines that spin on one" 1 "of its own for each" vnet daemon --engine-spin --engines 2 --engine-cpus 1
 

@@ -190,7 +190,7 @@ vnet topology apply "$WORK/v.yaml" >/dev/null
 is "a port for DPDK does not answer libvnet" "$(hostile b open)" '{"error": "EPROTO", "at": "open"}'
 expect_exit "buffers are for libvnet" 1 'buffers: is for ports whose memory the agent makes' \
 	vnet topology check <(sed 's/handover: cni/handover: cni, buffers: 64/' "$WORK/v.yaml")
-expect_exit "too many" 1 "buffers: '20000' is no number of frames from 64 to 16384" \
+expect_exit "too many" 1 "buffers: '20000' is not a number of frames from 64 to 16384" \
 	vnet topology check <(sed 's/handover: cni/handover: libvnet, buffers: 20000/' "$WORK/v.yaml")
 check "the topology goes" vnet topology delete v
 leak_check "without a trace" "$WORK/before"

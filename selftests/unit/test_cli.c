@@ -184,8 +184,8 @@ static void test_counts(void **state)
 	assert_refused("link set ab", "too few");
 	assert_refused("node exec a", "too few");
 	assert_refused("node exec a --", "too few");
-	assert_refused("doctor now", "'now' is too much: doctor");
-	assert_int_equal(parse("doctor now")->err.text[strlen("doctor: argument 'now' is too much: doctor")], 0);
+	assert_refused("doctor now", "unexpected argument 'now': doctor");
+	assert_int_equal(parse("doctor now")->err.text[strlen("doctor: unexpected argument 'now': doctor")], 0);
 	assert_command(parse("link replace ab"), "link", "replace");
 }
 

@@ -89,18 +89,19 @@ static void test_refusals(void **state)
 	static const struct {
 		const char *words, *text;
 	} cases[] = {
-		{"dely 10ms", "unknown word 'dely', did you mean 'delay'?"},
+		{"dely 10ms", "unknown keyword 'dely', did you mean 'delay'?"},
 		{"temperature 1mbit",
-		 "unknown word 'temperature', known are: delay, jitter, distribution, loss, ecn, duplicate, corrupt, "
+		 "unknown keyword 'temperature', known are: delay, jitter, distribution, loss, ecn, duplicate, "
+		 "corrupt, "
 		 "reorder, gap, order, rate, overhead, cell, limit, slot, police, state, flap, holder, trace, seed"},
 		{"delay", "'delay' needs a value: delay TIME [JITTER [CORR]]"},
 		{"loss", "'loss' needs a value: loss [random] P [CORR] | state P13 [P31 [P32 [P23 [P14]]]] | gemodel P "
 			 "[R [1-H [1-K]]]"},
 		{"rate 10Mbps", "rate: '10Mbps' may mean bits or bytes a second: write 10mbit, or 10MB/s for bytes"},
-		{"limit 10 20 packets", "limit: '20' is one word too many: limit PACKETS|SIZE|auto"},
+		{"limit 10 20 packets", "limit: '20' is unexpected: limit PACKETS|SIZE|auto"},
 		{"delay 10", "delay: '10' needs a unit: 10ms, 1.5s or 100us"},
 		{"delay 10ms 1", "delay: '1' needs a unit: 10ms, 1.5s or 100us"},
-		{"delay 10ms 1ms 25% 5ms", "delay: '5ms' is one word too many: delay TIME [JITTER [CORR]]"},
+		{"delay 10ms 1ms 25% 5ms", "delay: '5ms' is unexpected: delay TIME [JITTER [CORR]]"},
 		{"delay 2h", "delay: '2h' is too long: at most 3600s"},
 		{"delay 3601s", "delay: '3601s' is too long: at most 3600s"},
 		{"delay 1ms delay 2ms", "'delay' is given twice"},
@@ -112,7 +113,7 @@ static void test_refusals(void **state)
 		{"distribution norml", "distribution: unknown distribution 'norml', did you mean 'normal'?"},
 		{"loss 5", "loss: '5' needs a unit: 1% or 0.1%"},
 		{"loss 0% 25%", "loss: the correlation '25%' has nothing to correlate: there is no loss"},
-		{"loss 1% 25% 1%", "loss: '1%' is one word too many: loss [random] P [CORR] | "
+		{"loss 1% 25% 1%", "loss: '1%' is unexpected: loss [random] P [CORR] | "
 				   "state P13 [P31 [P32 [P23 [P14]]]] | gemodel P [R [1-H [1-K]]]"},
 		{"loss gemodel", "loss: the model needs at least one probability, such as 1%"},
 		{"loss state 60% 1% 1% 1% 60%",
@@ -127,7 +128,7 @@ static void test_refusals(void **state)
 		{"police rate 1mbit burst 10kb conform-exceed drop",
 		 "police: 'conform-exceed' is tc-police(8)'s: what exceeds the rate is always dropped here"},
 		{"flap up 1s", "flap: both times are needed: up TIME down TIME, or off"},
-		{"state sideways", "state: 'sideways' is no state: up or down"},
+		{"state sideways", "state: 'sideways' is not a state: up or down"},
 		{"holder bulky", "holder: unknown holder 'bulky', did you mean 'bulk'?"},
 		{"trace loss 1%",
 		 "trace: 'loss' is a word, no file: write trace FILE, or ./loss for a file of that name"},
@@ -283,7 +284,7 @@ static void test_netem(void **state)
 							     "as experimental.dist"},
 		{"delay 10msec 1msecs", NULL},
 		{"delay 1000usec", NULL},
-		{"latency 10ms", "unknown word 'latency', did you mean 'delay'?"},
+		{"latency 10ms", "unknown keyword 'latency', did you mean 'delay'?"},
 		/* LOSS: each model with each number of arguments, and ecn behind each */
 		{"loss random 1%", NULL},
 		{"loss random 1% ecn", NULL},
@@ -300,7 +301,7 @@ static void test_netem(void **state)
 		{"loss gemodel 1% 10% 70% 0.1% ecn", NULL},
 		{"loss gemodel", "loss: the model needs at least one probability"},
 		{"loss 30% 150%", "loss: '150%' is too much"},
-		{"drop 1%", "unknown word 'drop', did you mean 'loss'?"},
+		{"drop 1%", "unknown keyword 'drop', did you mean 'loss'?"},
 		/* CORRUPT, DUPLICATION, REORDERING */
 		{"corrupt 0.1% 25%", NULL},
 		{"corrupt 1", "corrupt: '1' needs a unit"},
@@ -317,7 +318,7 @@ static void test_netem(void **state)
 		{"rate 1mbit 0 48 5", NULL},
 		{"rate 1mbit 20 48 -5", NULL},
 		{"rate 1mbit 0 48 -60", "rate: a cell of 48 bytes cannot have an overhead of -60"},
-		{"rate 1mbit 14 48 5 7", "rate: '7' is one word too many"},
+		{"rate 1mbit 14 48 5 7", "rate: '7' is unexpected"},
 		{"rate 1000", "rate: '1000' needs a unit"},
 		/* SLOT */
 		{"slot 800us", NULL},

@@ -159,9 +159,9 @@ static void test_numbers_survive(void **state)
 static void test_refused(void **state)
 {
 	assert_refused("\"VNET_TOPOLOGY=lab\"", NETNS, "VNET_NODE is missing");
-	assert_refused("\"VNET_NODE=../a\"", NETNS, "VNET_NODE '../a' is no name");
-	assert_refused("\"VNET_NODE=a\", \"VNET_TOPOLOGY=a b\"", NETNS, "VNET_TOPOLOGY 'a b' is no name");
-	assert_refused("", "\"annotations\": {\"vnet.node\": \"-x\"}, " NETNS, "vnet.node '-x' is no name");
+	assert_refused("\"VNET_NODE=../a\"", NETNS, "VNET_NODE '../a' is not a name");
+	assert_refused("\"VNET_NODE=a\", \"VNET_TOPOLOGY=a b\"", NETNS, "VNET_TOPOLOGY 'a b' is not a name");
+	assert_refused("", "\"annotations\": {\"vnet.node\": \"-x\"}, " NETNS, "vnet.node '-x' is not a name");
 	assert_refused("\"VNET_NODE=a\"", "\"linux\": {\"namespaces\": [{\"type\": \"pid\"}]}", "--network none");
 	assert_refused("\"VNET_NODE=a\"", NETNS ", \"hooks\": 7", "not what the specification says");
 	assert_refused("\"VNET_NODE=a\"", NETNS ", \"hooks\": {\"poststop\": {}}", "not what the specification says");
