@@ -218,8 +218,8 @@ static void say_report(const struct vn_topo *t, const struct vn_gml_wish *wish, 
 			"--delay TIME gives them one\n",
 			rep->unknown_delay);
 	if (rep->rates)
-		fprintf(stderr, "  %zu links have the rate that the file gives (--no-rates leaves it out)\n",
-			rep->rates);
+		fprintf(stderr, "  %zu link%s with the rate that the file gives (--no-rates leaves it out)\n",
+			rep->rates, rep->rates == 1 ? "" : "s");
 	if (rep->unknown_rate)
 		fprintf(stderr, "  %zu links have a speed that is not a number of bit/s: left out\n",
 			rep->unknown_rate);

@@ -282,7 +282,7 @@ static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l,
 int vn_topo_emit_dot(const struct vn_topo *t, FILE *f)
 {
 	struct chart c = make_chart(t);
-	bool placed = c.usable && t->n_links <= LABELS_MAX;
+	bool placed = c.usable && t->n_links <= LABELS_MAX && t->n_nodes <= LABELS_MAX;
 	size_t i;
 
 	fprintf(f, "graph \"%s\" {\n", t->name);
