@@ -164,10 +164,18 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 	struct vn_daemon *d = arg;
 	struct vn_err err = {0};
 	json_t *reply = NULL;
-	int r = shows_much(d, request) ? vn_conn_aside(c, make_reply, d, request) : -EOPNOTSUPP;
+	int r;
 
-	if (r != -EOPNOTSUPP)
-		return r;
+	if (shows_much(d, request)) {
+		const uint64_t until_ns = vn_now_ns() + VN_WATCH_SHOW_NS;
+
+		/* What the kernel has told already is in the copy, which itself reads nothing of it. */
+		for (size_t i = 0; i < d->n_running; i++)
+			vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
+		r = vn_conn_aside(c, make_reply, d, request);
+		if (r != -EOPNOTSUPP)
+			return r;
+	}
 	r = dispatch(d, c, request, &reply, &err);
 	if (r == -EBUSY && !err.err)
 		return -EBUSY;
