@@ -426,6 +426,15 @@ void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index)
 		unlink(path);
 }
 
+void vn_dp_detach_finish(const struct vn_dp *dp)
+{
+	char path[256];
+
+	for (int end = 0; end < 2; end++)
+		if (snprintf(path, sizeof(path), "%s/link_finish%d", dp->pin_dir, end) < (int)sizeof(path))
+			unlink(path);
+}
+
 int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *err)
 {
 	if (bpf_map_update_elem(dp->maps.fd_xsk, &index, &xsk_fd, BPF_ANY) < 0)

@@ -54,6 +54,7 @@ int vn_dp_watch_lost(const struct vn_dp *dp, uint32_t fabric_inum);
 
 /* Its device is gone or going: forget the attachment. */
 void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index);
+void vn_dp_detach_finish(const struct vn_dp *dp);
 
 /* An AF_XDP socket made in the namespace of the calling thread: UMEM on a memfd, receive ring. Not yet bound.
  */

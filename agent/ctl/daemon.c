@@ -483,6 +483,23 @@ static void on_tick(void *arg, uint32_t events)
 	vn_server_tick(&d->server);
 }
 
+/* `ip netns del`: all goes on, but the next start finds nothing under the name and makes everything anew. */
+static void look_at_name(struct vn_daemon *d)
+{
+	cleanup_close int fd = vn_netns_open(VN_FABRIC_NAME);
+	const bool lost = !vn_netns_same(fd, d->fabric.netns_fd);
+
+	if (lost == d->name_lost)
+		return;
+	d->name_lost = lost;
+	if (!lost)
+		return;
+	vn_log("namespace %s: somebody deleted its name: traffic goes on, but after the next start all links are "
+	       "broken until their topologies are applied again",
+	       VN_FABRIC_NAME);
+	vn_event(d, json_pack("{s:s, s:s}", "event", "name-lost", "namespace", VN_FABRIC_NAME));
+}
+
 struct tick_source {
 	struct vn_source source;
 	struct vn_daemon *d;
@@ -500,6 +517,7 @@ static void on_timer(void *arg, uint32_t events)
 	if (t->turns++ % VF_LOOK_TICKS == 0) {
 		vn_running_look_at_vfs(t->d);
 		vn_host_lock_keep(&t->d->host_lock, t->d->opts.runtime_dir);
+		look_at_name(t->d);
 	}
 }
 

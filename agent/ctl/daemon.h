@@ -69,6 +69,7 @@ struct vn_daemon {
 	uint64_t start_ns;
 	int lock_fd;
 	struct vn_host_lock host_lock;
+	bool name_lost;         /* the fabric has none any more */
 	int background_fd;      /* to who started it in the background, until it is ready; -EBADF: nobody waits */
 	json_t *calibration;    /* of this host (calibrate.h), or NULL */
 	struct vn_arena arena;  /* tables and traces */

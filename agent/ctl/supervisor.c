@@ -559,6 +559,12 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
 
 	s->pidfd.fd = -EBADF;
 	r = adopt(s);
+	if (r == 0 && s->fabric->made) {
+		vn_log("engine %u (pid %d): its trunk is in a namespace that lost its name: replaced", s->trunk,
+		       (int)s->pid);
+		sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
+		return 0; /* its death starts ours */
+	}
 	if (r == 0 && status(s)->abi == VN_ENGINE_ABI) {
 		s->changed(s, "adopted");
 		return 0;

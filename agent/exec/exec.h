@@ -33,6 +33,7 @@ struct vn_fabric {
 	int netns_fd;
 	int host_netns_fd; /* where the daemon lives */
 	int packet_fd;     /* sends markers into trunks */
+	bool made;         /* by this start: an engine that runs serves another one, which lost its name */
 	struct vn_trunk trunk[VN_ENGINES_MAX];
 	uint32_t n_engines; /* new directions go to the trunks below it */
 	uint32_t *moves;    /* numbers of the directions that move */

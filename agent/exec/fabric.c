@@ -46,6 +46,11 @@ static int open_namespace(struct vn_fabric *f, struct vn_err *err)
 		if (r < 0)
 			return r;
 		f->netns_fd = vn_netns_open(VN_FABRIC_NAME);
+		f->made = true;
+		/* Programs pinned to devices of one that lost its name would pass for those of the same index here. */
+		for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
+			vn_dp_detach_trunk(f->dp, i);
+		vn_dp_detach_finish(f->dp);
 	}
 	if (f->netns_fd < 0)
 		return vn_err_kernel(err, -f->netns_fd, "namespace %s: %s", VN_FABRIC_NAME, strerror(-f->netns_fd));

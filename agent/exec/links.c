@@ -90,6 +90,21 @@ static int note_taken(void *arg, uint64_t tag, int error)
 	return 0;
 }
 
+/* The node's end of a pair whose fabric lost its name, and is another one now. */
+static int delete_node_end(struct vn_exec *x, size_t port_id)
+{
+	const struct vn_port *port = &x->new->links[port_id / VN_DIRS].ports[port_id % VN_DIRS];
+	int fd = -EBADF, r = vn_exec_node_fd(x, port->node, &fd);
+
+	if (r == 0)
+		r = vn_exec_nl_open(x->f, fd, &x->node_nl, x->err);
+	if (r < 0)
+		return r;
+	vn_link_set_group(&x->node_nl, VN_IFINDEX_NODE + port->number, VN_GROUP_DYING);
+	vn_link_delete_group(&x->node_nl, VN_GROUP_DYING);
+	return vn_nl_flush(&x->node_nl);
+}
+
 static int create_pairs_again(struct vn_exec *x)
 {
 	char host[IF_NAMESIZE];
@@ -105,6 +120,8 @@ static int create_pairs_again(struct vn_exec *x)
 	}
 	vn_link_delete_group(&x->nl, VN_GROUP_DYING);
 	r = flush(x);
+	for (size_t i = 0; i < x->n_retry && r == 0; i++)
+		r = delete_node_end(x, x->retry[i]);
 	for (size_t i = 0; i < x->n_retry && r == 0; i++)
 		r = create_pair(x, x->retry[i]);
 	return r == 0 ? flush(x) : r;

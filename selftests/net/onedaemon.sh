@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # One daemon a host: a second one touches nothing, whatever directories it is given, and says whose the host is; the
 # networks of one that died are not another's; lock files that somebody removes are survived.
+# shellcheck disable=SC2086 # words of `ip`
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 15
+plan 21
 
 OTHER=(--runtime-dir "$WORK/other" --pin-dir /sys/fs/bpf/other)
 start_agent || exit 1
@@ -38,6 +39,24 @@ is "an engine whose lock was removed is adopted" "$(engine_pid)" "$engine"
 is "there is no second one" "$(pgrep -cx vnet-engine)" 1
 is "it is up" "$(vnet -j engine show | jq '.engines[0].up')" true
 check "and frames flow" answers
+
+lost_names() {
+	grep -c "deleted its name" "$AGENT_LOG"
+}
+lost() {
+	[ "$(lost_names)" = "$1" ]
+}
+n=0
+for what in "netns del vnet-fabric" "-all netns delete"; do
+	n=$((n + 1))
+	ip $what
+	check "ip $what: the daemon says so" busywait 5000 lost $n
+	stop_agent
+	start_agent || exit 1
+	check "apply mends what the next start finds" vnet topology apply "$WORK/one.yaml"
+	vnet link set ab delay 1ms
+	check "and frames flow, held by an engine of the new one" busywait 5000 answers
+done
 vnet topology delete one >/dev/null
 stop_agent
 check "the last one out takes the lock along" test ! -e /run/vnet-fabric.lock
