@@ -309,6 +309,34 @@ static void check_paths(const struct vn_cli *cli, struct report *rep)
 	json_decref(reply);
 }
 
+/* Nodes whose root is not kept in them. */
+static void check_owners(const struct vn_cli *cli, struct report *rep)
+{
+	char name[2 * VN_NAME_MAX + 16];
+	json_t *reply = NULL, *n;
+	size_t i;
+
+	if (vn_cli_call(cli, true, "vnet.node.show", NULL, &reply, NULL) < 0)
+		return;
+	json_array_foreach (json_object_get(reply, "nodes"), i, n) {
+		const char *runtime = vn_json_str(n, "runtime");
+		const bool open = vn_json_bool(n, "open");
+
+		snprintf(name, sizeof(name), "node %s/%s", vn_json_str(n, "topology"), vn_json_str(n, "name"));
+		if (open)
+			check(rep, WARN, name, "its root reaches every link of the machine",
+			      strcmp(runtime, "external") == 0 ? "its namespace is the machine's: start the container "
+								 "without NET_ADMIN, or forbid "
+								 "it by `strict: true`"
+							       : "leave out `privileged: true`, or NET_ADMIN");
+		else if (strcmp(vn_json_str(n, "owner"), "machine") == 0 &&
+			 (strcmp(runtime, "netns") == 0 || strcmp(runtime, "runc") == 0))
+			check(rep, WARN, name, "its namespace has no owner of its own: an older agent made it",
+			      "delete its topology and apply it again");
+	}
+	json_decref(reply);
+}
+
 /* --- all of it ------------------------------------------------------------------------------------------------------
  */
 
@@ -360,6 +388,7 @@ int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct v
 	json_decref(info);
 	if (daemon)
 		check_paths(cli, &rep);
+	check_owners(cli, &rep);
 	o = json_pack("{s:b, s:o}", "able", !rep.missing, "checks", rep.checks);
 	if (cli->json)
 		r = vn_cli_print_json(cli, o, err);

@@ -363,7 +363,18 @@ static int print_brief(const json_t *list)
 		else
 			vn_table_add(&table, VN_GOOD, "up");
 	}
-	return vn_table_print(&table, stdout);
+	if (vn_table_print(&table, stdout) < 0)
+		return -EIO;
+	json_array_foreach (list, i, t) {
+		json_t *open = json_object_get(t, "open_nodes"), *w;
+		size_t n;
+
+		json_array_foreach (open, n, w)
+			printf("%s/%s: its root reaches every link of the machine (see privileged in "
+			       "vnet-topology(5))\n",
+			       vn_json_str(t, "name"), json_string_value(w));
+	}
+	return 0;
 }
 
 static const char *port_text(char *buf, size_t size, const struct vn_topo *t, const struct vn_port *p)

@@ -38,7 +38,8 @@ const struct vn_command vn_commands[] = {
 	 .run = vn_cmd_node_show, .kinds = {VN_ARG_NODE}},
 	{"node", "ps", "[NODE]", "processes in nodes", 0, 1, .raw_after = -1, .run = vn_cmd_node_ps, .kinds = {VN_ARG_NODE}},
 	{"node", "exec", "NODE -- CMD [ARG...]", "run a command inside a node; exits as the command does", 2, -1,
-	 .raw_after = 1, .run = vn_cmd_node_exec, .kinds = {VN_ARG_NODE, VN_ARG_COMMAND}},
+	 .raw_after = 1, .run = vn_cmd_node_exec, .kinds = {VN_ARG_NODE, VN_ARG_COMMAND},
+	 .options = {{"--confined", NULL, "as root of the node alone, without rights over the host's files and processes"}}},
 	{"node", "attach", "NODE pid N|netns PATH|container NAME", "give an external node the namespace of somebody's process "
 	 "or container", 3, 3, .raw_after = -1, .run = vn_cmd_node_attach, .kinds = {VN_ARG_NODE, VN_ARG_HOLDER}},
 	{"node", "detach", "NODE", "take it back: its links go on in a namespace of the agent's", 1, 1, .raw_after = -1,

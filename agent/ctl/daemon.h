@@ -203,8 +203,18 @@ int vn_op_node_attach(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 		      struct vn_err *err);
 int vn_op_node_detach(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		      struct vn_err *err);
+/* "own", "machine", whose user namespace the node's network namespace belongs to; NULL: it is gone. */
+const char *vn_node_owner(const struct vn_topo *t, size_t node);
+/* The node is privileged, or has NET_ADMIN in a namespace of the machine's: its root reaches every link. */
+bool vn_node_is_open(const struct vn_daemon *d, const struct vn_topo *t, size_t node);
+/* The names of such nodes. */
+json_t *vn_open_nodes(const struct vn_daemon *d, const struct vn_topo *t);
+/* No: its bounding set says so. */
+bool vn_may_have_net_admin(pid_t pid);
 /* User @uid applies @new by @plan: each of its containers is told on whose behalf it runs. */
 void vn_containers_asked(struct vn_daemon *d, const struct vn_plan *plan, struct vn_topo *new, uid_t uid);
+/* What of @plan makes privileged nodes is refused to users other than root. */
+int vn_privileged_allowed(const struct vn_plan *plan, uid_t uid, struct vn_err *err);
 
 /* --- shared
  * ----------------------------------------------------------------------------------------------------------- */

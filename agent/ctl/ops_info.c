@@ -116,9 +116,10 @@ json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_
 	for (size_t i = 0; i < n->n_links; i++)
 		json_array_append_new(ports, node_port(run, index, i));
 	return json_pack(
-		"{s:s, s:s, s:s, s:O?, s:s?, s:I, s:I, s:s, s:b, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "topology",
-		run->topo->name, "name", n->name, "runtime", vn_runtime_words[n->runtime], "container", n->container,
-		"holder", held ? holder : NULL, "pid", (json_int_t)pid, "id", (json_int_t)n->id, "netns", netns,
+		"{s:s, s:s, s:s, s:O?, s:s?, s:I, s:I, s:s, s:s?, s:b, s:b, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}",
+		"topology", run->topo->name, "name", n->name, "runtime", vn_runtime_words[n->runtime], "container",
+		n->container, "holder", held ? holder : NULL, "pid", (json_int_t)pid, "id", (json_int_t)n->id, "netns",
+		netns, "owner", vn_node_owner(run->topo, index), "open", vn_node_is_open(d, run->topo, index),
 		"forward", n->forward, "state", node_state(n, path, pid, held, ended, s->drift.any), "drift", drift,
 		"addresses", vn_addresses_to_json(&n->lo4, &n->lo6, &s->drift.lo, false), "missing_addresses",
 		vn_addresses_to_json(&n->lo4, &n->lo6, &s->drift.lo, true), "other_addresses",

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include <vnet/userns.h>
 #include <vnet/util.h>
 
 #include "topo/container.h"
@@ -164,6 +165,11 @@ int vn_op_node_attach(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 
 	if (r == 0)
 		r = check_namespace(d, c, t.node, err);
+	if (r == 0 && t.run->topo->strict && vn_userns_is_ours(c->passed) != 0 && vn_may_have_net_admin(pid))
+		r = vn_err(err, VN_EXIT_DENIED, EPERM,
+			   "node %s: the topology is `strict: true`, and that namespace belongs to the machine's user "
+			   "namespace: with NET_ADMIN, which %s, its root reaches every link of the machine",
+			   t.node, pid > 0 ? "its process may have" : "nobody can rule out without a process");
 	if (r < 0)
 		return r;
 	moved = true;
@@ -241,4 +247,19 @@ void vn_containers_asked(struct vn_daemon *d, const struct vn_plan *plan, struct
 		if (plan->steps[i].kind == VN_STEP_RUN && plan->steps[i].new != VN_NONE &&
 		    !new->nodes[plan->steps[i].new].asked_by)
 			new->nodes[plan->steps[i].new].asked_by = uid;
+}
+
+int vn_privileged_allowed(const struct vn_plan *plan, uid_t uid, struct vn_err *err)
+{
+	for (size_t i = 0; uid != 0 && i < plan->n_steps; i++) {
+		const struct vn_step *s = &plan->steps[i];
+
+		if ((s->kind == VN_STEP_NODE || s->kind == VN_STEP_RUN) && s->new != VN_NONE &&
+		    plan->new->nodes[s->new].privileged)
+			return vn_err(err, VN_EXIT_DENIED, EACCES,
+				      "node %s: only root may ask for `privileged: true`: root in such a node reaches "
+				      "every link of the machine",
+				      plan->new->nodes[s->new].name);
+	}
+	return 0;
 }

@@ -209,7 +209,9 @@ int vn_op_topology_plan(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 		return r;
 	/* What apply would refuse before its first step. */
 	vn_containers_asked(d, plan, topo, c->uid);
-	r = check_runs(d, c, plan, err);
+	r = vn_privileged_allowed(plan, c->uid, err);
+	if (r == 0)
+		r = check_runs(d, c, plan, err);
 	/* A look changes nothing: the apply that follows gets the same numbers. */
 	vn_ports_rebuild(d);
 	d->next_port = next_port;
@@ -238,6 +240,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	cleanup_topo struct vn_topo *topo = NULL;
 	cleanup_plan struct vn_plan *plan = NULL;
 	uint64_t start_ns = vn_now_ns();
+	const struct vn_running *run;
 	const char *name;
 	int r;
 
@@ -245,13 +248,16 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	if (r < 0)
 		return r;
 	name = topo->name;
-	if (plan->n_steps == 0 && vn_running_find(d, name)) {
+	run = vn_running_find(d, name);
+	if (plan->n_steps == 0 && run && run->topo->strict == topo->strict) {
 		*ret_reply = summary(name, 0, start_ns);
 		json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
 		return 0;
 	}
 	vn_containers_asked(d, plan, topo, c->uid);
-	r = vn_plan_execute(d, c, plan, err);
+	r = vn_privileged_allowed(plan, c->uid, err);
+	if (r == 0)
+		r = vn_plan_execute(d, c, plan, err);
 	if (r == 0 && vn_state_commit(d, name, topo, err) < 0)
 		r = undo_executed(d, plan, err);
 	if (r < 0) {
@@ -313,7 +319,7 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *topo_brief(const struct vn_running *run)
+static json_t *topo_brief(const struct vn_daemon *d, const struct vn_running *run)
 {
 	const struct vn_topo *t = run->topo;
 	json_int_t broken = 0, degraded = 0;
@@ -322,12 +328,13 @@ static json_t *topo_brief(const struct vn_running *run)
 		broken += run->link_broken[i];
 	for (size_t i = 0; i < t->n_nodes; i++)
 		degraded += run->nodes[i].drift.any;
-	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:b, s:I, s:I, s:I}", "name", t->name, "nodes",
-		(json_int_t)t->n_nodes, "links", (json_int_t)t->n_links, "ports", (json_int_t)t->n_links * VN_DIRS,
-		"addressing", t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none", "routing",
-		t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none", "seed", (json_int_t)t->seed, "heal", t->heal,
-		"broken_links", broken, "degraded_nodes", degraded, "longest_path", (json_int_t)t->longest_path);
+	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:o}", "name", t->name, "nodes",
+			 (json_int_t)t->n_nodes, "links", (json_int_t)t->n_links, "ports",
+			 (json_int_t)t->n_links * VN_DIRS, "addressing",
+			 t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none", "routing",
+			 t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none", "seed", (json_int_t)t->seed, "heal",
+			 t->heal, "broken_links", broken, "degraded_nodes", degraded, "longest_path",
+			 (json_int_t)t->longest_path, "open_nodes", vn_open_nodes(d, t));
 }
 
 int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
@@ -350,7 +357,7 @@ int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 		if (only && only != &d->running[i])
 			continue;
 		vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
-		json_array_append_new(list, topo_brief(&d->running[i]));
+		json_array_append_new(list, topo_brief(d, &d->running[i]));
 	}
 	reply = json_pack("{s:o}", "topologies", list);
 	if (only && reply) {

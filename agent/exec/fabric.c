@@ -42,7 +42,7 @@ static int open_namespace(struct vn_fabric *f, struct vn_err *err)
 
 	f->netns_fd = vn_netns_open(VN_FABRIC_NAME);
 	if (f->netns_fd == -ENOENT) {
-		r = vn_netns_create(f->host_netns_fd, VN_FABRIC_NAME, fabric_sysctls, NULL, err);
+		r = vn_netns_create(f->host_netns_fd, VN_FABRIC_NAME, VN_NETNS_MACHINE, fabric_sysctls, NULL, err);
 		if (r < 0)
 			return r;
 		f->netns_fd = vn_netns_open(VN_FABRIC_NAME);

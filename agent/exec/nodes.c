@@ -161,7 +161,10 @@ int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 		else {
 			if (node->runtime == VN_RUNTIME_EXTERNAL)
 				vn_exec_attached_forget(x->f, x->new, steps[i].new);
-			r = vn_netns_create(x->f->host_netns_fd, name, inside_new, &fresh, x->err);
+			r = vn_netns_create(x->f->host_netns_fd, name,
+					    node->privileged || node->runtime == VN_RUNTIME_PODMAN ? VN_NETNS_MACHINE
+												   : VN_NETNS_OWN,
+					    inside_new, &fresh, x->err);
 		}
 		if (r < 0)
 			return vn_err_kernel(x->err, -r, "node %s: %s", node->name, strerror(-r));

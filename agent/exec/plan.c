@@ -205,7 +205,7 @@ static enum vn_runtime namespace_of(const struct vn_node *n)
 
 static bool same_namespace(const struct vn_node *a, const struct vn_node *b)
 {
-	return namespace_of(a) == namespace_of(b);
+	return namespace_of(a) == namespace_of(b) && a->privileged == b->privileged;
 }
 
 /* What runs in node @new goes on. */
@@ -213,7 +213,7 @@ static bool same_run(const struct planner *p, size_t old, size_t new)
 {
 	const struct vn_node *a = &p->old->nodes[old], *b = &p->new->nodes[new];
 
-	if (a->runtime != b->runtime)
+	if (a->runtime != b->runtime || a->privileged != b->privileged)
 		return false;
 	if (!vn_runtime_is_container((enum vn_runtime)b->runtime))
 		return true;

@@ -29,6 +29,7 @@ static struct vn_runner_job job_of(const struct vn_topo *t, size_t node, enum vn
 				      .place = node,
 				      .ports = has_ports(t, n),
 				      .asked_by = n->asked_by,
+				      .privileged = n->privileged,
 				      .o = n->container};
 }
 

@@ -11,6 +11,8 @@
 
 #include <vnet/util.h>
 
+#include "net/userns.h"
+
 #define PATH_BYTES (sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX)
 
 int vn_netns_self(void)
@@ -94,9 +96,21 @@ static int make_file(const char *path, const char *name, struct vn_err *err)
 	return 0;
 }
 
-int vn_netns_create(int host_fd, const char *name, int (*inside)(void *arg, struct vn_err *err), void *arg,
-		    struct vn_err *err)
+static int enter_new(enum vn_netns_owner owner, struct vn_err *err)
 {
+	cleanup_close int fd = -EBADF;
+	int r;
+
+	if (owner == VN_NETNS_MACHINE)
+		return unshare(CLONE_NEWNET) < 0 ? -errno : 0;
+	r = vn_userns_netns(&fd, err);
+	return r < 0 ? r : vn_netns_enter(fd);
+}
+
+int vn_netns_create(int host_fd, const char *name, enum vn_netns_owner owner,
+		    int (*inside)(void *arg, struct vn_err *err), void *arg, struct vn_err *err)
+{
+	struct vn_err why = {0};
 	char path[PATH_BYTES];
 	int r = netns_path(path, name);
 
@@ -104,8 +118,9 @@ int vn_netns_create(int host_fd, const char *name, int (*inside)(void *arg, stru
 		r = make_file(path, name, err);
 	if (r < 0)
 		return r;
-	if (unshare(CLONE_NEWNET) < 0) {
-		r = vn_err_kernel(err, errno, "namespace %s: %s", name, strerror(errno));
+	r = enter_new(owner, &why);
+	if (r < 0) {
+		vn_err_kernel(err, -r, "namespace %s: %s", name, *why.text ? why.text : strerror(-r));
 		unlink(path);
 		return r;
 	}

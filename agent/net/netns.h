@@ -16,12 +16,18 @@ int vn_netns_setup(struct vn_err *err);
 /* The namespace of the calling thread. */
 int vn_netns_self(void);
 
+/* To whom a namespace belongs: who has CAP_NET_ADMIN over the owner has it in the namespace. */
+enum vn_netns_owner {
+	VN_NETNS_OWN,     /* a user namespace of its own: root in there is nobody outside */
+	VN_NETNS_MACHINE, /* the machine's */
+};
+
 /*
- * Make namespace @name. @inside runs in it before anyone can see it (may be NULL; 0 or -errno). -EEXIST when a
- * namespace of that name exists; a file left there by an interrupted creation is taken over. No trace on failure.
+ * Make namespace @name of @owner. @inside runs in it before anyone can see it (may be NULL; 0 or -errno). -EEXIST when
+ * a namespace of that name exists; a file left there by an interrupted creation is taken over. No trace on failure.
  */
-int vn_netns_create(int host_fd, const char *name, int (*inside)(void *arg, struct vn_err *err), void *arg,
-		    struct vn_err *err);
+int vn_netns_create(int host_fd, const char *name, enum vn_netns_owner owner,
+		    int (*inside)(void *arg, struct vn_err *err), void *arg, struct vn_err *err);
 /* Give the namespace @fd, which somebody else made, the name @name. -EEXIST when a namespace of that name exists. */
 int vn_netns_bind(int fd, const char *name, struct vn_err *err);
 /* An fd of the namespace; -ENOENT when there is none (nor when the file is no namespace). */

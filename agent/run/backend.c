@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -65,6 +66,51 @@ static int check_image(enum vn_runtime runtime, const json_t *o, struct vn_err *
 		      vn_runtime_words[runtime], image);
 }
 
+/*
+ * Whoever has NET_ADMIN over the machine's user namespace reaches every link (vnet/userns.h): docker's namespaces
+ * belong to it, unless dockerd was started with --userns-remap, and those that a daemon before this version made.
+ */
+static int refuse_net_admin(const struct vn_container_spec *s, const char *why, struct vn_err *err)
+{
+	json_t *w;
+	size_t i;
+
+	if (s->privileged)
+		return 0;
+	json_array_foreach (json_object_get(s->o, "capabilities"), i, w)
+		if (strcmp(json_string_value(w), "NET_ADMIN") == 0)
+			return vn_err(
+				err, VN_EXIT_NOT_POSSIBLE, EPERM,
+				"capabilities: NET_ADMIN would reach every link of the machine, because its network "
+				"namespace belongs to the machine's user namespace: %s, or root writes "
+				"`privileged: true`",
+				why);
+	return 0;
+}
+
+/*
+ * podman joins a user namespace, but shows an image of its own there with owners that are nobody; docker joins none,
+ * and has one of its own for a container where dockerd was started with --userns-remap: its network namespace is looked
+ * at when it is there.
+ */
+static const char *advice(enum vn_runtime runtime)
+{
+	return runtime == VN_RUNTIME_DOCKER   ? "use runc, or start dockerd with --userns-remap"
+	       : runtime == VN_RUNTIME_PODMAN ? "use runc"
+					      : "delete the topology and apply it again";
+}
+
+static bool docker_remaps(void)
+{
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
+	char output[VN_CMDLINE_OUTPUT] = "";
+
+	vn_cmdline_add(&c, "docker");
+	vn_cmdline_add(&c, "info");
+	vn_cmdline_add(&c, "--format={{.SecurityOptions}}");
+	return vn_cmdline_run(&c, NULL, output) == 0 && strstr(output, "name=userns");
+}
+
 int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err)
 {
 	const char *program = vn_runtime_words[runtime];
@@ -77,7 +123,11 @@ int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s,
 		return vn_err(err, VN_EXIT_NOT_POSSIBLE, errno,
 			      VN_SECCOMP_BASE ": %s: `apt install golang-github-containers-common`", strerror(errno));
 	r = vn_image_check(s, err);
-	return r < 0 ? r : check_image(runtime, s->o, err);
+	if (r == 0)
+		r = check_image(runtime, s->o, err);
+	if (r == 0 && (runtime == VN_RUNTIME_PODMAN || (runtime == VN_RUNTIME_DOCKER && !docker_remaps())))
+		r = refuse_net_admin(s, advice(runtime), err);
+	return r;
 }
 
 /* Also of a container that asks for none: what others asked for is theirs. Before its program runs, if possible. */
@@ -102,6 +152,20 @@ static void runc(struct vn_cmdline *c, const struct vn_container_spec *s, const 
 	vn_cmdline_add(c, "%s", verb);
 }
 
+/*
+ * Locked memory as much as we have ourselves, for a UMEM is that. It is inherited: to give a process of another user
+ * namespace a limit, runc would need SYS_RESOURCE, which root does not have everywhere.
+ */
+static void raise_memlock(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &r) == 0) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_MEMLOCK, &r);
+	}
+}
+
 static int runc_start(const struct vn_container_spec *s, struct vn_err *err)
 {
 	cleanup_cmdline struct vn_cmdline create = {.n = 0}, start = {.n = 0};
@@ -115,6 +179,7 @@ static int runc_start(const struct vn_container_spec *s, struct vn_err *err)
 	if (r < 0)
 		return r;
 	vn_dir_path(log, s, "log");
+	raise_memlock();
 	runc(&create, s, "create");
 	vn_cmdline_add(&create, "--bundle");
 	vn_cmdline_add(&create, "%s", s->dir);
@@ -223,9 +288,10 @@ int vn_backend_sandbox_stop(const struct vn_container_spec *s, struct vn_err *er
 
 int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s, pid_t *ret_pid, struct vn_err *err)
 {
-	int r;
+	int r = s->users ? 0 : refuse_net_admin(s, advice(runtime), err);
 
-	r = vn_backend_stop(runtime, s, err);
+	if (r == 0)
+		r = vn_backend_stop(runtime, s, err);
 	if (r == 0 && runtime != VN_RUNTIME_DOCKER)
 		r = vn_dir_make(s, err);
 	if (r == 0)

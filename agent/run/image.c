@@ -15,6 +15,7 @@
 #define ROOTFS "rootfs"
 #define LOWER  "lower" /* layers of an overlay, mounted while it is put together */
 #define UPPER  "upper"
+#define HUGE   "huge"
 
 /* An upper layer holds what the container writes, in memory: as much as the container may have, else this. */
 #define UPPER_MAX (256LL << 20)
@@ -131,8 +132,30 @@ int vn_image_check(const struct vn_container_spec *s, struct vn_err *err)
 /* --- mounting -------------------------------------------------------------------------------------------------------
  */
 
-/* A detached mount of what @fd names and of what is mounted in it, with @attr (MOUNT_ATTR_*), tied to nobody's. */
-static int image_tree(int fd, uint64_t attr, int *ret_tree, struct vn_err *err)
+/* The owners of @tree, a detached mount, are those of the container's user namespace, if it has one. */
+static int show_owners(int tree, const struct vn_container_spec *s, bool needed, struct vn_err *err)
+{
+	struct mount_attr map = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)s->users_fd};
+
+	if (s->users_fd < 0 || mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &map, sizeof(map)) == 0)
+		return 0;
+	if (errno != EINVAL || needed)
+		return vn_err(err, errno == EINVAL ? VN_EXIT_NOT_POSSIBLE : VN_EXIT_KERNEL, errno,
+			      "idmapped mount: %s%s", strerror(errno),
+			      errno == EINVAL
+				      ? ": its file system, or one mounted in it, cannot be shown to the node's user "
+					"namespace: copy it to one that can (ext4, xfs, btrfs, tmpfs), or root writes "
+					"`privileged: true`"
+				      : "");
+	return 0;
+}
+
+/*
+ * A detached mount of what @fd names and of what is mounted in it, with @attr (MOUNT_ATTR_*), tied to nobody's.
+ * @owners: without the right owners it is of no use.
+ */
+static int image_tree(const struct vn_container_spec *s, int fd, uint64_t attr, bool owners, int *ret_tree,
+		      struct vn_err *err)
 {
 	cleanup_close int tree = open_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	struct mount_attr set = {.attr_set = attr, .propagation = MS_PRIVATE};
@@ -141,6 +164,8 @@ static int image_tree(int fd, uint64_t attr, int *ret_tree, struct vn_err *err)
 		return vn_err_kernel(err, errno, "open_tree: %s", strerror(errno));
 	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &set, sizeof(set)) < 0)
 		return vn_err_kernel(err, errno, "mount_setattr: %s", strerror(errno));
+	if (show_owners(tree, s, owners, err) < 0)
+		return -EINVAL;
 	*ret_tree = take_fd(&tree);
 	return 0;
 }
@@ -163,10 +188,11 @@ static int image_attach(int tree, const char *name, struct vn_err *err)
 	return 0;
 }
 
-static int mount_fd(int fd, const char *name, uint64_t attr, struct vn_err *err)
+static int mount_fd(const struct vn_container_spec *s, int fd, const char *name, uint64_t attr, bool owners,
+		    struct vn_err *err)
 {
 	cleanup_close int tree = -EBADF;
-	int r = image_tree(fd, attr, &tree, err);
+	int r = image_tree(s, fd, attr, owners, &tree, err);
 
 	return r < 0 ? r : image_attach(tree, name, err);
 }
@@ -192,7 +218,7 @@ static int mount_overlay(const struct vn_container_spec *s, int fd, struct vn_er
 {
 	static const char options[] = "lowerdir=" LOWER ",upperdir=" UPPER "/files,workdir=" UPPER "/work";
 	struct stat st;
-	int r = mount_fd(fd, LOWER, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	int r = mount_fd(s, fd, LOWER, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, true, err);
 
 	if (r == 0)
 		r = mount_upper(s, err);
@@ -221,7 +247,7 @@ static int mount_rootfs(const struct vn_container_spec *s, struct vn_err *err)
 
 	if (!path || fd < 0)
 		return path ? fd : 0;
-	r = is_root(s) ? mount_fd(fd, ROOTFS, 0, &why) : mount_overlay(s, fd, &why);
+	r = is_root(s) ? mount_fd(s, fd, ROOTFS, 0, true, &why) : mount_overlay(s, fd, &why);
 	return r < 0 ? vn_err(err, why.exit, why.err, "rootfs %s: %s", path, why.text) : 0;
 }
 
@@ -241,10 +267,25 @@ static int mount_sources(const struct vn_container_spec *s, struct vn_err *err)
 		if (fd < 0)
 			return fd;
 		snprintf(name, sizeof(name), "mnt%zu", i);
-		r = mount_fd(fd, name, rw ? attr : attr | MOUNT_ATTR_RDONLY, &why);
+		r = mount_fd(s, fd, name, rw ? attr : attr | MOUNT_ATTR_RDONLY, rw, &why);
 		if (r < 0)
 			return vn_err(err, why.exit, why.err, "mounts: %s: %s", json_string_value(w), why.text);
 	}
+	return 0;
+}
+
+static int mount_hugepages(const struct vn_container_spec *s, struct vn_err *err)
+{
+	const json_int_t bytes = json_integer_value(json_object_get(s->o, "hugepages_bytes"));
+	char options[96];
+
+	if (!bytes)
+		return 0;
+	snprintf(options, sizeof(options), "pagesize=2M,mode=1777,size=%lld", (long long)bytes);
+	if ((mkdir(HUGE, 0755) < 0 && errno != EEXIST) ||
+	    mount("hugetlbfs", HUGE, "hugetlbfs", MS_NOSUID | MS_NODEV, options) < 0 ||
+	    mount(NULL, HUGE, NULL, MS_PRIVATE, NULL) < 0)
+		return vn_err_kernel(err, errno, "hugepages: hugetlbfs: %s", strerror(errno));
 	return 0;
 }
 
@@ -259,6 +300,8 @@ int vn_image_mount(const struct vn_container_spec *s, struct vn_err *err)
 	r = mount_rootfs(s, err);
 	if (r == 0)
 		r = mount_sources(s, err);
+	if (r == 0)
+		r = mount_hugepages(s, err);
 	if (fchdir(back) < 0 && r == 0)
 		r = vn_err_kernel(err, errno, "working directory: %s", strerror(errno));
 	return r;
@@ -271,7 +314,7 @@ static int unmount_one(int dir, const char *name, void *arg)
 
 	snprintf(full, sizeof(full), "%s/%s", path, name);
 	if (strcmp(name, ROOTFS) == 0 || strcmp(name, LOWER) == 0 || strcmp(name, UPPER) == 0 ||
-	    strncmp(name, "mnt", 3) == 0)
+	    strcmp(name, HUGE) == 0 || strncmp(name, "mnt", 3) == 0)
 		while (umount2(full, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 			;
 	return 0;
@@ -288,6 +331,11 @@ void vn_image_unmount(const char *path)
 void vn_image_rootfs_path(const struct vn_container_spec *s, char path[512])
 {
 	snprintf(path, 512, "%s/" ROOTFS, s->dir);
+}
+
+void vn_image_hugepages_path(const struct vn_container_spec *s, char path[512])
+{
+	snprintf(path, 512, "%s/" HUGE, s->dir);
 }
 
 void vn_image_source_path(const struct vn_container_spec *s, size_t mount, char path[512])

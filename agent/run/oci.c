@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
+#include <vnet/userns.h>
 #include <vnet/util.h>
 
 #include "run/cpus.h"
@@ -27,15 +27,6 @@ static json_t *capabilities(const json_t *caps)
 	return o;
 }
 
-static void add_rlimit(json_t *list, const char *name, __rlimit_resource_t which)
-{
-	struct rlimit r;
-
-	if (getrlimit(which, &r) == 0 && r.rlim_max != RLIM_INFINITY)
-		json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "type", name, "hard", (json_int_t)r.rlim_max,
-						      "soft", (json_int_t)r.rlim_max));
-}
-
 static json_t *environment(const json_t *env)
 {
 	json_t *list = json_pack("[s]", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -46,20 +37,15 @@ static json_t *environment(const json_t *env)
 
 static json_t *process(const json_t *o)
 {
-	json_t *limits = json_array(), *p;
 	json_int_t uid = VN_CONTAINER_UID, gid = VN_CONTAINER_UID;
 
 	if (json_object_get(o, "uid")) {
 		uid = json_integer_value(json_object_get(o, "uid"));
 		gid = json_integer_value(json_object_get(o, "gid"));
 	}
-	/* As much as we have ourselves: a UMEM is locked memory. */
-	add_rlimit(limits, "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK);
-	p = json_pack("{s:b, s:{s:I, s:I}, s:O, s:o, s:s, s:o, s:b, s:o}", "terminal", 0, "user", "uid", uid, "gid",
-		      gid, "args", json_object_get(o, "command"), "env", environment(json_object_get(o, "env")), "cwd",
-		      "/", "capabilities", capabilities(json_object_get(o, "capabilities")), "noNewPrivileges", 1,
-		      "rlimits", limits);
-	return p;
+	return json_pack("{s:b, s:{s:I, s:I}, s:O, s:o, s:s, s:o, s:b}", "terminal", 0, "user", "uid", uid, "gid", gid,
+			 "args", json_object_get(o, "command"), "env", environment(json_object_get(o, "env")), "cwd",
+			 "/", "capabilities", capabilities(json_object_get(o, "capabilities")), "noNewPrivileges", 1);
 }
 
 static void add_mount(json_t *list, const char *to, const char *type, const char *from, const char *options)
@@ -92,7 +78,7 @@ static void add_user_mount(json_t *list, const struct vn_container_spec *s, size
 static json_t *mounts(const struct vn_container_spec *s, struct vn_err *err)
 {
 	json_t *list = json_array(), *w;
-	char options[96];
+	char path[512];
 	size_t i;
 
 	add_mount(list, "/proc", "proc", "proc", "nosuid,noexec,nodev");
@@ -103,9 +89,8 @@ static json_t *mounts(const struct vn_container_spec *s, struct vn_err *err)
 	add_mount(list, "/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=65536k");
 	add_mount(list, "/run", "tmpfs", "tmpfs", "nosuid,nodev,mode=755,size=65536k");
 	if (json_integer_value(json_object_get(s->o, "hugepages_bytes"))) {
-		snprintf(options, sizeof(options), "nosuid,nodev,pagesize=2M,mode=1777,size=%lld",
-			 (long long)json_integer_value(json_object_get(s->o, "hugepages_bytes")));
-		add_mount(list, "/dev/hugepages", "hugetlbfs", "hugetlbfs", options);
+		vn_image_hugepages_path(s, path);
+		add_mount(list, "/dev/hugepages", "bind", path, "bind,nosuid,nodev");
 	}
 	if (s->ports_dir)
 		add_mount(list, "/run/vnet", "bind", s->ports_dir, "rbind,ro,nosuid,nodev,noexec");
@@ -137,20 +122,34 @@ static json_t *resources(const struct vn_container_spec *s)
 	return r;
 }
 
+/* Its user namespace is the one that owns its network namespace; runc wants to be told the maps again. */
+static void join_users(json_t *o, const char *path)
+{
+	static const char *const maps[] = {"uidMappings", "gidMappings"};
+
+	json_array_append_new(json_object_get(o, "namespaces"), json_pack("{s:s, s:s}", "type", "user", "path", path));
+	for (size_t i = 0; i < VN_ARRAY_SIZE(maps); i++)
+		json_object_set_new(o, maps[i],
+				    json_pack("[{s:i, s:I, s:I}]", "containerID", 0, "hostID",
+					      (json_int_t)VN_USERNS_BASE, "size", (json_int_t)VN_USERNS_IDS));
+}
+
 static json_t *linux_part(const struct vn_container_spec *s, struct vn_err *err)
 {
-	json_t *seccomp = vn_seccomp_profile(json_object_get(s->o, "capabilities"), err);
+	json_t *seccomp = vn_seccomp_profile(json_object_get(s->o, "capabilities"), err), *o;
 
 	if (!seccomp)
 		return NULL;
-	return json_pack("{s:[{s:s}, {s:s}, {s:s}, {s:s}, {s:s, s:s}], s:s+, s:o, s:o, s:[s, s, s, s, s, s, s], "
-			 "s:[s, s, s, s, s, s]}",
-			 "namespaces", "type", "pid", "type", "ipc", "type", "uts", "type", "mount", "type", "network",
-			 "path", s->netns, "cgroupsPath", "/" VN_CGROUP "/", s->id, "resources", resources(s),
-			 "seccomp", seccomp, "maskedPaths", "/proc/acpi", "/proc/kcore", "/proc/keys",
-			 "/proc/latency_stats", "/proc/timer_list", "/proc/sched_debug", "/sys/firmware",
-			 "readonlyPaths", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
-			 "/proc/asound");
+	o = json_pack("{s:[{s:s}, {s:s}, {s:s}, {s:s}, {s:s, s:s}], s:s+, s:o, s:o, s:[s, s, s, s, s, s, s], "
+		      "s:[s, s, s, s, s, s]}",
+		      "namespaces", "type", "pid", "type", "ipc", "type", "uts", "type", "mount", "type", "network",
+		      "path", s->netns, "cgroupsPath", "/" VN_CGROUP "/", s->id, "resources", resources(s), "seccomp",
+		      seccomp, "maskedPaths", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+		      "/proc/timer_list", "/proc/sched_debug", "/sys/firmware", "readonlyPaths", "/proc/bus",
+		      "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/proc/asound");
+	if (s->users)
+		join_users(o, s->users);
+	return o;
 }
 
 json_t *vn_oci_config(const struct vn_container_spec *s, struct vn_err *err)

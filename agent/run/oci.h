@@ -4,6 +4,7 @@
 #define VNET_RUN_OCI_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <vnet/err.h>
@@ -19,6 +20,9 @@
  * @dir:       a directory of its own: bundle, log, pid, mounts
  * @ports_dir: of the node's hand-over sockets; it appears as /run/vnet in the container; NULL: none
  * @image_dir: where others than root may have files from; NULL: nowhere
+ * @users:     path of the user namespace that owns @netns; NULL: it is the machine's
+ * @users_fd:  the same, open
+ * @privileged: with @users NULL it may have NET_ADMIN all the same
  * @asked_by:  uid of who described it: what of the host's files it gets is what that user may give (image.h)
  */
 struct vn_container_spec {
@@ -26,6 +30,9 @@ struct vn_container_spec {
 	const json_t *o;
 	const char *netns, *cpus, *dir, *ports_dir, *image_dir;
 	uint32_t asked_by;
+	bool privileged;
+	const char *users;
+	int users_fd;
 };
 
 /* Processes and threads that a container may have: a fork bomb stays its own. */

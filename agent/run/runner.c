@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <vnet/userns.h>
 #include <vnet/util.h>
 
 #include "run/cpus.h"
@@ -39,7 +40,7 @@ struct server {
 };
 
 struct request {
-	int op, runtime, ports;
+	int op, runtime, ports, privileged;
 	const char *topo, *node;
 	json_int_t id, place, asked_by;
 	json_t *o;
@@ -49,16 +50,25 @@ static int unpack(const json_t *msg, struct request *ret, struct vn_err *err)
 {
 	json_error_t why;
 
-	if (json_unpack_ex((json_t *)msg, &why, 0, "{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:I, s:o}", "id", &ret->id,
+	if (json_unpack_ex((json_t *)msg, &why, 0, "{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:I, s:b, s:o}", "id", &ret->id,
 			   "op", &ret->op, "runtime", &ret->runtime, "topology", &ret->topo, "node", &ret->node,
-			   "place", &ret->place, "ports", &ret->ports, "asked_by", &ret->asked_by, "container",
-			   &ret->o) < 0)
+			   "place", &ret->place, "ports", &ret->ports, "asked_by", &ret->asked_by, "privileged",
+			   &ret->privileged, "container", &ret->o) < 0)
 		return vn_err_usage(err, "runner: %s", why.text);
 	if (!vn_runtime_is_container((enum vn_runtime)ret->runtime) || strlen(ret->topo) > VN_NAME_MAX ||
 	    strlen(ret->node) > VN_NAME_MAX || strpbrk(ret->topo, "/.") || strpbrk(ret->node, "/."))
 		return vn_err_usage(err, "runner: no container of ours");
 	/* What the daemon checked is checked again by the one who has the rights. */
 	return vn_container_check(ret->o, (enum vn_runtime)ret->runtime, err);
+}
+
+/* The user namespace that owns the network namespace; -ENODATA: the machine's. */
+static int open_owner(const char *netns)
+{
+	cleanup_close int fd = open(netns, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : vn_userns_is_ours(fd);
+
+	return r < 0 ? r : r ? -ENODATA : vn_userns_of(fd);
 }
 
 static int perform(const struct server *s, const struct request *q, pid_t *ret_pid, struct vn_err *err)
@@ -72,7 +82,11 @@ static int perform(const struct server *s, const struct request *q, pid_t *ret_p
 					 .cpus = cpus,
 					 .dir = dir,
 					 .image_dir = s->image_dir,
-					 .asked_by = (uint32_t)q->asked_by};
+					 .asked_by = (uint32_t)q->asked_by,
+					 .privileged = q->privileged,
+					 .users_fd = -EBADF};
+	char users[48];
+	cleanup_close int users_fd = -EBADF;
 	enum vn_runtime runtime = (enum vn_runtime)q->runtime;
 	int r;
 
@@ -85,6 +99,17 @@ static int perform(const struct server *s, const struct request *q, pid_t *ret_p
 	r = vn_cpus_choose(q->o, (size_t)q->place, cpus, err);
 	if (r < 0 && q->op != VN_RUNNER_STOP && q->op != VN_RUNNER_SANDBOX_STOP)
 		return r;
+	if (q->op == VN_RUNNER_START) {
+		users_fd = open_owner(netns);
+		if (users_fd < 0 && users_fd != -ENODATA)
+			return vn_err_kernel(err, -users_fd, "%s: %s", netns, strerror(-users_fd));
+		if (users_fd >= 0) {
+			/* For as long as this process, which waits for the runtime, is there. */
+			snprintf(users, sizeof(users), "/proc/%d/fd/%d", (int)getpid(), users_fd);
+			spec.users = users;
+			spec.users_fd = users_fd;
+		}
+	}
 	switch ((enum vn_runner_op)q->op) {
 	case VN_RUNNER_CHECK:
 		return vn_backend_check(runtime, &spec, err);
@@ -378,10 +403,10 @@ int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_
 		return -EAGAIN;
 	while (!r->pending && recv(r->fd, stale, sizeof(stale), MSG_DONTWAIT) > 0)
 		; /* nobody waits for it any more, such as the word that an idle runner died */
-	msg = json_pack("{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:I, s:O}", "id", (json_int_t)r->next_id, "op",
+	msg = json_pack("{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:I, s:b, s:O}", "id", (json_int_t)r->next_id, "op",
 			(int)job->op, "runtime", (int)job->runtime, "topology", job->topo, "node", job->node, "place",
-			(json_int_t)job->place, "ports", job->ports, "asked_by", (json_int_t)job->asked_by, "container",
-			job->o);
+			(json_int_t)job->place, "ports", job->ports, "asked_by", (json_int_t)job->asked_by,
+			"privileged", job->privileged, "container", job->o);
 	text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
 	json_decref(msg);
 	if (!text)

@@ -50,6 +50,7 @@ struct vn_runner_job {
 	size_t place;
 	bool ports;
 	uint32_t asked_by;
+	bool privileged;
 	const json_t *o;
 };
 

@@ -115,6 +115,8 @@ static void emit_node(FILE *f, const struct vn_node *n)
 
 	fprintf(f, "  %s: {", n->name);
 	emit_container(&o, n);
+	if (n->privileged)
+		entry(&o, "privileged: true");
 	if (n->forward_opt >= 0)
 		entry(&o, "forward: %s", n->forward_opt ? "true" : "false");
 	if (!isnan(n->lat))
@@ -262,6 +264,8 @@ int vn_topo_emit_yaml(const struct vn_topo *t, FILE *f)
 	fprintf(f, "routing: %s\n", t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none");
 	if (t->heal)
 		fputs("heal: true\n", f);
+	if (t->strict)
+		fputs("strict: true\n", f);
 	fputs("nodes:\n", f);
 	for (i = 0; i < t->n_nodes; i++)
 		emit_node(f, &t->nodes[i]);

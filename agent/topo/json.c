@@ -126,6 +126,8 @@ static json_t *node_to_json(const struct vn_node *n)
 			      addr_to_json(&n->lo6), "lat", isnan(n->lat) ? json_null() : json_real(n->lat), "lon",
 			      isnan(n->lon) ? json_null() : json_real(n->lon));
 
+	if (n->privileged)
+		json_object_set_new(o, "privileged", json_true());
 	if (n->asked_by)
 		json_object_set_new(o, "asked_by", json_integer(n->asked_by));
 	return o;
@@ -144,10 +146,11 @@ json_t *vn_topo_to_json(const struct vn_topo *t)
 		json_array_append_new(nodes, node_to_json(&t->nodes[i]));
 	for (i = 0; i < t->n_links; i++)
 		json_array_append_new(links, link_to_json(t, &t->links[i]));
-	return json_pack("{s:s, s:s*, s:I, s:b, s:s, s:s, s:o*, s:o, s:o}", "name", t->name, "source", t->source,
+	return json_pack("{s:s, s:s*, s:I, s:b, s:s, s:s, s:o*, s:o*, s:o, s:o}", "name", t->name, "source", t->source,
 			 "seed", (json_int_t)t->seed, "seed_given", t->seed_given, "addressing",
-			 addressing_words[t->addressing], "routing", routing_words[t->routing], "heal",
-			 t->heal ? json_true() : NULL, "nodes", nodes, "links", links);
+			 addressing_words[t->addressing], "routing", routing_words[t->routing], "strict",
+			 t->strict ? json_true() : NULL, "heal", t->heal ? json_true() : NULL, "nodes", nodes, "links",
+			 links);
 }
 
 /* ---- reading ---- */
@@ -355,12 +358,13 @@ static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 	const char *name, *asked;
 	json_t *lo4, *lo6, *lat, *lon, *container = NULL;
 	const char *runtime = vn_runtime_words[VN_RUNTIME_NETNS];
-	int forward, kind, run, r;
+	int forward, kind, run, privileged = 0, r;
 	json_error_t why;
 	json_int_t id, asked_by = 0;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s?s, s?o, s?I, s:I, s:b, s:s, s:o, s:o, s:o, s:o}",
-			   "name", &name, "runtime", &runtime, "container", &container, "asked_by", &asked_by, "id",
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT,
+			   "{s:s, s?s, s?b, s?o, s?I, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", &name, "runtime",
+			   &runtime, "privileged", &privileged, "container", &container, "asked_by", &asked_by, "id",
 			   &id, "forward", &forward, "forward_asked", &asked, "lo4", &lo4, "lo6", &lo6, "lat", &lat,
 			   "lon", &lon) < 0)
 		return refuse(err, "node", &why);
@@ -387,6 +391,7 @@ static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 	}
 	n->runtime = (uint8_t)run;
 	n->asked_by = (uint32_t)asked_by;
+	n->privileged = privileged;
 	n->id = (uint32_t)id;
 	n->forward = forward;
 	n->forward_opt = (int8_t)(kind - 1);
@@ -437,13 +442,14 @@ static int read_topo_head(const json_t *o, struct vn_topo *t, json_t **ret_nodes
 			  struct vn_err *err)
 {
 	const char *name, *addressing, *routing, *source = NULL;
-	int seed_given, heal = 0, a, r;
+	int seed_given, heal = 0, strict = 0, a, r;
 	json_error_t why;
 	json_int_t seed;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s?s, s:I, s:b, s:s, s:s, s?b, s:o, s:o}", "name",
+	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT, "{s:s, s?s, s:I, s:b, s:s, s:s, s?b, s?b, s:o, s:o}", "name",
 			   &name, "source", &source, "seed", &seed, "seed_given", &seed_given, "addressing",
-			   &addressing, "routing", &routing, "heal", &heal, "nodes", ret_nodes, "links", ret_links) < 0)
+			   &addressing, "routing", &routing, "strict", &strict, "heal", &heal, "nodes", ret_nodes,
+			   "links", ret_links) < 0)
 		return refuse(err, "topology", &why);
 	r = read_name(name, "topology", t->name, err);
 	if (r < 0)
@@ -459,6 +465,7 @@ static int read_topo_head(const json_t *o, struct vn_topo *t, json_t **ret_nodes
 	t->seed = (uint64_t)seed;
 	t->seed_given = seed_given;
 	t->heal = heal;
+	t->strict = strict;
 	t->addressing = (enum vn_addressing)a;
 	t->routing = (enum vn_routing)r;
 	return 0;

@@ -121,6 +121,7 @@ struct vn_node {
 	uint32_t *link_ids; /* links that end here, in file order: link index * 2 + side */
 	size_t n_links;
 	uint8_t runtime;   /* enum vn_runtime */
+	bool privileged;   /* its namespace belongs to the machine's user namespace */
 	json_t *container; /* what runs in it (container.h); NULL: nothing */
 	uint32_t asked_by; /* uid of who described that, or restarted it: not the file's, the daemon's */
 	double lat, lon;   /* degrees; only drawn; NAN: unknown */
@@ -142,7 +143,8 @@ struct vn_topo {
 				*/
 	uint64_t seed;         /* at most VN_SEED_MAX */
 	bool seed_given;
-	bool heal; /* drift is mended at once, without an apply */
+	bool heal;   /* drift is mended at once, without an apply */
+	bool strict; /* no node whose root reaches beyond it */
 	bool resolved;
 	char file[128];                                /* where it was read from, for later errors; may be empty */
 	char *source;                                  /* the whole path, as who applied it sees it; NULL: unknown */

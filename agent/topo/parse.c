@@ -281,6 +281,7 @@ static int parse_node(struct vn_parser *p, const struct vn_yaml *name, struct vn
 	node->line = (int)name->line;
 	node->forward_opt = p->node.forward_opt;
 	node->runtime = p->node.runtime;
+	node->privileged = p->node.privileged;
 	node->container = json_deep_copy(p->node.container);
 	node->lat = node->lon = NAN;
 	r = vn_parse_map(p, name + 1, "a node", node_keys(keys, own), node, NULL);
@@ -435,6 +436,17 @@ static int parse_heal(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 	return 0;
 }
 
+static int parse_strict(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const char *const words[] = {"false", "true", NULL};
+	unsigned int i;
+	int r = vn_parse_choice(p, v, "strict", words, &i);
+
+	if (r == 0)
+		p->topo->strict = i;
+	return r;
+}
+
 static int check_required(struct vn_parser *p, const struct vn_yaml *root)
 {
 	static const char *const required[] = {"name", "nodes"};
@@ -459,6 +471,7 @@ static int parse_root(struct vn_parser *p, const struct vn_yaml *root)
 		{"addressing", parse_addressing},
 		{"routing", parse_routing},
 		{"heal", parse_heal},
+		{"strict", parse_strict},
 		{"defaults", parse_defaults},
 		{"nodes", parse_nodes},
 		{"segments", parse_segments},

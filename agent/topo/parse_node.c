@@ -160,6 +160,18 @@ static int parse_writable(struct vn_parser *p, const struct vn_yaml *v, void *ob
 	return r < 0 ? r : set(p, v, obj, "writable", json_boolean(i));
 }
 
+static int parse_privileged(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	static const char *const words[] = {"false", "true", NULL};
+	struct vn_node *node = obj;
+	unsigned int i;
+	int r = vn_parse_choice(p, v, "privileged", words, &i);
+
+	if (r == 0)
+		node->privileged = i;
+	return r;
+}
+
 /* UID or UID:GID */
 static int parse_user(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
@@ -190,17 +202,36 @@ static int parse_runtime(struct vn_parser *p, const struct vn_yaml *v, void *obj
 }
 
 const struct vn_key vn_container_keys[] = {
-	{"runtime", parse_runtime},   {"image", parse_image},   {"rootfs", parse_rootfs},
-	{"command", parse_command},   {"env", parse_env},       {"cpus", parse_cpus},
-	{"cpuset", parse_cpuset},     {"memory", parse_memory}, {"hugepages", parse_hugepages},
-	{"numa", parse_numa},         {"user", parse_user},     {"capabilities", parse_capabilities},
-	{"writable", parse_writable}, {"mounts", parse_mounts}, {NULL, NULL},
+	{"runtime", parse_runtime},
+	{"image", parse_image},
+	{"rootfs", parse_rootfs},
+	{"command", parse_command},
+	{"env", parse_env},
+	{"cpus", parse_cpus},
+	{"cpuset", parse_cpuset},
+	{"memory", parse_memory},
+	{"hugepages", parse_hugepages},
+	{"numa", parse_numa},
+	{"user", parse_user},
+	{"capabilities", parse_capabilities},
+	{"writable", parse_writable},
+	{"mounts", parse_mounts},
+	{"privileged", parse_privileged},
+	{NULL, NULL},
 };
 
 int vn_parse_container_check(struct vn_parser *p, const struct vn_yaml *v, const struct vn_node *node)
 {
 	struct vn_err why = {0};
 
+	if (node->privileged && node->runtime == VN_RUNTIME_EXTERNAL)
+		return vn_parse_fail(
+			p, v,
+			"node '%s': `privileged: true` belongs to a node whose namespace the agent makes: one "
+			"with `runtime: external` has the owner that it was given",
+			node->name);
+	if (node->privileged && p->topo->strict)
+		return vn_parse_fail(p, v, "node '%s': `privileged: true` is what `strict: true` forbids", node->name);
 	if (!vn_runtime_is_container(node->runtime)) {
 		if (!node->container)
 			return 0;

@@ -7,7 +7,7 @@
 . "$TOP/selftests/lib/containers.sh"
 need jq runc busybox
 PER_RUNTIME=17
-plan $((3 * PER_RUNTIME + 22))
+plan $((3 * PER_RUNTIME + 28))
 
 mount_cgroups || skip_all "control groups cannot be mounted here"
 hugepages 8 2>/dev/null || skip_all "no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
@@ -36,6 +36,11 @@ links:
 YAML
 }
 
+# host_uid RUNTIME UID: what number of the host is user UID of a container
+host_uid() {
+	if [ "$1" = runc ]; then echo $((0x70010000 + $2)); else echo "$2"; fi
+}
+
 status() {
 	awk -v k="$2:" '$1 == k { print $2; exit }' "/proc/$1/status"
 }
@@ -59,7 +64,7 @@ runtime_cases() {
 	pid=$(node a pid)
 	pid_b=$(node b pid)
 	is "$rt: nobody, with the capabilities that were asked for" \
-		"$(status "$pid" Uid) $(status "$pid" CapEff) $(status "$pid" CapBnd)" "65534 $caps 0000000000002000"
+		"$(status "$pid" Uid) $(status "$pid" CapEff) $(status "$pid" CapBnd)" "$(host_uid "$rt" 65534) $caps 0000000000002000"
 	is "$rt: no new privileges, and a seccomp filter" "$(status "$pid" NoNewPrivs) $(status "$pid" Seccomp)" "1 2"
 	busywait 3000 vnet node exec a -- grep -q . /tmp/bpf >/dev/null
 	is "$rt: of bpf(2), map update alone gets past it" "$(vnet node exec a -- cat /tmp/bpf | tr '\n' ' ')" \
@@ -169,7 +174,21 @@ one "runtime: runc, rootfs: $WORK/images/busybox, command: sleep 99, mounts: [\"
 expect_exit "nor by a mount" 3 "mount /etc" as_nobody topology apply "$WORK/t.yaml"
 one "runtime: runc, rootfs: $WORK/images/busybox, command: sleep 99"
 check "but one from --image-dir" as_nobody topology apply "$WORK/t.yaml"
+one "runtime: runc, rootfs: $WORK/images/busybox, command: sleep 99, privileged: true"
+expect_exit "but no privileged one" 3 "only root may ask for .privileged: true." as_nobody topology apply "$WORK/t.yaml"
 vnet topology delete "$T" >/dev/null
+
+# ---- whose files they are ----
+mkdir "$WORK/share" && echo secret >"$WORK/share/roots" && chmod 600 "$WORK/share/roots" && chmod 777 "$WORK/share"
+one "runtime: runc, rootfs: $ROOT, command: sleep 99, user: \"0:0\", mounts: [\"$WORK/share:/srv:rw\"]"
+check "a container whose user is root" vnet topology apply "$WORK/t.yaml"
+is "is nobody on the host" "$(status "$(node a pid)" Uid)" "$(host_uid runc 0)"
+is "has the files that are root's in its image and its mounts" \
+	"$(vnet node exec a -- sh -c 'stat -c %u /bin/busybox; cat /srv/roots; echo x >/srv/new' | tr '\n' ' ')" "0 secret "
+is "and what it writes there is root's" "$(stat -c %u "$WORK/share/new")" 0
+vnet topology delete "$T" >/dev/null
+refused "a mount to write to, of a file system that has but one owner" \
+	"runtime: runc, rootfs: $ROOT, command: sleep 9, mounts: [\"/proc/sys:/srv:rw\"]" 6 'idmapped mount'
 
 # ---- killed in the middle ----
 container_star "$T" 50 "$ROOT" >"$WORK/m.yaml"

@@ -11,7 +11,7 @@ mapfile -t ROWS < <(sed -n '/privileges: begin/,/privileges: end/p' "$TOP/docs/S
 [ ${#ROWS[@]} -gt 0 ] || skip_all "docs/SECURITY.md has no table"
 plan $((${#ROWS[@]} + 1))
 is "the table has rows that work and rows that are refused" \
-	"$(printf '%s\n' "${ROWS[@]}" | grep -oE '(works|refused) \|$' | sort -u | tr -d ' |' | tr '\n' ' ')" "refused works "
+	"$(printf '%s\n' "${ROWS[@]}" | grep -oE '(works|refused|not applied) \|$' | sort -u | tr -d ' |' | tr '\n' ' ')" "notapplied refused works "
 
 mount_cgroups || skip_all "control groups cannot be mounted here"
 T=pr$RANDOM
@@ -21,7 +21,7 @@ busybox_root "$ROOT" || skip_all "no root file system: busybox does not install 
 # busybox has an ip of its own, which knows no XDP: this one takes its place.
 gcc -O2 -I"$TOP/include" -o "$WORK/vnet-ping" "$TOP/examples/libvnet/vnet-ping.c" "$B/libvnet.a" 2>"$WORK/cc" ||
 	diag "$(cat "$WORK/cc")"
-for tool in "$TOOLS/bpfcall" "$TOOLS/xsk" "$WORK/vnet-ping" "$(command -v ip)"; do
+for tool in "$TOOLS/bpfcall" "$TOOLS/xsk" "$TOOLS/nsid" "$WORK/vnet-ping" "$(command -v ip)"; do
 	with_libs "$ROOT" "$tool"
 done
 # What a row does, in the container; its last line is "done N".
@@ -37,6 +37,7 @@ detach) ip link set dev eth0 xdpgeneric off >/tmp/out 2>/tmp/err ;;
 mac) ip link set dev eth0 address 02:00:00:00:00:77 >/tmp/out 2>/tmp/err ;;
 mount) mount -t tmpfs tmpfs /srv >/tmp/out 2>/tmp/err ;;
 write) echo x >/srv/x ;;
+fabric) nsid 1000001 1000002 1000003 >/tmp/out 2>/tmp/err ;;
 ports) [ -S /run/vnet/eth0/afxdp.sock ] && { echo x >/run/vnet/x || echo x >/run/vnet/eth0/x || mv /run/vnet/eth0 /run/vnet/was; } ;;
 esac
 echo "done $?" >/tmp/done

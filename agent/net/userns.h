@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Making network namespaces that belong to a user namespace of their own (vnet/userns.h). */
+#ifndef VNET_NET_USERNS_H
+#define VNET_NET_USERNS_H
+
+#include <vnet/err.h>
+#include <vnet/userns.h>
+
+/*
+ * A new network namespace in a new user namespace of VN_USERNS_OWNER's, whose users 0 to 65535 are VN_USERNS_BASE and
+ * on: *@ret_netns, an fd that alone keeps both. The calling thread stays where it is.
+ */
+int vn_userns_netns(int *ret_netns, struct vn_err *err);
+
+#endif
