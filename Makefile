@@ -250,11 +250,13 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -d $(unitdir)
 	sed -e 's|@sbindir@|$(PREFIX)/sbin|g' -e 's|@libexecdir@|$(PREFIX)/lib/vnet|g' \
 		scripts/vnet-agent.service.in > $(unitdir)/vnet-agent.service
-	chmod 644 $(unitdir)/vnet-agent.service
+	sed -e 's|@sbindir@|$(PREFIX)/sbin|g' scripts/vnet-topologies.service.in > $(unitdir)/vnet-topologies.service
+	chmod 644 $(unitdir)/vnet-agent.service $(unitdir)/vnet-topologies.service
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
-	rm -f $(sbindir)/vnet-agent $(sbindir)/vnet-cni $(sbindir)/vnet-runc $(compdir)/vnet-agent $(unitdir)/vnet-agent.service
+	rm -f $(sbindir)/vnet-agent $(sbindir)/vnet-cni $(sbindir)/vnet-runc $(compdir)/vnet-agent
+	rm -f $(unitdir)/vnet-agent.service $(unitdir)/vnet-topologies.service
 	rm -f $(libdir)/libvnet.a $(libdir)/libvnet.so $(libdir)/$(LIBVNET_SONAME) $(libdir)/$(notdir $(LIBVNET))
 	rm -f $(libdir)/pkgconfig/libvnet.pc
 	rm -rf $(incdir)

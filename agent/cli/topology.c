@@ -2,9 +2,11 @@
 /* vnet-agent topology check | plan | apply | delete | show */
 #include "cli/words.h"
 
+#include <glob.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <vnet/util.h>
 
@@ -274,14 +276,14 @@ static void look_after(struct vn_held_nodes *held, bool end, json_t *reply)
 	json_decref(list);
 }
 
-int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+static int apply_file(const struct vn_cli *cli, const char *path, struct vn_err *err)
 {
 	cleanup_held_nodes struct vn_held_nodes held = {0};
 	cleanup_topo struct vn_topo *t = NULL;
 	json_t *params = NULL, *reply = NULL;
 	int r;
 
-	r = file_parameters(call->args[0], &t, &params, err);
+	r = file_parameters(path, &t, &params, err);
 	if (r == 0)
 		vn_held_nodes_open(cli, t->name, NULL, &held, NULL);
 	if (r == 0)
@@ -290,7 +292,7 @@ int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, 
 		return r;
 	warn_far(t->name, vn_json_u64(reply, "longest_path"));
 	warn_coordinates(t);
-	tell_replaced(call->args[0], reply, "made it");
+	tell_replaced(path, reply, "made it");
 	look_after(&held, false, reply);
 	if (cli->json) {
 		r = vn_cli_print_json(cli, reply, err);
@@ -304,6 +306,56 @@ int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, 
 	}
 	json_decref(reply);
 	return r;
+}
+
+/* What is wrong in a file begins with its name already. */
+static void tell_failure(const char *path, const char *text)
+{
+	const bool named = strncmp(text, path, strlen(path)) == 0;
+
+	fprintf(stderr, "vnet-agent: %s%s%s\n", named ? "" : path, named ? "" : ": ", text);
+}
+
+/* Every topology file of the directory, by name. One that fails does not stop the others; each failure is a line. */
+static int apply_directory(const struct vn_cli *cli, const char *dir, struct vn_err *err)
+{
+	cleanup_free char *pattern = NULL;
+	size_t failed = 0;
+	glob_t files = {0};
+	int r = 0;
+
+	if (asprintf(&pattern, "%s/*.yaml", dir) < 0)
+		return vn_err_kernel(err, ENOMEM, "%s: %s", dir, strerror(ENOMEM));
+	r = glob(pattern, 0, NULL, &files);
+	if (r && r != GLOB_NOMATCH)
+		return vn_err_kernel(err, EIO, "%s: cannot be read", dir);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		struct vn_err why = {0};
+
+		r = apply_file(cli, files.gl_pathv[i], &why);
+		if (r < 0) {
+			failed++;
+			tell_failure(files.gl_pathv[i], why.err ? why.text : strerror(-r));
+		}
+		fflush(stdout);
+	}
+	if (!files.gl_pathc)
+		fprintf(stderr, "vnet-agent: %s has no file *.yaml\n", dir);
+	r = 0;
+	if (failed)
+		r = vn_err(err, VN_EXIT_USAGE, EINVAL, "%zu of %zu topologies of %s could not be applied", failed,
+			   files.gl_pathc, dir);
+	globfree(&files);
+	return r;
+}
+
+int vn_cmd_topology_apply(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	struct stat st;
+
+	if (stat(call->args[0], &st) == 0 && S_ISDIR(st.st_mode))
+		return apply_directory(cli, call->args[0], err);
+	return apply_file(cli, call->args[0], err);
 }
 
 int vn_cmd_topology_delete(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)

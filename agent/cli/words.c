@@ -13,7 +13,7 @@ const struct vn_command vn_commands[] = {
 	 .run = vn_cmd_topology_check, .kinds = {VN_ARG_FILE}},
 	{"topology", "plan", "FILE", "print the steps that apply would take, and their cost; exit 10 when there are any", 1, 1,
 	 .raw_after = -1, .run = vn_cmd_topology_plan, .kinds = {VN_ARG_FILE}},
-	{"topology", "apply", "FILE", "make the network be what FILE says; undo everything when a step fails", 1, 1,
+	{"topology", "apply", "FILE|DIR", "make the network be what FILE says, undo everything when a step fails; every DIR/*.yaml", 1, 1,
 	 .raw_after = -1, .run = vn_cmd_topology_apply, .kinds = {VN_ARG_FILE}},
 	{"topology", "delete", "NAME|FILE", "remove a topology; what still runs in its nodes is told", 1, 1, .raw_after = -1,
 	 .run = vn_cmd_topology_delete, .kinds = {VN_ARG_TOPOLOGY_OR_FILE},

@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need make
-plan 10
+plan 12
 
 cd "$TOP" || exit 1
 D=$WORK/root
@@ -37,5 +37,14 @@ is "and the examples" "$(find "$D$P/share/doc/vnet-agent/examples" -name '*.yaml
 is "nothing is outside PREFIX" "$(find "$D" -type f -not -path "$D$P/*" | wc -l)" 0
 is "the unit has no hole left" "$(grep -cE '@[a-z]+@' "$D$P/lib/systemd/system/vnet-agent.service")" 0
 check "the unit names the installed program" grep -q "^ExecStart=$P/sbin/vnet-agent" "$D$P/lib/systemd/system/vnet-agent.service"
+check "so does the one of the topologies at boot" grep -q "^ExecStart=$P/sbin/vnet-agent topology apply /etc/vnet/topologies.d" \
+	"$D$P/lib/systemd/system/vnet-topologies.service"
+if command -v systemd-analyze >/dev/null; then
+	# Programs and man pages are looked for where the units say: below DESTDIR, made the root.
+	check "systemd finds nothing wrong in them" eval "! systemd-analyze verify --man=no --root='$D' $P/lib/systemd/system/*.service 2>&1 |
+		grep -E 'vnet-[a-z]+.service' | grep -v 'not-found\|Failed to find'"
+else
+	ktap_skip "systemd finds nothing wrong in them" "systemd-analyze is not installed"
+fi
 check "make uninstall" make --no-print-directory B="$B" uninstall DESTDIR="$D" PREFIX=$P
 is "no file is left" "$(find "$D" -not -type d | wc -l)" 0
