@@ -85,18 +85,28 @@ static struct vn_frame *lane_frame(const struct vn_hold *h, uint32_t link)
 	return link ? vn_slab_ptr(&h->slab, link - 1) : NULL;
 }
 
+/* Time between leaving the rate server and release. Frames in the order of both keep it at whatever new rate. */
+static uint64_t delay_of(const struct vn_frame *f)
+{
+	return f->release_ns - f->depart_ns;
+}
+
 /* True when @f became the head, which has to enter the heap. */
 static bool lane_append(struct vn_hold *h, struct vn_lane *l, struct vn_frame *f)
 {
 	uint32_t link = vn_hold_ref(h, f) + 1;
+	struct vn_frame *tail = lane_frame(h, l->tail);
 	bool first = !l->head;
 
 	f->queued = 1;
 	f->next = 0;
-	if (first)
+	if (first) {
 		l->head = link;
-	else
-		lane_frame(h, l->tail)->next = link;
+		l->uneven = false;
+	} else {
+		tail->next = link;
+		l->uneven |= delay_of(tail) != delay_of(f);
+	}
 	l->tail = link;
 	return first;
 }
@@ -116,6 +126,38 @@ void vn_hold_insert(struct vn_hold *h, struct vn_frame *f)
 	vn_heap_push(&h->heap, node_of(h, f));
 }
 
+uint64_t vn_hold_new_depart(uint64_t depart_ns, uint64_t now_ns, uint64_t old_bps, uint64_t new_bps)
+{
+	unsigned __int128 wait;
+
+	if (depart_ns <= now_ns || !old_bps)
+		return depart_ns;
+	if (!new_bps)
+		return now_ns;
+	wait = (unsigned __int128)(depart_ns - now_ns) * old_bps / new_bps;
+	return wait > INT64_MAX - now_ns ? INT64_MAX : now_ns + (uint64_t)wait;
+}
+
+/* Frames of a link that is gone (vn_hold_expire()) have no times any more. */
+static void retime_frame(struct vn_frame *f, uint64_t now_ns, uint64_t old_bps, uint64_t new_bps)
+{
+	uint64_t delay_ns = delay_of(f);
+
+	if (!f->release_ns)
+		return;
+	f->depart_ns = vn_hold_new_depart(f->depart_ns, now_ns, old_bps, new_bps);
+	f->release_ns = f->depart_ns + delay_ns;
+}
+
+/* @f is the next of @l's queue: from here on its times count. */
+static void refresh(struct vn_hold *h, struct vn_lane *l, struct vn_frame *f)
+{
+	if (vn_hold_ref(h, f) + 1 == l->stale_last)
+		l->stale_last = 0;
+	else
+		retime_frame(f, l->changed_ns, l->was_bps, l->is_bps);
+}
+
 struct vn_frame *vn_hold_pop(struct vn_hold *h)
 {
 	struct vn_frame *f = vn_hold_first(h), *next;
@@ -129,6 +171,8 @@ struct vn_frame *vn_hold_pop(struct vn_hold *h)
 	l->head = f->next;
 	next = lane_frame(h, f->next);
 	if (next) {
+		if (l->stale_last)
+			refresh(h, l, next);
 		if (!f->release_ns && next->gen == f->gen) /* vn_hold_expire() */
 			next->release_ns = 0;
 		vn_heap_replace(&h->heap, node_of(h, next));
@@ -156,18 +200,6 @@ void vn_hold_expire(struct vn_hold *h, uint32_t i)
 	vn_heap_up(&h->heap, i, n);
 }
 
-uint64_t vn_hold_new_depart(uint64_t depart_ns, uint64_t now_ns, uint64_t old_bps, uint64_t new_bps)
-{
-	unsigned __int128 wait;
-
-	if (depart_ns <= now_ns || !old_bps)
-		return depart_ns;
-	if (!new_bps)
-		return now_ns;
-	wait = (unsigned __int128)(depart_ns - now_ns) * old_bps / new_bps;
-	return wait > INT64_MAX - now_ns ? INT64_MAX : now_ns + (uint64_t)wait;
-}
-
 /* Move the frames of the list @link (by next) to their new times and order them again. */
 static void retime_list(struct vn_hold *h, struct vn_lane *l, uint32_t link, uint64_t now_ns, uint64_t old_bps,
 			uint64_t new_bps)
@@ -175,12 +207,10 @@ static void retime_list(struct vn_hold *h, struct vn_lane *l, uint32_t link, uin
 	struct vn_frame *f, *tail;
 
 	for (; (f = lane_frame(h, link));) {
-		uint64_t depart_ns = vn_hold_new_depart(f->depart_ns, now_ns, old_bps, new_bps);
 		struct vn_heap_node node, last;
 
 		link = f->next;
-		f->release_ns = f->release_ns - f->depart_ns + depart_ns;
-		f->depart_ns = depart_ns;
+		retime_frame(f, now_ns, old_bps, new_bps);
 		node = node_of(h, f);
 		tail = lane_frame(h, l->tail);
 		if (tail)
@@ -192,7 +222,8 @@ static void retime_list(struct vn_hold *h, struct vn_lane *l, uint32_t link, uin
 	}
 }
 
-void vn_hold_retime(struct vn_hold *h, uint32_t slot, uint64_t now_ns, uint64_t old_bps, uint64_t new_bps)
+/* The queue with a varying delay: its order is another one at another rate. */
+static void retime_uneven(struct vn_hold *h, uint32_t slot, uint64_t now_ns, uint64_t old_bps, uint64_t new_bps)
 {
 	struct vn_lane *l = &h->lane[slot];
 	uint32_t queue = l->head, alone = 0, kept = 0;
@@ -213,4 +244,39 @@ void vn_hold_retime(struct vn_hold *h, uint32_t slot, uint64_t now_ns, uint64_t 
 	l->head = l->tail = 0;
 	retime_list(h, l, queue, now_ns, old_bps, new_bps);
 	retime_list(h, l, alone, now_ns, old_bps, new_bps);
+}
+
+/* The head, its last one and what stands alone now, the rest each when it becomes the head. */
+static void retime_even(struct vn_hold *h, uint32_t slot, uint64_t now_ns, uint64_t old_bps, uint64_t new_bps)
+{
+	struct vn_lane *l = &h->lane[slot];
+
+	for (uint32_t i = VN_HEAP_ROOT; i < VN_HEAP_ROOT + h->heap.n; i++) {
+		struct vn_frame *f = vn_slab_ptr(&h->slab, h->heap.node[i].ref);
+
+		if (f->slot != slot)
+			continue;
+		retime_frame(f, now_ns, old_bps, new_bps);
+		h->heap.node[i].release_ns = f->release_ns;
+	}
+	vn_heap_rebuild(&h->heap);
+	if (l->head == l->tail)
+		return;
+	retime_frame(lane_frame(h, l->tail), now_ns, old_bps, new_bps);
+	l->changed_ns = now_ns;
+	l->was_bps = old_bps;
+	l->is_bps = new_bps;
+	l->stale_last = l->tail;
+}
+
+void vn_hold_retime(struct vn_hold *h, uint32_t slot, uint64_t now_ns, uint64_t old_bps, uint64_t new_bps)
+{
+	struct vn_lane *l = &h->lane[slot];
+
+	for (struct vn_frame *f = lane_frame(h, l->head); l->stale_last; f = lane_frame(h, f->next))
+		refresh(h, l, lane_frame(h, f->next));
+	if (l->uneven)
+		retime_uneven(h, slot, now_ns, old_bps, new_bps);
+	else
+		retime_even(h, slot, now_ns, old_bps, new_bps);
 }

@@ -41,6 +41,9 @@ _Static_assert(sizeof(struct vn_frame) == 40, "a minimal frame with its header f
  * struct vn_lane - what the engine alone knows of a direction
  * @head, @tail: of the queue; the head also stands in the heap
  * @bytes: of the slab taken
+ * @stale_last: the frames of the queue between its first and this one still have the times of @was_bps, which became
+ *         @is_bps at @changed_ns: each gets its own when it becomes the first. 0: none has
+ * @uneven: frames were queued whose delay behind the rate server differs from that of the one before
  * @seq:   of the discipline cached in @disc; odd: nothing cached yet
  */
 struct vn_lane {
@@ -48,7 +51,10 @@ struct vn_lane {
 	uint64_t bytes;
 	uint32_t seq;
 	uint32_t reset; /* the vn_disc_slot.reset last seen */
-	uint64_t pad1[5];
+	uint64_t changed_ns, was_bps, is_bps;
+	uint32_t stale_last;
+	bool uneven;
+	uint8_t pad1[11];
 	struct vn_disc disc;
 };
 _Static_assert(sizeof(struct vn_lane) == 320, "whole cache lines");
@@ -100,7 +106,8 @@ static inline uint64_t vn_hold_next_ns(const struct vn_hold *h)
 uint64_t vn_hold_new_depart(uint64_t depart_ns, uint64_t now_ns, uint64_t old_bps, uint64_t new_bps);
 /*
  * The rate of lane @slot changed: what still waits for the server is sent at the new rate, what is in flight arrives
- * as it would have. Cost: all frames of the lane and all of the heap.
+ * as it would have. Cost: all of the heap, which is short where delays do not vary; and all frames of the lane where
+ * they do, or where those of the change before have not all left yet.
  */
 void vn_hold_retime(struct vn_hold *h, uint32_t slot, uint64_t now_ns, uint64_t old_bps, uint64_t new_bps);
 

@@ -360,6 +360,54 @@ static void test_retime(void **state)
 	retime(20000);
 }
 
+/*
+ * However many frames wait with one delay: a change of rate touches the first and the last of them, and each other one
+ * when its turn comes. Two changes, frames that come after each, against the times by hand.
+ */
+static void test_retime_many(void **state)
+{
+	const uint64_t now[2] = {100000, 150000}, bps[3] = {1000, 500, 8000};
+	struct vn_hold h;
+	struct vn_frame *f[3000];
+	uint64_t depart[3000], last = 0;
+
+	for (int changes = 1; changes < 3; changes++) {
+		assert_int_equal(vn_hold_init(&h, 2, 64 << 20), 0);
+		for (uint64_t i = 0; i < 3000; i++) {
+			depart[i] = i * 100;
+			if (i == 2000 || i == 2500)
+				depart[i] = depart[i - 1];
+			if (i > 2000)
+				depart[i] = depart[i - 1] + 200;
+			f[i] = hold(&h, 1, depart[i], 5000);
+			if (i != 1999 && (i != 2499 || changes < 2))
+				continue;
+			const int change = i == 2499;
+
+			vn_hold_retime(&h, 1, now[change], bps[change], bps[change + 1]);
+			for (uint64_t j = 0; j <= i; j++)
+				depart[j] = vn_hold_new_depart(depart[j], now[change], bps[change], bps[change + 1]);
+			assert_int_equal(f[i]->depart_ns, depart[i]);
+			assert_int_equal(f[0]->depart_ns, depart[0]);
+			if (!change) /* not one of those between was touched */
+				assert_int_equal(f[1500]->depart_ns, 1500 * 100);
+		}
+		last = 0;
+		for (uint64_t i = 0; i < 3000; i++) {
+			struct vn_frame *first = vn_hold_pop(&h);
+
+			assert_ptr_equal(first, f[i]);
+			assert_int_equal(first->depart_ns, depart[i]);
+			assert_int_equal(first->release_ns, depart[i] + 5000);
+			assert_true(first->release_ns >= last);
+			last = first->release_ns;
+			vn_hold_free(&h, first);
+		}
+		assert_int_equal(h.heap.n, 0);
+		vn_hold_release(&h);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,7 +416,8 @@ int main(void)
 		cmocka_unit_test(test_heap_rebuild),     cmocka_unit_test(test_order),
 		cmocka_unit_test(test_one_lane_is_flat), cmocka_unit_test(test_share),
 		cmocka_unit_test(test_memory),           cmocka_unit_test(test_new_depart),
-		cmocka_unit_test(test_retime),           cmocka_unit_test(test_expire),
+		cmocka_unit_test(test_retime),           cmocka_unit_test(test_retime_many),
+		cmocka_unit_test(test_expire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
