@@ -65,8 +65,12 @@ bool vn_json_bool(const json_t *o, const char *key);
 /* --- topology files ------------------------------------------------------------------------------------------------
  */
 
-/* On standard error, in one line without escape sequences for the terminal: words of the user's stand in it. */
+/*
+ * On standard error, in one line without escape sequences for the terminal: words of the user's stand in it. As JSON
+ * it is {"error": {"text", "exit", "errno"}}, where "exit" is the exit code that belongs to it.
+ */
 void vn_cli_say_error(struct vn_err *err);
+void vn_cli_errors_as_json(bool on);
 /* Read and parse @path; *@ret_text (may be NULL) is its content. */
 int vn_cli_load_topo(const char *path, struct vn_topo **ret_topo, char **ret_text, size_t *ret_len, struct vn_err *err);
 /* A NAME|FILE argument: a valid name is a name, everything else ("./demo", "demo.yaml", "-") a file. */

@@ -151,8 +151,30 @@ int vn_cli_output_close(const char *path, FILE *f, struct vn_err *err)
 	return failed ? vn_err_kernel(err, r, "%s: %s", f == stdout ? "standard output" : path, strerror(r)) : 0;
 }
 
+static bool errors_as_json;
+
+void vn_cli_errors_as_json(bool on)
+{
+	errors_as_json = on;
+}
+
+/* false: the text is no UTF-8 */
+static bool say_error_as_json(const struct vn_err *err)
+{
+	json_t *o =
+		json_pack("{s:{s:s, s:i, s:i}}", "error", "text", err->text, "exit", (int)err->exit, "errno", err->err);
+	bool said = o && json_dumpf(o, stderr, JSON_COMPACT) == 0;
+
+	json_decref(o);
+	if (said)
+		fputc('\n', stderr);
+	return said;
+}
+
 void vn_cli_say_error(struct vn_err *err)
 {
+	if (errors_as_json && say_error_as_json(err))
+		return;
 	for (char *p = err->text; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';

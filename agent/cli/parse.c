@@ -369,6 +369,7 @@ static int run(int argc, char *argv[], struct vn_err *err)
 	struct vn_call call;
 	int r = vn_words_parse(argc, argv, &cli, &call, err);
 
+	vn_cli_errors_as_json(cli.json);
 	if (r < 0)
 		return r;
 	if (call.version) {

@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 26
+plan 29
 
 cat >"$WORK/db.yaml" <<'YAML'
 name: dumbbell
@@ -52,6 +52,16 @@ expect_exit "link down" 1 'link set NAME state down' vnet link down bottleneck
 expect_exit "node ssh" 1 'node exec NODE -- bash' vnet node ssh a
 expect_exit "deploy" 1 'topology apply FILE' vnet deploy
 expect_exit "calibrate 5s" 1 "unexpected argument '5s': say --time 5s" vnet calibrate 5s
+
+# --- errors for programs ---
+vnet -j link set nothing delay 1ms 2>"$WORK/error"
+is "with -j an error is JSON, with its exit code" "$(jq -c '[.error.exit, .error.errno > 0, (.error.text | contains("nothing"))]' "$WORK/error")" \
+	"[1,true,true]"
+printf 'name: x\nnodes: {a: {bad: 1}, b: {worse: 2}}\n' >"$WORK/two-errors.yaml"
+vnet -j topology check "$WORK/two-errors.yaml" 2>"$WORK/error"
+is "each error of a file is one" "$(jq -r '.error.text | test("two-errors.yaml:2:") | tostring' "$WORK/error" | sort | uniq -c | tr -s ' ')" " 2 true"
+vnet -j nonsense 2>"$WORK/error"
+is "so is that of an unknown word" "$(jq .error.exit "$WORK/error")" 1
 
 # --- export ---
 check "export" vnet topology export dumbbell -o "$WORK/out.yaml"
