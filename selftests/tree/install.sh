@@ -28,8 +28,8 @@ pages() {
 	done
 }
 
-# A make of its own build folder would build all again: install what is built. PREFIX is compiled in, so say it to both.
-check "make install" make --no-print-directory B="$B" install DESTDIR="$D" PREFIX=$P
+# A make of its own build folder would build all again, and so would one that names the folder otherwise: install what is built. PREFIX is compiled in, so say it to both.
+check "make install" make --no-print-directory B="${B#"$TOP"/}" install DESTDIR="$D" PREFIX=$P
 check "programs, unit and completion are there" installed
 check "so are the man pages" pages
 check "the library, its header, and a libvnet.pc that names its place" library
@@ -46,5 +46,5 @@ if command -v systemd-analyze >/dev/null; then
 else
 	ktap_skip "systemd finds nothing wrong in them" "systemd-analyze is not installed"
 fi
-check "make uninstall" make --no-print-directory B="$B" uninstall DESTDIR="$D" PREFIX=$P
+check "make uninstall" make --no-print-directory B="${B#"$TOP"/}" uninstall DESTDIR="$D" PREFIX=$P
 is "no file is left" "$(find "$D" -not -type d | wc -l)" 0
