@@ -251,7 +251,7 @@ static void print_argument(const struct vn_cli *cli, const struct vn_call *call)
 		print_dir(call->args + 1, at - 1);
 		break;
 	case VN_ARG_ENGINE:
-		if (print_dir(call->args + 1, at - 1) >= 0)
+		if (at == 0 || print_dir(call->args + 1, at - 1) >= 0)
 			print_engines(cli);
 		break;
 	case VN_ARG_COMMAND:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vnet-agent engine show | move */
+/* vnet-agent engine show | move | restart */
 #include "cli/words.h"
 
 #include <inttypes.h>
@@ -71,23 +71,31 @@ int vn_cmd_engine_show(const struct vn_cli *cli, const struct vn_call *call, str
 	return r;
 }
 
+static int take_number(const char *command, const char *text, unsigned long *ret_engine, struct vn_err *err)
+{
+	char *end;
+
+	*ret_engine = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || *ret_engine > INT32_MAX)
+		return vn_err_usage(err, "%s: '%s' is not a number of an engine: see `vnet-agent engine show`", command,
+				    text);
+	return 0;
+}
+
 int vn_cmd_engine_move(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
 	json_t *params, *reply = NULL;
 	unsigned long engine;
-	const char *dir, *text;
-	char *end;
+	const char *dir;
 	int first, r = vn_cli_take_dir(cli, call, &dir, &first, err);
 
 	if (r < 0)
 		return r;
 	if (call->n_args != first + 1)
 		return vn_err_usage(err, "engine move: takes LINK [dir ab|ba|both] N");
-	text = call->args[first];
-	engine = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || engine > INT32_MAX)
-		return vn_err_usage(err, "engine move: '%s' is not a number of an engine: see `vnet-agent engine show`",
-				    text);
+	r = take_number("engine move", call->args[first], &engine, err);
+	if (r < 0)
+		return r;
 	params = json_pack("{s:s, s:s, s:I}", "name", call->args[0], "dir", dir, "engine", (json_int_t)engine);
 	if (!params)
 		return vn_err_usage(err, "engine move: the link's name is not UTF-8");
@@ -96,6 +104,42 @@ int vn_cmd_engine_move(const struct vn_cli *cli, const struct vn_call *call, str
 		return r;
 	if (cli->json)
 		r = vn_cli_print_json(cli, reply, err);
+	json_decref(reply);
+	return r;
+}
+
+static void print_restarted(const json_t *engines)
+{
+	char took[VN_HUMAN_BUF];
+	json_t *e;
+	size_t i;
+
+	json_array_foreach (engines, i, e)
+		printf("engine %" PRIu64 ": pid %" PRIu64 " in the place of %" PRIu64 ", %" PRIu64
+		       " directions moved away and back, in %s\n",
+		       vn_json_u64(e, "engine"), vn_json_u64(e, "pid"), vn_json_u64(e, "old_pid"),
+		       vn_json_u64(e, "directions"), vn_human_time(took, vn_json_u64(e, "time_ns")));
+}
+
+int vn_cmd_engine_restart(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	json_t *params = NULL, *reply = NULL;
+	unsigned long engine;
+	int r;
+
+	if (call->n_args) {
+		r = take_number("engine restart", call->args[0], &engine, err);
+		if (r < 0)
+			return r;
+		params = json_pack("{s:I}", "engine", (json_int_t)engine);
+	}
+	r = vn_cli_call(cli, false, "vnet.engine.restart", params, &reply, err);
+	if (r < 0)
+		return r;
+	if (cli->json)
+		r = vn_cli_print_json(cli, reply, err);
+	else
+		print_restarted(json_object_get(reply, "engines"));
 	json_decref(reply);
 	return r;
 }

@@ -67,6 +67,8 @@ const struct vn_command vn_commands[] = {
 	 .run = vn_cmd_engine_show},
 	{"engine", "move", "LINK [dir ab|ba|both] N", "give a link's frames to engine N, losing none", 2, 4, .raw_after = -1,
 	 .run = vn_cmd_engine_move, .kinds = {VN_ARG_LINK, VN_ARG_ENGINE}},
+	{"engine", "restart", "[N]", "replace the program of engine N, or of all in turn, losing no frame", 0, 1, .raw_after = -1,
+	 .run = vn_cmd_engine_restart, .kinds = {VN_ARG_ENGINE}},
 
 	{"port", "show", "[NODE:IF]", "AF_XDP ports: who has them, what they get, how to hand them over", 0, 1,
 	 .raw_after = -1, .run = vn_cmd_port_show, .kinds = {VN_ARG_PORT}},

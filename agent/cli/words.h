@@ -117,6 +117,7 @@ int vn_cmd_link_watch(const struct vn_cli *cli, const struct vn_call *call, stru
 int vn_cmd_link_set(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_engine_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_engine_move(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_engine_restart(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 /* "LINK [dir ab|ba|both|NODE] ...": the direction ("both" when not named), and the number of the argument behind it. */
 int vn_cli_take_dir(const struct vn_cli *cli, const struct vn_call *call, const char **ret_dir, int *ret_first,
 		    struct vn_err *err);

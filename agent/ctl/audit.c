@@ -22,7 +22,7 @@ static void add(char *buf, size_t size, const char *word)
 }
 
 /* "dir ab delay 10ms": what the request said of how. */
-static void describe(const json_t *params, char *buf, size_t size)
+static void describe(const json_t *params, bool to, char *buf, size_t size)
 {
 	const char *dir = json_string_value(json_object_get(params, "dir")),
 		   *holder = json_string_value(json_object_get(params, "holder"));
@@ -40,7 +40,8 @@ static void describe(const json_t *params, char *buf, size_t size)
 	json_array_foreach (words, i, word)
 		add(buf, size, json_string_value(word) ?: "?");
 	if (json_is_integer(engine)) {
-		snprintf(number, sizeof(number), "to engine %lld", (long long)json_integer_value(engine));
+		snprintf(number, sizeof(number), "%sengine %lld", to ? "to " : "",
+			 (long long)json_integer_value(engine));
 		add(buf, size, number);
 	}
 	if (holder)
@@ -71,7 +72,7 @@ void vn_audit_request(uid_t uid, pid_t pid, const json_t *request, const json_t 
 		if (strcmp(method, looks[i]) == 0)
 			return;
 	vn_process_comm(pid, comm);
-	describe(params, more, sizeof(more));
+	describe(params, strcmp(method, "vnet.engine.move") == 0, more, sizeof(more));
 	vn_log_audit(&(struct vn_audit){.uid = uid,
 					.pid = pid,
 					.comm = comm,

@@ -93,6 +93,7 @@ static const struct {
 	{"vnet.link.set", vn_op_link_set, false, false},
 	{"vnet.engine.show", vn_op_engine_show, true, false},
 	{"vnet.engine.move", vn_op_engine_move, false, false},
+	{"vnet.engine.restart", vn_op_engine_restart, false, true},
 	{"vnet.link.verify", vn_op_link_verify, false, true},
 	{"vnet.link.reset", vn_op_link_reset, false, false},
 	{"vnet.calibrate", vn_op_calibrate, false, true},

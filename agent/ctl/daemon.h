@@ -56,6 +56,7 @@ struct vn_daemon {
 	bool engine_used[VN_ENGINES_MAX];
 	uint32_t overload_told[VN_ENGINES_MAX]; /* VN_OVERLOAD_ bits, as events said last */
 	struct vn_balance balance;
+	bool restarting;  /* an engine is being replaced on request */
 	bool bulk_failed; /* this machine cannot make its trunk */
 	struct vn_handover handover;
 	struct vn_running *running;
@@ -182,6 +183,10 @@ int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 		      struct vn_err *err);
 int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		      struct vn_err *err);
+int vn_op_engine_restart(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			 struct vn_err *err);
+/* Parameter "engine": one that runs and stays. */
+int vn_engine_take(struct vn_daemon *d, const json_t *params, uint32_t *ret_trunk, struct vn_err *err);
 /* One engine's figures, as in vnet.info and vnet.engine.show. */
 json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk);
 
@@ -192,6 +197,10 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk);
 int vn_engines_open(struct vn_daemon *d, struct vn_err *err);
 /* Every tick: what their keepers have to do, moves, engines that are to go, and each second who holds what. */
 void vn_engines_tick(struct vn_daemon *d);
+/* Engine @trunk and what it needs, devices included. */
+int vn_engine_open(struct vn_daemon *d, uint32_t trunk, struct vn_err *err);
+/* Move some directions of engine @trunk to others, as many as can be at once. */
+void vn_engine_drain(struct vn_daemon *d, uint32_t trunk);
 /* The bulk engine, started when it is first wanted; false while it cannot serve. */
 bool vn_engines_bulk_up(struct vn_daemon *d);
 /* Forget them, or end them. */

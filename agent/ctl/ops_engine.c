@@ -54,7 +54,7 @@ int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 	return *ret_reply ? 0 : -ENOMEM;
 }
 
-static int take_engine(struct vn_daemon *d, const json_t *params, uint32_t *ret_to, struct vn_err *err)
+int vn_engine_take(struct vn_daemon *d, const json_t *params, uint32_t *ret_to, struct vn_err *err)
 {
 	const json_t *to = json_object_get(params, "engine");
 	json_int_t v = json_integer_value(to);
@@ -65,6 +65,13 @@ static int take_engine(struct vn_daemon *d, const json_t *params, uint32_t *ret_
 		return vn_err_usage(err, "no engine %lld: `vnet-agent engine show` lists them", (long long)v);
 	*ret_to = (uint32_t)v;
 	return 0;
+}
+
+static int check_takes(const struct vn_daemon *d, uint32_t to, struct vn_err *err)
+{
+	if (d->fabric.trunk[to].takes)
+		return 0;
+	return vn_err(err, VN_EXIT_CHANGED, EBUSY, "engine %u is being replaced: try again in a moment", to);
 }
 
 static int check_move(const struct vn_link *l, int dir, uint32_t to, struct vn_err *err)
@@ -96,7 +103,9 @@ int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 		return vn_err_usage(err, "parameter 'name' is missing: which link");
 	r = vn_running_find_link(d, name, &run, &index, err);
 	if (r == 0)
-		r = take_engine(d, params, &to, err);
+		r = vn_engine_take(d, params, &to, err);
+	if (r == 0)
+		r = check_takes(d, to, err);
 	if (r < 0)
 		return r;
 	dirs = vn_link_dirs(params, err);

@@ -42,18 +42,26 @@ static struct vn_maps *maps(struct vn_daemon *d)
 	return &d->dp.maps;
 }
 
+/* By the options; others stand in, or are to go. */
+static bool is_asked_for(const struct vn_daemon *d, uint32_t trunk)
+{
+	return trunk < d->opts.n_engines || trunk == VN_TRUNK_BULK;
+}
+
 /* --- their keepers ---------------------------------------------------------------------------------------------------
  */
 
-static int engine_open(struct vn_daemon *d, uint32_t trunk, struct vn_err *err)
+int vn_engine_open(struct vn_daemon *d, uint32_t trunk, struct vn_err *err)
 {
 	int r = vn_fabric_add_trunk(&d->fabric, trunk, err);
 
 	if (r == 0)
 		r = vn_supervisor_open(&d->engine[trunk], err);
-	if (r == 0)
-		d->engine_used[trunk] = true;
-	return r;
+	if (r < 0)
+		return r;
+	d->engine_used[trunk] = true;
+	d->fabric.trunk[trunk].takes = is_asked_for(d, trunk);
+	return 0;
 }
 
 int vn_engines_open(struct vn_daemon *d, struct vn_err *err)
@@ -63,12 +71,11 @@ int vn_engines_open(struct vn_daemon *d, struct vn_err *err)
 	d->balance.dir = calloc(maps(d)->max_ports, sizeof(*d->balance.dir));
 	if (!d->balance.dir)
 		return -ENOMEM;
-	d->fabric.n_engines = d->opts.n_engines;
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++) {
 		if (i >= d->opts.n_engines && !d->fabric.trunk[i].there)
 			continue;
-		r = engine_open(d, i, err);
-		d->engine[i].leaving = i >= d->opts.n_engines && i != VN_TRUNK_BULK;
+		r = vn_engine_open(d, i, err);
+		d->engine[i].leaving = !is_asked_for(d, i);
 	}
 	return r;
 }
@@ -92,13 +99,26 @@ void vn_engines_close(struct vn_daemon *d, bool stop)
 /* --- one that is to go
  * -------------------------------------------------------------------------------------------------------------- */
 
-static void drain(struct vn_daemon *d, uint32_t trunk)
+/* Between an engine and the one that stands in for it, and else wherever there is the least to do. */
+static uint32_t drain_to(const struct vn_daemon *d, uint32_t trunk)
+{
+	const uint32_t of = d->engine[trunk].stand_in;
+
+	if (of && d->fabric.trunk[of - 1].takes)
+		return of - 1;
+	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
+		if (d->engine[i].stand_in == trunk + 1 && d->fabric.trunk[i].takes)
+			return i;
+	return vn_shard_pick(&d->fabric);
+}
+
+void vn_engine_drain(struct vn_daemon *d, uint32_t trunk)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 1; i < maps(d)->max_ports && n < DRAIN_BATCH; i++)
 		if (maps(d)->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&d->fabric, i) == trunk)
-			n += vn_shard_begin(&d->fabric, i, vn_shard_pick(&d->fabric)) == 0;
+			n += vn_shard_begin(&d->fabric, i, drain_to(d, trunk)) == 0;
 	vn_shard_settle(&d->fabric);
 }
 
@@ -113,12 +133,14 @@ static void leave(struct vn_daemon *d, uint32_t trunk)
 		if (vn_fabric_remove_trunk(&d->fabric, trunk, &err) < 0)
 			vn_log_at(VN_LOG_ERROR, "%s", err.text);
 		d->engine_used[trunk] = s->leaving = s->stopping = s->refuses = false;
+		s->stand_in = s->failures = s->quick_deaths = 0;
+		s->retry_ns = 0;
 		vn_log("engine %u: gone", trunk);
 		return;
 	}
 	vn_shard_count(&d->fabric);
 	if (d->fabric.trunk[trunk].ports)
-		drain(d, trunk);
+		vn_engine_drain(d, trunk);
 	else if (!d->fabric.n_moves && (!s->pid || !maps(d)->engine[trunk].held_packets) && !s->stopping)
 		vn_supervisor_end(s);
 }
@@ -205,8 +227,8 @@ bool vn_engines_bulk_up(struct vn_daemon *d)
 	struct vn_err err = {0};
 
 	if (d->engine_used[VN_TRUNK_BULK])
-		return vn_supervisor_is_up(&d->engine[VN_TRUNK_BULK]);
-	if (!d->bulk_failed && engine_open(d, VN_TRUNK_BULK, &err) < 0) {
+		return d->fabric.trunk[VN_TRUNK_BULK].takes && vn_supervisor_is_up(&d->engine[VN_TRUNK_BULK]);
+	if (!d->bulk_failed && vn_engine_open(d, VN_TRUNK_BULK, &err) < 0) {
 		vn_log("%s: all links stay with the precise holder", err.text);
 		d->bulk_failed = true;
 	}
@@ -259,7 +281,7 @@ static void rebalance(struct vn_daemon *d)
 	}
 	if (d->balance.engine[from].bad < BAD_LOOKS || d->balance.engine[to].bad ||
 	    t[from].packets_per_s < REBALANCE_LEAST || t[to].packets_per_s > t[from].packets_per_s / 2 ||
-	    !vn_supervisor_is_up(&d->engine[to]))
+	    !t[to].takes || !vn_supervisor_is_up(&d->engine[to]))
 		return;
 	number = best_to_move(d, from, to);
 	if (!number || vn_shard_begin(&d->fabric, number, to) < 0)
@@ -292,6 +314,20 @@ static void look(struct vn_daemon *d, uint64_t ns)
 	vn_shard_count(&d->fabric);
 }
 
+/* After a restart, or when an engine that one had left without has come up after all: who stood in for it goes. */
+static void come_back(struct vn_daemon *d, uint32_t trunk)
+{
+	struct vn_trunk *t = &d->fabric.trunk[trunk];
+	struct vn_supervisor *s = &d->engine[trunk];
+
+	if (s->stand_in && d->fabric.trunk[s->stand_in - 1].takes) {
+		t->takes = false;
+		s->leaving = true;
+	} else if (!t->takes && is_asked_for(d, trunk)) {
+		t->takes = vn_supervisor_is_up(s);
+	}
+}
+
 void vn_engines_tick(struct vn_daemon *d)
 {
 	uint64_t now = vn_now_ns();
@@ -300,6 +336,8 @@ void vn_engines_tick(struct vn_daemon *d)
 		if (!d->engine_used[i])
 			continue;
 		vn_supervisor_tick(&d->engine[i]);
+		if (!d->restarting)
+			come_back(d, i);
 		if (d->engine[i].leaving)
 			leave(d, i);
 	}

@@ -388,6 +388,7 @@ static void try_start(struct vn_supervisor *s)
 
 	if (start(s, &err) < 0) {
 		vn_log_at(VN_LOG_ERROR, "%s", err.text);
+		s->why = err;
 		back_off(s);
 		return;
 	}
@@ -410,10 +411,14 @@ static bool reap(struct vn_supervisor *s)
 	if (waitpid(s->pid, &st, WNOHANG) == s->pid) {
 		if (WIFEXITED(st) && WEXITSTATUS(st) == ENGINE_EXIT_USAGE)
 			s->refuses = true;
-		else if (!s->stopping)
+		else if (!s->stopping && !(s->replacing && st == 0))
 			vn_log_at(VN_LOG_ERROR, "engine %u (pid %d): %s %d", s->trunk, (int)s->pid,
 				  WIFSIGNALED(st) ? "killed by signal" : "ended with",
 				  WIFSIGNALED(st) ? WTERMSIG(st) : WEXITSTATUS(st));
+		s->why = (struct vn_err){0};
+		vn_err_kernel(&s->why, ECHILD, "engine %u: %s %s %d", s->trunk, s->path,
+			      WIFSIGNALED(st) ? "was killed by signal" : "ended with",
+			      WIFSIGNALED(st) ? WTERMSIG(st) : WEXITSTATUS(st));
 	}
 	unwatch(s);
 	worked = status(s)->heartbeat_ns >= s->started_ns;
@@ -433,6 +438,12 @@ static void watch_event(void *arg, uint32_t events)
 	worked = reap(s);
 	if (s->stopping)
 		return;
+	if (s->replacing) {
+		s->replacing = false;
+		s->quick_deaths = s->failures = 0;
+		try_start(s);
+		return;
+	}
 	s->changed(s, "died");
 	if (s->refuses) {
 		vn_log_at(VN_LOG_ERROR, "engine %u: %s does not understand how it was started: is it of this version?",
@@ -595,6 +606,19 @@ void vn_supervisor_close(struct vn_supervisor *s)
 		unlink(lock_path(s, path));
 	vn_cleanup_close(&s->umem_fd);
 	s->umem_fd = -EBADF;
+}
+
+void vn_supervisor_replace(struct vn_supervisor *s)
+{
+	s->refuses = false;
+	s->why = (struct vn_err){0};
+	if (!s->pid) {
+		s->quick_deaths = s->failures = 0;
+		try_start(s);
+		return;
+	}
+	s->replacing = true;
+	sys_pidfd_send_signal(s->pidfd.fd, SIGTERM);
 }
 
 void vn_supervisor_end(struct vn_supervisor *s)

@@ -29,9 +29,12 @@ struct vn_supervisor {
 	unsigned int quick_deaths;
 	unsigned int failures; /* starts in a row after which it did not work: each waits longer */
 	bool stopping;
-	bool refuses; /* the executable is of another version */
-	bool hung;    /* killed for its silence, not gone yet */
-	bool leaving; /* its directions go to other engines, then it ends */
+	bool refuses;      /* the executable is of another version */
+	bool hung;         /* killed for its silence, not gone yet */
+	bool leaving;      /* its directions go to other engines, then it ends */
+	bool replacing;    /* it was told to end, and the next one starts at once */
+	uint32_t stand_in; /* 1 + the trunk whose engine it stands in for; 0: for none */
+	struct vn_err why; /* what the last start, or death, that failed said */
 	void (*changed)(struct vn_supervisor *s, const char *what); /* "started", "adopted", "died", "hung" */
 	void *arg;
 };
@@ -42,6 +45,8 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err);
 void vn_supervisor_tick(struct vn_supervisor *s);
 /* Forget the engine; it goes on. One that was told to end leaves no file. */
 void vn_supervisor_close(struct vn_supervisor *s);
+/* End the process and start another: of the program as it is on disk now. It has to hold nothing. */
+void vn_supervisor_replace(struct vn_supervisor *s);
 /* Tell it to end; it is not started again. */
 void vn_supervisor_end(struct vn_supervisor *s);
 /* The same, and wait for it: nothing is held any more. */

@@ -47,6 +47,8 @@
  *   vnet.link.set
  *     {name, dir: "ab"|"ba"|"both", words: ["delay", "10ms"], replace: bool, files?: {"NAME": "text"}}
  *     -> {link: as in vnet.link.show without stats, changed: bool}
+ *   vnet.engine.restart
+ *     {engine?} -> {engines: [{engine, pid, old_pid, directions, time_ns}]}; without a number all of them, in turn
  *   vnet.link.verify
  *     {name ("all": every link), dir?, probe?: "auto"|"always"|"never", time_ns?}
  *     -> {verdict: "pass"|"unknown"|"fail", links: [{topology, name, verdict,

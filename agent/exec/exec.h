@@ -24,6 +24,7 @@
 struct vn_trunk {
 	bool there;             /* its devices are */
 	bool engine;            /* a process serves it, up or not: its keeper says so */
+	bool takes;             /* directions may come to it */
 	uint32_t ports;         /* directions that are given to it, held or not */
 	uint64_t packets_per_s; /* as the daemon measured it */
 };
@@ -35,8 +36,7 @@ struct vn_fabric {
 	int packet_fd;     /* sends markers into trunks */
 	bool made;         /* by this start: an engine that runs serves another one, which lost its name */
 	struct vn_trunk trunk[VN_ENGINES_MAX];
-	uint32_t n_engines; /* new directions go to the trunks below it */
-	uint32_t *moves;    /* numbers of the directions that move */
+	uint32_t *moves; /* numbers of the directions that move */
 	size_t n_moves, moves_room;
 	uint64_t moved_ns; /* when the last one began */
 	bool hurries;      /* the thread has a priority above the engines', from then until their frames flow again */

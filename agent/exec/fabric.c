@@ -118,8 +118,7 @@ int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err)
 	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
 	int r;
 
-	*f = (struct vn_fabric){
-		.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF, .n_engines = 1, .dp = dp};
+	*f = (struct vn_fabric){.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF, .dp = dp};
 	r = open_host_ns(&f->host_netns_fd, err);
 	if (r == 0)
 		r = vn_netns_setup(err);

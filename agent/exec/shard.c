@@ -118,18 +118,18 @@ void vn_shard_release(struct vn_fabric *f)
 /* Packets a second as last measured; where that says nothing, directions. */
 uint32_t vn_shard_pick(const struct vn_fabric *f)
 {
-	uint32_t best = 0;
+	uint32_t best = VN_TRUNK_BULK;
 
-	for (uint32_t i = 1; i < f->n_engines; i++) {
+	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++) {
 		const struct vn_trunk *a = &f->trunk[i], *b = &f->trunk[best];
 
-		if (!a->there)
+		if (!a->takes)
 			continue;
-		if (a->packets_per_s / VN_SHARD_STEP < b->packets_per_s / VN_SHARD_STEP ||
+		if (best == VN_TRUNK_BULK || a->packets_per_s / VN_SHARD_STEP < b->packets_per_s / VN_SHARD_STEP ||
 		    (a->packets_per_s / VN_SHARD_STEP == b->packets_per_s / VN_SHARD_STEP && a->ports < b->ports))
 			best = i;
 	}
-	return best;
+	return best == VN_TRUNK_BULK ? 0 : best;
 }
 
 uint32_t vn_shard_place(struct vn_fabric *f, uint32_t number)

@@ -19,7 +19,7 @@ static inline const char *vn_holder_word(uint32_t trunk)
 {
 	return trunk == VN_TRUNK_BULK ? "bulk" : "precise";
 }
-/* The precise engine with the least to do, among those that stay. */
+/* The precise engine with the least to do, among those that take directions. */
 uint32_t vn_shard_pick(const struct vn_fabric *f);
 /* A new link: direction @number starts on the engine with the least to do. Its trunk. */
 uint32_t vn_shard_place(struct vn_fabric *f, uint32_t number);
