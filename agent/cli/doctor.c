@@ -15,6 +15,7 @@
 #include <vnet/util.h>
 
 #include "cli/table.h"
+#include "exec/exec.h"
 #include "topo/model.h"
 
 #define FEATURES_MAX 32
@@ -309,8 +310,23 @@ static void check_paths(const struct vn_cli *cli, struct report *rep)
 	json_decref(reply);
 }
 
-/* Nodes whose root is not kept in them. */
-static void check_owners(const struct vn_cli *cli, struct report *rep)
+/* A namespace that was deleted by its name goes on without one, until the next start finds it missing. */
+static void check_netns(struct report *rep, const char *what, const char *netns)
+{
+	char path[sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX], found[sizeof(path) + 24];
+
+	if (!*netns || snprintf(path, sizeof(path), "%s/%s", VN_NETNS_DIR, netns) >= (int)sizeof(path) ||
+	    access(path, F_OK) == 0 || errno != ENOENT)
+		return;
+	snprintf(found, sizeof(found), "%s has been deleted", path);
+	check(rep, WARN, what, found,
+	      strcmp(netns, VN_FABRIC_NAME) == 0
+		      ? "links work until the daemon is restarted: restart it, and apply the topologies again"
+		      : "apply its topology again: the node is made anew");
+}
+
+/* Nodes whose root is not kept in them, or whose namespace has lost its name. */
+static void check_nodes(const struct vn_cli *cli, struct report *rep)
 {
 	char name[2 * VN_NAME_MAX + 16];
 	json_t *reply = NULL, *n;
@@ -333,6 +349,7 @@ static void check_owners(const struct vn_cli *cli, struct report *rep)
 			 (strcmp(runtime, "netns") == 0 || strcmp(runtime, "runc") == 0))
 			check(rep, WARN, name, "its namespace has no owner of its own: an older agent made it",
 			      "delete its topology and apply it again");
+		check_netns(rep, name, vn_json_str(n, "netns"));
 	}
 	json_decref(reply);
 }
@@ -386,9 +403,11 @@ int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct v
 	check_graphviz(&rep);
 	check_daemon(&rep, info, &why);
 	json_decref(info);
-	if (daemon)
+	if (daemon) {
 		check_paths(cli, &rep);
-	check_owners(cli, &rep);
+		check_netns(&rep, "fabric", VN_FABRIC_NAME);
+		check_nodes(cli, &rep);
+	}
 	o = json_pack("{s:b, s:o}", "able", !rep.missing, "checks", rep.checks);
 	if (cli->json)
 		r = vn_cli_print_json(cli, o, err);

@@ -6,7 +6,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 21
+plan 24
 
 OTHER=(--runtime-dir "$WORK/other" --pin-dir /sys/fs/bpf/other)
 start_agent || exit 1
@@ -47,10 +47,16 @@ lost() {
 	[ "$(lost_names)" = "$1" ]
 }
 n=0
+# On lines as long as it takes; what this machine lacks is not the point.
+doctor() {
+	vnet -j doctor | jq -r '.checks[] | "\(.name) \(.found)"'
+}
 for what in "netns del vnet-fabric" "-all netns delete"; do
 	n=$((n + 1))
 	ip $what
 	check "ip $what: the daemon says so" busywait 5000 lost $n
+	expect_exit "doctor names it" 0 "fabric .*vnet-fabric has been deleted" doctor
+	[ $n = 1 ] || expect_exit "and nodes" 0 "node one/a .*one.a has been deleted" doctor
 	stop_agent
 	start_agent || exit 1
 	check "apply mends what the next start finds" vnet topology apply "$WORK/one.yaml"
