@@ -2,8 +2,11 @@
 #include "ctl/background.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,4 +94,39 @@ void vn_background_tell(int *fd, const struct vn_err *err)
 	while (n < 0 && errno == EINTR);
 	vn_cleanup_close(fd);
 	*fd = -EBADF;
+}
+
+#define STOP_MS 10000
+
+pid_t vn_daemon_pid(const char *runtime_dir)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	cleanup_close int fd = -EBADF;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/" VN_DAEMON_LOCK, runtime_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+		return 0;
+	return lock.l_pid;
+}
+
+int vn_daemon_stop(const char *runtime_dir, struct vn_err *err)
+{
+	const pid_t pid = vn_daemon_pid(runtime_dir);
+	cleanup_close int pidfd = pid > 0 ? pidfd_open(pid, 0) : -ESRCH;
+	struct pollfd gone = {.fd = pidfd, .events = POLLIN};
+
+	/* Who holds the lock once there is a descriptor is its process: the number was not given to another meanwhile.
+	 */
+	if (pidfd < 0 || vn_daemon_pid(runtime_dir) != pid)
+		return vn_err(err, VN_EXIT_NO_AGENT, ESRCH, "daemon --stop: no daemon holds %s/" VN_DAEMON_LOCK,
+			      runtime_dir);
+	if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) < 0)
+		return vn_err(err, errno == EPERM ? VN_EXIT_DENIED : VN_EXIT_KERNEL, errno,
+			      "daemon --stop: process %d: %s", (int)pid, strerror(errno));
+	if (poll(&gone, 1, STOP_MS) <= 0)
+		return vn_err(err, VN_EXIT_KERNEL, ETIMEDOUT, "daemon --stop: process %d has not ended after %d s",
+			      (int)pid, STOP_MS / 1000);
+	return 0;
 }

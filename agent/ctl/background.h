@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* `vnet-agent daemon --background`: the caller waits until the daemon is ready, or has said why it cannot be. */
+/*
+ * `vnet-agent daemon --background`: the caller waits until the daemon is ready, or has said why it cannot be. And
+ * `vnet-agent daemon --stop`.
+ */
 #ifndef VNET_CTL_BACKGROUND_H
 #define VNET_CTL_BACKGROUND_H
 
+#include <sys/types.h>
+
 #include <vnet/err.h>
 
-#define VN_DAEMON_LOG "daemon.log" /* in the runtime directory: what a daemon in the background logs */
+#define VN_DAEMON_LOCK "daemon.lock" /* in the runtime directory: a record lock (fcntl(2)) of the daemon's */
+#define VN_DAEMON_LOG  "daemon.log"  /* in the runtime directory: what a daemon in the background logs */
 
 /*
  * Fork. In the child: 0, with *@ret_fd the pipe to the caller; its standard output and error are the log from then on.
@@ -14,5 +20,10 @@
 int vn_background_enter(const char *runtime_dir, int *ret_fd, struct vn_err *err);
 /* Tell the caller: @err NULL: ready. Closes *@fd; nothing happens where it is not open. */
 void vn_background_tell(int *fd, const struct vn_err *err);
+
+/* The process that serves @runtime_dir, or is about to; 0: none. Everybody may ask. */
+pid_t vn_daemon_pid(const char *runtime_dir);
+/* End it with SIGTERM, and wait for its end, at most 10 s. */
+int vn_daemon_stop(const char *runtime_dir, struct vn_err *err);
 
 #endif

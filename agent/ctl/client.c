@@ -2,12 +2,12 @@
 /* The caller's side of the control socket. */
 #include "ctl/wire.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <vnet/util.h>
 
+#include "ctl/background.h"
 #include "ctl/fdpass.h"
 
 #define STARTING_NS (2 * VN_NSEC_PER_SEC)
@@ -15,16 +15,9 @@
 
 bool vn_client_may_start(const char *runtime_dir, uint64_t since_ns)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	uint64_t waited = vn_now_ns() - since_ns;
-	cleanup_close int fd = -EBADF;
-	char path[512];
 
-	if (waited < APPEAR_NS)
-		return true;
-	snprintf(path, sizeof(path), "%s/daemon.lock", runtime_dir);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return waited < STARTING_NS && fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	return waited < APPEAR_NS || (waited < STARTING_NS && vn_daemon_pid(runtime_dir) > 0);
 }
 
 int vn_client_open(const char *runtime_dir, bool observe, struct vn_client *ret_c, struct vn_err *err)

@@ -251,7 +251,7 @@ static int take_lock(struct vn_daemon *d, struct vn_err *err)
 
 	if (mkdir(d->opts.runtime_dir, 0755) < 0 && errno != EEXIST)
 		return vn_err_kernel(err, errno, "mkdir %s: %s", d->opts.runtime_dir, strerror(errno));
-	if (snprintf(path, sizeof(path), "%s/daemon.lock", d->opts.runtime_dir) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/" VN_DAEMON_LOCK, d->opts.runtime_dir) >= (int)sizeof(path))
 		return vn_err_usage(err, "--runtime-dir: too long");
 	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (d->lock_fd < 0)
@@ -649,6 +649,12 @@ int vn_daemon_main(int argc, char *argv[])
 	d.server.receiver = &d.receiver;
 	/* Modes are what the code says, not what the caller's shell is used to: others must reach observe.sock. */
 	umask(022);
+	if (r == 0 && d.opts.stop) {
+		r = vn_daemon_stop(d.opts.runtime_dir, &err);
+		if (r < 0)
+			vn_log_at(VN_LOG_ERROR, "%s", err.text);
+		return r < 0 ? (int)err.exit : VN_EXIT_OK;
+	}
 	/* What is wrong is told where the daemon was started, and by that process's exit code. */
 	if (r == 0 && d.opts.background) {
 		r = vn_background_enter(d.opts.runtime_dir, &d.background_fd, &err);

@@ -100,6 +100,7 @@ static const char *helper_path(const char *name, char *buf, size_t size)
 
 const struct vn_option vn_daemon_words[] = {
 	{"--background", NULL, "return when the daemon is ready; it goes on, and logs to " VN_DAEMON_LOG " in DIR"},
+	{"--stop", NULL, "start nothing: end the daemon that serves DIR; its networks go on"},
 	{"--runtime-dir", "DIR", "sockets, locks and state (" VN_RUNTIME_DIR ")"},
 	{"--pin-dir", "DIR", "where BPF programs and maps are pinned (" VN_PIN_DEFAULT ")"},
 	{"--max-ports", "N", "how many ports there can be, two a link: 2 to 65535 (16384)"},
@@ -119,6 +120,7 @@ const struct vn_option vn_daemon_words[] = {
 /* In the order of the table. */
 enum {
 	OPT_BACKGROUND,
+	OPT_STOP,
 	OPT_RUNTIME_DIR,
 	OPT_PIN_DIR,
 	OPT_MAX_PORTS,
@@ -173,6 +175,9 @@ static int take_option(struct vn_daemon_opts *o, int c, const char *arg, int *n_
 	switch (c) {
 	case OPT_BACKGROUND:
 		o->background = true;
+		break;
+	case OPT_STOP:
+		o->stop = true;
 		break;
 	case OPT_RUNTIME_DIR:
 		o->runtime_dir = arg;

@@ -19,6 +19,7 @@ struct vn_daemon_opts {
 	const char *image_dir; /* root file systems and mounts for clients other than root; NULL: none */
 	uint32_t max_ports;
 	bool background; /* the caller waits only until it is ready */
+	bool stop;       /* start nothing, end the one that runs */
 	bool no_calibration_check;
 	int log_level;                  /* enum vn_log_level */
 	uint32_t n_engines;             /* precise ones */

@@ -313,7 +313,7 @@ bool vn_state_is_empty(const struct vn_daemon *d)
 void vn_state_wipe(struct vn_daemon *d)
 {
 	static const char *const files[] = {VN_SOCK_CONTROL,     VN_SOCK_OBSERVE, PENDING,
-					    VN_ARENA_FILE,       VN_NAMES_FILE,   "daemon.lock",
+					    VN_ARENA_FILE,       VN_NAMES_FILE,   VN_DAEMON_LOCK,
 					    VN_CALIBRATION_FILE, VN_DAEMON_LOG};
 	static const char *const dirs[] = {TOPOS, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR, "owners", VN_DAMAGED_DIR};
 	char path[512];

@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping awk
-plan 19
+plan 20
 
 cd "$WORK" || exit 1
 mkdir bin && ln -s "$AGENT" bin/vnet-agent && ln -s "$ENGINE" bin/vnet-engine
@@ -33,16 +33,17 @@ paste() {
 	bash -c 'trap "[ \$? -eq 10 ] || bad=1" ERR; . "$1"; exit "${bad:-0}"' paste "$1"
 }
 check "it works, pasted as a block" paste ./block
-is "and deletes what it made" "$(vnet-agent -j topology show | jq -c .topologies)" "[]"
-check "the daemon of the block ends" stop "$(daemon_pid)"
+is "it leaves no namespace" "$(ls /run/netns)" ""
+check "and no directory of the daemon's" test ! -e $RUN
 sed 's/^vnet-agent daemon --background .*/vnet-agent daemon \&/' block >old
 check "and with a daemon in the shell's background" paste ./old
-check "which ends, too" stop "$(daemon_pid)"
+expect_exit "daemon --stop says when there is none" 4 "no daemon holds" vnet-agent daemon --stop
 
 # --- in the background ---
 check "a daemon in the background is ready when its command returns" \
 	bash -c 'vnet-agent daemon --background --max-ports 64 && vnet-agent -j topology show'
 P=$(daemon_pid)
+is "an ordinary user cannot end it" "$(setpriv --reuid 65534 --regid 65534 --clear-groups "$AGENT" daemon --stop 2>/dev/null; echo $?)" 3
 is "nothing of it holds the caller's output" "$(timeout 10 vnet-agent daemon --background 2>&1 | wc -l)" 1
 expect_exit "a second one is refused where it was started, with its exit code" 1 "another daemon|already" vnet-agent daemon --background
 check "it logs to a file" grep -q "ready on" $RUN/daemon.log
