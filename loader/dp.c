@@ -220,24 +220,34 @@ static int open_progs(const struct vnet_bpf *skel, struct vn_dp *dp, struct vn_e
  * compared, and that, the verifier's work, is most of a start.
  */
 #define BUILD_LINK "of_build"
-#define BUILD_MAX  17
 
-static void our_build(char buf[BUILD_MAX])
+void vn_dp_build(char buf[VN_DP_BUILD_TEXT])
 {
 	size_t len;
 	const void *elf = vnet_bpf__elf_bytes(&len);
 
-	snprintf(buf, BUILD_MAX, "%016llx", (unsigned long long)vn_fnv1a_bytes(VN_FNV_INIT, elf, len));
+	snprintf(buf, VN_DP_BUILD_TEXT, "%016llx", (unsigned long long)vn_fnv1a_bytes(VN_FNV_INIT, elf, len));
+}
+
+void vn_dp_pinned_build(const char *pin_dir, char buf[VN_DP_BUILD_TEXT])
+{
+	char path[256];
+
+	memset(buf, 0, VN_DP_BUILD_TEXT);
+	if (pin_path(path, sizeof(path), pin_dir, "prog", BUILD_LINK) < 0 ||
+	    readlink(path, buf, VN_DP_BUILD_TEXT) != VN_DP_BUILD_TEXT - 1)
+		buf[0] = 0;
+	buf[VN_DP_BUILD_TEXT - 1] = 0;
 }
 
 static bool is_pinned(const char *pin_dir, const struct vnet_bpf *skel)
 {
-	char path[256], ours[BUILD_MAX], theirs[BUILD_MAX] = "";
+	char path[256], ours[VN_DP_BUILD_TEXT], theirs[VN_DP_BUILD_TEXT];
 	struct bpf_program *prog;
 
-	our_build(ours);
-	if (pin_path(path, sizeof(path), pin_dir, "prog", BUILD_LINK) < 0 ||
-	    readlink(path, theirs, sizeof(theirs)) != BUILD_MAX - 1 || memcmp(ours, theirs, BUILD_MAX - 1) != 0)
+	vn_dp_build(ours);
+	vn_dp_pinned_build(pin_dir, theirs);
+	if (strcmp(ours, theirs) != 0)
 		return false;
 	bpf_object__for_each_program(prog, skel->obj)
 	{
@@ -261,9 +271,9 @@ static void forget_build(const char *pin_dir)
 /* Without it, the next start loads: no error. */
 static void note_build(const char *pin_dir)
 {
-	char path[256], ours[BUILD_MAX];
+	char path[256], ours[VN_DP_BUILD_TEXT];
 
-	our_build(ours);
+	vn_dp_build(ours);
 	if (pin_path(path, sizeof(path), pin_dir, "prog", BUILD_LINK) == 0 && symlink(ours, path) < 0)
 		unlink(path);
 }

@@ -32,6 +32,11 @@ int vn_dp_bpffs(const char *pin_dir, struct vn_err *err);
  * another build are replaced by ours, maps of another layout refused (-EPROTO).
  */
 int vn_dp_open(const char *pin_dir, uint32_t max_ports, struct vn_dp *ret_dp, struct vn_err *err);
+/* The build of the programs in this executable, and of those that are pinned under @pin_dir; "" where that is not
+ * known. */
+#define VN_DP_BUILD_TEXT 17
+void vn_dp_build(char buf[VN_DP_BUILD_TEXT]);
+void vn_dp_pinned_build(const char *pin_dir, char buf[VN_DP_BUILD_TEXT]);
 /* Close the fds; pins, programs and traffic stay. */
 void vn_dp_release(struct vn_dp *dp);
 /* Remove every pin and the directory. */

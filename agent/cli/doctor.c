@@ -15,6 +15,7 @@
 #include <vnet/util.h>
 
 #include "cli/table.h"
+#include "ctl/program.h"
 #include "exec/exec.h"
 #include "topo/model.h"
 
@@ -240,6 +241,8 @@ static void check_engine(struct report *rep, const json_t *e)
 		if (len < sizeof(found))
 			len += (size_t)snprintf(found + len, sizeof(found) - len, "%s%s",
 						i ? " " : ", overloaded: ", json_string_value(word));
+	if (!vn_json_bool(e, "program_current"))
+		check(rep, WARN, name, "it runs an older program", "vnet-agent engine restart: no frame is lost");
 	if (json_array_size(overload))
 		check(rep, WARN, name, found, overload_remedy(json_string_value(json_array_get(overload, 0))));
 	else
@@ -262,6 +265,22 @@ static void check_damaged(struct report *rep, const json_t *info)
 	}
 }
 
+/* The programs that run, against those that are installed: this command line's own, and what is built into it. */
+static void check_builds(struct report *rep, const json_t *info)
+{
+	const char *daemon = json_string_value(json_object_get(info, "program")),
+		   *bpf = json_string_value(json_object_get(info, "bpf_build"));
+	char ours[VN_DP_BUILD_TEXT], own[VN_PROGRAM_TEXT];
+
+	vn_dp_build(ours);
+	if (vn_program_text(vn_program_hash(VN_PROGRAM_SELF), own) && (!daemon || strcmp(daemon, own) != 0))
+		check(rep, WARN, "daemon's program", "of another build than this command",
+		      "restart the daemon: networks go on meanwhile");
+	if (!bpf || strcmp(bpf, ours) != 0)
+		check(rep, WARN, "BPF programs loaded", "of another build than this command",
+		      "restart the daemon: it replaces them in place, no frame is lost");
+}
+
 /* @info: what the daemon says of itself; NULL: it says nothing, and @why tells why. */
 static void check_daemon(struct report *rep, const json_t *info, const struct vn_err *why)
 {
@@ -280,6 +299,7 @@ static void check_daemon(struct report *rep, const json_t *info, const struct vn
 		check(rep, OK, "daemon", found, "");
 	else
 		check(rep, WARN, "daemon", found, "restart it: this command line is of version " VN_VERSION);
+	check_builds(rep, info);
 	json_array_foreach (json_object_get(info, "engines"), i, e)
 		check_engine(rep, e);
 	check_calibration(rep, json_object_get(info, "calibration"));

@@ -18,6 +18,7 @@ static const char *state_of(const json_t *e)
 static void add_engine(struct vn_table *t, const json_t *e, bool details)
 {
 	const json_t *overload = json_object_get(e, "overload"), *word;
+	const bool current = vn_json_bool(e, "program_current");
 	char text[128] = "-", bytes[VN_HUMAN_BUF];
 	size_t i, len = 0;
 
@@ -39,15 +40,17 @@ static void add_engine(struct vn_table *t, const json_t *e, bool details)
 		vn_table_add(t, VN_PLAIN, "%s", vn_human_bytes(bytes, vn_json_u64(e, "held_bytes")));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "late_packets"));
 	vn_table_add(t, VN_PLAIN, "%" PRIu64, vn_json_u64(e, "rx_dropped"));
+	vn_table_add(t, current ? VN_PLAIN : VN_WARN, current ? "%.8s" : "%.8s older",
+		     json_string_value(json_object_get(e, "program")) ?: "?");
 	vn_table_add(t, *text == '-' ? VN_PLAIN : VN_WARN, "%s", text);
 }
 
 static int print_engines(const json_t *engines, bool details)
 {
-	static const char *const heads[] = {"ENGINE", "KIND",  "STATE",    ">DIRS",    ">PKT/S",
-					    ">HELD",  ">LATE", ">DROPPED", "OVERLOAD", NULL};
-	static const char *const more[] = {"ENGINE", "KIND",   "STATE", ">PID",     ">RESTARTS", ">DIRS", ">PKT/S",
-					   ">HELD",  ">BYTES", ">LATE", ">DROPPED", "OVERLOAD",  NULL};
+	static const char *const heads[] = {"ENGINE", "KIND",     "STATE",   ">DIRS",    ">PKT/S", ">HELD",
+					    ">LATE",  ">DROPPED", "PROGRAM", "OVERLOAD", NULL};
+	static const char *const more[] = {"ENGINE", "KIND",   "STATE", ">PID",     ">RESTARTS", ">DIRS",    ">PKT/S",
+					   ">HELD",  ">BYTES", ">LATE", ">DROPPED", "PROGRAM",   "OVERLOAD", NULL};
 	cleanup_table struct vn_table table;
 	json_t *e;
 	size_t i;

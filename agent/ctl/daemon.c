@@ -645,6 +645,7 @@ int vn_daemon_main(int argc, char *argv[])
 	if (r == 0 && geteuid() != 0)
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
 			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");
+	d.program = vn_program_hash(VN_PROGRAM_SELF);
 	d.server.loop = &d.loop;
 	d.server.receiver = &d.receiver;
 	/* Modes are what the code says, not what the caller's shell is used to: others must reach observe.sock. */

@@ -56,6 +56,7 @@ struct vn_daemon {
 	bool engine_used[VN_ENGINES_MAX];
 	uint32_t overload_told[VN_ENGINES_MAX]; /* VN_OVERLOAD_ bits, as events said last */
 	struct vn_balance balance;
+	uint64_t program; /* hash of the daemon's own */
 	bool restarting;  /* an engine is being replaced on request */
 	bool bulk_failed; /* this machine cannot make its trunk */
 	struct vn_handover handover;

@@ -23,12 +23,13 @@ json_t *vn_overload_json(uint32_t bits)
 json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
 {
 	const struct vn_engine e = d->dp.maps.engine[trunk];
-	const struct vn_supervisor *s = &d->engine[trunk];
+	struct vn_supervisor *s = &d->engine[trunk];
 	const struct vn_trunk *t = &d->fabric.trunk[trunk];
+	char program[VN_PROGRAM_TEXT];
 	uint64_t now = vn_now_ns();
 
 	return json_pack("{s:i, s:s, s:i, s:b, s:b, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-			 "s:I, s:I, s:o}",
+			 "s:I, s:I, s:o, s:s?, s:b}",
 			 "engine", (int)trunk, "kind", vn_holder_word(trunk), "pid", (int)s->pid, "up",
 			 vn_supervisor_is_up(s), "leaving", s->leaving, "fifo", (int)e.fifo, "cpu", s->cpu,
 			 "heartbeat_age_ns", (json_int_t)(now > e.heartbeat_ns ? now - e.heartbeat_ns : 0), "restarts",
@@ -38,7 +39,8 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
 			 (json_int_t)e.held_bytes, "slab_bytes", (json_int_t)e.slab_bytes, "rx_packets",
 			 (json_int_t)e.rx_packets, "tx_packets", (json_int_t)e.tx_packets, "rx_dropped",
 			 (json_int_t)(e.rx_dropped + e.ring_dropped), "late_packets", (json_int_t)e.late_packets,
-			 "overload", vn_overload_json(e.overload));
+			 "overload", vn_overload_json(e.overload), "program", vn_program_text(s->program, program),
+			 "program_current", vn_supervisor_is_current(s));
 }
 
 int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,

@@ -28,12 +28,16 @@ static json_t *engines_json(struct vn_daemon *d)
 
 int vn_op_info(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
 {
+	char program[VN_PROGRAM_TEXT], bpf[VN_DP_BUILD_TEXT];
+
+	vn_dp_pinned_build(d->opts.pin_dir, bpf);
 	*ret_reply =
-		json_pack("{s:s, s:i, s:I, s:I, s:s, s:I, s:b, s:o, s:o, s:b, s:O?}", "version", VN_VERSION, "pid",
-			  (int)getpid(), "uptime_ns", (json_int_t)(vn_now_ns() - d->start_ns), "max_ports",
+		json_pack("{s:s, s:i, s:I, s:I, s:s, s:I, s:b, s:o, s:o, s:b, s:O?, s:s?, s:s?}", "version", VN_VERSION,
+			  "pid", (int)getpid(), "uptime_ns", (json_int_t)(vn_now_ns() - d->start_ns), "max_ports",
 			  (json_int_t)d->dp.maps.max_ports, "runtime_dir", d->opts.runtime_dir, "topologies",
 			  (json_int_t)d->n_running, "busy", d->busy, "engines", engines_json(d), "damaged",
-			  vn_damaged_to_json(d), "runner", vn_runner_there(&d->runner), "calibration", d->calibration);
+			  vn_damaged_to_json(d), "runner", vn_runner_there(&d->runner), "calibration", d->calibration,
+			  "program", vn_program_text(d->program, program), "bpf_build", bpf[0] ? bpf : NULL);
 	return *ret_reply ? 0 : -ENOMEM;
 }
 

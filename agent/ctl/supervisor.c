@@ -63,6 +63,32 @@ static int lock_open(const struct vn_supervisor *s, struct vn_err *err)
 	return fd < 0 ? vn_err_kernel(err, errno, "%s: %s", path, strerror(errno)) : fd;
 }
 
+/* Which program holds the lock, the lock's file says: for the next daemon, which did not start it. */
+static void note_program(struct vn_supervisor *s, int lock)
+{
+	char text[VN_PROGRAM_TEXT];
+
+	if (ftruncate(lock, 0) < 0 || !vn_program_text(s->program, text) ||
+	    pwrite(lock, text, sizeof(text) - 1, 0) != sizeof(text) - 1)
+		vn_log_at(VN_LOG_DEBUG, "engine %u: which program it runs is not noted", s->trunk);
+}
+
+static void read_program(struct vn_supervisor *s)
+{
+	cleanup_close int lock = lock_open(s, NULL);
+	char text[VN_PROGRAM_TEXT] = "";
+	ssize_t n = lock < 0 ? -1 : pread(lock, text, sizeof(text) - 1, 0);
+
+	s->program = n == sizeof(text) - 1 ? strtoull(text, NULL, 16) : 0;
+}
+
+bool vn_supervisor_is_current(struct vn_supervisor *s)
+{
+	const uint64_t installed = vn_program_look(&s->installed, s->path);
+
+	return !installed || installed == s->program;
+}
+
 static void watch_event(void *arg, uint32_t events);
 
 static int watch(struct vn_supervisor *s, pid_t pid)
@@ -271,11 +297,13 @@ static pid_t fork_child(const struct vn_supervisor *s, const struct vn_xsk *xsk,
 static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, struct vn_err *err)
 {
 	cleanup_close int exe = open(s->path, O_PATH | O_CLOEXEC), tell_read = -EBADF;
+	char itself[32];
 	int r, tell[2];
 	pid_t pid;
 
 	if (exe < 0)
 		return vn_err_kernel(err, errno, "engine: %s: %s", s->path, strerror(errno));
+	snprintf(itself, sizeof(itself), "/proc/self/fd/%d", exe);
 	if (pipe2(tell, O_CLOEXEC) < 0)
 		return vn_err_kernel(err, errno, "engine: pipe: %s", strerror(errno));
 	tell_read = tell[0];
@@ -285,6 +313,8 @@ static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, st
 		return pid;
 	r = exec_result(s, tell_read, err);
 	if (r == 0) {
+		s->program = vn_program_hash(itself);
+		note_program(s, lock);
 		r = watch(s, pid);
 		if (r < 0)
 			vn_err_kernel(err, -r, "engine: pidfd: %s", strerror(-r));
@@ -532,6 +562,7 @@ static int adopt_unlocked(struct vn_supervisor *s, pid_t pid)
 	}
 	vn_log("engine %u (pid %d): the file of its lock was removed: adopted all the same", s->trunk, (int)pid);
 	s->started_ns = status(s)->start_ns;
+	s->program = 0;
 	return 0;
 }
 
@@ -561,6 +592,7 @@ static int adopt(struct vn_supervisor *s)
 		return -ESRCH;
 	}
 	s->started_ns = status(s)->start_ns;
+	read_program(s);
 	return 0;
 }
 

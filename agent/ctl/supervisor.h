@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "ctl/loop.h"
+#include "ctl/program.h"
 #include "exec/exec.h"
 
 struct vn_supervisor {
@@ -23,6 +24,8 @@ struct vn_supervisor {
 	uint32_t trunk;
 	pid_t pid; /* 0: none runs */
 	struct vn_source pidfd;
+	uint64_t program;            /* hash of what runs; 0: not known */
+	struct vn_program installed; /* what would be started */
 	uint64_t started_ns;
 	uint64_t restarts;
 	uint64_t retry_ns; /* not before this */
@@ -53,6 +56,8 @@ void vn_supervisor_end(struct vn_supervisor *s);
 void vn_supervisor_stop(struct vn_supervisor *s);
 /* Until it is tried again, where it could not be started; 0: it runs, or is about to. */
 uint64_t vn_supervisor_retry_in_ns(const struct vn_supervisor *s);
+/* Does it run what is on disk? Where that cannot be read, yes. */
+bool vn_supervisor_is_current(struct vn_supervisor *s);
 bool vn_supervisor_is_up(const struct vn_supervisor *s);
 
 #endif

@@ -11,13 +11,12 @@
  * bit/s, probabilities in parts per billion, all integers, the unit in the key.
  *
  *   vnet.info [o]
- *     {} -> {version, pid, uptime_ns, max_ports, runtime_dir, topologies, busy,
- *            engines: [{trunk, pid, up, fifo, heartbeat_age_ns, restarts, failures, retry_in_ns, held_packets,
- * held_bytes, slab_bytes, rx_packets, tx_packets, rx_dropped, overload: ["late", ...]}]} vnet.topology.plan {file,
- * text, files?: {"NAME": "text"}} -> {topology, steps: [{kind, object, text}], cost: {...}} vnet.topology.apply {file,
- * text, files?} -> progress {done, total} while "more"; at the end {topology, steps, time_ns} vnet.topology.delete
- *     {name} -> progress; at the end {topology, steps, time_ns}
- *   vnet.topology.show [o]
+ *     {} -> {version, pid, uptime_ns, max_ports, runtime_dir, topologies, busy, program: hash, bpf_build: hash,
+ *            engines: [{trunk, pid, up, fifo, heartbeat_age_ns, restarts, failures, retry_in_ns, program: hash|null,
+ * program_current, held_packets, held_bytes, slab_bytes, rx_packets, tx_packets, rx_dropped, overload: ["late", ...]}]}
+ * vnet.topology.plan {file, text, files?: {"NAME": "text"}} -> {topology, steps: [{kind, object, text}], cost: {...}}
+ * vnet.topology.apply {file, text, files?} -> progress {done, total} while "more"; at the end {topology, steps,
+ * time_ns} vnet.topology.delete {name} -> progress; at the end {topology, steps, time_ns} vnet.topology.show [o]
  *     {name?} -> {topologies: [{name, nodes, links, ports, addressing, routing, seed, broken_links}]};
  *     with name also "topology": the resolved form (vn_topo_to_json) as it runs
  *   vnet.node.show [o]

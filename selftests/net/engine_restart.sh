@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 32
+plan 42
 
 cat >"$WORK/e.yaml" <<YAML
 name: e
@@ -119,6 +119,35 @@ check "it restarts" under_traffic big vnet engine restart 15
 loses_none "the bulk holder" big
 cmp_num "another process, too" "$(engine 15 .pid)" "!=" "$old"
 is "has its link again" "$(engine_of big)" "15 15"
+
+# --- what runs, and what is installed ---
+doctor_says() {
+	"$1" doctor | grep -qE "$2"
+}
+current() {
+	vnet -j engine show | jq -c '[.engines[].program_current]'
+}
+is "all run what is installed" "$(current)" "[true,true]"
+check "and doctor finds nothing else" sh -c "! '$AGENT' doctor | grep -E 'older program|another build'"
+# A byte more: the same program, and another build of it.
+(cat "$REAL" && echo) >"$WORK/next"
+install_program "$WORK/next"
+is "another one is installed now" "$(current)" "[false,false]"
+kill_agent
+start_agent --engine "$WORK/bin/vnet-engine" "${STAY[@]}"
+is "as the next daemon knows" "$(current)" "[false,false]"
+check "engine show says so" sh -c "'$AGENT' engine show | grep -c ' older ' | grep -qx 2"
+check "and doctor, with what to do" doctor_says "$AGENT" "engine 0 .*older program.*vnet-agent engine restart"
+check "both restart" vnet engine restart
+is "and run it" "$(current)" "[true,true]"
+(cat "$AGENT" && echo) >"$WORK/bin/vnet-agent"
+chmod 755 "$WORK/bin/vnet-agent"
+check "a daemon of another build is told" doctor_says "$WORK/bin/vnet-agent" "daemon's program .*another build"
+build=$(find /sys/fs/bpf -name '*of_build')
+rm "$build"
+ln -s 0123456789abcdef "$build"
+check "and BPF programs of one" doctor_says "$AGENT" "BPF programs loaded .*another build"
+rm "$build"
 
 # --- a program that cannot start: not a program, and one that ends at once ---
 echo "not a program" >"$WORK/broken"
