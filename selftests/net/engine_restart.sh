@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 42
+plan 48
 
 cat >"$WORK/e.yaml" <<YAML
 name: e
@@ -175,6 +175,22 @@ check "links move away while frames are still held" busywait 5000 leaving
 check "a link can be set meanwhile" vnet link set one delay 5ms
 check "and the restart was not over before" kill -0 $P
 check "it ends when they have left" wait $P
+
+# --- the program is broken after the one that stands in has started ---
+busywait 5000 engines_are "[0,15]" >/dev/null
+inn e.a ping -q -c 3 -i 0.01 -W 1 "$(addr two 1)" >/dev/null 2>&1
+vnet engine restart 0 >"$WORK/said" 2>&1 &
+P=$!
+busywait 5000 leaving >/dev/null
+install_program "$WORK/broken"
+wait $P
+is "a second start that fails is an error" $? 2
+check "which says where the links are" grep -q "with other engines and lost nothing" "$WORK/said"
+check "they work there" inn e.a ping -c 3 -i 0.05 -W 2 -q "$(addr one 1)"
+install_program "$REAL"
+check "the engine comes back by itself, and who stood in goes" busywait 10000 engines_are "[0,15]"
+is "with its links" "$(engine_of one)" "0 0"
+check "which have lost nothing" [ "$(vnet -j -s link show one | jq '[.links[0].directions[].stats.drops[]] | add')" = 0 ]
 vnet topology delete e >/dev/null
 stop_agent
 
