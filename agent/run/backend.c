@@ -72,20 +72,12 @@ static int check_image(enum vn_runtime runtime, const json_t *o, struct vn_err *
  */
 static int refuse_net_admin(const struct vn_container_spec *s, const char *why, struct vn_err *err)
 {
-	json_t *w;
-	size_t i;
-
-	if (s->privileged)
+	if (s->privileged || !vn_container_has_cap(s->o, "NET_ADMIN"))
 		return 0;
-	json_array_foreach (json_object_get(s->o, "capabilities"), i, w)
-		if (strcmp(json_string_value(w), "NET_ADMIN") == 0)
-			return vn_err(
-				err, VN_EXIT_NOT_POSSIBLE, EPERM,
-				"capabilities: NET_ADMIN would reach every link of the machine, because its network "
-				"namespace belongs to the machine's user namespace: %s, or root writes "
-				"`privileged: true`",
-				why);
-	return 0;
+	return vn_err(err, VN_EXIT_NOT_POSSIBLE, EPERM,
+		      "capabilities: NET_ADMIN would reach every link of the machine, because its network namespace "
+		      "belongs to the machine's user namespace: %s, or root writes `privileged: true`",
+		      why);
 }
 
 /*
@@ -153,13 +145,16 @@ static void runc(struct vn_cmdline *c, const struct vn_container_spec *s, const 
 }
 
 /*
- * Locked memory as much as we have ourselves, for a UMEM is that. It is inherited: to give a process of another user
+ * Locked memory as much as we have ourselves, for a UMEM is that; with IPC_LOCK, which counts in the machine's user
+ * namespace alone, as much as it likes, where root may raise limits. It is inherited: to give a process of another user
  * namespace a limit, runc would need SYS_RESOURCE, which root does not have everywhere.
  */
-static void raise_memlock(void)
+static void raise_memlock(const struct vn_container_spec *s)
 {
-	struct rlimit r;
+	struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
 
+	if (vn_container_has_cap(s->o, "IPC_LOCK") && setrlimit(RLIMIT_MEMLOCK, &r) == 0)
+		return;
 	if (getrlimit(RLIMIT_MEMLOCK, &r) == 0) {
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_MEMLOCK, &r);
@@ -179,7 +174,7 @@ static int runc_start(const struct vn_container_spec *s, struct vn_err *err)
 	if (r < 0)
 		return r;
 	vn_dir_path(log, s, "log");
-	raise_memlock();
+	raise_memlock(s);
 	runc(&create, s, "create");
 	vn_cmdline_add(&create, "--bundle");
 	vn_cmdline_add(&create, "%s", s->dir);

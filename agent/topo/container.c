@@ -157,6 +157,17 @@ static const char *check_bool(const json_t *v)
 	return json_is_boolean(v) ? NULL : "must be true or false";
 }
 
+bool vn_container_has_cap(const json_t *o, const char *cap)
+{
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach (json_object_get(o, "capabilities"), i, word)
+		if (strcmp(json_string_value(word), cap) == 0)
+			return true;
+	return false;
+}
+
 static const char *check_caps(const json_t *v)
 {
 	size_t i;

@@ -37,6 +37,8 @@ extern const char *const vn_runtime_words[]; /* by enum vn_runtime, then NULL */
 
 /* Capabilities that a node may have: those that mean its own namespaces only. */
 extern const char *const vn_container_caps[];
+/* @o, a container's description, gives it @cap. */
+bool vn_container_has_cap(const json_t *o, const char *cap);
 
 static inline bool vn_runtime_is_container(enum vn_runtime r)
 {

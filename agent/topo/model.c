@@ -148,20 +148,9 @@ int vn_topo_connect(struct vn_topo *t)
 	return 0;
 }
 
-static bool has_net_raw(const struct vn_node *n)
-{
-	const json_t *word;
-	size_t i;
-
-	json_array_foreach (json_object_get(n->container, "capabilities"), i, word)
-		if (strcmp(json_string_value(word), "NET_RAW") == 0)
-			return true;
-	return false;
-}
-
 bool vn_port_is_raw(const struct vn_topo *t, const struct vn_port *p)
 {
 	if (p->kind == VN_PORT_AFXDP || p->checksum == VN_CHECKSUM_COMPLETE)
 		return true;
-	return p->checksum == VN_CHECKSUM_AUTO && has_net_raw(&t->nodes[p->node]);
+	return p->checksum == VN_CHECKSUM_AUTO && vn_container_has_cap(t->nodes[p->node].container, "NET_RAW");
 }
