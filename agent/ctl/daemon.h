@@ -202,6 +202,8 @@ void vn_engines_tick(struct vn_daemon *d);
 int vn_engine_open(struct vn_daemon *d, uint32_t trunk, struct vn_err *err);
 /* Move some directions of engine @trunk to others, as many as can be at once. */
 void vn_engine_drain(struct vn_daemon *d, uint32_t trunk);
+/* Frames that are still to leave it. */
+bool vn_engine_holds(struct vn_daemon *d, uint32_t trunk);
 /* The bulk engine, started when it is first wanted; false while it cannot serve. */
 bool vn_engines_bulk_up(struct vn_daemon *d);
 /* Forget them, or end them. */

@@ -135,20 +135,6 @@ static void note_moved(struct restart *x)
 	}
 }
 
-static bool holds_any(const struct restart *x)
-{
-	const struct vn_maps *m = &x->d->dp.maps;
-
-	if (!x->d->engine[x->trunk].pid)
-		return false;
-	if (m->engine[x->trunk].held_packets)
-		return true;
-	for (uint32_t i = 1; i < m->max_ports; i++)
-		if (x->moved[i] && vn_dir_away(m, i, x->trunk))
-			return true;
-	return false;
-}
-
 /* All of its directions are elsewhere, and what it held has left: by what it said afterwards. */
 static bool is_empty(struct restart *x)
 {
@@ -162,7 +148,7 @@ static bool is_empty(struct restart *x)
 		return false;
 	}
 	vn_shard_turn(f);
-	if (f->n_moves || holds_any(x)) {
+	if (f->n_moves || vn_engine_holds(x->d, x->trunk)) {
 		x->empty_ns = 0;
 		return false;
 	}

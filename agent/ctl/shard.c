@@ -122,6 +122,19 @@ void vn_engine_drain(struct vn_daemon *d, uint32_t trunk)
 	vn_shard_settle(&d->fabric);
 }
 
+/* What it says of all together may be a moment old; of a direction that has left it, it is exact. */
+bool vn_engine_holds(struct vn_daemon *d, uint32_t trunk)
+{
+	if (!d->engine[trunk].pid)
+		return false;
+	if (maps(d)->engine[trunk].held_packets)
+		return true;
+	for (uint32_t i = 1; i < maps(d)->max_ports; i++)
+		if (maps(d)->port[i].flags & VN_PORT_ACTIVE && vn_dir_away(maps(d), i, trunk))
+			return true;
+	return false;
+}
+
 /* Its directions go, what it holds leaves, it ends, its trunk goes: one step a tick. */
 static void leave(struct vn_daemon *d, uint32_t trunk)
 {
@@ -141,7 +154,7 @@ static void leave(struct vn_daemon *d, uint32_t trunk)
 	vn_shard_count(&d->fabric);
 	if (d->fabric.trunk[trunk].ports)
 		vn_engine_drain(d, trunk);
-	else if (!d->fabric.n_moves && (!s->pid || !maps(d)->engine[trunk].held_packets) && !s->stopping)
+	else if (!d->fabric.n_moves && !vn_engine_holds(d, trunk) && !s->stopping)
 		vn_supervisor_end(s);
 }
 
