@@ -385,12 +385,15 @@ static void find_link_exacts(struct router *r, const struct vn_link *l, int fami
 	struct vn_addr dst = vn_addr_network(port_addr(&l->ports[0], family));
 	int side;
 
-	/* Each end's address is reached as the end itself is; the other end, too, goes round where it can. */
+	/*
+	 * Each end's address is reached as the end itself is. The other end, too, goes round, unless its own direction
+	 * is up: then it reaches the address over the link, and the kernel may refuse a route to it by itself.
+	 */
 	if (is_down(l, 0) || is_down(l, 1)) {
 		for (side = 0; side < VN_DIRS; side++) {
 			add_exact_host(r, l, side, family, UINT32_MAX);
-			r->exacts[r->n_exacts - 1].ends[0] = r->exacts[r->n_exacts - 1].ends[1] =
-				(uint32_t)l->ports[side].node;
+			r->exacts[r->n_exacts - 1].ends[0] = (uint32_t)l->ports[side].node;
+			r->exacts[r->n_exacts - 1].ends[1] = (uint32_t)l->ports[is_down(l, !side) ? side : !side].node;
 		}
 		return;
 	}

@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 32
+plan 39
 
 # address TOPOLOGY/NODE 4|6: the node's loopback
 address() {
@@ -55,6 +55,19 @@ kill_agent
 start_agent || exit 1
 check "a daemon that starts anew plans no other routes" vnet topology apply "$WORK/up.yaml"
 check "delete" vnet topology delete dn
+
+# --- one direction down: the other one is a way, there over the link and back round it ---
+for down in 'reverse: {state: down}' 'state: down, reverse: {state: up}'; do
+	sed "s/state: down/$down/" "$WORK/dn.yaml" >"$WORK/oneway.yaml"
+	check "apply, with $down" vnet topology apply "$WORK/oneway.yaml"
+	for v in 4 6; do
+		check "IPv$v passes there and back" reaches dn.b "$(address dn/c $v)"
+	done
+	vnet topology delete dn >"$WORK/.out"
+done
+printf 'name: ow\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a, b], reverse: {state: down}}}\n' >"$WORK/ow.yaml"
+check "apply, with no way back" vnet topology apply "$WORK/ow.yaml"
+vnet topology delete ow >"$WORK/.out"
 
 # --- the delay of a trace ---
 printf 'time_s,delay_ms\n0,300\n10,300\n' >"$WORK/slow.csv"
