@@ -53,6 +53,9 @@ const char *vn_colour_off(FILE *f, enum vn_colour c);
 const char *vn_human_bytes(char *buf, uint64_t bytes);
 const char *vn_human_time(char *buf, uint64_t ns);
 
+/* The "s" of what there are @n of. */
+const char *vn_plural(uint64_t n);
+
 /* "no WHAT runs", where @list is empty: on standard error, as it is no part of a table. */
 void vn_cli_say_none(const json_t *list, const char *what);
 

@@ -207,31 +207,33 @@ static void say_report(const struct vn_topo *t, const struct vn_gml_wish *wish, 
 {
 	char delay[VN_UNIT_BUF];
 
-	fprintf(stderr, "%s: %zu nodes, %zu links\n", t->name, t->n_nodes, t->n_links);
+	fprintf(stderr, "%s: %zu node%s, %zu link%s\n", t->name, t->n_nodes, vn_plural(t->n_nodes), t->n_links,
+		vn_plural(t->n_links));
 	if (rep->unknown_delay && wish->delay_ns)
-		fprintf(stderr, "  %zu links between nodes without coordinates have the delay %s\n", rep->unknown_delay,
-			vn_format_time(delay, wish->delay_ns));
+		fprintf(stderr, "  %zu link%s between nodes without coordinates given the delay %s\n",
+			rep->unknown_delay, vn_plural(rep->unknown_delay), vn_format_time(delay, wish->delay_ns));
 	else if (rep->unknown_delay)
 		fprintf(stderr,
-			"  %zu links have no delay, since a node at an end has no coordinates: routes will prefer "
-			"them; "
-			"--delay TIME gives them one\n",
-			rep->unknown_delay);
+			"  %zu link%s without delay, since a node at an end has no coordinates: routes will prefer "
+			"such links; --delay TIME gives them one\n",
+			rep->unknown_delay, vn_plural(rep->unknown_delay));
 	if (rep->rates)
 		fprintf(stderr, "  %zu link%s with the rate that the file gives (--no-rates leaves it out)\n",
-			rep->rates, rep->rates == 1 ? "" : "s");
+			rep->rates, vn_plural(rep->rates));
 	if (rep->unknown_rate)
-		fprintf(stderr, "  %zu links have a speed that is not a number of bit/s: left out\n",
-			rep->unknown_rate);
+		fprintf(stderr,
+			"  %zu link%s without a rate, since the speed that the file gives is not a number of bit/s\n",
+			rep->unknown_rate, vn_plural(rep->unknown_rate));
 	if (rep->not_built)
-		fprintf(stderr, "  %zu links that the file calls planned, proposed or future: left out\n",
-			rep->not_built);
+		fprintf(stderr, "  %zu link%s that the file calls planned, proposed or future: left out\n",
+			rep->not_built, vn_plural(rep->not_built));
 	if (rep->hyperedges)
-		fprintf(stderr, "  %zu nodes stand for a link of more than two ends (hyperedge): imported as nodes\n",
-			rep->hyperedges);
+		fprintf(stderr,
+			"  %zu node%s standing for a link of more than two ends (hyperedge): imported as nodes\n",
+			rep->hyperedges, vn_plural(rep->hyperedges));
 	if (rep->renamed)
-		fprintf(stderr, "  %zu nodes without a label of their own: %s%s\n", rep->renamed, rep->renamed_text,
-			rep->renamed > 2 ? " ..." : "");
+		fprintf(stderr, "  %zu node%s without a unique label: %s%s\n", rep->renamed, vn_plural(rep->renamed),
+			rep->renamed_text, rep->renamed > 2 ? " ..." : "");
 }
 
 int vn_cmd_topology_import(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)

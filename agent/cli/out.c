@@ -75,6 +75,11 @@ bool vn_json_bool(const json_t *o, const char *key)
 	return json_is_true(json_object_get(o, key));
 }
 
+const char *vn_plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 void vn_cli_say_none(const json_t *list, const char *what)
 {
 	if (json_array_size(list) == 0)

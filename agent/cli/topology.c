@@ -16,11 +16,6 @@
 #include "topo/disc_words.h"
 #include "topo/topo.h"
 
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 /* What no TTL is enough for: said on standard error, as it is no part of the answer. */
 static void warn_far(const char *topo, uint64_t longest_path)
 {
@@ -49,7 +44,7 @@ static void warn_coordinates(const struct vn_topo *t)
 		fprintf(stderr,
 			"vnet-agent: warning: %s:%d: %zu node%s, '%s' the first, beyond %d degrees of latitude: "
 			"coordinates are [LATITUDE, LONGITUDE]\n",
-			t->file, t->nodes[first].line, far, plural(far), t->nodes[first].name, LATITUDE_FAR);
+			t->file, t->nodes[first].line, far, vn_plural(far), t->nodes[first].name, LATITUDE_FAR);
 }
 
 /* Two files with one name for their topology are one network: the second changes what the first has made. */
@@ -99,7 +94,7 @@ int vn_cmd_topology_check(const struct vn_cli *cli, const struct vn_call *call, 
 	warn_coordinates(t);
 	if (!cli->json) {
 		printf("%s: %zu node%s, %zu link%s, %zu of %zu directions with a discipline: OK\n", t->name, t->n_nodes,
-		       plural(t->n_nodes), t->n_links, plural(t->n_links), disciplines, t->n_links * VN_DIRS);
+		       vn_plural(t->n_nodes), t->n_links, vn_plural(t->n_links), disciplines, t->n_links * VN_DIRS);
 		if (t->longest_path > VN_HOPS_DEFAULT && t->longest_path <= VN_HOPS_MAX)
 			printf("The longest path crosses %u links: the nodes send with TTL and hop limit %d.\n",
 			       t->longest_path, VN_HOPS_MAX);
@@ -261,7 +256,7 @@ static void print_steps_and_time(const json_t *reply)
 	int decimals = time_ns < 100 * VN_NSEC_PER_MSEC ? 3 : 2;
 
 	printf(" in %.*f s (%" PRIu64 " step%s)\n", decimals, (double)time_ns / (double)VN_NSEC_PER_SEC, steps,
-	       plural(steps));
+	       vn_plural(steps));
 }
 
 /* Processes that go on in nodes of @held which are no more: into @reply as "processes", told or ended. */
@@ -300,7 +295,7 @@ static int apply_file(const struct vn_cli *cli, const char *path, struct vn_err 
 		printf("%s: nothing to do (0 steps)\n", vn_json_str(reply, "topology"));
 	} else {
 		printf("applied %s: %zu node%s, %zu link%s", vn_json_str(reply, "topology"), t->n_nodes,
-		       plural(t->n_nodes), t->n_links, plural(t->n_links));
+		       vn_plural(t->n_nodes), t->n_links, vn_plural(t->n_links));
 		print_steps_and_time(reply);
 		vn_processes_print(json_object_get(reply, "processes"));
 	}
@@ -409,9 +404,9 @@ static int print_brief(const json_t *list)
 		vn_table_add(&table, VN_PLAIN, "%s", vn_json_str(t, "routing"));
 		vn_table_add(&table, VN_PLAIN, "%" PRIu64, vn_json_u64(t, "seed"));
 		if (broken)
-			vn_table_add(&table, VN_BAD, "%" PRIu64 " link%s broken", broken, plural(broken));
+			vn_table_add(&table, VN_BAD, "%" PRIu64 " link%s broken", broken, vn_plural(broken));
 		else if (degraded)
-			vn_table_add(&table, VN_BAD, "%" PRIu64 " node%s degraded", degraded, plural(degraded));
+			vn_table_add(&table, VN_BAD, "%" PRIu64 " node%s degraded", degraded, vn_plural(degraded));
 		else
 			vn_table_add(&table, VN_GOOD, "up");
 	}

@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq mandoc
-plan 63
+plan 64
 
 MAN=$TOP/docs/man
 
@@ -122,6 +122,8 @@ cat >"$WORK/zoo.gml" <<-END
 	]
 END
 check "import" vnet topology import "$WORK/zoo.gml" -o "$WORK/zoo.yaml"
+sed '/target 1 /d' "$WORK/zoo.gml" >"$WORK/zoo1.gml"
+is "one link is told as one" "$(vnet topology import "$WORK/zoo1.gml" 2>&1 >"$WORK/.out" | head -n 1)" "zoo: 3 nodes, 1 link"
 expect_exit "what it wrote is right: all nodes, parallel edges" 0 "3 nodes, 3 links" vnet topology check "$WORK/zoo.yaml"
 
 # ---- the host ----
