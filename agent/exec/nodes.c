@@ -468,6 +468,23 @@ static int write_settings(const struct config *c)
 	return r;
 }
 
+/* A device that comes into a node whose root has turned IPv6 off for new ones is to have its addresses all the same. */
+static void ipv6_on_new_ports(const struct config *c)
+{
+	char path[64];
+
+	vn_proc_visit(&c->x->proc);
+	for (size_t i = 0; i < c->b->n_links; i++) {
+		const struct vn_port *is = node_port(c->x->new, c->b, i);
+
+		if (!is->ip6.family || (!c->x->mending && old_port(c, is, c->b->link_ids[i] / VN_DIRS)))
+			continue;
+		/* Where that is not possible, adding the address says why. */
+		snprintf(path, sizeof(path), "ipv6/conf/%s/disable_ipv6", is->ifname);
+		vn_sysctl_write(&c->x->proc, path, "0", NULL);
+	}
+}
+
 /* The socket of the node, and the settings that only /proc has. One made by this run has them already. */
 static int enter_node(const struct config *c, int fd)
 {
@@ -482,6 +499,8 @@ static int enter_node(const struct config *c, int fd)
 		vn_proc_visit(&c->x->proc);
 		r = hop_limit(&c->x->proc, c->x->new, c->b, c->x->err);
 	}
+	if (r == 0 && c->a)
+		ipv6_on_new_ports(c);
 	vn_netns_leave(c->x->f->host_netns_fd);
 	return r;
 }

@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ip
-plan 72
+plan 75
 
 cat >"$WORK/d.yaml" <<'YAML'
 name: d
@@ -180,6 +180,17 @@ inn n.a ip route add 203.0.113.0/24 via 192.0.2.2
 inn n.a sysctl -qw net.ipv4.ip_forward=1
 expect_exit "routing and addressing: none are the node's" 0 "nothing to do" vnet topology plan "$WORK/none.yaml"
 vnet topology delete n >/dev/null
+
+# --- a node's root has turned IPv6 off, and a link comes, or comes again ---
+printf 'name: v\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a, b]}}\n' >"$WORK/v.yaml"
+vnet topology apply "$WORK/v.yaml" >"$WORK/.out"
+inn v.a sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+sed 's/endpoints: .a, b.}/&, more: {endpoints: [a, b], delay: 1ms}/' "$WORK/v.yaml" >"$WORK/v2.yaml"
+check "IPv6 off: a link more" vnet topology apply "$WORK/v2.yaml"
+inn v.a ip link del eth0
+check "a link again" vnet topology apply "$WORK/v2.yaml"
+check "nothing is left to do" vnet topology plan "$WORK/v2.yaml"
+vnet topology delete v >"$WORK/.out"
 
 # --- a daemon that was not there finds it all the same ---
 kill_agent
