@@ -259,10 +259,11 @@ VN_APART int vn_check_nd_opts(struct __sk_buff *skb, const struct vn_port_cfg *p
 
 /*
  * Neighbour discovery: each link-layer address that it tells must be one of the port's MACs; at level ip an advertised
- * target must be the node's, and routers stay silent. @fragment: in fragments none is taken (RFC 6980).
+ * target must be the node's, and routers stay silent. @fragment: in fragments none is taken (RFC 6980). @from_nobody:
+ * the source is ::.
  */
 static __always_inline int vn_check_nd(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 off, __u32 end,
-				       bool fragment)
+				       bool fragment, bool from_nobody)
 {
 	__u32 head = VN_ND_NS_NA_LEN;
 	__be32 target[4];
@@ -284,7 +285,8 @@ static __always_inline int vn_check_nd(struct __sk_buff *skb, const struct vn_po
 		head = VN_ND_REDIRECT_LEN;
 	if (off + head > end || end > skb->len)
 		return VN_DROP_MALFORMED;
-	if (port->isolation == VN_ISOLATION_IP && type == VN_ND_NA) {
+	/* A solicitation from nobody asks whether an address is free: for another's it takes it (RFC 4862, 5.4.3). */
+	if (port->isolation == VN_ISOLATION_IP && (type == VN_ND_NA || (type == VN_ND_NS && from_nobody))) {
 		if (bpf_skb_load_bytes(skb, off + VN_ND_TARGET, target, sizeof(target)) < 0)
 			return VN_DROP_MALFORMED;
 		if (!vn_ip6_in(port, target))
@@ -354,7 +356,8 @@ VN_APART int vn_check_ip6(struct __sk_buff *skb, const struct vn_port_cfg *port,
 	r = vn_skip_ip6_ext(skb, &upper, end);
 	if (r != VN_PASS || upper.proto != IPPROTO_ICMPV6)
 		return r;
-	return jumbo ? VN_DROP_MALFORMED : vn_check_nd(skb, port, upper.off, end, upper.fragment);
+	return jumbo ? VN_DROP_MALFORMED
+		     : vn_check_nd(skb, port, upper.off, end, upper.fragment, vn_ip6_is_zero(ip.src));
 }
 
 static __always_inline int vn_check_ip4(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 off)

@@ -255,6 +255,17 @@ static void test_nd_targets(void **state)
 		check_port(&ip, &p, cases[i].reason);
 		check_port(&mac, &p, VN_PASS);
 	}
+	/* Whether an address is free may be asked for one's own alone: the question takes it. */
+	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
+		p.len = 0;
+		put_eth(&p, mac_a, ETH_P_IPV6), put_ip6_head(&p, "::", "ff02::1", ICMP6, 32);
+		put_nd(&p, NS, cases[i].target, NONCE, mac_x);
+		check_port(&ip, &p, cases[i].reason);
+		check_port(&mac, &p, VN_PASS);
+	}
+	p.len = 0;
+	put_eth(&p, mac_a, ETH_P_IPV6), put_ip6_head(&p, "fd00::1", "ff02::1", ICMP6, 32);
+	put_nd(&p, NA, cases[VN_ARRAY_SIZE(cases) - 1].target, DST_LL, mac_a);
 	memcpy(ip.macs[0], mac_v, 6); /* another MAC has a link-local address, too */
 	ip.n_macs = 1;
 	check_port(&ip, &p, VN_PASS);
