@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -14,7 +15,7 @@
  * tasks are made, each for an instant, which share the daemon's memory and descriptors as vfork(2)'s child does (no
  * page table is copied):
  *
- *   the maker becomes VN_USERNS_OWNER, writes the maps and opens the namespace, while the daemon waits;
+ *   the maker becomes the owner, writes the maps and opens the namespace, while the daemon waits;
  *   the holder is born in the new namespaces, sleeps, and keeps them until the maker has opened them.
  *
  * Both call the kernel and nothing else: the memory that they are in is the daemon's.
@@ -25,6 +26,7 @@
 
 struct birth {
 	_Alignas(16) char maker_stack[STACK_BYTES], holder_stack[STACK_BYTES];
+	uint32_t owner;
 	int netns;        /* the result */
 	int error;        /* errno of the step that failed */
 	const char *what; /* which one */
@@ -53,7 +55,7 @@ ALONE static int become_owner(struct birth *b)
 	const struct __user_cap_data_struct data[2] = {{.effective = caps, .permitted = caps}};
 
 	if (syscall(SYS_prctl, PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) < 0 ||
-	    syscall(SYS_setresuid, VN_USERNS_OWNER, VN_USERNS_OWNER, VN_USERNS_OWNER) < 0)
+	    syscall(SYS_setresuid, b->owner, b->owner, b->owner) < 0)
 		return fail(b, "becoming its owner");
 	/* /proc shows who is not "dumpable" as root's; a change of user takes that away. */
 	if (syscall(SYS_capset, &h, data) < 0 || syscall(SYS_prctl, PR_SET_DUMPABLE, 1L, 0L, 0L, 0L) < 0)
@@ -105,6 +107,21 @@ ALONE static int make(void *arg)
 	return 0;
 }
 
+/*
+ * The kernel counts what a user namespace's processes have (inotify instances, namespaces) for its owner in the
+ * machine's, too, where there is one limit: an owner of its own each, or one node could use up what all nodes may have.
+ * The first is a random number, since nodes of an earlier daemon have owners as well.
+ */
+static uint32_t next_owner(void)
+{
+	static uint32_t next;
+	static bool seeded;
+
+	if (!seeded)
+		seeded = getrandom(&next, sizeof(next), 0) == sizeof(next);
+	return VN_USERNS_OWNER + next++ % VN_USERNS_OWNERS;
+}
+
 int vn_userns_netns(int *ret_netns, struct vn_err *err)
 {
 	cleanup_free struct birth *b = malloc(sizeof(*b));
@@ -114,6 +131,7 @@ int vn_userns_netns(int *ret_netns, struct vn_err *err)
 
 	if (!b)
 		return -ENOMEM;
+	b->owner = next_owner();
 	b->netns = -EBADF;
 	b->error = 0;
 	b->what = "";

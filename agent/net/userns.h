@@ -7,7 +7,7 @@
 #include <vnet/userns.h>
 
 /*
- * A new network namespace in a new user namespace of VN_USERNS_OWNER's, whose users 0 to 65535 are VN_USERNS_BASE and
+ * A new network namespace in a new user namespace of an owner of its own, whose users 0 to 65535 are VN_USERNS_BASE and
  * on: *@ret_netns, an fd that alone keeps both. The calling thread stays where it is.
  */
 int vn_userns_netns(int *ret_netns, struct vn_err *err);

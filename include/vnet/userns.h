@@ -20,15 +20,17 @@
  * Numbers between those that systemd gives to containers (up to 0x6fffffff) and those of foreign file systems (from
  * 0x7ffe0000), out of reach of /etc/subuid's usual ones.
  *
- * The user namespaces belong to a user who is nobody else: to the owner the kernel gives every capability over it
- * (cap_capable()), so it must not be root, whose number containers without any capability have, too.
+ * Each user namespace belongs to a user who is nobody else: to the owner the kernel gives every capability over it
+ * (cap_capable()), so it must not be root, whose number containers without any capability have, too; and it limits what
+ * namespaces of one owner may have together (user.max_inotify_instances and the like).
  *
  * One range for all nodes: nodes are kept apart by their namespaces, and an image that is shown to several, or to the
  * same one after a restart, has the same owners everywhere.
  */
-#define VN_USERNS_OWNER 0x70000000u
-#define VN_USERNS_BASE  0x70010000u
-#define VN_USERNS_IDS   0x10000u
+#define VN_USERNS_OWNER  0x70000000u /* the first */
+#define VN_USERNS_OWNERS 0x10000u
+#define VN_USERNS_BASE   0x70010000u
+#define VN_USERNS_IDS    0x10000u
 
 /* An fd of the user namespace that owns the network namespace @netns, or -errno. */
 static inline int vn_userns_of(int netns)

@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ip nsenter unshare setpriv
-plan 31
+plan 33
 
 NSID=$TOOLS/nsid
 cat >"$WORK/o.yaml" <<YAML
@@ -40,6 +40,12 @@ check "the topology applies" vnet topology apply "$WORK/o.yaml"
 mapfile -t PORTS < <(vnet -j port show | jq -r ".ports[].host_ifindex // empty")
 [ ${#PORTS[@]} -gt 0 ] || PORTS=(1000001 1000002 1000003 1000004 1000005 1000006)
 is "two nodes have two owners" "$([ "$(owner a)" != "$(owner b)" ] && echo yes)" yes
+owner_uid() {
+	"$NSID" --owner-uid "/run/netns/o.$1"
+}
+is "of two users, since the kernel limits what those of one user have together" \
+	"$([ "$(owner_uid a)" != "$(owner_uid b)" ] && echo yes)" yes
+is "neither of whom is root" "$([ "$(owner_uid a)" -ge 1879048192 ] && [ "$(owner_uid b)" -ge 1879048192 ] && echo yes)" yes
 is "neither is the machine's" "$([ "$(owner a)" != "$(machine)" ] && [ "$(owner b)" != "$(machine)" ] && echo yes)" yes
 is "that of a privileged node is" "$(owner p)" "$(machine)"
 is "it is told which nodes are" "$(vnet -j node show | jq -c '[.nodes[] | select(.owner == "machine") | .name]')" '["p"]'

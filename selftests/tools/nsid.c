@@ -7,6 +7,7 @@
  * faults.
  *
  * nsid --owner FILE: the inode of the user namespace that the network namespace FILE belongs to
+ * nsid --owner-uid FILE: the user whom that one belongs to
  */
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -151,16 +152,17 @@ static bool macvlan(uint32_t id, unsigned long ifindex)
 	return did(ask(&q) == 0, "macvlan", id, ifindex);
 }
 
-static int print_owner(const char *path)
+static int print_owner(const char *path, bool uid)
 {
 	cleanup_close int net = open(path, O_RDONLY | O_CLOEXEC), users = net < 0 ? -1 : vn_userns_of(net);
 	struct stat st;
+	uid_t owner;
 
-	if (users < 0 || fstat(users, &st) < 0) {
+	if (users < 0 || fstat(users, &st) < 0 || ioctl(users, NS_GET_OWNER_UID, &owner) < 0) {
 		perror(path);
 		return 2;
 	}
-	printf("%lu\n", (unsigned long)st.st_ino);
+	printf("%lu\n", uid ? (unsigned long)owner : (unsigned long)st.st_ino);
 	return 0;
 }
 
@@ -170,8 +172,8 @@ int main(int argc, char *argv[])
 	const int one = 1;
 	bool any = false;
 
-	if (argc == 3 && strcmp(argv[1], "--owner") == 0)
-		return print_owner(argv[2]);
+	if (argc == 3 && strncmp(argv[1], "--owner", 7) == 0)
+		return print_owner(argv[2], strcmp(argv[1], "--owner-uid") == 0);
 	sock = vn_netlink_open(NETLINK_ROUTE, 0, 0, NULL);
 	if (sock < 0) {
 		fprintf(stderr, "nsid: netlink: %s\n", strerror(-sock));
