@@ -4,9 +4,10 @@
 #define VNET_CTL_AUDIT_H
 
 #include <jansson.h>
-#include <sys/types.h>
 
-/* @request of process @pid of user @uid was answered with @reply, or failed: @error says why, else it is NULL. */
-void vn_audit_request(uid_t uid, pid_t pid, const json_t *request, const json_t *reply, const char *error);
+#include "ctl/server.h"
+
+/* @request, which came by @c, was answered with @reply, or failed: @error says why, else it is NULL. */
+void vn_audit_request(const struct vn_conn *c, const json_t *request, const json_t *reply, const char *error);
 
 #endif

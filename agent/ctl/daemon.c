@@ -182,7 +182,7 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 		return -EBUSY;
 	if ((r < 0 || !reply) && !err.err)
 		vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
-	vn_audit_request(c->uid, c->pid, request, reply, r < 0 || !reply ? err.text : NULL);
+	vn_audit_request(c, request, reply, r < 0 || !reply ? err.text : NULL);
 	if (r < 0 || !reply) {
 		json_decref(reply);
 		vn_conn_error(c, &err);

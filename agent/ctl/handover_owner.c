@@ -9,6 +9,7 @@
 
 #include <vnet/util.h>
 
+#include "ctl/log.h"
 #include "exec/record.h"
 #include "run/backend.h"
 
@@ -16,7 +17,7 @@
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
 
-void vn_process_comm(pid_t pid, char comm[16])
+void vn_process_comm(pid_t pid, char comm[VN_COMM_SIZE])
 {
 	char path[64], buf[32];
 	cleanup_close int fd = -EBADF;
@@ -27,10 +28,7 @@ void vn_process_comm(pid_t pid, char comm[16])
 	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
 	buf[n > 0 ? n : 0] = '\0';
 	buf[strcspn(buf, "\n")] = '\0';
-	for (size_t i = 0; buf[i]; i++)
-		if (buf[i] < ' ' || buf[i] > '~')
-			buf[i] = '?';
-	snprintf(comm, 16, "%.15s", buf);
+	vn_log_word(buf, comm, VN_COMM_SIZE);
 }
 
 int vn_owner_of_peer(int fd, struct vn_owner *ret_owner)

@@ -9,12 +9,15 @@
 
 #include "ctl/handover_proto.h"
 
+/* Of a program's name, of 15 bytes, with all of them escaped. */
+#define VN_COMM_SIZE 64
+
 struct vn_owner {
 	int pidfd; /* -EBADF: nobody */
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
-	char comm[16];
+	char comm[VN_COMM_SIZE];
 	char host[VN_HANDOVER_HOST_MAX]; /* as the application calls itself */
 	uint64_t since_ns;               /* CLOCK_REALTIME */
 };
@@ -23,8 +26,8 @@ struct vn_owner {
 		.pidfd = -EBADF                                                                                        \
 	}
 
-/* The name that process @pid gives itself, printable; empty when it is gone. */
-void vn_process_comm(pid_t pid, char comm[16]);
+/* The name that process @pid gives itself, as vn_log_word() writes it; empty when it is gone. */
+void vn_process_comm(pid_t pid, char comm[VN_COMM_SIZE]);
 /* The other end of the unix socket @fd, by SO_PEERCRED and SO_PEERPIDFD; -ESRCH when it has ended already. */
 int vn_owner_of_peer(int fd, struct vn_owner *ret_owner);
 void vn_owner_release(struct vn_owner *o);

@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
+#include <uthash.h>
+
+#include "ctl/wire.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define TEXT_MAX       1536
@@ -18,12 +21,28 @@
 #define A_SECOND     10u
 #define AUDIT_BURST  1000u
 #define AUDIT_SECOND 100u
+#define AUDIT_LIKE   "audit: ..."
+#define REFUSED_UIDS 4u /* that are named; there may be more */
 
-struct kind {
-	const char *fmt; /* its address is its name */
+struct bucket {
 	double tokens;
 	uint64_t at_ns;
 	uint64_t suppressed;
+};
+
+struct kind {
+	const char *fmt; /* its address is its name */
+	struct bucket b;
+};
+
+/* The changes of one user that succeeded, or failed: nobody else takes from their bucket. */
+struct changes {
+	struct {
+		uid_t uid;
+		uint32_t failed;
+	} of;
+	struct bucket b;
+	UT_hash_handle hh;
 };
 
 static struct {
@@ -33,7 +52,14 @@ static struct {
 	int journal;
 	struct kind kinds[KINDS];
 	size_t n_kinds;
-} logger = {.max = VN_LOG_INFO, .journal = -EBADF};
+	struct changes *changes; /* uthash, by user and outcome */
+	struct {
+		struct bucket b;
+		uid_t uids[REFUSED_UIDS]; /* of the suppressed ones */
+		size_t n_uids;
+		bool more_uids;
+	} refused; /* on the read-only socket: anybody can cause them */
+} logger = {.max = VN_LOG_INFO, .journal = -EBADF, .refused.b.tokens = BURST};
 
 static const struct {
 	const char *word;
@@ -83,6 +109,61 @@ void vn_log_open(enum vn_log_level max)
 	vn_cleanup_close(&logger.journal);
 	logger.journal = take_fd(&fd);
 	logger.to = TO_JOURNAL;
+}
+
+/* --- characters -----------------------------------------------------------------------------------------------------
+ */
+
+/*
+ * The length of the character at @text, or 0: what is not UTF-8 (of which the journal would show nothing), a control
+ * character (C1, too), or one that breaks the line or turns the direction of writing.
+ */
+static size_t printable(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	const size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	uint32_t c = len == 1 ? s[0] : s[0] & (0x7fu >> len);
+
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < ' ' || (c >= 0x7f && c <= 0x9f) || (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2066 && c <= 0x2069) || (c >= 0xd800 && c <= 0xdfff) || c > 0x10ffff)
+		return 0;
+	return (len == 3 && c < 0x800) || (len == 4 && c < 0x10000) ? 0 : len;
+}
+
+/* One line, whatever somebody called something. */
+static void clean(char *text)
+{
+	for (char *s = text; *s;) {
+		size_t len = printable(s);
+
+		if (!len)
+			*s = '?';
+		s += len ?: 1;
+	}
+}
+
+void vn_log_word(const char *s, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	while (*s) {
+		const size_t len = strchr(" ()\\", *s) ? 0 : printable(s);
+
+		if (at + VN_MAX(len, (size_t)4) >= size)
+			break;
+		if (len)
+			memcpy(buf + at, s, len);
+		else
+			snprintf(buf + at, size - at, "\\x%02x", (unsigned int)(unsigned char)*s);
+		at += len ?: 4;
+		s += len ?: 1;
+	}
+	buf[at] = '\0';
 }
 
 /* --- one line -------------------------------------------------------------------------------------------------------
@@ -135,10 +216,7 @@ static void to_terminal(const char *text)
 
 static void put(enum vn_log_level level, char *text, const char *fields)
 {
-	/* One line, whatever somebody called something. */
-	for (char *s = text; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 127)
-			*s = '?';
+	clean(text);
 	if (logger.to == TO_JOURNAL && to_journal(level, text, fields))
 		return;
 	if (!logger.open)
@@ -152,60 +230,148 @@ static void put(enum vn_log_level level, char *text, const char *fields)
 /* --- too many -------------------------------------------------------------------------------------------------------
  */
 
-static struct kind *kind_of(const char *fmt, unsigned int burst)
+static struct kind *kind_of(const char *fmt)
 {
 	for (size_t i = 0; i < logger.n_kinds; i++)
 		if (logger.kinds[i].fmt == fmt)
 			return &logger.kinds[i];
 	if (logger.n_kinds == KINDS)
 		return &logger.kinds[KINDS - 1];
-	logger.kinds[logger.n_kinds] = (struct kind){.fmt = fmt, .tokens = burst, .at_ns = vn_now_ns()};
+	logger.kinds[logger.n_kinds] = (struct kind){.fmt = fmt, .b = {.tokens = BURST, .at_ns = vn_now_ns()}};
 	return &logger.kinds[logger.n_kinds++];
 }
 
-static void refill(struct kind *k, unsigned int burst, unsigned int a_second)
+/* NULL: no memory. */
+static struct changes *changes_of(uid_t uid, bool failed)
+{
+	struct changes *c, key = {.of = {.uid = uid, .failed = failed}};
+
+	HASH_FIND(hh, logger.changes, &key.of, sizeof(key.of), c);
+	if (c)
+		return c;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->of = key.of;
+	c->b = (struct bucket){.tokens = AUDIT_BURST, .at_ns = vn_now_ns()};
+	HASH_ADD(hh, logger.changes, of, sizeof(c->of), c);
+	return c;
+}
+
+static bool take(struct bucket *b, unsigned int burst, unsigned int a_second)
 {
 	const uint64_t now = vn_now_ns();
 
-	k->tokens += (double)(now - k->at_ns) / (double)VN_NSEC_PER_SEC * a_second;
-	k->tokens = VN_MIN(k->tokens, (double)burst);
-	k->at_ns = now;
+	b->tokens += (double)(now - b->at_ns) / (double)VN_NSEC_PER_SEC * a_second;
+	b->tokens = VN_MIN(b->tokens, (double)burst);
+	b->at_ns = now;
+	if (b->tokens < 1) {
+		b->suppressed++;
+		return false;
+	}
+	b->tokens--;
+	return true;
 }
 
-static void tell_suppressed(struct kind *k)
+static void tell_suppressed(struct bucket *b, const char *like, const char *whose)
 {
 	char text[TEXT_MAX];
 
-	if (!k->suppressed)
+	if (!b->suppressed)
 		return;
-	snprintf(text, sizeof(text), "log: %llu messages like '%.100s' were left out",
-		 (unsigned long long)k->suppressed, k->fmt);
-	k->suppressed = 0;
+	snprintf(text, sizeof(text), "log: %llu messages like '%.100s' were left out%s",
+		 (unsigned long long)b->suppressed, like, whose);
+	b->suppressed = 0;
 	put(VN_LOG_WARNING, text, "");
 }
 
-static bool allowed(const char *fmt, unsigned int burst, unsigned int a_second)
+static void tell_changes(struct changes *c)
 {
-	struct kind *k = kind_of(fmt, burst);
+	char whose[64];
 
-	refill(k, burst, a_second);
-	if (k->tokens < 1) {
-		k->suppressed++;
-		return false;
+	snprintf(whose, sizeof(whose), ": changes of uid %u that %s", (unsigned int)c->of.uid,
+		 c->of.failed ? "failed" : "succeeded");
+	tell_suppressed(&c->b, AUDIT_LIKE, whose);
+}
+
+static void tell_refused(void)
+{
+	char whose[128] = ": refused on " VN_SOCK_OBSERVE ", of uid";
+
+	for (size_t i = 0; i < logger.refused.n_uids; i++) {
+		size_t at = strlen(whose);
+
+		snprintf(whose + at, sizeof(whose) - at, "%s %u", i ? "," : "", (unsigned int)logger.refused.uids[i]);
 	}
-	k->tokens--;
-	tell_suppressed(k);
+	if (logger.refused.more_uids)
+		strncat(whose, " and others", sizeof(whose) - strlen(whose) - 1);
+	tell_suppressed(&logger.refused.b, AUDIT_LIKE, whose);
+	logger.refused.n_uids = 0;
+	logger.refused.more_uids = false;
+}
+
+static bool allowed(const char *fmt)
+{
+	struct kind *k = kind_of(fmt);
+
+	if (!take(&k->b, BURST, A_SECOND))
+		return false;
+	tell_suppressed(&k->b, k->fmt, "");
 	return true;
+}
+
+static bool allowed_change(uid_t uid, bool failed)
+{
+	struct changes *c = changes_of(uid, failed);
+
+	if (!c)
+		return true;
+	if (!take(&c->b, AUDIT_BURST, AUDIT_SECOND))
+		return false;
+	tell_changes(c);
+	return true;
+}
+
+static bool allowed_refusal(uid_t uid)
+{
+	size_t i = 0;
+
+	if (take(&logger.refused.b, BURST, A_SECOND)) {
+		tell_refused();
+		return true;
+	}
+	while (i < logger.refused.n_uids && logger.refused.uids[i] != uid)
+		i++;
+	if (i == REFUSED_UIDS)
+		logger.refused.more_uids = true;
+	else if (i == logger.refused.n_uids)
+		logger.refused.uids[logger.refused.n_uids++] = uid;
+	return false;
+}
+
+/* Not in the middle of a flood: a second after its last. */
+static bool is_over(const struct bucket *b)
+{
+	return b->suppressed && vn_now_ns() - b->at_ns >= VN_NSEC_PER_SEC;
 }
 
 void vn_log_tick(void)
 {
-	for (size_t i = 0; i < logger.n_kinds; i++) {
-		struct kind *k = &logger.kinds[i];
+	struct changes *c, *next;
 
-		/* Not in the middle of a flood: a second after its last. */
-		if (k->suppressed && vn_now_ns() - k->at_ns >= VN_NSEC_PER_SEC)
-			tell_suppressed(k);
+	for (size_t i = 0; i < logger.n_kinds; i++)
+		if (is_over(&logger.kinds[i].b))
+			tell_suppressed(&logger.kinds[i].b, logger.kinds[i].fmt, "");
+	if (is_over(&logger.refused.b))
+		tell_refused();
+	HASH_ITER (hh, logger.changes, c, next) {
+		if (is_over(&c->b))
+			tell_changes(c);
+		/* It is full again: as a new one. */
+		if (vn_now_ns() - c->b.at_ns >= AUDIT_BURST / AUDIT_SECOND * VN_NSEC_PER_SEC) {
+			HASH_DEL(logger.changes, c);
+			free(c);
+		}
 	}
 }
 
@@ -218,7 +384,7 @@ static void say(enum vn_log_level level, const char *fmt, va_list ap)
 {
 	char text[TEXT_MAX];
 
-	if (level > logger.max || (logger.open && !allowed(fmt, BURST, A_SECOND)))
+	if (level > logger.max || (logger.open && !allowed(fmt)))
 		return;
 	vsnprintf(text, sizeof(text), fmt, ap);
 	put(level, text, "");
@@ -248,9 +414,7 @@ static void add_field(char *fields, size_t size, const char *name, const char *v
 	size_t at = strlen(fields);
 	int n = snprintf(fields + at, size - at, "%s=%.120s", name, value ?: "");
 
-	for (size_t i = at; fields[i]; i++)
-		if ((unsigned char)fields[i] < ' ')
-			fields[i] = '?';
+	clean(fields + at);
 	if (n > 0 && at + (size_t)n + 1 < size) {
 		fields[at + (size_t)n] = '\n';
 		fields[at + (size_t)n + 1] = '\0';
@@ -261,22 +425,24 @@ static void add_field(char *fields, size_t size, const char *name, const char *v
 
 void vn_log_audit(const struct vn_audit *a)
 {
-	static const char kind[] = "audit: ...";
-	char text[TEXT_MAX], fields[1024] = "", number[16];
+	char text[TEXT_MAX], fields[1024] = "", number[16], method[64], object[200];
 	const enum vn_log_level level = a->result ? VN_LOG_WARNING : VN_LOG_NOTICE;
 
-	if (level > logger.max || !allowed(kind, AUDIT_BURST, AUDIT_SECOND))
+	if (level > logger.max ||
+	    !(a->observe && a->result ? allowed_refusal(a->uid) : allowed_change(a->uid, a->result)))
 		return;
-	snprintf(text, sizeof(text), "audit: uid %u pid %d (%s): %.64s%s%.200s%s%.300s: %s%.600s", (unsigned int)a->uid,
-		 (int)a->pid, a->comm, a->method, a->object ? " " : "", a->object ?: "", a->more ? " " : "",
-		 a->more ?: "", a->result ? "failed: " : "done", a->result ?: "");
+	vn_log_word(a->method, method, sizeof(method));
+	vn_log_word(a->object ?: "", object, sizeof(object));
+	snprintf(text, sizeof(text), "audit: uid %u pid %d (%s): %s%s%s%s%.300s: %s%.600s", (unsigned int)a->uid,
+		 (int)a->pid, a->comm, method, object[0] ? " " : "", object, a->more ? " " : "", a->more ?: "",
+		 a->result ? "failed: " : "done", a->result ?: "");
 	snprintf(number, sizeof(number), "%u", (unsigned int)a->uid);
 	add_field(fields, sizeof(fields), "VNET_AUDIT_UID", number);
 	snprintf(number, sizeof(number), "%d", (int)a->pid);
 	add_field(fields, sizeof(fields), "VNET_AUDIT_PID", number);
 	add_field(fields, sizeof(fields), "VNET_AUDIT_COMM", a->comm);
-	add_field(fields, sizeof(fields), "VNET_AUDIT_METHOD", a->method);
-	add_field(fields, sizeof(fields), "VNET_AUDIT_OBJECT", a->object);
+	add_field(fields, sizeof(fields), "VNET_AUDIT_METHOD", method);
+	add_field(fields, sizeof(fields), "VNET_AUDIT_OBJECT", object);
 	add_field(fields, sizeof(fields), "VNET_AUDIT_RESULT", a->result ?: "done");
 	put(level, text, fields);
 }

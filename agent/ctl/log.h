@@ -41,14 +41,24 @@ void vn_log_at(enum vn_log_level level, const char *fmt, ...) VN_PRINTF(2, 3);
 void vn_log(const char *fmt, ...) VN_PRINTF(1, 2); /* VN_LOG_NOTICE */
 void vn_log_tick(void);
 
-/* Who changed what: one line each. @result NULL: it worked. */
+/*
+ * @s as one word of a line: blanks, brackets, backslashes, control characters and what is not UTF-8 are "\xNN", so that
+ * no name looks like several parts of the line.
+ */
+void vn_log_word(const char *s, char *buf, size_t size);
+
+/*
+ * Who changed what: one line each. @result NULL: it worked. Too many are counted, too: those of each user that
+ * succeeded, those of each user that failed, and all that were refused on the read-only socket apart from one another.
+ */
 struct vn_audit {
 	uid_t uid;
 	pid_t pid;
-	const char *comm;   /* the program's name */
+	bool observe;       /* by the read-only socket */
+	const char *comm;   /* the program's name, as vn_process_comm() has it */
 	const char *method; /* what was done */
 	const char *object; /* on what; may be NULL */
-	const char *more;   /* how; may be NULL */
+	const char *more;   /* how, in words of vn_log_word(); may be NULL */
 	const char *result; /* why it failed */
 };
 void vn_log_audit(const struct vn_audit *a);

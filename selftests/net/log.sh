@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq python3
-plan 26
+plan 32
 
 cat >"$WORK/l.yaml" <<YAML
 name: l
@@ -63,7 +63,63 @@ start_agent || exit 1
 vnet topology apply "$WORK/l.yaml" >/dev/null
 "$TOOLS/passed" measure /run/vnet/control.sock ab 3000 >/dev/null
 cmp_num "3000 changes at once: lines" "$(grep -c 'audit: .*link.set' "$AGENT_LOG")" "<" 2500
-check "the rest is counted" busywait 8000 grep -qE "log: [0-9]+ messages like 'audit: ...' were left out" "$AGENT_LOG"
+check "the rest is counted, and whose" busywait 8000 grep -qE "log: [0-9]+ messages like 'audit: ...' were left out: changes of uid 0 that succeeded\$" "$AGENT_LOG"
+
+# --- nobody hides what others change ---
+cat >"$WORK/ask.py" <<'PY'
+"""ask.py UID PROGRAM NAME N: be called PROGRAM, ask N times as UID for a change of NAME on the read-only socket, say
+so, go on until standard input ends"""
+import json, os, select, socket, sys
+uid, program, name, n = int(sys.argv[1]), os.fsencode(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
+open("/proc/self/comm", "wb").write(program)
+os.setgroups([])
+os.setgid(uid)
+os.setuid(uid)
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/vnet/observe.sock")
+request = {"method": "vnet.link.set", "parameters": {"name": name, "dir": "ab", "words": ["delay", "9ms"]}}
+request = json.dumps(request).encode() + b"\0"
+at_once = min(n, 8)
+asked = 0
+told = False
+while not told or not select.select([sys.stdin], [], [], 0)[0]:
+    s.sendall(request * at_once)
+    answers = 0
+    while answers < at_once:
+        got = s.recv(65536)
+        if not got:
+            sys.exit("the daemon hung up")
+        answers += got.count(b"\0")
+    asked += at_once
+    if asked >= n and not told:
+        print("asked", flush=True)
+        told = True
+PY
+stop_agent
+: >"$AGENT_LOG"
+start_agent || exit 1
+coproc FLOOD { python3 "$WORK/ask.py" 65000 flood '"ab"' 3000; }
+flood=$FLOOD_PID
+read -r -t 30 -u "${FLOOD[0]}" said
+is "uid 65000 asks for refused changes without end" "$said" asked
+for k in {10..29}; do
+	vnet link set ab dir ab delay "77${k}us"
+done
+kill -0 "$flood"
+is "and does so to the end" $? 0
+eval "exec ${FLOOD[1]}>&-"
+wait "$flood"
+is "meanwhile each of root's 20 changes is logged" "$(grep -cE 'audit: uid 0 .*delay 77[0-9]+us: done$' "$AGENT_LOG")" 20
+check "left out are lines of uid 65000, as is told" busywait 8000 grep -qE "log: [0-9]+ messages like 'audit: ...' were left out: refused on observe.sock, of uid 65000\$" "$AGENT_LOG"
+
+# --- names that look like more of the line ---
+asked_by_65001() {
+	python3 "$WORK/ask.py" 65001 "x): a b" '"ab: done \u009b1m"' 1 </dev/null >/dev/null
+	grep -q "uid 65001" "$AGENT_LOG"
+}
+busywait 8000 asked_by_65001 >/dev/null
+check "a program's name has no blank and no bracket" logged 'audit: uid 65001 pid [0-9]+ [(]x\\x29:\\x20a\\x20b[)]: link.set '
+check "an object's name neither, and no control character (C1)" logged ': link.set ab:\\x20done\\x20\\xc2\\x9b1m dir ab delay 9ms: failed: '
 
 # --- an engine that does not start ---
 : >"$AGENT_LOG"
