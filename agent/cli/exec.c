@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <mntent.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -313,26 +314,75 @@ static int enter(const char *node, const char *path, struct vn_err *err)
 	return vn_err_kernel(err, errno, "node %s: entering %s: %s", node, path, strerror(errno));
 }
 
+#define MOUNT_FLAGS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+/* What /sys is to be mounted with: read-only where it is that already. */
+static unsigned long sys_flags(void)
+{
+	struct statvfs vfs;
+
+	return MOUNT_FLAGS | (statvfs("/sys", &vfs) == 0 && (vfs.f_flag & ST_RDONLY) ? MS_RDONLY : 0);
+}
+
 /*
  * /sys/class/net shows the namespace in which it was mounted: give the command one of the node's. Best effort: where
  * mounting is forbidden it sees the host's devices in /sys, and nothing else differs.
  */
 static void mount_sys(void)
 {
-	struct statvfs vfs;
-	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-
 	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return;
-	if (statvfs("/sys", &vfs) == 0 && (vfs.f_flag & ST_RDONLY))
-		flags |= MS_RDONLY;
-	(void)!mount("vnet", "/sys", "sysfs", flags, NULL);
+	(void)!mount("vnet", "/sys", "sysfs", sys_flags(), NULL);
+}
+
+/* No proc and no sysfs of the machine is left in this mount namespace, wherever it is mounted. */
+static int unmount_machine(void)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re"); /* it goes on telling them when /proc is gone */
+	const struct mntent *m;
+	bool again = f != NULL;
+
+	if (!f)
+		return -errno;
+	while (again) {
+		again = false;
+		rewind(f);
+		/* The list changes with each. What cannot be unmounted is hidden by another mount, and stays so. */
+		while (!again && (m = getmntent(f)))
+			again = (!strcmp(m->mnt_type, "proc") || !strcmp(m->mnt_type, "sysfs")) &&
+				umount2(m->mnt_dir, MNT_DETACH) == 0;
+	}
+	endmntent(f);
+	return 0;
+}
+
+/*
+ * /proc of this process namespace and /sys of this network namespace, instead of the machine's. It is called with the
+ * machine's rights: the mount namespace that the node's root gets afterwards is a copy for fewer rights, in which the
+ * kernel locks every mount in its place (MNT_LOCKED).
+ */
+static int mount_own(void)
+{
+	cleanup_free char *cwd = get_current_dir_name();
+	unsigned long flags = sys_flags();
+	int r;
+
+	/* A slave: what the machine unmounts goes here, too. */
+	if (mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		return -errno;
+	r = unmount_machine();
+	if (r < 0)
+		return r;
+	if (mount("vnet", "/proc", "proc", MOUNT_FLAGS, NULL) < 0 || mount("vnet", "/sys", "sysfs", flags, NULL) < 0)
+		return -errno;
+	/* By its name again: the working directory may be one of those that were unmounted. */
+	return (cwd && chdir(cwd) == 0) || chdir("/") == 0 ? 0 : -errno;
 }
 
 /*
  * Root of the node's user namespace and nothing more: every capability there and in the node, none of the machine's;
- * for files and processes of the machine it is VN_USERNS_BASE, whom nothing belongs to. It has processes of its own,
- * since that number is root of other nodes, too.
+ * for files and processes of the machine it is VN_USERNS_BASE, whom nothing belongs to. It has processes of its own and
+ * no way to see others, since that number is root of other nodes, too.
  */
 static int enter_confined(const char *node, const char *path, struct vn_err *err)
 {
@@ -347,19 +397,22 @@ static int enter_confined(const char *node, const char *path, struct vn_err *err
 			      "node %s: its namespace belongs to the machine's user namespace, whose root nothing "
 			      "confines: it is `privileged: true`, docker's, somebody else's, or older than this agent",
 			      node);
-	if (users < 0 || setns(users, CLONE_NEWUSER) < 0 || setns(net, CLONE_NEWNET) < 0)
+	if (users < 0 || setns(net, CLONE_NEWNET) < 0 || unshare(CLONE_NEWNS | CLONE_NEWPID) < 0)
 		return vn_err(err, errno == EPERM ? VN_EXIT_DENIED : VN_EXIT_KERNEL, errno,
 			      "node %s: entering its namespaces: %s%s", node, strerror(errno),
 			      errno == EPERM ? ": run as root" : "");
-	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0 ||
-	    unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC) < 0)
-		return vn_err_kernel(err, errno, "node %s: becoming its root: %s", node, strerror(errno));
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	r = become_child(node, err);
-	/* Where mounting is forbidden it sees the machine's processes, and can do nothing to them. */
-	if (r == 0 && mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) == 0)
-		(void)!mount("vnet", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-	return r;
+	if (r < 0)
+		return r;
+	r = mount_own();
+	if (r < 0)
+		return vn_err_kernel(err, -r, "node %s: mounting a /proc and a /sys of its own: %s", node,
+				     strerror(-r));
+	if (setns(users, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 ||
+	    setresuid(0, 0, 0) < 0 || unshare(CLONE_NEWNS | CLONE_NEWIPC) < 0)
+		return vn_err_kernel(err, errno, "node %s: becoming its root: %s", node, strerror(errno));
+	return 0;
 }
 
 int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
@@ -377,7 +430,7 @@ int vn_cmd_node_exec(const struct vn_cli *cli, const struct vn_call *call, struc
 				    : enter(node, place.netns, err);
 	if (r < 0)
 		return r;
-	if (!place.container)
+	if (!place.container && !confined)
 		mount_sys();
 	argv = calloc((size_t)call->n_args, sizeof(*argv));
 	if (!argv)

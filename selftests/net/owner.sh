@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ip nsenter unshare setpriv
-plan 33
+plan 56
 
 NSID=$TOOLS/nsid
 cat >"$WORK/o.yaml" <<YAML
@@ -68,6 +68,33 @@ is "nor the fabric's" "$(as_root a nsenter --net=/run/netns/vnet-fabric ip -o li
 is "nor the machine's, by the first process" "$(as_root a nsenter --net=/proc/1/ns/net ip -o link 2>&1 | grep -cE 'vp|tr0')" 0
 is "no file of the machine's root" "$(as_root a sh -c 'cat /etc/shadow; echo x >/etc/vnet-test; ls /etc/vnet-test' 2>/dev/null)" ""
 is "no process of the machine's" "$(as_root a sh -c "kill -0 $AGENT_PID && echo killed" 2>/dev/null)" ""
+
+# seen_after DIR CMD: what DIR, a proc, shows of processes that are not the node's, after CMD as the node's root
+seen_after() {
+	as_root a sh -c "$2; find $1 -maxdepth 1 -name '[0-9]*' ! -uid 0" 2>/dev/null
+}
+
+mkdir /run/proc /run/sys /run/to
+mount -t proc proc /run/proc
+mount -t sysfs sysfs /run/sys
+is "only its own processes" "$(seen_after /proc true)" ""
+is "its own are there" "$(as_root a ps -e -o pid=,comm= | tr -s ' \n' ' ')" " 1 ps "
+is "only its own devices" "$(as_root a ls /sys/class/net | grep -cE '^(vp|tr)')" 0
+for try in "umount /proc" "umount -l /proc" "umount /sys" "umount -l /sys" "mount --move /proc /run/to" "mount --move /sys /run/to"; do
+	is "no $try" "$(as_root a sh -c "$try 2>/dev/null; echo \$?; ls /run/to" | grep -cvx 0)" 1
+	is "and nothing to see after it" "$(seen_after /proc "$try")$(as_root a sh -c "$try 2>/dev/null; ls /sys/class/net" | grep -E '^(vp|tr)')" ""
+done
+is "nothing below a bind of the root directory" "$(seen_after /run/to/proc 'mount --bind / /run/to')" ""
+is "nor below one with all its mounts" "$(seen_after /run/to/proc 'mount --rbind / /run/to; umount -l /run/to/proc')" ""
+is "nor in another root directory" \
+	"$(as_root a sh -c 'mount --rbind / /run/to && cd /run/to && pivot_root . mnt; umount -l /mnt/proc; find /mnt/proc /proc -maxdepth 1 -name "[0-9]*" ! -uid 0' 2>/dev/null)" ""
+is "nor by the first process's root" "$(seen_after /proc/1/root/proc 'umount /proc/1/root/proc')" ""
+is "nor in the working directory" "$(cd /proc && seen_after . true)" ""
+is "nor in another proc of the machine's" "$(seen_after /run/proc true)" ""
+is "nor in another sysfs of the machine's" "$(as_root a ls /run/sys)" ""
+check "the machine has them still" test -e /run/proc/1/status -a -e /run/sys/class -a -e "/proc/$AGENT_PID/status"
+umount /run/proc /run/sys
+rmdir /run/proc /run/sys /run/to
 is "root of the machine without capabilities has none over a node" \
 	"$(setpriv --inh-caps -all --bounding-set -all nsenter --net=/run/netns/o.b ip link set eth0 mtu 1400 2>/dev/null && echo in)" ""
 check "the others' links are whole" vnet node exec c -- ping -nq -c 3 -i 0.01 -W 2 \
