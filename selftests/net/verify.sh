@@ -196,9 +196,14 @@ busy() {
 	[ "$(vnet -j -s link show slow | jq '.links[0].directions[0].stats.held_packets')" -gt 5 ]
 }
 busywait 5000 busy >/dev/null
+# Whether TCP keeps the queue full for long enough in a given second is TCP's affair, and then `unknown` is the right word.
 for try in 1 2 3 4 5 6 7 8; do
 	verify slow dir ab --no-probe --time 1s
-	[ "$(verdict rate traffic)" = pass ] || [ $SLOW = 1 ] && break
+	case $(verdict rate traffic) in
+	pass) break ;;
+	unknown) ;;
+	*) [ $SLOW != 1 ] || break ;;
+	esac
 	diag "try $try: $(jq -c '[.links[].directions[].checks[] | select(.check == "rate")]' "$WORK/report")"
 done
 on_time "and by the users' own packets when they fill the queue" "$(verdict rate traffic)" pass
