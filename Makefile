@@ -32,10 +32,8 @@ PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs libbpf libnl-3.0 yaml
 
 # What is built from what: a folder's C files are its objects.
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
-TOPO_SRC   := $(wildcard agent/topo/*.c)
-PAUSE_SRC  := agent/run/pause.c
-AGENT_SRC  := $(TOPO_SRC) $(wildcard agent/net/*.c agent/exec/*.c agent/ctl/*.c agent/cli/*.c) \
-              $(filter-out $(PAUSE_SRC),$(wildcard agent/run/*.c))
+PAUSE_SRC  := agent/runtime/pause.c
+AGENT_SRC  := $(filter-out $(PAUSE_SRC),$(wildcard agent/*/*.c agent/*/*/*.c))
 LOADER_SRC := $(wildcard loader/*.c maps/*.c)
 ENGINE_SRC := $(wildcard engine/*.c)
 UNIT_SRC   := $(wildcard selftests/unit/test_*.c selftests/bpf/test_*.c)
@@ -43,7 +41,8 @@ FUZZ_SRC   := $(wildcard selftests/fuzz/fuzz_*.c)
 PERF_SRC   := $(wildcard selftests/perf/*.c)
 TOOL_SRC   := $(wildcard selftests/tools/*.c)
 LIBVNET_SRC := $(wildcard lib/*.c)
-LINT_SRC   := $(wildcard include/vnet/*.h lib/*.[ch] maps/*.[ch] bpf/*.[ch] loader/*.[ch] engine/*.[ch] agent/*/*.[ch] selftests/*/*.[ch])
+LINT_SRC   := $(wildcard include/*/*.h lib/*.[ch] maps/*.[ch] bpf/*.[ch] loader/*.[ch] engine/*.[ch] agent/*/*.[ch] \
+	      agent/*/*/*.[ch] selftests/*/*.[ch])
 
 AGENT_MAIN  := agent/cli/main.c
 ENGINE_MAIN := engine/main.c
@@ -74,8 +73,8 @@ $(B)/flags: FORCE
 	$(call stamp,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))
 $(B)/prefix: FORCE
 	$(call stamp,$(PREFIX))
-$(call obj,agent/ctl/options.c): private CPPFLAGS += -DVN_LIBEXECDIR='"$(PREFIX)/lib/vnet"'
-$(call obj,agent/ctl/options.c): $(B)/prefix
+$(call obj,agent/daemon/options.c): private CPPFLAGS += -DVN_LIBEXECDIR='"$(PREFIX)/lib/vnet"'
+$(call obj,agent/daemon/options.c): $(B)/prefix
 
 $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
@@ -143,13 +142,26 @@ $(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIBVNET_A)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lbpf -lpthread -lm
 
-# Parsers under libFuzzer: their sources compiled a second time, by clang.
-FUZZED_SRC := $(TOPO_SRC) agent/ctl/wire.c agent/ctl/fdpass.c agent/ctl/handover_proto.c agent/run/oci_adopt.c lib/grant.c
-$(FUZZ): $(B)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZED_SRC) $(wildcard agent/topo/*.h include/vnet/*.h selftests/fuzz/*.h)
+# Parsers under libFuzzer: their sources are compiled a second time, by clang, into one archive that every fuzzer links.
+FUZZED_SRC := $(wildcard agent/base/*.c agent/disc/*.c agent/model/*.c agent/file/*.c agent/file/*/*.c) \
+	      agent/api/wire.c agent/lease/handover_proto.c agent/runtime/oci_adopt.c lib/grant.c
+FUZZED     := $(patsubst %.c,$(B)/fuzz/%.o,$(FUZZED_SRC) $(FUZZ_SRC))
+FUZZ_A     := $(B)/fuzz/libparsers.a
+$(B)/fuzz/%.o: %.c $(B)/flags
+	$(call say,FUZZ-CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+		-MMD -MP -c $< -o $@
+
+$(FUZZ_A): $(patsubst %.c,$(B)/fuzz/%.o,$(FUZZED_SRC))
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(FUZZ): $(B)/selftests/fuzz/%: $(B)/fuzz/selftests/fuzz/%.o $(FUZZ_A)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		$< $(FUZZED_SRC) -o $@ -lyaml -ljansson -lm
+	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined $^ -o $@ -lyaml -ljansson -lm
 
 .PHONY: tests perf-tools
 tests: all $(UNITS) $(TOOLS) $(PERF) $(VM_BPF) ## build the tests and their tools

@@ -8,7 +8,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <maps/maps.bpf.h>
-#include <vnet/ifindex.h>
+#include <abi/ifindex.h>
 
 #include "class.h"
 

@@ -3,7 +3,7 @@
 #ifndef VNET_BPF_CLASS_H
 #define VNET_BPF_CLASS_H
 
-#include <vnet/abi_afxdp.h>
+#include <abi/abi_afxdp.h>
 
 #include "port_check.h"
 

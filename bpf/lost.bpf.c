@@ -15,7 +15,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include <maps/maps.bpf.h>
-#include <vnet/ifindex.h>
+#include <abi/ifindex.h>
 
 const volatile __u32 vn_fabric_inum; /* its namespace's number: devices of other ones may have the same indexes */
 

@@ -15,7 +15,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include <vnet/abi_port.h>
+#include <abi/abi_port.h>
 
 #define VN_VLAN_VID_MASK  0x0fff
 #define VN_VLAN_DEPTH_MAX 8  /* tags in the packet beside the one in skb metadata */

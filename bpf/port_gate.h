@@ -11,8 +11,8 @@
 #include <bpf/bpf_helpers.h>
 
 #include <maps/maps.bpf.h>
-#include <vnet/gate.h>
-#include <vnet/police.h>
+#include <disc/gate.h>
+#include <disc/police.h>
 #include "port_check.h"
 #include "segments.h"
 

@@ -17,7 +17,7 @@
 #include <linux/pkt_cls.h>
 
 #include <maps/maps.bpf.h>
-#include <vnet/ifindex.h>
+#include <abi/ifindex.h>
 
 #include "segments.h"
 

@@ -12,10 +12,10 @@
 #include <bpf/bpf_helpers.h>
 
 #include <maps/maps.bpf.h>
-#include <vnet/discipline.h>
-#include <vnet/gate.h>
-#include <vnet/ifindex.h>
-#include <vnet/police.h>
+#include <disc/discipline.h>
+#include <disc/gate.h>
+#include <abi/ifindex.h>
+#include <disc/police.h>
 #include "port_check.h"
 
 #define VN_VF_POLICE_TRIES 8 /* as VN_POLICE_TRIES of vn_tc_port */

@@ -7,9 +7,9 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 
-#include <vnet/abi_port.h>
-#include <vnet/discipline.h>
-#include <vnet/util.h>
+#include <abi/abi_port.h>
+#include <disc/discipline.h>
+#include <base/util.h>
 
 #include "engine/bulk_body.h"
 

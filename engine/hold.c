@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 static void *reserve(size_t bytes)
 {

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <vnet/abi_disc.h>
+#include <abi/abi_disc.h>
 
 #include "engine/heap.h"
 #include "engine/slab.h"

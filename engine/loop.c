@@ -5,9 +5,9 @@
 #include <poll.h>
 #include <time.h>
 
-#include <vnet/discipline.h>
-#include <vnet/hist.h>
-#include <vnet/util.h>
+#include <disc/discipline.h>
+#include <disc/hist.h>
+#include <base/util.h>
 
 #define RX_PER_TURN     64u
 #define RELEASE_MAX     128u /* a turn; twice what comes in, so that what is held does not grow under overload */

@@ -5,9 +5,9 @@
 
 #include <signal.h>
 
-#include <vnet/abi_disc.h>
-#include <vnet/abi_engine.h>
-#include <vnet/discipline.h>
+#include <abi/abi_disc.h>
+#include <abi/abi_engine.h>
+#include <disc/discipline.h>
 
 #include "engine/hold.h"
 #include "engine/own.h"

@@ -8,9 +8,9 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-#include <vnet/abi_port.h>
-#include <vnet/discipline.h>
-#include <vnet/util.h>
+#include <abi/abi_port.h>
+#include <disc/discipline.h>
+#include <base/util.h>
 
 #define PARKED_MAX    6144u                  /* descriptors: a quarter of the chunks, so that sending goes on */
 #define FENCE_SCAN    64u                    /* directions looked at in a turn */

@@ -2,9 +2,9 @@
 /* The way in: from the receive ring through the discipline into the hold, straight out, or nowhere. */
 #include "engine/loop.h"
 
-#include <vnet/abi_port.h>
-#include <vnet/discipline.h>
-#include <vnet/util.h>
+#include <abi/abi_port.h>
+#include <disc/discipline.h>
+#include <base/util.h>
 
 #include "engine/edit.h"
 

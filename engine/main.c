@@ -2,16 +2,16 @@
 /*
  * vnet-engine: holds the frames of disciplined links and releases them at their time.
  *
- * The daemon starts it with everything it needs already open (include/vnet/engine_args.h); it binds the socket, gives
+ * The daemon starts it with everything it needs already open (include/base/engine_args.h); it binds the socket, gives
  * up every right it has, and loops until SIGTERM.
  */
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 
-#include <vnet/abi_arena.h>
-#include <vnet/engine_args.h>
-#include <vnet/util.h>
+#include <abi/abi_arena.h>
+#include <base/engine_args.h>
+#include <base/util.h>
 
 #include "engine/bulk.h"
 #include "engine/loop.h"

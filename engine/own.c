@@ -4,8 +4,8 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-#include <vnet/abi_port.h>
-#include <vnet/util.h>
+#include <abi/abi_port.h>
+#include <base/util.h>
 
 int vn_own_init(struct vn_own *o, const struct vn_disc_slot *disc, struct vn_dir *dir, uint32_t index, uint32_t n)
 {

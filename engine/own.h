@@ -18,8 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <vnet/abi_disc.h>
-#include <vnet/abi_engine.h>
+#include <abi/abi_disc.h>
+#include <abi/abi_engine.h>
 
 /**
  * struct vn_own

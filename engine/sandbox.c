@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include <vnet/engine_args.h>
-#include <vnet/util.h>
-#include <vnet/xsk_ring.h>
+#include <base/engine_args.h>
+#include <base/util.h>
+#include <base/xsk_ring.h>
 
 #define RT_TIME_US 1000000u /* a real-time thread that runs so long without ever sleeping is out of control */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

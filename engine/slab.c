@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 /*
  * Multiples of VN_SLAB_UNIT: a minimal frame, small ones, a full one of MTU 1500, of 9216, of 16256; with their header.

@@ -9,7 +9,7 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #define TAGS_MAX 8
 #define EXTS_MAX 8

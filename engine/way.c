@@ -10,7 +10,7 @@
  */
 #include "engine/way.h"
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #define SEEN_MIN   64u
 #define STEP_PART  128u

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "engine/xsk.h"
 
-#include <vnet/engine_args.h>
-#include <vnet/util.h>
+#include <base/engine_args.h>
+#include <base/util.h>
 
 #define TX_RING_MAX 4096u
 #define CHUNKS_MIN  192u

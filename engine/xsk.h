@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <vnet/xsk_ring.h>
+#include <base/xsk_ring.h>
 
 #define VN_CHAIN_MAX 18u /* descriptors of one frame: the kernel's MAX_SKB_FRAGS + 1 */
 #define VN_TX_BATCH  32u /* what one sendto() moves in copy mode */

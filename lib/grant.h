@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include <vnet/abi_handover.h>
+#include <abi/abi_handover.h>
 
 /*
  * @len bytes of @msg came with @n_fds descriptors. 0: *@ret_grant is a grant in which every number is one that the

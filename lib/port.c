@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <vnet/util.h>
-#include <vnet/xdp_uapi.h>
+#include <base/util.h>
+#include <base/xdp_uapi.h>
 
 #define TIMEOUT_MS   3000
 #define ASK_AGAIN_MS 100

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include <vnet/vnet.h>
-#include <vnet/xdp_uapi.h>
+#include <base/xdp_uapi.h>
 
 #include "grant.h"
 

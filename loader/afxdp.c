@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "loader/xdp_query.h"
 

@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-#include <vnet/abi_afxdp.h>
-#include <vnet/abi_handover.h>
-#include <vnet/err.h>
+#include <abi/abi_afxdp.h>
+#include <abi/abi_handover.h>
+#include <base/err.h>
 
 #include "loader/loader.h"
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "loader/internal.h"
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <vnet/err.h>
+#include <base/err.h>
 
 struct bpf_object;
 

@@ -7,7 +7,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "loader/internal.h"
 

@@ -6,7 +6,7 @@
 #define VNET_LOADER_LOADER_H
 
 #include <maps/maps.h>
-#include <vnet/err.h>
+#include <base/err.h>
 
 #define VN_BPFFS       "/sys/fs/bpf"
 #define VN_PIN_DEFAULT VN_BPFFS "/vnet"

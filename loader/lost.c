@@ -4,7 +4,7 @@
 #include <bpf/libbpf.h>
 #include <unistd.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "loader/internal.h"
 #include "loader/loader.h"

@@ -11,7 +11,7 @@
 #include <sys/vfs.h>
 #include <linux/magic.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 static int probe_prog(int type)
 {

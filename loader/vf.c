@@ -5,7 +5,7 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "loader/internal.h"
 #include "loader/xdp_query.h"

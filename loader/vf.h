@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include <vnet/err.h>
+#include <base/err.h>
 
 enum vn_xdp_mode { VN_XDP_OFF, VN_XDP_NATIVE, VN_XDP_GENERIC };
 

@@ -4,7 +4,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
-#include <vnet/netlink.h>
+#include <base/netlink.h>
 
 struct attached {
 	uint8_t mode;

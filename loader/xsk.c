@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
-#include <vnet/util.h>
-#include <vnet/xdp_uapi.h>
+#include <base/util.h>
+#include <base/xdp_uapi.h>
 
 /*
  * Without multi-buffer AF_XDP a frame must be one piece, so veth must find room for it in one page, beside headroom and

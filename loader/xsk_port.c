@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include <vnet/util.h>
-#include <vnet/xdp_uapi.h>
+#include <base/util.h>
+#include <base/xdp_uapi.h>
 
 #include "loader/loader.h"
 

@@ -10,10 +10,10 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#include <vnet/abi_afxdp.h>
-#include <vnet/abi_disc.h>
-#include <vnet/abi_engine.h>
-#include <vnet/abi_port.h>
+#include <abi/abi_afxdp.h>
+#include <abi/abi_disc.h>
+#include <abi/abi_engine.h>
+#include <abi/abi_port.h>
 
 /* What a port may send and where it goes. Writer: daemon; readers: vn_tc_port, vn_tc_deliver. */
 struct {

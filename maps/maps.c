@@ -5,7 +5,7 @@
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 static int map_array(int fd, size_t elem, uint32_t n, int prot, void *ret_ptr)
 {

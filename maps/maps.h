@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <vnet/abi_afxdp.h>
-#include <vnet/abi_disc.h>
-#include <vnet/abi_engine.h>
-#include <vnet/abi_port.h>
+#include <abi/abi_afxdp.h>
+#include <abi/abi_disc.h>
+#include <abi/abi_engine.h>
+#include <abi/abi_port.h>
 
 /**
  * struct vn_maps - open maps of one data path

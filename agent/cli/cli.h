@@ -9,9 +9,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include <vnet/err.h>
+#include <base/err.h>
 
-#include "ctl/wire.h"
+#include "api/wire.h"
 
 struct vn_topo;
 

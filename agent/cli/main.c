@@ -2,7 +2,7 @@
 /* vnet-agent: the daemon and the command line that talks to it, vnet-agent(8). */
 #include "cli/cli.h"
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 /* Container engines call these by their file's name alone. */
 static const struct {

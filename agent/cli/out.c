@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "topo/model.h"
-#include "topo/topo.h"
+#include "model/model.h"
+#include "model/topo.h"
 
 #define READ_STEP 65536u
 

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "net/netns.h"
 

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "cli/cli.h"
 

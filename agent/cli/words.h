@@ -7,7 +7,7 @@
 #define VNET_CLI_WORDS_H
 
 #include "cli/cli.h"
-#include "ctl/daemon_main.h"
+#include "daemon/daemon_main.h"
 
 #define VN_OPTIONS_MAX 4
 #define VN_ARG_KINDS   3

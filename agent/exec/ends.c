@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/internal.h"
+#include "exec/exec_internal.h"
 #include "net/veth.h"
 
 struct vn_ends {

@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "exec/exec.h"
+#include "exec/executor.h"
 
 struct vn_end_change {
 	uint32_t number; /* of the port */

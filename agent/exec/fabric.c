@@ -4,14 +4,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/internal.h"
-#include "exec/shard.h"
-#include "exec/trunk.h"
-#include "exec/vfs.h"
+#include "exec/exec_internal.h"
+#include "engines/placement.h"
+#include "engines/engine_port.h"
+#include "exec/port_vf.h"
 #include "net/netns.h"
-#include "net/nsid.h"
+#include "net/netns_id.h"
 #include "net/tc.h"
 #include "net/veth.h"
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Links: a veth pair per port with its filter, its entry in the data path, and the discipline that starts there. */
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/internal.h"
-#include "exec/port_cfg.h"
-#include "exec/shard.h"
-#include "exec/trunk.h"
-#include "exec/vfs.h"
+#include "exec/exec_internal.h"
+#include "plan/port_cfg.h"
+#include "engines/placement.h"
+#include "engines/engine_port.h"
+#include "exec/port_vf.h"
 #include "loader/loader.h"
 #include "net/netns.h"
-#include "net/netdev.h"
+#include "sriov/netdev.h"
 #include "net/tc.h"
 #include "net/veth.h"
-#include "topo/disc_words.h"
+#include "disc/disc_words.h"
 
 /* The ports of @n link steps one after the other, 2 * n of them: link * 2 + side, as tags have it. */
 static size_t new_port(const struct vn_step *steps, size_t i)

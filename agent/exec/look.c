@@ -8,11 +8,11 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/internal.h"
+#include "exec/exec_internal.h"
 #include "net/netns.h"
-#include "net/nsid.h"
+#include "net/netns_id.h"
 #include "net/veth.h"
 
 #define ANSWERS_MAX 4096u /* addresses of a device; routes of ours beside those that are wished */

@@ -3,8 +3,8 @@
 #ifndef VNET_EXEC_LOOK_H
 #define VNET_EXEC_LOOK_H
 
-#include "exec/drift.h"
-#include "exec/exec.h"
+#include "plan/drift.h"
+#include "exec/executor.h"
 #include "net/nl.h"
 
 /* Two sockets and their buffers, kept from node to node. */

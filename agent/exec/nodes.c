@@ -2,11 +2,11 @@
 /* Nodes: their namespaces, and what is configured inside. */
 #include <fcntl.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/internal.h"
+#include "exec/exec_internal.h"
 #include "exec/look.h"
-#include "net/addr.h"
+#include "net/node_addr.h"
 #include "net/neigh.h"
 #include "net/netns.h"
 #include "net/route.h"

@@ -6,9 +6,9 @@
 #include <net/if.h>
 #include <stdlib.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/internal.h"
+#include "exec/exec_internal.h"
 #include "net/veth.h"
 
 #define DEVICES_MAX 16384u /* of one node */

@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/internal.h"
-#include "exec/shard.h"
+#include "exec/exec_internal.h"
+#include "engines/placement.h"
 #include "net/veth.h"
-#include "run/beneath.h"
-#include "topo/topo.h"
+#include "base/beneath.h"
+#include "model/topo.h"
 
 #define WAIT_MS 1000
 

@@ -6,7 +6,7 @@
 #ifndef VNET_EXEC_SWEEP_H
 #define VNET_EXEC_SWEEP_H
 
-#include "exec/exec.h"
+#include "exec/executor.h"
 
 struct vn_sweep {
 	/* The port of that number is a running topology's; *@ret_afxdp: an AF_XDP port. */

@@ -5,7 +5,7 @@
 #include <linux/filter.h>
 #include <linux/rtnetlink.h>
 
-#include <vnet/netlink.h>
+#include <base/netlink.h>
 
 #include "net/nl.h"
 

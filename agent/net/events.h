@@ -3,11 +3,11 @@
 #ifndef VNET_NET_EVENTS_H
 #define VNET_NET_EVENTS_H
 
-#include <vnet/err.h>
+#include <base/err.h>
 
 /*
  * A socket in the namespace of the calling thread that hears, beside it, each namespace that has a number there
- * (net/nsid.h) and whose user namespace the opener has CAP_NET_BROADCAST over. Routes of other protocols than
+ * (net/netns_id.h) and whose user namespace the opener has CAP_NET_BROADCAST over. Routes of other protocols than
  * ours and the kernel's own are sorted out in there, unless they replace one. Read it by vn_netlink_recv_nsid().
  */
 int vn_events_open(int *ret_fd, struct vn_err *err);

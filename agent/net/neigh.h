@@ -4,7 +4,7 @@
 #define VNET_NET_NEIGH_H
 
 #include "net/nl.h"
-#include "topo/model.h"
+#include "model/model.h"
 
 /*
  * @a is at @mac, for good. What can be known need not be asked: the first frame goes at once, and the kernel's table of

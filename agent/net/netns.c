@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "net/userns.h"
+#include "net/node_userns.h"
 
 #define PATH_BYTES (sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX)
 

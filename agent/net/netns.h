@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include <vnet/err.h>
+#include <base/err.h>
 
 #define VN_NETNS_DIR      "/run/netns"
 #define VN_NETNS_NAME_MAX 128 /* "TOPOLOGY.NODE" with its NUL */

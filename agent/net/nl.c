@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-#include <vnet/netlink.h>
+#include <base/netlink.h>
 
 #define MSG_BYTES 4096u
 /* One answer of 36 bytes takes about 768 of the receive buffer: room for a batch in which every request fails. */

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <vnet/err.h>
+#include <base/err.h>
 
 /*
  * Whose an object in a node's kernel is: rtm_protocol of routes, NDA_PROTOCOL of neighbours, IFA_PROTO of addresses.

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 /* ethtool(8) groups them as tx, tso, gso, txvlan, gro; these are the kernel's own names, by their beginnings. */
 static const char *const unwanted[] = {

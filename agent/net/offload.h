@@ -3,7 +3,7 @@
 #ifndef VNET_NET_OFFLOAD_H
 #define VNET_NET_OFFLOAD_H
 
-#include <vnet/err.h>
+#include <base/err.h>
 
 /*
  * Everything off by which a device may be handed a frame that is not yet as it will stand on the wire: checksums,

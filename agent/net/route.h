@@ -4,7 +4,7 @@
 #define VNET_NET_ROUTE_H
 
 #include "net/nl.h"
-#include "topo/model.h"
+#include "model/model.h"
 
 /* In place of any route to the same destination. @oif counts only with a gateway; @src (may be NULL): preferred source.
  */

@@ -5,7 +5,7 @@
 #ifndef VNET_NET_VETH_H
 #define VNET_NET_VETH_H
 
-#include <vnet/ifindex.h>
+#include <abi/ifindex.h>
 
 #include "net/nl.h"
 

@@ -4,7 +4,7 @@
 #include <linux/sock_diag.h>
 #include <linux/xdp_diag.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "net/nl.h"
 

@@ -22,9 +22,9 @@
 #include <sys/wait.h>
 
 #include <loader/loader.h>
-#include <vnet/abi_arena.h>
-#include <vnet/engine_args.h>
-#include <vnet/util.h>
+#include <abi/abi_arena.h>
+#include <base/engine_args.h>
+#include <base/util.h>
 
 #define RIG_PIN    VN_BPFFS "/vnet"
 #define RIG_PORTS  16384u

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <vnet/discipline.h>
+#include <disc/discipline.h>
 
 #include "selftests/bpf/bulk_rig.h"
 

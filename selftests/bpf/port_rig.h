@@ -10,7 +10,7 @@
 #include <sys/mount.h>
 
 #include <loader/loader.h>
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "fixtures.h"
 

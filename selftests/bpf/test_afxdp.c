@@ -15,9 +15,9 @@
 #include <loader/afxdp.h>
 #include <net/if.h>
 #include <sys/stat.h>
-#include <vnet/abi_afxdp.h>
-#include <vnet/ifindex.h>
-#include <vnet/util.h>
+#include <abi/abi_afxdp.h>
+#include <abi/ifindex.h>
+#include <base/util.h>
 
 #include "fixtures.h"
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <vnet/hist.h>
+#include <disc/hist.h>
 
 #include "selftests/bpf/engine_rig.h"
 

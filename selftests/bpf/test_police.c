@@ -17,9 +17,9 @@
 #include <sched.h>
 
 #include <loader/loader.h>
-#include <vnet/gate.h>
-#include <vnet/police.h>
-#include <vnet/util.h>
+#include <disc/gate.h>
+#include <disc/police.h>
+#include <base/util.h>
 
 #include "fixtures.h"
 #include "port_rig.h"

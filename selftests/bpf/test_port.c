@@ -14,7 +14,7 @@
 #include <sched.h>
 
 #include <loader/loader.h>
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "fixtures.h"
 #include "port_rig.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "topo/internal.h"
+#include "model/model_internal.h"
 
 #define CHECK(condition)                                                                                               \
 	do {                                                                                                           \

@@ -8,11 +8,11 @@
 #include <linux/if_xdp.h>
 #include <stdint.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "../../lib/grant.h"
 #include "check.h"
-#include "ctl/handover_proto.h"
+#include "lease/handover_proto.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,9 +6,9 @@
  */
 #include <stdint.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "ctl/handover_proto.h"
+#include "lease/handover_proto.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

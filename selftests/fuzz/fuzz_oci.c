@@ -2,7 +2,7 @@
 /* A container engine's config.json: refused in one line, none of our business, or JSON with our hooks, and then stable.
  */
 #include "check.h"
-#include "run/oci_adopt.h"
+#include "runtime/oci_adopt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

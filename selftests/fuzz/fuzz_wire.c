@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "ctl/wire.h"
+#include "api/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

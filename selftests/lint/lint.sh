@@ -107,7 +107,7 @@ banned='(^|[^A-Za-z0-9_>.])(strcpy|strcat|sprintf|vsprintf|strtok|gets|atoi|atol
 report "no banned functions" "$(grep -nE "$banned" -- "${c[@]}" | grep -vE ':[[:space:]]*(/?\*|//)')"
 
 # Whoever opens one otherwise takes answers from anybody in the namespace; libbpf's own netlink does.
-report "netlink sockets are opened by vnet/netlink.h" "$(
+report "netlink sockets are opened by base/netlink.h" "$(
 	grep -nE 'socket\(AF_NETLINK|bpf_(xdp|tc)_(query|attach|detach)' -- "${c[@]}" |
 		grep -vE '^(include/vnet/netlink\.h|selftests/)|:[[:space:]]*(/?\*|//)'
 )"

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #define SEQ_MAX 300
 

@@ -35,7 +35,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #define MAGIC      0x766e6574u    /* "vnet" */
 #define ETH_P_TEST 0x88b5         /* IEEE 802 local experimental EtherType 1 */

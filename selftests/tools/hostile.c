@@ -29,8 +29,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include <vnet/util.h>
-#include <vnet/xdp_uapi.h>
+#include <base/util.h>
+#include <base/xdp_uapi.h>
 #include <vnet/vnet.h>
 
 #include "../../lib/port.h"

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <vnet/netlink.h>
-#include <vnet/userns.h>
+#include <base/netlink.h>
+#include <base/userns.h>
 
 #define IDS 64
 

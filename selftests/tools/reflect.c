@@ -33,8 +33,8 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <vnet/util.h>
-#include <vnet/xsk_ring.h>
+#include <base/util.h>
+#include <base/xsk_ring.h>
 
 #define ETH_P_TEST 0x88b5
 #define CHUNK      4096u

@@ -23,8 +23,8 @@
 #include <sys/resource.h>
 #include <sys/un.h>
 
-#include <vnet/util.h>
-#include <vnet/xsk_ring.h>
+#include <base/util.h>
+#include <base/xsk_ring.h>
 
 #define CHUNKS 4096u
 #define CHUNK  2048u

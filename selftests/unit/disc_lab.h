@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <vnet/abi_arena.h>
-#include <vnet/discipline.h>
-#include <vnet/util.h>
+#include <abi/abi_arena.h>
+#include <disc/discipline.h>
+#include <base/util.h>
 
 #define LAB_FRAMES 1000000
 #define LAB_PAGES  1024u

@@ -7,13 +7,13 @@
 
 #include <cmocka.h>
 
-#include <vnet/abi_engine.h>
-#include <vnet/abi_port.h>
-#include <vnet/util.h>
+#include <abi/abi_engine.h>
+#include <abi/abi_port.h>
+#include <base/util.h>
 
 #include "cli/table.h"
 #include "cli/words.h"
-#include "topo/disc_words.h"
+#include "disc/disc_words.h"
 
 #define ARGS_MAX 16
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "topo/internal.h"
+#include "model/model_internal.h"
 
 #define WORDS_MAX 32
 

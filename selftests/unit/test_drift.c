@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <vnet/ifindex.h>
-#include <vnet/util.h>
+#include <abi/ifindex.h>
+#include <base/util.h>
 
-#include "exec/drift.h"
-#include "exec/plan.h"
+#include "plan/drift.h"
+#include "plan/plan.h"
 #include "topo_text.h"
 
 static const char line[] = "name: t\n"

@@ -18,9 +18,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/exec.h"
+#include "exec/executor.h"
 #include "net/netns.h"
 #include "net/tc.h"
 #include "net/veth.h"

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "topo/gml_label.h"
-#include "topo/internal.h"
+#include "file/import/gml_label.h"
+#include "model/model_internal.h"
 
 static struct vn_topo *import(const char *text)
 {

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <vnet/hist.h>
-#include <vnet/util.h>
+#include <disc/hist.h>
+#include <base/util.h>
 
 static void test_edges(void **state)
 {

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <vnet/rng.h>
-#include <vnet/util.h>
+#include <disc/rng.h>
+#include <base/util.h>
 
 #include "engine/hold.h"
 

@@ -8,7 +8,7 @@
 
 #include <net/ethernet.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #include "../../lib/port.h"
 

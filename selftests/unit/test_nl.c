@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include <vnet/netlink.h>
+#include <base/netlink.h>
 
 #include "net/veth.h"
 

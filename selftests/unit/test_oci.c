@@ -8,9 +8,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "run/oci_adopt.h"
+#include "runtime/oci_adopt.h"
 
 #define AGENT "/opt/vnet-agent"
 #define NETNS "\"linux\": {\"namespaces\": [{\"type\": \"pid\"}, {\"type\": \"network\"}]}"

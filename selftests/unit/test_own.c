@@ -10,7 +10,7 @@
 
 #include "engine/loop.h"
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 #define SLOTS 8
 #define US    1 /* this engine */

@@ -6,10 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/plan.h"
-#include "exec/port_cfg.h"
+#include "plan/plan.h"
+#include "plan/port_cfg.h"
 #include "net/veth.h"
 #include "topo_text.h"
 

@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "ctl/probe_plan.h"
-#include "topo/verify.h"
+#include "measure/probe_plan.h"
+#include "measure/verdict.h"
 
 #define MAX 128
 

@@ -8,9 +8,9 @@
 #include <cmocka.h>
 #include <sys/stat.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/record.h"
+#include "base/atomic_file.h"
 
 static char dir[] = "/tmp/vnet-test-record.XXXXXX";
 static char path[64], fresh[72];

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <vnet/rng.h>
-#include <vnet/util.h>
+#include <disc/rng.h>
+#include <base/util.h>
 
 #define DRAWS 1000000
 

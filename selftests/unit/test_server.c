@@ -16,10 +16,10 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "ctl/json.h"
-#include "ctl/server.h"
+#include "methods/rows.h"
+#include "api/server.h"
 
 static char dir[] = "/tmp/vnet-test-server.XXXXXX";
 static struct vn_loop loop;

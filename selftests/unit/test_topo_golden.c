@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "topo/internal.h"
+#include "model/model_internal.h"
 
 #define GOLDEN "selftests/golden"
 

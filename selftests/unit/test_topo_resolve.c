@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "topo/internal.h"
+#include "model/model_internal.h"
 
 struct numbers {
 	uint32_t next, calls, fail_at;

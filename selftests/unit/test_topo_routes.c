@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "topo/internal.h"
+#include "model/model_internal.h"
 
 #define FAR (UINT64_MAX / 4)
 #define TTL 1000

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "topo/internal.h"
+#include "model/model_internal.h"
 
 typedef int (*parse_fn)(const char *s, uint64_t *ret, struct vn_err *err);
 typedef const char *(*format_fn)(char *buf, uint64_t v);

@@ -8,13 +8,13 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include <vnet/hist.h>
-#include <vnet/rng.h>
-#include <vnet/util.h>
+#include <disc/hist.h>
+#include <disc/rng.h>
+#include <base/util.h>
 
-#include "topo/disc_words.h"
-#include "topo/stat.h"
-#include "topo/verify.h"
+#include "disc/disc_words.h"
+#include "measure/stat.h"
+#include "measure/verdict.h"
 
 #define PPM 1000u /* in parts per billion */
 

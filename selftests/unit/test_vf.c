@@ -8,13 +8,13 @@
 
 #include <linux/if_link.h>
 
-#include <vnet/util.h>
+#include <base/util.h>
 
-#include "exec/plan.h"
-#include "net/netdev.h"
-#include "net/sriov.h"
-#include "net/vf_admin.h"
-#include "topo/topo.h"
+#include "plan/plan.h"
+#include "sriov/netdev.h"
+#include "sriov/sriov.h"
+#include "sriov/vf_admin.h"
+#include "model/topo.h"
 #include "topo_text.h"
 
 #define HEAD                                                                                                           \

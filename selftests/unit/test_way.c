@@ -9,7 +9,7 @@
 
 #include "engine/way.h"
 
-#include <vnet/util.h>
+#include <base/util.h>
 
 /* @n measurements, evenly between @low_ns and twice that. Returns how many were faster than was thought. */
 static unsigned int learn(struct vn_way *w, uint64_t low_ns, unsigned int n)

@@ -3,7 +3,7 @@
 #ifndef VNET_SELFTESTS_TOPO_TEXT_H
 #define VNET_SELFTESTS_TOPO_TEXT_H
 
-#include "topo/model.h"
+#include "model/model.h"
 
 /* Numbers go up from *@next_number, or from 1 when it is NULL. Fails the test when the text is wrong. */
 static inline int topo_text_alloc(void *next_number, uint32_t *ret_number)

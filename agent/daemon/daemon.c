@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `vnet-agent daemon`: start, adopt, serve, leave traffic running. */
+#include "store/disc_blocks.h"
+#include "daemon/background.h"
+#include "daemon/daemon.h"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include <base/util.h>
+
+#include "api/audit.h"
+#include "measure/calibrate.h"
+#include "store/damaged.h"
+#include "daemon/daemon_main.h"
+#include "methods/rows.h"
+
+#define TICK_MS       100
+#define VF_LOOK_TICKS 10
+#define SHOWN_AT_ONCE 32 /* nodes and links: more are shown by a process of their own */
+/* The engine's own identity when there is no user of its name: from the range nobody hands out by hand. */
+#define ENGINE_USER     "vnet-engine"
+#define ENGINE_UID_BARE 64611
+
+static void stamp(json_t *event)
+{
+	struct timespec ts;
+	char text[40];
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof(text) - n, ".%03ldZ", ts.tv_nsec / 1000000);
+	json_object_set_new(event, "time", json_string(text));
+	json_object_set_new(event, "time_ns", json_integer(ts.tv_sec * (json_int_t)VN_NSEC_PER_SEC + ts.tv_nsec));
+}
+
+void vn_event(struct vn_daemon *d, json_t *event)
+{
+	if (event) {
+		stamp(event);
+		vn_server_event(&d->server, event);
+	}
+	json_decref(event);
+}
+
+/* --- requests
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static int op_monitor(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		      struct vn_err *err)
+{
+	c->monitor = true;
+	*ret_reply = json_pack("{s:s}", "event", "start");
+	if (!*ret_reply)
+		return -ENOMEM;
+	stamp(*ret_reply);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*op)(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err);
+	bool observe; /* changes nothing: the read-only socket takes it */
+	bool plans;   /* works on plans: waits while one is being executed */
+} methods[] = {
+	{"vnet.info", vn_op_info, true, false},
+	{"vnet.topology.plan", vn_op_topology_plan, false, true},
+	{"vnet.topology.apply", vn_op_topology_apply, false, true},
+	{"vnet.topology.delete", vn_op_topology_delete, false, true},
+	{"vnet.topology.show", vn_op_topology_show, true, false},
+	{"vnet.node.show", vn_op_node_show, true, false},
+	{"vnet.node.attach", vn_op_node_attach, false, true},
+	{"vnet.node.detach", vn_op_node_detach, false, true},
+	{"vnet.port.show", vn_op_port_show, true, false},
+	{"vnet.vf.show", vn_op_vf_show, true, false},
+	{"vnet.vf.reclaim", vn_op_vf_reclaim, false, true},
+	{"vnet.link.show", vn_op_link_show, true, false},
+	{"vnet.link.set", vn_op_link_set, false, false},
+	{"vnet.engine.show", vn_op_engine_show, true, false},
+	{"vnet.engine.move", vn_op_engine_move, false, false},
+	{"vnet.engine.restart", vn_op_engine_restart, false, true},
+	{"vnet.link.verify", vn_op_link_verify, false, true},
+	{"vnet.link.reset", vn_op_link_reset, false, false},
+	{"vnet.calibrate", vn_op_calibrate, false, true},
+	{"vnet.monitor", op_monitor, true, false},
+};
+
+static int dispatch(struct vn_daemon *d, struct vn_conn *c, const json_t *request, json_t **ret_reply,
+		    struct vn_err *err)
+{
+	const char *method = json_string_value(json_object_get(request, "method"));
+	json_t *params = json_object_get(request, "parameters");
+
+	if (!method)
+		return vn_err_usage(err, "the request names no method");
+	if (params && !json_is_object(params) && !json_is_null(params))
+		return vn_err_usage(err, "%.64s: 'parameters' is not an object", method);
+	for (size_t i = 0; i < VN_ARRAY_SIZE(methods); i++) {
+		if (strcmp(method, methods[i].name) != 0)
+			continue;
+		if (c->observe && !methods[i].observe)
+			return vn_err(err, VN_EXIT_DENIED, EACCES, "%s: not on the read-only socket: use %s/%s", method,
+				      d->opts.runtime_dir, VN_SOCK_CONTROL);
+		if (methods[i].plans && d->busy)
+			return -EBUSY;
+		return methods[i].op(d, c, params, ret_reply, err);
+	}
+	return vn_err_usage(err, "no method '%.64s'", method);
+}
+
+/* The whole answer to a request that only shows. */
+static json_t *make_reply(void *arg, struct vn_conn *c, const json_t *request)
+{
+	struct vn_err err = {0};
+	json_t *reply = NULL;
+	struct vn_daemon *d = arg;
+	int r;
+
+	/* A copy reads from no socket that it shares with the daemon: nothing is looked at anew. */
+	for (size_t i = 0; i < d->n_running; i++)
+		d->running[i].changing = true;
+	r = dispatch(d, c, request, &reply, &err);
+	if (r == 0 && reply)
+		return json_pack("{s:o}", "parameters", reply);
+	if (!err.err)
+		vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
+	return vn_wire_error(&err);
+}
+
+/* Does it show so much that the loop would be held up? */
+static bool shows_much(const struct vn_daemon *d, const json_t *request)
+{
+	static const char *const lists[] = {"vnet.node.show", "vnet.link.show"};
+	const char *method = json_string_value(json_object_get(request, "method"));
+	const bool named = json_object_get(json_object_get(request, "parameters"), "name");
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_running; i++)
+		n += d->running[i].topo->n_nodes + d->running[i].topo->n_links;
+	if (!method || n <= SHOWN_AT_ONCE)
+		return false;
+	for (size_t i = 0; i < VN_ARRAY_SIZE(lists); i++)
+		if (strcmp(method, lists[i]) == 0)
+			return !named;
+	return named && strcmp(method, "vnet.topology.show") == 0;
+}
+
+static int on_request(void *arg, struct vn_conn *c, const json_t *request)
+{
+	struct vn_daemon *d = arg;
+	struct vn_err err = {0};
+	json_t *reply = NULL;
+	int r;
+
+	if (shows_much(d, request)) {
+		const uint64_t until_ns = vn_now_ns() + VN_WATCH_SHOW_NS;
+
+		/* What the kernel has told already is in the copy, which itself reads nothing of it. */
+		for (size_t i = 0; i < d->n_running; i++)
+			vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
+		r = vn_conn_aside(c, make_reply, d, request);
+		if (r != -EOPNOTSUPP)
+			return r;
+	}
+	r = dispatch(d, c, request, &reply, &err);
+	if (r == -EBUSY && !err.err)
+		return -EBUSY;
+	if ((r < 0 || !reply) && !err.err)
+		vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
+	vn_audit_request(c, request, reply, r < 0 || !reply ? err.text : NULL);
+	if (r < 0 || !reply) {
+		json_decref(reply);
+		vn_conn_error(c, &err);
+		return 0;
+	}
+	vn_conn_reply(c, reply, c->monitor);
+	return 0;
+}
+
+/* --- the engine
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static void on_engine(struct vn_supervisor *s, const char *what)
+{
+	struct vn_daemon *d = s->arg;
+
+	vn_log("engine %u: %s%s", s->trunk, what, s->pid ? "" : ", what it holds drops until it is back");
+	vn_event(d, json_pack("{s:s, s:s, s:i, s:i}", "event", "engine", "what", what, "trunk", (int)s->trunk, "pid",
+			      (int)s->pid));
+}
+
+static int engine_identity(const struct vn_daemon *d, uid_t *ret_uid, gid_t *ret_gid, struct vn_err *err)
+{
+	const char *name = d->opts.engine_user ? d->opts.engine_user : ENGINE_USER;
+	const struct passwd *pw = getpwnam(name);
+
+	if (!pw && d->opts.engine_user)
+		return vn_err_usage(err, "--engine-user: no user '%s'", name);
+	*ret_uid = pw ? pw->pw_uid : ENGINE_UID_BARE;
+	*ret_gid = pw ? pw->pw_gid : ENGINE_UID_BARE;
+	return *ret_uid == 0 ? vn_err_usage(err, "--engine-user: the engine does not run as root") : 0;
+}
+
+static int make_keepers(struct vn_daemon *d, struct vn_err *err)
+{
+	uid_t uid = 0;
+	gid_t gid = 0;
+	int r = engine_identity(d, &uid, &gid, err);
+
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
+		d->engine[i] = (struct vn_supervisor){.loop = &d->loop,
+						      .fabric = &d->fabric,
+						      .path = d->opts.engine_path,
+						      .runtime_dir = d->opts.runtime_dir,
+						      .uid = uid,
+						      .gid = gid,
+						      .trunk = i,
+						      .cpu = d->opts.engine_cpu[i],
+						      .spin = d->opts.engine_spin,
+						      .umem_fd = -EBADF,
+						      .pidfd.fd = -EBADF,
+						      .changed = on_engine,
+						      .arg = d};
+	return r;
+}
+
+/* --- start
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+/* One daemon per runtime directory: the lock goes with the process, whatever kills it. */
+static int take_lock(struct vn_daemon *d, struct vn_err *err)
+{
+	char path[256], pid[16] = "?";
+	ssize_t n;
+
+	if (mkdir(d->opts.runtime_dir, 0755) < 0 && errno != EEXIST)
+		return vn_err_kernel(err, errno, "mkdir %s: %s", d->opts.runtime_dir, strerror(errno));
+	if (snprintf(path, sizeof(path), "%s/" VN_DAEMON_LOCK, d->opts.runtime_dir) >= (int)sizeof(path))
+		return vn_err_usage(err, "--runtime-dir: too long");
+	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (d->lock_fd < 0)
+		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
+	/* Of the process: what we fork may outlive us by a moment. */
+	if (fcntl(d->lock_fd, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}) < 0) {
+		n = read(d->lock_fd, pid, sizeof(pid) - 1);
+		pid[n > 0 ? strcspn(pid, "\n") : 0] = 0;
+		return vn_err_usage(
+			err,
+			"another daemon (pid %s) already serves %s: there is one daemon a host: use that one, or end "
+			"it first",
+			pid, d->opts.runtime_dir);
+	}
+	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	if (ftruncate(d->lock_fd, 0) < 0 || pwrite(d->lock_fd, pid, (size_t)n, 0) < 0)
+		return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* Only what the work needs (vnet-agent(8), PRIVILEGES). */
+static int drop_privileges(struct vn_err *err)
+{
+	static const unsigned int keep[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_IPC_LOCK, CAP_SYS_NICE,
+					    CAP_KILL,      CAP_SETUID,  CAP_SETGID,    CAP_BPF,      CAP_PERFMON};
+
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < VN_ARRAY_SIZE(keep); i++)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, keep[i]);
+	/* The bounding set first, while that is permitted: no program that we execute gets more. */
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (!capng_have_capability(CAPNG_PERMITTED, cap) && prctl(PR_CAPBSET_DROP, (unsigned long)cap) < 0 &&
+		    errno != EINVAL && errno != EPERM)
+			return vn_err_kernel(err, errno, "dropping capabilities: %s", strerror(errno));
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return vn_err_kernel(err, EPERM, "dropping capabilities: not permitted: is the daemon run by root?");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
+		return vn_err_kernel(err, errno, "no_new_privs: %s", strerror(errno));
+	return 0;
+}
+
+static int control_group(const struct vn_daemon *d, gid_t *ret_gid, struct vn_err *err)
+{
+	const struct group *gr = getgrnam(d->opts.socket_group ? d->opts.socket_group : "vnet");
+
+	if (!gr && d->opts.socket_group)
+		return vn_err_usage(err, "--socket-group: no group '%s'", d->opts.socket_group);
+	*ret_gid = gr ? gr->gr_gid : 0;
+	return 0;
+}
+
+/*
+ * A listener and an owner's pidfd per port, the namespaces of all nodes that a batch of links touches: more than the
+ * usual 1024 descriptors, from the first start on that has to mend something.
+ */
+static void raise_nofile(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void on_damaged(void *arg, const struct vn_arena_block *block, const char *why)
+{
+	char name[sizeof(VN_ARENA_FILE) + sizeof(block->name) + 1];
+
+	if (!block) {
+		vn_damaged_aside(arg, VN_NAMES_FILE, why,
+				 "the names of traces and distributions are taken from their contents");
+		return;
+	}
+	snprintf(name, sizeof(name), VN_ARENA_FILE "/%.*s", (int)sizeof(block->name), block->name);
+	vn_damaged_part(arg, name, block, block->n_pages * VN_ARENA_PAGE, why,
+			"links that followed it go on without: apply the topology again");
+}
+
+static void watch_lost(const struct vn_daemon *d)
+{
+	int r = vn_fabric_watch_lost(&d->fabric);
+
+	if (r < 0)
+		vn_log("what devices of the fabric lose is missing in the figures: this kernel does not tell (it takes "
+		       "BTF and Linux 5.17): %s",
+		       strerror(-r));
+}
+
+static int daemon_open(struct vn_daemon *d, struct vn_err *err)
+{
+	gid_t group = 0;
+	int r;
+
+	r = vn_host_lock_take(&d->host_lock, d->opts.runtime_dir, err);
+	if (r == 0)
+		r = take_lock(d, err);
+	if (r == 0)
+		r = control_group(d, &group, err);
+	if (r == 0)
+		r = make_keepers(d, err);
+	if (r == 0)
+		r = vn_loop_init(&d->loop);
+	if (r == 0)
+		r = vn_kernel_ask(&d->kernel, err);
+	if (r == 0)
+		r = vn_dp_open(d->opts.pin_dir, d->opts.max_ports, &d->dp, err);
+	if (r < 0)
+		return r;
+	/* What an earlier daemon made is not ours to remove. */
+	d->fresh = !d->dp.adopted && vn_state_is_empty(d) && !d->host_lock.found;
+	d->ports_used = calloc(d->dp.maps.max_ports / 64 + 1, sizeof(*d->ports_used));
+	if (!d->ports_used)
+		return -ENOMEM;
+	/* While it can have all rights; after the lock, which it must not keep. */
+	r = vn_runner_open(&d->runner, d->opts.runtime_dir, d->opts.pause_path, d->opts.image_dir, err);
+	if (r < 0)
+		return r;
+	r = vn_receiver_open(&d->receiver, &d->loop, err);
+	if (r < 0)
+		return r;
+	raise_nofile(); /* not for the runner: what it starts expects the usual limit */
+	r = vn_fabric_open(&d->fabric, &d->dp, err);
+	d->fabric.runner = &d->runner;
+	d->fabric.runtime_dir = d->opts.runtime_dir;
+	if (r == 0 && !d->dp.adopted)
+		r = vn_fabric_refresh(&d->fabric, err);
+	if (r == 0) {
+		watch_lost(d);
+		r = vn_arena_open(&d->arena, d->opts.runtime_dir, on_damaged, d, err);
+	}
+	/* The engine before the links: what a crash interrupted is mended with frames already flowing. */
+	if (r == 0)
+		r = vn_engines_open(d, err);
+	if (r == 0)
+		r = vn_state_adopt(d, err);
+	if (r == 0)
+		r = vn_vfs_adopt_all(d, err);
+	if (r == 0) {
+		vn_sweep_start(d);
+		vn_ports_adopt(d);
+	}
+	if (r == 0)
+		vn_calibration_load(d);
+	if (r == 0)
+		r = vn_running_watch(d, err);
+	if (r == 0)
+		r = vn_watch_open(d, err);
+	/* Clients last: who is answered sees everything in order. */
+	if (r == 0)
+		r = vn_server_open(&d->server, &d->loop, &d->receiver, d->opts.runtime_dir, group, on_request, d, err);
+	if (r == 0)
+		r = drop_privileges(err);
+	if (r == 0)
+		r = vn_carrier_open(d, err);
+	d->fresh &= r < 0;
+	return r;
+}
+
+static void daemon_release(struct vn_daemon *d)
+{
+	const bool last = d->n_running == 0 && (d->stop || d->fresh);
+
+	vn_server_close(&d->server);
+	vn_carrier_close(d);
+	vn_handover_release(d);
+	vn_receiver_close(&d->receiver);
+	/* With nothing running there is nothing to hold for: leave no trace. Otherwise the network goes on without us.
+	 */
+	vn_engines_close(d, last);
+	if (last) {
+		struct vn_err err = {0};
+
+		if (vn_fabric_destroy(&err) < 0 || vn_dp_unpin(d->opts.pin_dir, &err) < 0)
+			vn_log_at(VN_LOG_ERROR, "%s", err.text);
+		vn_handover_wipe(d);
+		vn_state_wipe(d);
+	}
+	while (d->n_running)
+		vn_running_replace(d, d->running[0].topo->name, NULL, NULL);
+	free(d->running);
+	free(d->ports_used);
+	vn_cleanup_close(&d->links.fd);
+	vn_watch_release(d);
+	vn_arena_close(&d->arena);
+	vn_runner_close(&d->runner);
+	vn_fabric_release(&d->fabric);
+	vn_dp_release(&d->dp);
+	json_decref(d->calibration);
+	vn_loop_release(&d->loop);
+	vn_cleanup_close(&d->lock_fd);
+	vn_host_lock_release(&d->host_lock, last);
+}
+
+/* --- the loop
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Measurements of an engine that is overloaded are not to be trusted: said when a reason comes up. */
+static void tell_overload(struct vn_daemon *d)
+{
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++) {
+		const uint32_t bits = d->engine_used[i] ? d->dp.maps.engine[i].overload : 0;
+
+		if (bits & ~d->overload_told[i]) {
+			json_t *reasons = vn_overload_json(bits);
+			char *text = json_dumps(reasons, 0);
+
+			vn_log_at(VN_LOG_WARNING, "engine %u: overloaded: %s", i, text ?: "?");
+			vn_event(d, json_pack("{s:s, s:i, s:o}", "event", "overload", "engine", (int)i, "reasons",
+					      reasons));
+			free(text);
+		}
+		d->overload_told[i] = bits;
+	}
+}
+
+static void on_tick(void *arg, uint32_t events)
+{
+	struct vn_daemon *d = arg;
+
+	tell_overload(d);
+
+	vn_engines_tick(d);
+	vn_handover_tick(d);
+	vn_files_tick(d);
+	vn_receiver_tick(&d->receiver);
+	vn_log_tick();
+	vn_watch_tick(d);
+	vn_server_tick(&d->server);
+}
+
+/* `ip netns del`: all goes on, but the next start finds nothing under the name and makes everything anew. */
+static void look_at_name(struct vn_daemon *d)
+{
+	cleanup_close int fd = vn_netns_open(VN_FABRIC_NAME);
+	const bool lost = !vn_netns_same(fd, d->fabric.netns_fd);
+
+	if (lost == d->name_lost)
+		return;
+	d->name_lost = lost;
+	if (!lost)
+		return;
+	vn_log("namespace %s: somebody deleted its name: traffic goes on, but after the next start all links are "
+	       "broken until their topologies are applied again",
+	       VN_FABRIC_NAME);
+	vn_event(d, json_pack("{s:s, s:s}", "event", "name-lost", "namespace", VN_FABRIC_NAME));
+}
+
+struct tick_source {
+	struct vn_source source;
+	struct vn_daemon *d;
+	unsigned int turns;
+};
+
+static void on_timer(void *arg, uint32_t events)
+{
+	struct tick_source *t = arg;
+	uint64_t n;
+
+	if (read(t->source.fd, &n, sizeof(n)) != sizeof(n))
+		return;
+	on_tick(t->d, events);
+	if (t->turns++ % VF_LOOK_TICKS == 0) {
+		vn_running_look_at_vfs(t->d);
+		vn_host_lock_keep(&t->d->host_lock, t->d->opts.runtime_dir);
+		look_at_name(t->d);
+	}
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct tick_source *t = arg;
+	struct signalfd_siginfo si;
+
+	if (read(t->source.fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGHUP) {
+		vn_log("SIGHUP from pid %d, uid %u: nothing to read again: the options are the command line's, "
+		       "topologies are "
+		       "applied; networks and the daemon go on",
+		       (int)si.ssi_pid, si.ssi_uid);
+		return;
+	}
+	vn_log("stopping: %s from pid %d, uid %u; %s", si.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT", (int)si.ssi_pid,
+	       si.ssi_uid, t->d->n_running ? "networks go on" : "no topology runs: everything is removed");
+	vn_event(t->d, json_pack("{s:s, s:b}", "event", "stop", "networks", t->d->n_running > 0));
+	t->d->stop = true;
+}
+
+static int add_signals(struct tick_source *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	s->source =
+		(struct vn_source){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .handle = on_signal, .arg = s};
+	return s->source.fd < 0 ? -errno : vn_loop_add(&s->d->loop, &s->source, EPOLLIN);
+}
+
+static int add_timer(struct tick_source *t)
+{
+	struct itimerspec its = {.it_interval.tv_nsec = TICK_MS * 1000000L, .it_value.tv_nsec = TICK_MS * 1000000L};
+
+	t->source = (struct vn_source){
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), .handle = on_timer, .arg = t};
+	if (t->source.fd < 0 || timerfd_settime(t->source.fd, 0, &its, NULL) < 0)
+		return -errno;
+	return vn_loop_add(&t->d->loop, &t->source, EPOLLIN);
+}
+
+/* sd_notify(3), when a service manager waits for it. */
+static void notify_ready(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	cleanup_close int fd = -EBADF;
+	size_t len = path ? strlen(path) : 0;
+
+	if (len < 2 || len >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path, len);
+	if (addr.sun_path[0] == '@')
+		addr.sun_path[0] = 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&addr,
+		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+}
+
+static int serve(struct vn_daemon *d, struct vn_err *err)
+{
+	struct tick_source timer = {.d = d}, signals = {.d = d};
+	int r = add_signals(&signals);
+
+	if (r == 0)
+		r = add_timer(&timer);
+	if (r < 0)
+		return vn_err_kernel(err, -r, "event loop: %s", strerror(-r));
+	vn_log("ready on %s/%s (%zu topologies, %u ports)", d->opts.runtime_dir, VN_SOCK_CONTROL, d->n_running,
+	       d->dp.maps.max_ports);
+	notify_ready();
+	vn_background_tell(&d->background_fd, NULL);
+	while (!d->stop) {
+		r = vn_loop_turn(&d->loop, -1);
+		if (r < 0)
+			return vn_err_kernel(err, -r, "event loop: %s", strerror(-r));
+		vn_server_resume(&d->server);
+		vn_server_reap(&d->server);
+	}
+	vn_loop_remove(&d->loop, &timer.source);
+	vn_loop_remove(&d->loop, &signals.source);
+	vn_cleanup_close(&timer.source.fd);
+	vn_cleanup_close(&signals.source.fd);
+	return 0;
+}
+
+int vn_daemon_main(int argc, char *argv[])
+{
+	struct vn_daemon d = {
+		.loop.epfd = -EBADF,
+		.lock_fd = -EBADF,
+		.host_lock.fd = -EBADF,
+		.background_fd = -EBADF,
+		.links.fd = -EBADF,
+		.carrier = {.timer.fd = -EBADF, .done.fd = -EBADF},
+		.watch = {.events.fd = -EBADF,
+			  .timer.fd = -EBADF,
+			  .done.fd = -EBADF,
+			  .job.look = VN_LOOK_INIT,
+			  .asked.look = VN_LOOK_INIT},
+		.arena.fd = -EBADF,
+		.dp = VN_DP_INIT,
+		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF},
+		.runner = VN_RUNNER_INIT,
+		.receiver = VN_RECEIVER_INIT,
+		.start_ns = vn_now_ns(),
+		.next_port = 1,
+	};
+	struct vn_err err = {0};
+	int r;
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(d.server.listeners); i++)
+		d.server.listeners[i].source.fd = -EBADF;
+	r = vn_daemon_opts_parse(&d.opts, argc, argv, &err);
+	if (r == 0 && geteuid() != 0)
+		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
+			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");
+	d.program = vn_program_hash(VN_PROGRAM_SELF);
+	d.server.loop = &d.loop;
+	d.server.receiver = &d.receiver;
+	/* Modes are what the code says, not what the caller's shell is used to: others must reach observe.sock. */
+	umask(022);
+	if (r == 0 && d.opts.stop) {
+		r = vn_daemon_stop(d.opts.runtime_dir, &err);
+		if (r < 0)
+			vn_log_at(VN_LOG_ERROR, "%s", err.text);
+		return r < 0 ? (int)err.exit : VN_EXIT_OK;
+	}
+	/* What is wrong is told where the daemon was started, and by that process's exit code. */
+	if (r == 0 && d.opts.background) {
+		r = vn_background_enter(d.opts.runtime_dir, &d.background_fd, &err);
+		if (r < 0) {
+			vn_log_at(VN_LOG_ERROR, "%s", err.text);
+			return (int)err.exit;
+		}
+	}
+	if (r == 0) {
+		vn_log_open((enum vn_log_level)d.opts.log_level);
+		vn_log("starting: version " VN_VERSION ", pid %d, in %s", (int)getpid(), d.opts.runtime_dir);
+		r = daemon_open(&d, &err);
+	}
+	if (r == 0)
+		r = serve(&d, &err);
+	if (r < 0) {
+		if (!err.err)
+			vn_err_kernel(&err, -r, "daemon: %s", strerror(-r));
+		vn_log_at(VN_LOG_ERROR, "%s", err.text);
+		vn_background_tell(&d.background_fd, &err);
+	}
+	daemon_release(&d);
+	if (d.opts.runtime_dir && d.stop)
+		vn_log("stopped");
+	return r < 0 ? (int)err.exit : VN_EXIT_OK;
+}

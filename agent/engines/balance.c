@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Several engines: their keepers, those that are to go, and who holds what as traffic changes. */
+#include "daemon/daemon.h"
+
+#include <stdlib.h>
+
+#include <base/util.h>
+
+#include "engines/placement.h"
+#include "disc/disc_words.h"
+
+#define LOOK_NS     VN_NSEC_PER_SEC
+#define DRAIN_BATCH 64u /* directions moved away in a tick */
+
+/*
+ * When the bulk holder takes a direction of its own accord, and when it gives it back: far apart, and only after
+ * several looks that agree, so that nothing swings. Below the lower figure the precise holder costs little; above the
+ * upper one it costs most of a CPU.
+ */
+#define BULK_BYTES_PER_S    60000000u
+#define BULK_FRAME_BYTES    1000u
+#define BULK_LOOKS          2u
+#define PRECISE_BYTES_PER_S 12000000u
+#define PRECISE_FRAME_BYTES 600u
+#define PRECISE_LOOKS       5u
+
+#define BAD_LOOKS       3u     /* in a row, before anything moves away */
+#define LATE_PART       100u   /* an engine is bad when one in so many of its frames is late */
+#define REBALANCE_LEAST 10000u /* packets a second: less is not worth a move */
+
+/* What went through a direction when it was looked at last. */
+struct vn_dir_rate {
+	uint64_t packets, bytes;
+	uint64_t packets_per_s, bytes_per_s;
+	uint64_t ring_full; /* frames that found no room on their way to the engine */
+	uint32_t gen;
+	uint32_t looks; /* in a row that spoke for the other holder */
+};
+
+static struct vn_maps *maps(struct vn_daemon *d)
+{
+	return &d->dp.maps;
+}
+
+/* By the options; others stand in, or are to go. */
+static bool is_asked_for(const struct vn_daemon *d, uint32_t trunk)
+{
+	return trunk < d->opts.n_engines || trunk == VN_TRUNK_BULK;
+}
+
+/* --- their keepers ---------------------------------------------------------------------------------------------------
+ */
+
+int vn_engine_open(struct vn_daemon *d, uint32_t trunk, struct vn_err *err)
+{
+	int r = vn_fabric_add_trunk(&d->fabric, trunk, err);
+
+	if (r == 0)
+		r = vn_supervisor_open(&d->engine[trunk], err);
+	if (r < 0)
+		return r;
+	d->engine_used[trunk] = true;
+	d->fabric.trunk[trunk].takes = is_asked_for(d, trunk);
+	return 0;
+}
+
+int vn_engines_open(struct vn_daemon *d, struct vn_err *err)
+{
+	int r = 0;
+
+	d->balance.dir = calloc(maps(d)->max_ports, sizeof(*d->balance.dir));
+	if (!d->balance.dir)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++) {
+		if (i >= d->opts.n_engines && !d->fabric.trunk[i].there)
+			continue;
+		r = vn_engine_open(d, i, err);
+		d->engine[i].leaving = !is_asked_for(d, i);
+	}
+	return r;
+}
+
+void vn_engines_close(struct vn_daemon *d, bool stop)
+{
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
+		if (stop && d->engine_used[i])
+			vn_supervisor_end(&d->engine[i]);
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++) {
+		if (!d->engine_used[i])
+			continue;
+		if (stop)
+			vn_supervisor_stop(&d->engine[i]);
+		vn_supervisor_close(&d->engine[i]);
+	}
+	free(d->balance.dir);
+	d->balance.dir = NULL;
+}
+
+/* --- one that is to go
+ * -------------------------------------------------------------------------------------------------------------- */
+
+/* Between an engine and the one that stands in for it, and else wherever there is the least to do. */
+static uint32_t drain_to(const struct vn_daemon *d, uint32_t trunk)
+{
+	const uint32_t of = d->engine[trunk].stand_in;
+
+	if (of && d->fabric.trunk[of - 1].takes)
+		return of - 1;
+	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
+		if (d->engine[i].stand_in == trunk + 1 && d->fabric.trunk[i].takes)
+			return i;
+	return vn_shard_pick(&d->fabric);
+}
+
+void vn_engine_drain(struct vn_daemon *d, uint32_t trunk)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 1; i < maps(d)->max_ports && n < DRAIN_BATCH; i++)
+		if (maps(d)->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&d->fabric, i) == trunk)
+			n += vn_shard_begin(&d->fabric, i, drain_to(d, trunk)) == 0;
+	vn_shard_settle(&d->fabric);
+}
+
+/* What it says of all together may be a moment old; of a direction that has left it, it is exact. */
+bool vn_engine_holds(struct vn_daemon *d, uint32_t trunk)
+{
+	if (!d->engine[trunk].pid)
+		return false;
+	if (maps(d)->engine[trunk].held_packets)
+		return true;
+	for (uint32_t i = 1; i < maps(d)->max_ports; i++)
+		if (maps(d)->port[i].flags & VN_PORT_ACTIVE && vn_dir_away(maps(d), i, trunk))
+			return true;
+	return false;
+}
+
+/* Its directions go, what it holds leaves, it ends, its trunk goes: one step a tick. */
+static void leave(struct vn_daemon *d, uint32_t trunk)
+{
+	struct vn_supervisor *s = &d->engine[trunk];
+	struct vn_err err = {0};
+
+	if (s->stopping && !s->pid) {
+		vn_supervisor_close(s);
+		if (vn_fabric_remove_trunk(&d->fabric, trunk, &err) < 0)
+			vn_log_at(VN_LOG_ERROR, "%s", err.text);
+		d->engine_used[trunk] = s->leaving = s->stopping = s->refuses = false;
+		s->stand_in = s->failures = s->quick_deaths = 0;
+		s->retry_ns = 0;
+		vn_log("engine %u: gone", trunk);
+		return;
+	}
+	vn_shard_count(&d->fabric);
+	if (d->fabric.trunk[trunk].ports)
+		vn_engine_drain(d, trunk);
+	else if (!d->fabric.n_moves && !vn_engine_holds(d, trunk) && !s->stopping)
+		vn_supervisor_end(s);
+}
+
+/* --- who holds what
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/* What found no room in the tap's queue, the device alone knows: its engine has no right to ask. */
+static void look_at_tap(struct vn_daemon *d)
+{
+	struct vn_err err = {0};
+	uint64_t dropped;
+
+	if (vn_fabric_trunk_dropped(&d->fabric, VN_TRUNK_BULK, &dropped, &err) == 0)
+		vn_engine_lost(maps(d), VN_TRUNK_BULK, dropped);
+}
+
+static void look_at_engine(struct vn_daemon *d, uint32_t trunk, uint64_t ns)
+{
+	const struct vn_engine *e = &maps(d)->engine[trunk];
+	uint64_t rx = e->rx_packets, dropped = e->rx_dropped + e->ring_dropped, late = e->late_packets;
+	uint64_t n = 0;
+	bool bad = false;
+
+	/* A new process counts from 0. */
+	if (rx >= d->balance.engine[trunk].rx_packets) {
+		n = rx - d->balance.engine[trunk].rx_packets;
+		bad = dropped > d->balance.engine[trunk].rx_dropped ||
+		      late - d->balance.engine[trunk].late_packets > n / LATE_PART;
+	}
+	d->fabric.trunk[trunk].packets_per_s = n * VN_NSEC_PER_SEC / ns;
+	d->balance.engine[trunk].rx_packets = rx;
+	d->balance.engine[trunk].rx_dropped = dropped;
+	d->balance.engine[trunk].late_packets = late;
+	d->balance.engine[trunk].bad = bad ? d->balance.engine[trunk].bad + 1 : 0;
+}
+
+static void look_at_dir(struct vn_daemon *d, uint32_t number, uint64_t ns)
+{
+	struct vn_dir_rate *rate = &d->balance.dir[number];
+	const struct vn_dir *dir = &maps(d)->dir[number];
+	uint64_t ring_full = maps(d)->drop[number].count[VN_DROP_RING_FULL];
+
+	if (ring_full > rate->ring_full)
+		vn_dir_lost(maps(d), number);
+	rate->ring_full = ring_full;
+	if (rate->gen != dir->gen || dir->in_packets < rate->packets)
+		*rate = (struct vn_dir_rate){
+			.gen = dir->gen, .packets = dir->in_packets, .bytes = dir->in_bytes, .ring_full = ring_full};
+	rate->packets_per_s = (dir->in_packets - rate->packets) * VN_NSEC_PER_SEC / ns;
+	rate->bytes_per_s = (dir->in_bytes - rate->bytes) * VN_NSEC_PER_SEC / ns;
+	rate->packets = dir->in_packets;
+	rate->bytes = dir->in_bytes;
+}
+
+/* Does the traffic speak for the bulk holder, as it stands with the one or the other now? */
+static bool is_large(const struct vn_dir_rate *r, bool at_bulk)
+{
+	if (at_bulk)
+		return r->bytes_per_s >= PRECISE_BYTES_PER_S &&
+		       r->bytes_per_s >= r->packets_per_s * PRECISE_FRAME_BYTES;
+	return r->bytes_per_s >= BULK_BYTES_PER_S && r->bytes_per_s >= r->packets_per_s * BULK_FRAME_BYTES;
+}
+
+static bool wants_bulk(struct vn_daemon *d, uint32_t number, bool at_bulk)
+{
+	struct vn_dir_rate *rate = &d->balance.dir[number];
+	struct vn_disc disc;
+
+	vn_disc_read(maps(d), number, &disc, NULL);
+	if (!vn_disc_bulk_can(&disc) || disc.holder == VN_HOLDER_PRECISE)
+		return false;
+	if (disc.holder == VN_HOLDER_BULK)
+		return true;
+	rate->looks = is_large(rate, at_bulk) == at_bulk ? 0 : rate->looks + 1;
+	if (rate->looks < (at_bulk ? PRECISE_LOOKS : BULK_LOOKS))
+		return at_bulk;
+	rate->looks = 0;
+	return !at_bulk;
+}
+
+bool vn_engines_bulk_up(struct vn_daemon *d)
+{
+	struct vn_err err = {0};
+
+	if (d->engine_used[VN_TRUNK_BULK])
+		return d->fabric.trunk[VN_TRUNK_BULK].takes && vn_supervisor_is_up(&d->engine[VN_TRUNK_BULK]);
+	if (!d->bulk_failed && vn_engine_open(d, VN_TRUNK_BULK, &err) < 0) {
+		vn_log("%s: all links stay with the precise holder", err.text);
+		d->bulk_failed = true;
+	}
+	return false;
+}
+
+static void choose_holder(struct vn_daemon *d, uint32_t number)
+{
+	bool at_bulk = vn_shard_trunk(&d->fabric, number) == VN_TRUNK_BULK;
+
+	if (vn_shard_is_moving(&d->fabric, number))
+		return;
+	if (at_bulk && (d->engine[VN_TRUNK_BULK].refuses || !wants_bulk(d, number, true)))
+		vn_shard_begin(&d->fabric, number, vn_shard_pick(&d->fabric));
+	else if (!at_bulk && wants_bulk(d, number, false) && vn_engines_bulk_up(d))
+		vn_shard_begin(&d->fabric, number, VN_TRUNK_BULK);
+}
+
+/* The direction of @from whose packets come nearest to evening out @from and @to without turning them round; 0: none.
+ */
+static uint32_t best_to_move(struct vn_daemon *d, uint32_t from, uint32_t to)
+{
+	uint64_t gap = d->fabric.trunk[from].packets_per_s - d->fabric.trunk[to].packets_per_s, best = 0;
+	uint32_t found = 0;
+
+	for (uint32_t i = 1; i < maps(d)->max_ports; i++) {
+		uint64_t n = d->balance.dir[i].packets_per_s;
+
+		if (vn_shard_trunk(&d->fabric, i) != from || !(maps(d)->port[i].flags & VN_PORT_HELD) ||
+		    vn_shard_is_moving(&d->fabric, i) || n >= gap)
+			continue;
+		n = VN_MIN(n, gap - n);
+		if (n > best)
+			best = n, found = i;
+	}
+	return best >= REBALANCE_LEAST / 10 ? found : 0;
+}
+
+/* One direction a look, from the engine that falls behind most to the one with the least to do. */
+static void rebalance(struct vn_daemon *d)
+{
+	const struct vn_trunk *t = d->fabric.trunk;
+	uint32_t from = 0, to = 0, number;
+
+	for (uint32_t i = 1; i < d->opts.n_engines; i++) {
+		if (t[i].packets_per_s > t[from].packets_per_s)
+			from = i;
+		if (t[i].packets_per_s < t[to].packets_per_s)
+			to = i;
+	}
+	if (d->balance.engine[from].bad < BAD_LOOKS || d->balance.engine[to].bad ||
+	    t[from].packets_per_s < REBALANCE_LEAST || t[to].packets_per_s > t[from].packets_per_s / 2 ||
+	    !t[to].takes || !vn_supervisor_is_up(&d->engine[to]))
+		return;
+	number = best_to_move(d, from, to);
+	if (!number || vn_shard_begin(&d->fabric, number, to) < 0)
+		return;
+	/* Wait and see what that did. */
+	d->balance.engine[from].bad = 0;
+	vn_log("engine %u falls behind: port %u goes to engine %u", from, number, to);
+	vn_event(d, json_pack("{s:s, s:i, s:i, s:i}", "event", "rebalance", "port", (int)number, "from", (int)from,
+			      "to", (int)to));
+}
+
+static void look(struct vn_daemon *d, uint64_t ns)
+{
+	if (d->engine_used[VN_TRUNK_BULK])
+		look_at_tap(d);
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
+		if (d->engine_used[i])
+			look_at_engine(d, i, ns);
+	for (uint32_t i = 1; i < maps(d)->max_ports; i++) {
+		const uint32_t both = VN_PORT_ACTIVE | VN_PORT_HELD;
+
+		if ((maps(d)->port[i].flags & both) != both)
+			continue;
+		look_at_dir(d, i, ns);
+		choose_holder(d, i);
+	}
+	if (d->opts.rebalance && d->opts.n_engines > 1)
+		rebalance(d);
+	vn_shard_settle(&d->fabric);
+	vn_shard_count(&d->fabric);
+}
+
+/* After a restart, or when an engine that one had left without has come up after all: who stood in for it goes. */
+static void come_back(struct vn_daemon *d, uint32_t trunk)
+{
+	struct vn_trunk *t = &d->fabric.trunk[trunk];
+	struct vn_supervisor *s = &d->engine[trunk];
+
+	if (s->stand_in && d->fabric.trunk[s->stand_in - 1].takes) {
+		t->takes = false;
+		s->leaving = true;
+	} else if (!t->takes && is_asked_for(d, trunk)) {
+		t->takes = vn_supervisor_is_up(s);
+	}
+}
+
+void vn_engines_tick(struct vn_daemon *d)
+{
+	uint64_t now = vn_now_ns();
+
+	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++) {
+		if (!d->engine_used[i])
+			continue;
+		vn_supervisor_tick(&d->engine[i]);
+		if (!d->restarting)
+			come_back(d, i);
+		if (d->engine[i].leaving)
+			leave(d, i);
+	}
+	vn_shard_turn(&d->fabric);
+	if (now - d->balance.at_ns < LOOK_NS)
+		return;
+	if (d->balance.at_ns)
+		look(d, now - d->balance.at_ns);
+	d->balance.at_ns = now;
+}

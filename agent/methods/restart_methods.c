@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vnet.engine.restart: a new process, of the program as it is on disk now, in the place of an engine that has work.
+ *
+ * Another engine stands in for it: started for the time on a trunk of its own, it also shows that the program starts
+ * here, before anything moves. The bulk holder's directions, and those of an engine when no trunk is free, go to the
+ * precise engines that there are. All of it is moves as `engine move` makes them, and the loop turns meanwhile. When
+ * something fails, directions stay with engines that work; what is left over vn_engines_tick() tidies up.
+ */
+#include "daemon/daemon.h"
+
+#include <stdlib.h>
+
+#include <base/util.h>
+
+#include "engines/placement.h"
+#include "disc/disc_words.h"
+
+#define UP_NS   (10 * VN_NSEC_PER_SEC) /* until a process that was started works */
+#define HELD_NS (60 * VN_NSEC_PER_SEC) /* until what an engine holds has left */
+#define TURN_MS 5
+
+struct restart {
+	struct vn_daemon *d;
+	uint32_t trunk;
+	uint32_t stand_in; /* a trunk; 0: others take over (trunk 0 is always an engine's own) */
+	bool *moved;       /* by number: was at the engine */
+	uint32_t n_moved;
+	pid_t old_pid;
+	uint64_t empty_ns; /* since when it seems to hold nothing */
+};
+
+/* False: not in time, or the daemon is to end. */
+static bool turn_until(struct restart *x, bool (*done)(struct restart *x), uint64_t ns)
+{
+	const uint64_t until_ns = vn_now_ns() + ns;
+
+	while (!done(x)) {
+		if (vn_now_ns() > until_ns || x->d->stop)
+			return false;
+		vn_loop_turn(&x->d->loop, TURN_MS);
+	}
+	return true;
+}
+
+static bool has_failed(const struct vn_supervisor *s)
+{
+	return s->failures || s->refuses;
+}
+
+static bool is_decided(const struct vn_supervisor *s)
+{
+	return has_failed(s) || vn_supervisor_is_up(s);
+}
+
+static const char *why_of(const struct vn_supervisor *s)
+{
+	return s->why.err ? s->why.text : "it does not answer";
+}
+
+/* --- who takes over
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static bool stand_in_decided(struct restart *x)
+{
+	return is_decided(&x->d->engine[x->stand_in]);
+}
+
+static uint32_t free_trunk(const struct vn_daemon *d)
+{
+	for (uint32_t i = d->opts.n_engines; i < VN_TRUNK_BULK; i++)
+		if (!d->engine_used[i] && !d->fabric.trunk[i].there)
+			return i;
+	return 0;
+}
+
+static int open_stand_in(struct restart *x, uint32_t trunk, struct vn_err *err)
+{
+	struct vn_supervisor *s = &x->d->engine[trunk];
+	struct vn_err why = {0};
+	bool up = false;
+
+	s->spin = false; /* it has no processor of its own */
+	s->stand_in = x->trunk + 1;
+	if (vn_engine_open(x->d, trunk, &why) < 0) {
+		vn_supervisor_close(s);
+		s->stand_in = 0;
+		vn_fabric_remove_trunk(&x->d->fabric, trunk, NULL);
+	} else {
+		x->stand_in = trunk;
+		up = turn_until(x, stand_in_decided, UP_NS) && vn_supervisor_is_up(s);
+		s->leaving = !up;
+	}
+	if (!up)
+		return vn_err(
+			err, VN_EXIT_ROLLED_BACK, EAGAIN,
+			"engine %u: another one of the program to stand in for it does not start: %s; nothing was "
+			"changed: engine %u goes on",
+			x->trunk, why.err ? why.text : why_of(s), x->trunk);
+	x->d->fabric.trunk[trunk].takes = true;
+	return 0;
+}
+
+static bool another_is_up(const struct restart *x)
+{
+	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
+		if (i != x->trunk && x->d->fabric.trunk[i].takes && vn_supervisor_is_up(&x->d->engine[i]))
+			return true;
+	return false;
+}
+
+static int find_others(struct restart *x, struct vn_err *err)
+{
+	const uint32_t trunk = x->trunk == VN_TRUNK_BULK ? 0 : free_trunk(x->d);
+
+	if (trunk)
+		return open_stand_in(x, trunk, err);
+	if (another_is_up(x))
+		return 0;
+	return vn_err(err, VN_EXIT_ROLLED_BACK, EAGAIN,
+		      "engine %u: no other engine works that could take its links meanwhile; nothing was changed",
+		      x->trunk);
+}
+
+/* --- away, another process, and back
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static void note_moved(struct restart *x)
+{
+	const struct vn_maps *m = &x->d->dp.maps;
+
+	for (uint32_t i = 1; i < m->max_ports; i++) {
+		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->d->fabric, i) == x->trunk;
+		x->n_moved += x->moved[i];
+	}
+}
+
+/* All of its directions are elsewhere, and what it held has left: by what it said afterwards. */
+static bool is_empty(struct restart *x)
+{
+	struct vn_fabric *f = &x->d->fabric;
+	const struct vn_engine *e = &x->d->dp.maps.engine[x->trunk];
+
+	vn_shard_count(f);
+	if (f->trunk[x->trunk].ports) {
+		vn_engine_drain(x->d, x->trunk);
+		x->empty_ns = 0;
+		return false;
+	}
+	vn_shard_turn(f);
+	if (f->n_moves || vn_engine_holds(x->d, x->trunk)) {
+		x->empty_ns = 0;
+		return false;
+	}
+	if (!x->empty_ns)
+		x->empty_ns = vn_now_ns();
+	return !x->d->engine[x->trunk].pid || e->heartbeat_ns > x->empty_ns;
+}
+
+static bool is_replaced(struct restart *x)
+{
+	const struct vn_supervisor *s = &x->d->engine[x->trunk];
+
+	return s->pid != x->old_pid && !s->replacing && is_decided(s);
+}
+
+static bool stand_in_gone(struct restart *x)
+{
+	if (!x->d->engine_used[x->stand_in])
+		return true;
+	if (!x->d->engine[x->stand_in].stopping)
+		vn_engine_drain(x->d, x->stand_in);
+	return false;
+}
+
+/* Those that nobody stood in for. */
+static bool is_back(struct restart *x)
+{
+	const struct vn_maps *m = &x->d->dp.maps;
+	bool all = true;
+
+	for (uint32_t i = 1; i < m->max_ports; i++) {
+		struct vn_disc disc;
+
+		if (!x->moved[i])
+			continue;
+		vn_disc_read(m, i, &disc, NULL);
+		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->d->fabric, i) != x->trunk &&
+			      (x->trunk != VN_TRUNK_BULK || vn_disc_bulk_can(&disc)) &&
+			      vn_shard_begin(&x->d->fabric, i, x->trunk) < 0;
+		all &= !x->moved[i];
+	}
+	vn_shard_settle(&x->d->fabric);
+	return all && !x->d->fabric.n_moves;
+}
+
+static void come_back(struct restart *x)
+{
+	struct vn_daemon *d = x->d;
+
+	d->fabric.trunk[x->trunk].takes = true;
+	if (!x->stand_in) {
+		turn_until(x, is_back, HELD_NS);
+		return;
+	}
+	d->fabric.trunk[x->stand_in].takes = false;
+	d->engine[x->stand_in].leaving = true;
+	turn_until(x, stand_in_gone, HELD_NS);
+}
+
+static int replace(struct restart *x, struct vn_err *err)
+{
+	struct vn_supervisor *s = &x->d->engine[x->trunk];
+	int r = find_others(x, err);
+
+	if (r < 0)
+		return r;
+	note_moved(x);
+	x->d->fabric.trunk[x->trunk].takes = false;
+	if (!turn_until(x, is_empty, HELD_NS)) {
+		come_back(x);
+		return vn_err(err, VN_EXIT_ROLLED_BACK, EAGAIN,
+			      "engine %u: it still holds frames after 60 s: its links come back to it, nothing was "
+			      "lost: try again when their delays are shorter",
+			      x->trunk);
+	}
+	x->old_pid = s->pid;
+	vn_supervisor_replace(s);
+	if (turn_until(x, is_replaced, UP_NS) && vn_supervisor_is_up(s)) {
+		come_back(x);
+		return 0;
+	}
+	return vn_err(
+		err, VN_EXIT_KERNEL, EAGAIN,
+		"engine %u: its new program does not start: %s; its links are with other engines and lost nothing: "
+		"mend the program, and the daemon starts it again by itself",
+		x->trunk, why_of(s));
+}
+
+static int restart_one(struct vn_daemon *d, uint32_t trunk, json_t *list, struct vn_err *err)
+{
+	struct restart x = {.d = d, .trunk = trunk, .moved = calloc(d->dp.maps.max_ports, sizeof(bool))};
+	const uint64_t from_ns = vn_now_ns();
+	int r;
+
+	if (!x.moved)
+		return -ENOMEM;
+	vn_log("engine %u (pid %d): restart was asked for", trunk, (int)d->engine[trunk].pid);
+	d->busy = d->restarting = true;
+	r = replace(&x, err);
+	d->busy = d->restarting = false;
+	free(x.moved);
+	if (r < 0)
+		return r;
+	vn_log("engine %u (pid %d): restarted, %u directions went away and came back", trunk, (int)d->engine[trunk].pid,
+	       x.n_moved);
+	json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:i, s:I}", "engine", (int)trunk, "pid",
+					      (int)d->engine[trunk].pid, "old_pid", (int)x.old_pid, "directions",
+					      (int)x.n_moved, "time_ns", (json_int_t)(vn_now_ns() - from_ns)));
+	return 0;
+}
+
+int vn_op_engine_restart(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			 struct vn_err *err)
+{
+	const json_t *one = json_object_get(params, "engine");
+	uint32_t first = 0, last = VN_ENGINES_MAX - 1;
+	json_t *list;
+	int r = 0;
+
+	if (one) {
+		r = vn_engine_take(d, params, &first, err);
+		last = first;
+	}
+	if (r < 0)
+		return r;
+	list = json_array();
+	for (uint32_t i = first; i <= last && r == 0; i++)
+		if (d->engine_used[i] && !d->engine[i].leaving && !d->engine[i].stand_in)
+			r = restart_one(d, i, list, err);
+	if (r < 0) {
+		json_decref(list);
+		return r;
+	}
+	*ret_reply = json_pack("{s:o}", "engines", list);
+	return *ret_reply ? 0 : -ENOMEM;
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vnet.topology.*: the only way to change which objects exist. */
+#include "daemon/daemon.h"
+
+#include <limits.h>
+
+#include <base/util.h>
+
+#include "measure/calibrate.h"
+#include "store/disc_blocks.h"
+#include "methods/rows.h"
+#include "exec/port_vf.h"
+#include "model/topo.h"
+
+#define PROGRESS_NS (50 * VN_NSEC_PER_MSEC)
+
+/* --- executing
+ * ------------------------------------------------------------------------------------------------------------ */
+
+struct progress {
+	struct vn_daemon *d;
+	struct vn_conn *conn;
+	uint64_t last_ns;
+};
+
+/* Between two batches: tell the caller, and do what else is due (the engine's keeper, `link set`, `show`). */
+static void on_progress(void *arg, size_t done, size_t total)
+{
+	struct progress *p = arg;
+	uint64_t now = vn_now_ns();
+
+	if (p->conn && p->conn->more && now - p->last_ns >= PROGRESS_NS) {
+		p->last_ns = now;
+		vn_conn_reply(p->conn, json_pack("{s:I, s:I}", "done", (json_int_t)done, "total", (json_int_t)total),
+			      true);
+	}
+	for (int i = 0; i < 64 && vn_loop_turn(&p->d->loop, 0) > 0; i++)
+		;
+}
+
+/* A program may look for its socket at once. */
+static int on_before_runs(void *arg, const struct vn_topo *t, struct vn_err *err)
+{
+	const struct progress *p = arg;
+
+	return vn_handover_add(p->d, t, err);
+}
+
+/* That all containers can be started; meanwhile the daemon does what else is due. */
+static int check_runs(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
+{
+	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
+	const struct vn_exec_ops ops = {.progress = on_progress, .arg = &p};
+	int r;
+
+	d->busy = true;
+	r = vn_exec_check_runs(&d->fabric, plan, &ops, err);
+	d->busy = false;
+	return r;
+}
+
+/*
+ * What was executed and cannot be kept (its file system is full, a socket cannot be made) is undone: the next start
+ * would not know of it, or its application would wait for ever.
+ */
+static int undo_executed(struct vn_daemon *d, const struct vn_plan *plan, struct vn_err *err)
+{
+	struct vn_err why = {0};
+	int r = vn_exec_recover(&d->fabric, plan->old, plan->new, plan->old, &why);
+	size_t len = strlen(err->text);
+
+	vn_state_abandon(d);
+	err->exit = VN_EXIT_ROLLED_BACK;
+	snprintf(err->text + len, sizeof(err->text) - len,
+		 r < 0 ? "; not everything could be undone: %s" : "; everything was undone%s", why.text);
+	return -err->err;
+}
+
+int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
+{
+	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
+	struct vn_exec_ops ops = {.progress = on_progress, .before_runs = on_before_runs, .arg = &p};
+	struct vn_running *run;
+	bool executed = false;
+	int r;
+
+	run = plan->old ? vn_running_find(d, plan->old->name) : NULL;
+	if (run)
+		run->changing = true;
+	r = vn_exec_check_vfs(plan, err);
+	if (r == 0)
+		r = check_runs(d, c, plan, err);
+	d->busy = true;
+	if (r == 0)
+		r = vn_arena_save_names(&d->arena, err);
+	if (r == 0)
+		r = vn_state_save_pending(d, plan->old, plan->new, err);
+	if (r == 0) {
+		r = vn_exec_run(&d->fabric, plan, &ops, err);
+		executed = r == 0;
+	}
+	if (r == 0 && plan->new)
+		r = vn_handover_add(d, plan->new, err);
+	if (run)
+		run->changing = false;
+	if (r < 0 && executed)
+		r = undo_executed(d, plan, err);
+	d->busy = false;
+	if (r < 0)
+		vn_state_abandon(d);
+	return r;
+}
+
+/* --- plan and apply
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* Where the caller has the text from: only to tell two files of one name apart. */
+static void take_source(struct vn_topo *t, const json_t *params)
+{
+	const char *source = json_string_value(json_object_get(params, "source"));
+
+	if (!source || !*source || strlen(source) >= PATH_MAX)
+		return;
+	/* It is printed on somebody else's terminal. */
+	for (const char *p = source; *p; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return;
+	}
+	t->source = strdup(source);
+}
+
+/* The file that the running @old came from, where it is another one than @new's: two networks may share a name. */
+static void tell_source(json_t *reply, const struct vn_topo *old, const struct vn_topo *new)
+{
+	if (old && old->source && (!new->source || strcmp(old->source, new->source) != 0))
+		json_object_set_new(reply, "replaces", json_string(old->source));
+}
+
+/* What the nodes have lost or changed by themselves, as last seen: borrowed. */
+static int take_drift(const struct vn_running *run, struct vn_observed *seen)
+{
+	seen->drift = calloc(run->topo->n_nodes ?: 1, sizeof(*seen->drift));
+	if (!seen->drift)
+		return -ENOMEM;
+	for (size_t i = 0; i < run->topo->n_nodes; i++)
+		seen->drift[i] = run->nodes[i].drift.any ? &run->nodes[i].drift : NULL;
+	return 0;
+}
+
+/* From the text in @params to a plan against what runs. @ret_topo goes with the plan: it borrows from it. */
+static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo **ret_topo, struct vn_plan **ret_plan,
+		     struct vn_err *err)
+{
+	const char *file = json_string_value(json_object_get(params, "file"));
+	const json_t *text = json_object_get(params, "text");
+	cleanup_observed struct vn_observed seen = {0};
+	cleanup_topo struct vn_topo *topo = NULL;
+	struct vn_topo *old = NULL;
+	struct vn_running *run;
+	int r;
+
+	if (!json_is_string(text))
+		return vn_err_usage(err, "parameter 'text' is missing: the topology file's content");
+	r = vn_topo_parse(file ? file : "topology", json_string_value(text), json_string_length(text), &topo, err);
+	if (r < 0)
+		return r;
+	take_source(topo, params);
+	run = vn_running_find(d, topo->name);
+	if (run) {
+		old = run->topo;
+		vn_watch_sync(d, run, VN_NONE, 0);
+		r = vn_observe(&d->fabric, old, &seen, err);
+		if (r == 0)
+			r = take_drift(run, &seen);
+		if (r < 0)
+			return r;
+	}
+	r = vn_topo_resolve(topo, old, vn_ports_alloc, d, err);
+	if (r == 0 && old)
+		r = vn_exec_make_room(&d->fabric, old, &seen, topo, vn_ports_alloc, d, err);
+	if (r == 0)
+		r = vn_vfs_give(d, topo, old, err);
+	if (r == 0)
+		r = vn_files_fill_topo(d, params, topo, old, err);
+	if (r == 0)
+		r = vn_limits_check_topo(d, topo, err);
+	seen.kernel = &d->kernel;
+	if (r == 0)
+		r = vn_plan_make(old, &seen, topo, ret_plan, err);
+	if (r < 0) {
+		vn_ports_rebuild(d);
+		return r;
+	}
+	*ret_topo = take_ptr(topo);
+	return 0;
+}
+
+int vn_op_topology_plan(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *topo = NULL;
+	cleanup_plan struct vn_plan *plan = NULL;
+	uint32_t next_port = d->next_port;
+	json_t *reply;
+	int r;
+
+	r = make_plan(d, params, &topo, &plan, err);
+	if (r < 0)
+		return r;
+	/* What apply would refuse before its first step. */
+	vn_containers_asked(d, plan, topo, c->uid);
+	r = vn_privileged_allowed(plan, c->uid, err);
+	if (r == 0)
+		r = check_runs(d, c, plan, err);
+	/* A look changes nothing: the apply that follows gets the same numbers. */
+	vn_ports_rebuild(d);
+	d->next_port = next_port;
+	if (r < 0)
+		return r;
+	reply = vn_plan_to_json(plan);
+	if (!reply)
+		return -ENOMEM;
+	json_object_set_new(reply, "topology", json_string(topo->name));
+	json_object_set_new(reply, "longest_path", json_integer(topo->longest_path));
+	if (plan->n_steps)
+		tell_source(reply, plan->old, topo);
+	*ret_reply = reply;
+	return 0;
+}
+
+static json_t *summary(const char *name, size_t steps, uint64_t start_ns)
+{
+	return json_pack("{s:s, s:I, s:I}", "topology", name, "steps", (json_int_t)steps, "time_ns",
+			 (json_int_t)(vn_now_ns() - start_ns));
+}
+
+int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			 struct vn_err *err)
+{
+	cleanup_topo struct vn_topo *topo = NULL;
+	cleanup_plan struct vn_plan *plan = NULL;
+	uint64_t start_ns = vn_now_ns();
+	const struct vn_running *run;
+	const char *name;
+	int r;
+
+	r = make_plan(d, params, &topo, &plan, err);
+	if (r < 0)
+		return r;
+	name = topo->name;
+	run = vn_running_find(d, name);
+	if (plan->n_steps == 0 && run && run->topo->strict == topo->strict) {
+		*ret_reply = summary(name, 0, start_ns);
+		json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
+		return 0;
+	}
+	vn_containers_asked(d, plan, topo, c->uid);
+	r = vn_privileged_allowed(plan, c->uid, err);
+	if (r == 0)
+		r = vn_plan_execute(d, c, plan, err);
+	if (r == 0 && vn_state_commit(d, name, topo, err) < 0)
+		r = undo_executed(d, plan, err);
+	if (r < 0) {
+		vn_ports_rebuild(d);
+		vn_carrier_sync(d);
+		vn_handover_sync(d);
+		return r;
+	}
+	*ret_reply = summary(name, plan->n_steps, start_ns);
+	json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
+	tell_source(*ret_reply, plan->old, topo);
+	vn_event(d, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
+			      (json_int_t)plan->n_steps));
+	r = vn_running_replace(d, name, topo, plan);
+	if (r == 0)
+		topo = NULL;
+	vn_ports_rebuild(d);
+	vn_carrier_sync(d);
+	vn_handover_sync(d);
+	return r;
+}
+
+int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			  struct vn_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	cleanup_observed struct vn_observed seen = {0};
+	cleanup_plan struct vn_plan *plan = NULL;
+	uint64_t start_ns = vn_now_ns();
+	struct vn_running *run;
+	int r;
+
+	if (!name)
+		return vn_err_usage(err, "parameter 'name' is missing: which topology");
+	run = vn_running_find(d, name);
+	if (!run)
+		return vn_err(err, VN_EXIT_USAGE, ENOENT, "topology '%s': not running (see `vnet-agent topology show`)",
+			      name);
+	r = vn_observe(&d->fabric, run->topo, &seen, err);
+	if (r == 0)
+		r = vn_plan_make(run->topo, &seen, NULL, &plan, err);
+	if (r == 0)
+		r = vn_plan_execute(d, c, plan, err);
+	if (r == 0)
+		r = vn_state_commit(d, name, NULL, err);
+	if (r < 0) {
+		vn_carrier_sync(d);
+		return r;
+	}
+	*ret_reply = summary(name, plan->n_steps, start_ns);
+	vn_event(d, json_pack("{s:s, s:s}", "event", "topology-deleted", "topology", name));
+	vn_running_replace(d, run->topo->name, NULL, NULL);
+	vn_ports_rebuild(d);
+	vn_handover_sync(d);
+	return 0;
+}
+
+/* --- show
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static json_t *topo_brief(const struct vn_daemon *d, const struct vn_running *run)
+{
+	const struct vn_topo *t = run->topo;
+	json_int_t broken = 0, degraded = 0;
+
+	for (size_t i = 0; i < t->n_links; i++)
+		broken += run->link_broken[i];
+	for (size_t i = 0; i < t->n_nodes; i++)
+		degraded += run->nodes[i].drift.any;
+	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:o}", "name", t->name, "nodes",
+			 (json_int_t)t->n_nodes, "links", (json_int_t)t->n_links, "ports",
+			 (json_int_t)t->n_links * VN_DIRS, "addressing",
+			 t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none", "routing",
+			 t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none", "seed", (json_int_t)t->seed, "heal",
+			 t->heal, "broken_links", broken, "degraded_nodes", degraded, "longest_path",
+			 (json_int_t)t->longest_path, "open_nodes", vn_open_nodes(d, t));
+}
+
+int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+			struct vn_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	const uint64_t until_ns = vn_now_ns() + VN_WATCH_SHOW_NS;
+	json_t *list, *reply;
+	struct vn_running *only = NULL;
+	size_t i;
+
+	if (name) {
+		only = vn_running_find(d, name);
+		if (!only)
+			return vn_err(err, VN_EXIT_USAGE, ENOENT,
+				      "topology '%s': not running (see `vnet-agent topology show`)", name);
+	}
+	list = json_array();
+	for (i = 0; i < d->n_running; i++) {
+		if (only && only != &d->running[i])
+			continue;
+		vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
+		json_array_append_new(list, topo_brief(d, &d->running[i]));
+	}
+	reply = json_pack("{s:o}", "topologies", list);
+	if (only && reply) {
+		json_t *topo = vn_topo_to_json(only->topo), *node;
+
+		if (c->observe)
+			json_array_foreach (json_object_get(topo, "nodes"), i, node)
+				vn_container_hide(node);
+		if (c->observe)
+			json_object_del(topo, "source");
+		json_object_set_new(reply, "topology", topo);
+	}
+	*ret_reply = reply;
+	return reply ? 0 : -ENOMEM;
+}
