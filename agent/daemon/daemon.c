@@ -224,7 +224,7 @@ static int make_keepers(struct vn_daemon *d, struct vn_err *err)
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
 		d->engine[i] = (struct vn_supervisor){.loop = &d->loop,
-						      .fabric = &d->fabric,
+						      .placement = &d->fabric.placement,
 						      .path = d->opts.engine_path,
 						      .runtime_dir = d->opts.runtime_dir,
 						      .uid = uid,
@@ -488,7 +488,7 @@ static void on_tick(void *arg, uint32_t events)
 static void look_at_name(struct vn_daemon *d)
 {
 	cleanup_close int fd = vn_netns_open(VN_FABRIC_NAME);
-	const bool lost = !vn_netns_same(fd, d->fabric.netns_fd);
+	const bool lost = !vn_netns_same(fd, d->fabric.home.netns_fd);
 
 	if (lost == d->name_lost)
 		return;
@@ -630,7 +630,7 @@ int vn_daemon_main(int argc, char *argv[])
 			  .asked.look = VN_LOOK_INIT},
 		.arena.fd = -EBADF,
 		.dp = VN_DP_INIT,
-		.fabric = {.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF},
+		.fabric = {.home = {.netns_fd = -EBADF, .host_netns_fd = -EBADF}, .placement = {.packet_fd = -EBADF}},
 		.runner = VN_RUNNER_INIT,
 		.receiver = VN_RECEIVER_INIT,
 		.start_ns = vn_now_ns(),

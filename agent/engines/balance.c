@@ -6,6 +6,7 @@
 
 #include <base/util.h>
 
+#include "engines/engine_port.h"
 #include "engines/placement.h"
 #include "disc/disc_words.h"
 
@@ -53,14 +54,14 @@ static bool is_asked_for(const struct vn_daemon *d, uint32_t trunk)
 
 int vn_engine_open(struct vn_daemon *d, uint32_t trunk, struct vn_err *err)
 {
-	int r = vn_fabric_add_trunk(&d->fabric, trunk, err);
+	int r = vn_trunk_add(&d->fabric.placement, trunk, err);
 
 	if (r == 0)
 		r = vn_supervisor_open(&d->engine[trunk], err);
 	if (r < 0)
 		return r;
 	d->engine_used[trunk] = true;
-	d->fabric.trunk[trunk].takes = is_asked_for(d, trunk);
+	d->fabric.placement.trunk[trunk].takes = is_asked_for(d, trunk);
 	return 0;
 }
 
@@ -72,7 +73,7 @@ int vn_engines_open(struct vn_daemon *d, struct vn_err *err)
 	if (!d->balance.dir)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++) {
-		if (i >= d->opts.n_engines && !d->fabric.trunk[i].there)
+		if (i >= d->opts.n_engines && !d->fabric.placement.trunk[i].there)
 			continue;
 		r = vn_engine_open(d, i, err);
 		d->engine[i].leaving = !is_asked_for(d, i);
@@ -104,12 +105,12 @@ static uint32_t drain_to(const struct vn_daemon *d, uint32_t trunk)
 {
 	const uint32_t of = d->engine[trunk].stand_in;
 
-	if (of && d->fabric.trunk[of - 1].takes)
+	if (of && d->fabric.placement.trunk[of - 1].takes)
 		return of - 1;
 	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
-		if (d->engine[i].stand_in == trunk + 1 && d->fabric.trunk[i].takes)
+		if (d->engine[i].stand_in == trunk + 1 && d->fabric.placement.trunk[i].takes)
 			return i;
-	return vn_shard_pick(&d->fabric);
+	return vn_shard_pick(&d->fabric.placement);
 }
 
 void vn_engine_drain(struct vn_daemon *d, uint32_t trunk)
@@ -117,9 +118,9 @@ void vn_engine_drain(struct vn_daemon *d, uint32_t trunk)
 	uint32_t n = 0;
 
 	for (uint32_t i = 1; i < maps(d)->max_ports && n < DRAIN_BATCH; i++)
-		if (maps(d)->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&d->fabric, i) == trunk)
-			n += vn_shard_begin(&d->fabric, i, drain_to(d, trunk)) == 0;
-	vn_shard_settle(&d->fabric);
+		if (maps(d)->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&d->fabric.placement, i) == trunk)
+			n += vn_shard_begin(&d->fabric.placement, i, drain_to(d, trunk)) == 0;
+	vn_shard_settle(&d->fabric.placement);
 }
 
 /* What it says of all together may be a moment old; of a direction that has left it, it is exact. */
@@ -143,7 +144,7 @@ static void leave(struct vn_daemon *d, uint32_t trunk)
 
 	if (s->stopping && !s->pid) {
 		vn_supervisor_close(s);
-		if (vn_fabric_remove_trunk(&d->fabric, trunk, &err) < 0)
+		if (vn_trunk_remove(&d->fabric.placement, trunk, &err) < 0)
 			vn_log_at(VN_LOG_ERROR, "%s", err.text);
 		d->engine_used[trunk] = s->leaving = s->stopping = s->refuses = false;
 		s->stand_in = s->failures = s->quick_deaths = 0;
@@ -151,10 +152,10 @@ static void leave(struct vn_daemon *d, uint32_t trunk)
 		vn_log("engine %u: gone", trunk);
 		return;
 	}
-	vn_shard_count(&d->fabric);
-	if (d->fabric.trunk[trunk].ports)
+	vn_shard_count(&d->fabric.placement);
+	if (d->fabric.placement.trunk[trunk].ports)
 		vn_engine_drain(d, trunk);
-	else if (!d->fabric.n_moves && !vn_engine_holds(d, trunk) && !s->stopping)
+	else if (!d->fabric.placement.n_moves && !vn_engine_holds(d, trunk) && !s->stopping)
 		vn_supervisor_end(s);
 }
 
@@ -167,7 +168,7 @@ static void look_at_tap(struct vn_daemon *d)
 	struct vn_err err = {0};
 	uint64_t dropped;
 
-	if (vn_fabric_trunk_dropped(&d->fabric, VN_TRUNK_BULK, &dropped, &err) == 0)
+	if (vn_trunk_dropped(&d->fabric.placement, VN_TRUNK_BULK, &dropped, &err) == 0)
 		vn_engine_lost(maps(d), VN_TRUNK_BULK, dropped);
 }
 
@@ -184,7 +185,7 @@ static void look_at_engine(struct vn_daemon *d, uint32_t trunk, uint64_t ns)
 		bad = dropped > d->balance.engine[trunk].rx_dropped ||
 		      late - d->balance.engine[trunk].late_packets > n / LATE_PART;
 	}
-	d->fabric.trunk[trunk].packets_per_s = n * VN_NSEC_PER_SEC / ns;
+	d->fabric.placement.trunk[trunk].packets_per_s = n * VN_NSEC_PER_SEC / ns;
 	d->balance.engine[trunk].rx_packets = rx;
 	d->balance.engine[trunk].rx_dropped = dropped;
 	d->balance.engine[trunk].late_packets = late;
@@ -240,7 +241,7 @@ bool vn_engines_bulk_up(struct vn_daemon *d)
 	struct vn_err err = {0};
 
 	if (d->engine_used[VN_TRUNK_BULK])
-		return d->fabric.trunk[VN_TRUNK_BULK].takes && vn_supervisor_is_up(&d->engine[VN_TRUNK_BULK]);
+		return d->fabric.placement.trunk[VN_TRUNK_BULK].takes && vn_supervisor_is_up(&d->engine[VN_TRUNK_BULK]);
 	if (!d->bulk_failed && vn_engine_open(d, VN_TRUNK_BULK, &err) < 0) {
 		vn_log("%s: all links stay with the precise holder", err.text);
 		d->bulk_failed = true;
@@ -250,28 +251,28 @@ bool vn_engines_bulk_up(struct vn_daemon *d)
 
 static void choose_holder(struct vn_daemon *d, uint32_t number)
 {
-	bool at_bulk = vn_shard_trunk(&d->fabric, number) == VN_TRUNK_BULK;
+	bool at_bulk = vn_shard_trunk(&d->fabric.placement, number) == VN_TRUNK_BULK;
 
-	if (vn_shard_is_moving(&d->fabric, number))
+	if (vn_shard_is_moving(&d->fabric.placement, number))
 		return;
 	if (at_bulk && (d->engine[VN_TRUNK_BULK].refuses || !wants_bulk(d, number, true)))
-		vn_shard_begin(&d->fabric, number, vn_shard_pick(&d->fabric));
+		vn_shard_begin(&d->fabric.placement, number, vn_shard_pick(&d->fabric.placement));
 	else if (!at_bulk && wants_bulk(d, number, false) && vn_engines_bulk_up(d))
-		vn_shard_begin(&d->fabric, number, VN_TRUNK_BULK);
+		vn_shard_begin(&d->fabric.placement, number, VN_TRUNK_BULK);
 }
 
 /* The direction of @from whose packets come nearest to evening out @from and @to without turning them round; 0: none.
  */
 static uint32_t best_to_move(struct vn_daemon *d, uint32_t from, uint32_t to)
 {
-	uint64_t gap = d->fabric.trunk[from].packets_per_s - d->fabric.trunk[to].packets_per_s, best = 0;
+	uint64_t gap = d->fabric.placement.trunk[from].packets_per_s - d->fabric.placement.trunk[to].packets_per_s, best = 0;
 	uint32_t found = 0;
 
 	for (uint32_t i = 1; i < maps(d)->max_ports; i++) {
 		uint64_t n = d->balance.dir[i].packets_per_s;
 
-		if (vn_shard_trunk(&d->fabric, i) != from || !(maps(d)->port[i].flags & VN_PORT_HELD) ||
-		    vn_shard_is_moving(&d->fabric, i) || n >= gap)
+		if (vn_shard_trunk(&d->fabric.placement, i) != from || !(maps(d)->port[i].flags & VN_PORT_HELD) ||
+		    vn_shard_is_moving(&d->fabric.placement, i) || n >= gap)
 			continue;
 		n = VN_MIN(n, gap - n);
 		if (n > best)
@@ -283,7 +284,7 @@ static uint32_t best_to_move(struct vn_daemon *d, uint32_t from, uint32_t to)
 /* One direction a look, from the engine that falls behind most to the one with the least to do. */
 static void rebalance(struct vn_daemon *d)
 {
-	const struct vn_trunk *t = d->fabric.trunk;
+	const struct vn_trunk *t = d->fabric.placement.trunk;
 	uint32_t from = 0, to = 0, number;
 
 	for (uint32_t i = 1; i < d->opts.n_engines; i++) {
@@ -297,7 +298,7 @@ static void rebalance(struct vn_daemon *d)
 	    !t[to].takes || !vn_supervisor_is_up(&d->engine[to]))
 		return;
 	number = best_to_move(d, from, to);
-	if (!number || vn_shard_begin(&d->fabric, number, to) < 0)
+	if (!number || vn_shard_begin(&d->fabric.placement, number, to) < 0)
 		return;
 	/* Wait and see what that did. */
 	d->balance.engine[from].bad = 0;
@@ -323,17 +324,17 @@ static void look(struct vn_daemon *d, uint64_t ns)
 	}
 	if (d->opts.rebalance && d->opts.n_engines > 1)
 		rebalance(d);
-	vn_shard_settle(&d->fabric);
-	vn_shard_count(&d->fabric);
+	vn_shard_settle(&d->fabric.placement);
+	vn_shard_count(&d->fabric.placement);
 }
 
 /* After a restart, or when an engine that one had left without has come up after all: who stood in for it goes. */
 static void come_back(struct vn_daemon *d, uint32_t trunk)
 {
-	struct vn_trunk *t = &d->fabric.trunk[trunk];
+	struct vn_trunk *t = &d->fabric.placement.trunk[trunk];
 	struct vn_supervisor *s = &d->engine[trunk];
 
-	if (s->stand_in && d->fabric.trunk[s->stand_in - 1].takes) {
+	if (s->stand_in && d->fabric.placement.trunk[s->stand_in - 1].takes) {
 		t->takes = false;
 		s->leaving = true;
 	} else if (!t->takes && is_asked_for(d, trunk)) {
@@ -354,7 +355,7 @@ void vn_engines_tick(struct vn_daemon *d)
 		if (d->engine[i].leaving)
 			leave(d, i);
 	}
-	vn_shard_turn(&d->fabric);
+	vn_shard_turn(&d->fabric.placement);
 	if (now - d->balance.at_ns < LOOK_NS)
 		return;
 	if (d->balance.at_ns)

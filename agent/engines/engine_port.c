@@ -130,23 +130,23 @@ static int make_tap(struct vn_nl *nl, struct vn_err *err)
 	return r == 0 ? check_device(VN_TRUNK_BULK, 0, err) : r;
 }
 
-static void deliver_filter(const struct vn_fabric *f, struct vn_nl *nl, uint32_t index)
+static void deliver_filter(const struct vn_placement *p, struct vn_nl *nl, uint32_t index)
 {
-	vn_tc_bpf_ingress(nl, vn_trunk_ifindex(index, 0), f->dp->fd_tc_deliver, "vn_tc_deliver", 0);
+	vn_tc_bpf_ingress(nl, vn_trunk_ifindex(index, 0), p->dp->fd_tc_deliver, "vn_tc_deliver", 0);
 }
 
 /* The programs first: no frame crosses a trunk without them. */
-int vn_trunk_make(struct vn_fabric *f, struct vn_nl *nl, uint32_t index, struct vn_err *err)
+int vn_trunk_make(struct vn_placement *p, struct vn_nl *nl, uint32_t index, struct vn_err *err)
 {
 	bool tap = index == VN_TRUNK_BULK;
 	int r = tap ? make_tap(nl, err) : make_pair(nl, index, err);
 
 	if (r == 0 && !tap)
-		r = vn_dp_attach_trunk(f->dp, index, vn_trunk_ifindex(index, 1), err);
+		r = vn_dp_attach_trunk(p->dp, index, vn_trunk_ifindex(index, 1), err);
 	if (r < 0)
 		return r;
 	vn_tc_ingress(nl, vn_trunk_ifindex(index, 0));
-	deliver_filter(f, nl, index);
+	deliver_filter(p, nl, index);
 	if (!tap)
 		vn_tc_queue(nl, vn_trunk_ifindex(index, 0), QUEUE_BYTES);
 	r = vn_nl_flush(nl);
@@ -157,34 +157,34 @@ int vn_trunk_make(struct vn_fabric *f, struct vn_nl *nl, uint32_t index, struct 
 		vn_link_up(nl, vn_trunk_ifindex(index, 1));
 	r = vn_nl_flush(nl);
 	if (r == 0)
-		f->trunk[index].there = true;
+		p->trunk[index].there = true;
 	return r;
 }
 
-int vn_trunk_refresh(struct vn_fabric *f, struct vn_nl *nl, uint32_t index, struct vn_err *err)
+int vn_trunk_refresh(struct vn_placement *p, struct vn_nl *nl, uint32_t index, struct vn_err *err)
 {
-	int r = index == VN_TRUNK_BULK ? 0 : vn_dp_attach_trunk(f->dp, index, vn_trunk_ifindex(index, 1), err);
+	int r = index == VN_TRUNK_BULK ? 0 : vn_dp_attach_trunk(p->dp, index, vn_trunk_ifindex(index, 1), err);
 
 	if (r < 0)
 		return r;
-	deliver_filter(f, nl, index);
+	deliver_filter(p, nl, index);
 	return vn_nl_flush(nl);
 }
 
-int vn_finish_refresh(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
+int vn_finish_refresh(struct vn_placement *p, struct vn_nl *nl, struct vn_err *err)
 {
 	const uint32_t first = vn_trunk_ifindex(VN_TRUNK_FINISH, 0);
 	int r = 0;
 
 	for (int end = 0; end < 2 && r == 0; end++)
-		r = vn_dp_attach_finish(f->dp, end, vn_trunk_ifindex(VN_TRUNK_FINISH, end), err);
+		r = vn_dp_attach_finish(p->dp, end, vn_trunk_ifindex(VN_TRUNK_FINISH, end), err);
 	if (r < 0)
 		return r;
-	vn_tc_bpf_ingress(nl, first, f->dp->fd_tc_finish, "vn_tc_finish", 0);
+	vn_tc_bpf_ingress(nl, first, p->dp->fd_tc_finish, "vn_tc_finish", 0);
 	return vn_nl_flush(nl);
 }
 
-int vn_finish_make(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
+int vn_finish_make(struct vn_placement *p, struct vn_nl *nl, struct vn_err *err)
 {
 	const uint32_t first = vn_trunk_ifindex(VN_TRUNK_FINISH, 0);
 	char name[16];
@@ -193,7 +193,7 @@ int vn_finish_make(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
 	if (r < 0)
 		return r;
 	vn_tc_ingress(nl, first);
-	r = vn_finish_refresh(f, nl, err);
+	r = vn_finish_refresh(p, nl, err);
 	if (r < 0)
 		return r;
 	vn_link_up(nl, first);
@@ -201,4 +201,53 @@ int vn_finish_make(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
 	r = vn_nl_flush(nl);
 	/* Again: a veth that comes up with an XDP program begins to join frames (GRO). */
 	return r == 0 ? vn_offload_all_off(vn_trunk_name(name, VN_TRUNK_FINISH, 0), err) : r;
+}
+
+static void describe(void *arg, uint64_t tag, char *buf, size_t size)
+{
+	snprintf(buf, size, "trunk");
+}
+
+static struct vn_nl port_nl(void)
+{
+	struct vn_nl nl = VN_NL_INIT;
+
+	nl.describe = describe;
+	return nl;
+}
+
+int vn_trunk_add(struct vn_placement *p, uint32_t index, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = port_nl();
+	int r = p->trunk[index].there ? 0 : vn_home_enter(p->home, err);
+
+	if (r < 0 || p->trunk[index].there)
+		return r;
+	r = vn_nl_open(&nl, err);
+	if (r == 0)
+		r = vn_trunk_make(p, &nl, index, err);
+	vn_netns_leave(p->home->host_netns_fd);
+	return r;
+}
+
+int vn_trunk_dropped(struct vn_placement *p, uint32_t index, uint64_t *ret_dropped, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = port_nl();
+	int r = vn_home_nl_open(p->home, p->home->netns_fd, &nl, err);
+
+	return r < 0 ? r : vn_link_tx_dropped(&nl, vn_trunk_ifindex(index, 0), ret_dropped);
+}
+
+int vn_trunk_remove(struct vn_placement *p, uint32_t index, struct vn_err *err)
+{
+	cleanup_nl struct vn_nl nl = port_nl();
+	int r = vn_home_nl_open(p->home, p->home->netns_fd, &nl, err);
+
+	if (r < 0)
+		return r;
+	vn_link_set_group(&nl, vn_trunk_ifindex(index, 0), VN_GROUP_DYING);
+	vn_link_delete_group(&nl, VN_GROUP_DYING);
+	p->trunk[index] = (struct vn_trunk){0};
+	vn_dp_detach_trunk(p->dp, index);
+	return vn_nl_flush(&nl);
 }

@@ -23,9 +23,9 @@
 #define AWAY_NS        (50 * VN_NSEC_PER_MSEC)
 #define AWAY_STEP_NS   VN_NSEC_PER_MSEC
 
-static struct vn_maps *maps(const struct vn_fabric *f)
+static struct vn_maps *maps(const struct vn_placement *p)
 {
-	return &f->dp->maps;
+	return &p->dp->maps;
 }
 
 static void pause_ns(uint64_t ns)
@@ -35,37 +35,37 @@ static void pause_ns(uint64_t ns)
 	nanosleep(&ts, NULL);
 }
 
-uint32_t vn_shard_trunk(const struct vn_fabric *f, uint32_t number)
+uint32_t vn_shard_trunk(const struct vn_placement *p, uint32_t number)
 {
-	return maps(f)->disc[number].trunk;
+	return maps(p)->disc[number].trunk;
 }
 
-bool vn_shard_is_moving(const struct vn_fabric *f, uint32_t number)
+bool vn_shard_is_moving(const struct vn_placement *p, uint32_t number)
 {
-	return maps(f)->disc[number].trunk != maps(f)->disc[number].from;
+	return maps(p)->disc[number].trunk != maps(p)->disc[number].from;
 }
 
 /*
  * Each engine knows of one seam only: another move, before the frames of the last one have left, would let the holder's
  * overtake them. What a dead engine held is lost and stands in nobody's way.
  */
-uint32_t vn_shard_away(const struct vn_fabric *f, uint32_t number)
+uint32_t vn_shard_away(const struct vn_placement *p, uint32_t number)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		if (i != vn_shard_trunk(f, number) && f->trunk[i].engine)
-			n += vn_dir_away(maps(f), number, i);
+		if (i != vn_shard_trunk(p, number) && p->trunk[i].engine)
+			n += vn_dir_away(maps(p), number, i);
 	return n;
 }
 
-uint32_t vn_shard_wait_away(const struct vn_fabric *f, uint32_t number)
+uint32_t vn_shard_wait_away(const struct vn_placement *p, uint32_t number)
 {
-	uint32_t n = vn_shard_away(f, number);
+	uint32_t n = vn_shard_away(p, number);
 
 	for (uint64_t ns = 0; n && ns < AWAY_NS; ns += AWAY_STEP_NS) {
 		pause_ns(AWAY_STEP_NS);
-		n = vn_shard_away(f, number);
+		n = vn_shard_away(p, number);
 	}
 	return n;
 }
@@ -73,55 +73,55 @@ uint32_t vn_shard_wait_away(const struct vn_fabric *f, uint32_t number)
 /* --- who has how much
  * -------------------------------------------------------------------------------------------------------------- */
 
-static int note_move(struct vn_fabric *f, uint32_t number)
+static int note_move(struct vn_placement *p, uint32_t number)
 {
-	if (f->n_moves == f->moves_room) {
-		size_t room = f->moves_room ? f->moves_room * 2 : 64;
-		uint32_t *more = reallocarray(f->moves, room, sizeof(*more));
+	if (p->n_moves == p->moves_room) {
+		size_t room = p->moves_room ? p->moves_room * 2 : 64;
+		uint32_t *more = reallocarray(p->moves, room, sizeof(*more));
 
 		if (!more)
 			return -ENOMEM;
-		f->moves = more;
-		f->moves_room = room;
+		p->moves = more;
+		p->moves_room = room;
 	}
-	f->moves[f->n_moves++] = number;
+	p->moves[p->n_moves++] = number;
 	return 0;
 }
 
-void vn_shard_count(struct vn_fabric *f)
+void vn_shard_count(struct vn_placement *p)
 {
 	for (uint32_t t = 0; t < VN_ENGINES_MAX; t++)
-		f->trunk[t].ports = 0;
-	for (uint32_t i = 1; i < maps(f)->max_ports; i++)
-		if (maps(f)->port[i].flags & VN_PORT_ACTIVE)
-			f->trunk[vn_shard_trunk(f, i) % VN_ENGINES_MAX].ports++;
+		p->trunk[t].ports = 0;
+	for (uint32_t i = 1; i < maps(p)->max_ports; i++)
+		if (maps(p)->port[i].flags & VN_PORT_ACTIVE)
+			p->trunk[vn_shard_trunk(p, i) % VN_ENGINES_MAX].ports++;
 }
 
-int vn_shard_open(struct vn_fabric *f, struct vn_err *err)
+int vn_shard_open(struct vn_placement *p, struct vn_err *err)
 {
 	int r = 0;
 
-	for (uint32_t i = 1; i < maps(f)->max_ports && r == 0; i++)
-		if (maps(f)->port[i].flags & VN_PORT_ACTIVE && vn_shard_is_moving(f, i))
-			r = note_move(f, i);
-	vn_shard_count(f);
+	for (uint32_t i = 1; i < maps(p)->max_ports && r == 0; i++)
+		if (maps(p)->port[i].flags & VN_PORT_ACTIVE && vn_shard_is_moving(p, i))
+			r = note_move(p, i);
+	vn_shard_count(p);
 	return r < 0 ? vn_err_kernel(err, -r, "moves between engines: %s", strerror(-r)) : 0;
 }
 
-void vn_shard_release(struct vn_fabric *f)
+void vn_shard_release(struct vn_placement *p)
 {
-	free(f->moves);
-	f->moves = NULL;
-	f->n_moves = f->moves_room = 0;
+	free(p->moves);
+	p->moves = NULL;
+	p->n_moves = p->moves_room = 0;
 }
 
 /* Packets a second as last measured; where that says nothing, directions. */
-uint32_t vn_shard_pick(const struct vn_fabric *f)
+uint32_t vn_shard_pick(const struct vn_placement *p)
 {
 	uint32_t best = VN_TRUNK_BULK;
 
 	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++) {
-		const struct vn_trunk *a = &f->trunk[i], *b = &f->trunk[best];
+		const struct vn_trunk *a = &p->trunk[i], *b = &p->trunk[best];
 
 		if (!a->takes)
 			continue;
@@ -132,18 +132,18 @@ uint32_t vn_shard_pick(const struct vn_fabric *f)
 	return best == VN_TRUNK_BULK ? 0 : best;
 }
 
-uint32_t vn_shard_place(struct vn_fabric *f, uint32_t number)
+uint32_t vn_shard_place(struct vn_placement *p, uint32_t number)
 {
-	uint32_t to = vn_shard_pick(f);
+	uint32_t to = vn_shard_pick(p);
 
-	vn_disc_place(maps(f), number, to, to);
-	f->trunk[to].ports++;
+	vn_disc_place(maps(p), number, to, to);
+	p->trunk[to].ports++;
 	return to;
 }
 
-void vn_shard_leave(struct vn_fabric *f, uint32_t number)
+void vn_shard_leave(struct vn_placement *p, uint32_t number)
 {
-	struct vn_trunk *t = &f->trunk[vn_shard_trunk(f, number) % VN_ENGINES_MAX];
+	struct vn_trunk *t = &p->trunk[vn_shard_trunk(p, number) % VN_ENGINES_MAX];
 
 	t->ports -= t->ports > 0;
 }
@@ -155,108 +155,108 @@ void vn_shard_leave(struct vn_fabric *f, uint32_t number)
  * From the switch to the marker frames wait for us, and the engines run under SCHED_FIFO: on a busy machine an ordinary
  * thread would be kept off the CPU for tens of ms just then. Where it is not permitted, they wait longer.
  */
-static void hurry(struct vn_fabric *f, bool on)
+static void hurry(struct vn_placement *p, bool on)
 {
 	const struct sched_param fifo = {.sched_priority = HURRY_PRIORITY}, none = {0};
 
-	if (on == f->hurries)
+	if (on == p->hurries)
 		return;
 	if (on)
-		f->hurries = sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_FIFO, &fifo) == 0;
+		p->hurries = sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_FIFO, &fifo) == 0;
 	else
-		f->hurries = sched_setscheduler(0, SCHED_OTHER, &none) < 0;
+		p->hurries = sched_setscheduler(0, SCHED_OTHER, &none) < 0;
 }
 
-int vn_shard_begin(struct vn_fabric *f, uint32_t number, uint32_t to)
+int vn_shard_begin(struct vn_placement *p, uint32_t number, uint32_t to)
 {
-	uint32_t from = vn_shard_trunk(f, number);
+	uint32_t from = vn_shard_trunk(p, number);
 	int r;
 
-	if (vn_shard_is_moving(f, number))
+	if (vn_shard_is_moving(p, number))
 		return -EBUSY;
 	if (from == to)
 		return 0;
-	if (vn_shard_away(f, number))
+	if (vn_shard_away(p, number))
 		return -EAGAIN;
-	r = note_move(f, number);
+	r = note_move(p, number);
 	if (r < 0)
 		return r;
-	if (f->trunk[from].ports)
-		f->trunk[from].ports--;
-	f->trunk[to].ports++;
-	hurry(f, true);
+	if (p->trunk[from].ports)
+		p->trunk[from].ports--;
+	p->trunk[to].ports++;
+	hurry(p, true);
 	/* The engine's word first: the new one must know the frames for its own when they come. */
-	vn_disc_place(maps(f), number, to, from);
-	vn_port_to_trunk(maps(f), number, to);
-	f->moved_ns = vn_now_ns();
+	vn_disc_place(maps(p), number, to, from);
+	vn_port_to_trunk(maps(p), number, to);
+	p->moved_ns = vn_now_ns();
 	return 0;
 }
 
 /* Behind all frames that the old trunk has got. When it gets lost, the next turn sends another. */
-static void send_marker(struct vn_fabric *f, uint32_t number)
+static void send_marker(struct vn_placement *p, uint32_t number)
 {
 	const struct vn_marker m = {
 		.tpid = htons(VN_SLOT_TPID), .proto = htons(VN_MARKER_PROTO), .magic = VN_MARKER_MAGIC, .slot = number};
 	const struct sockaddr_ll to = {.sll_family = AF_PACKET,
 				       .sll_protocol = htons(VN_SLOT_TPID),
-				       .sll_ifindex = (int)vn_trunk_ifindex(maps(f)->disc[number].from, 0)};
+				       .sll_ifindex = (int)vn_trunk_ifindex(maps(p)->disc[number].from, 0)};
 
-	sendto(f->packet_fd, &m, sizeof(m), MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof(to));
+	sendto(p->packet_fd, &m, sizeof(m), MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof(to));
 }
 
 /* True when the move of @number is over. */
-static bool finish(struct vn_fabric *f, uint32_t number)
+static bool finish(struct vn_placement *p, uint32_t number)
 {
-	const struct vn_disc_slot *s = &maps(f)->disc[number];
+	const struct vn_disc_slot *s = &maps(p)->disc[number];
 	uint32_t to = s->trunk, from = s->from;
 
 	if (to == from)
 		return true;
 	/* The old one's is taken from it only when it is dead for sure; the link may have been deleted meanwhile. */
-	if (vn_dir_owner(maps(f), number) != to && f->trunk[from].engine &&
-	    maps(f)->port[number].flags & VN_PORT_ACTIVE)
+	if (vn_dir_owner(maps(p), number) != to && p->trunk[from].engine &&
+	    maps(p)->port[number].flags & VN_PORT_ACTIVE)
 		return false;
-	vn_disc_place(maps(f), number, to, to);
+	vn_disc_place(maps(p), number, to, to);
 	return true;
 }
 
-static void check_moves(struct vn_fabric *f, bool mark)
+static void check_moves(struct vn_placement *p, bool mark)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < f->n_moves; i++) {
-		if (finish(f, f->moves[i]))
+	for (size_t i = 0; i < p->n_moves; i++) {
+		if (finish(p, p->moves[i]))
 			continue;
 		if (mark)
-			send_marker(f, f->moves[i]);
-		f->moves[kept++] = f->moves[i];
+			send_marker(p, p->moves[i]);
+		p->moves[kept++] = p->moves[i];
 	}
-	f->n_moves = kept;
+	p->n_moves = kept;
 }
 
-void vn_shard_turn(struct vn_fabric *f)
+void vn_shard_turn(struct vn_placement *p)
 {
-	if (!f->n_moves)
+	if (!p->n_moves)
 		return;
-	if (vn_now_ns() - f->moved_ns < FENCE_NS)
+	if (vn_now_ns() - p->moved_ns < FENCE_NS)
 		pause_ns(FENCE_NS);
-	check_moves(f, true);
-	hurry(f, false);
+	check_moves(p, true);
+	hurry(p, false);
 }
 
-void vn_shard_settle(struct vn_fabric *f)
+void vn_shard_settle(struct vn_placement *p)
 {
-	vn_shard_turn(f);
-	for (uint64_t ns = 0; f->n_moves && ns < SETTLE_NS; ns += SETTLE_STEP_NS) {
+	vn_shard_turn(p);
+	for (uint64_t ns = 0; p->n_moves && ns < SETTLE_NS; ns += SETTLE_STEP_NS) {
 		pause_ns(SETTLE_STEP_NS);
-		check_moves(f, false);
+		check_moves(p, false);
 	}
 }
 
-void vn_shard_prepare(struct vn_fabric *f, uint32_t number, const struct vn_disc *d)
+void vn_shard_prepare(struct vn_placement *p, uint32_t number, const struct vn_disc *d)
 {
-	bool was_held = maps(f)->port[number].flags & VN_PORT_HELD;
-	uint32_t at = vn_shard_trunk(f, number), best;
+	bool was_held = maps(p)->port[number].flags & VN_PORT_HELD;
+	uint32_t at = vn_shard_trunk(p, number), best;
 
 	if (at == VN_TRUNK_BULK) {
 		if (vn_disc_is_held(d) && vn_disc_bulk_can(d) && d->holder != VN_HOLDER_PRECISE)
@@ -264,9 +264,9 @@ void vn_shard_prepare(struct vn_fabric *f, uint32_t number, const struct vn_disc
 	} else if (was_held || !vn_disc_is_held(d)) {
 		return;
 	}
-	best = vn_shard_pick(f);
-	if (at != VN_TRUNK_BULK && f->trunk[at].ports <= f->trunk[best].ports + 1)
+	best = vn_shard_pick(p);
+	if (at != VN_TRUNK_BULK && p->trunk[at].ports <= p->trunk[best].ports + 1)
 		return;
-	if (vn_shard_begin(f, number, best) == 0)
-		vn_shard_settle(f);
+	if (vn_shard_begin(p, number, best) == 0)
+		vn_shard_settle(p);
 }

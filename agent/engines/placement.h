@@ -6,13 +6,38 @@
 #ifndef VNET_ENGINES_PLACEMENT_H
 #define VNET_ENGINES_PLACEMENT_H
 
-#include "exec/executor.h"
+#include <loader/loader.h>
+
+#include "net/home.h"
+
+#define VN_SHARD_STEP 5000u /* engines whose packets a second differ by less are equally busy */
+
+/* What joins the fabric to an engine, and how busy that is. */
+struct vn_trunk {
+	bool there;             /* its devices are */
+	bool engine;            /* a process serves it, up or not: its keeper says so */
+	bool takes;             /* directions may come to it */
+	uint32_t ports;         /* directions that are given to it, held or not */
+	uint64_t packets_per_s; /* as the daemon measured it */
+};
+
+/* The engine ports, and the directions that move between them. */
+struct vn_placement {
+	struct vn_dp *dp;            /* borrowed */
+	const struct vn_home *home;  /* borrowed */
+	int packet_fd;               /* sends markers into engine ports */
+	struct vn_trunk trunk[VN_ENGINES_MAX];
+	uint32_t *moves; /* numbers of the directions that move */
+	size_t n_moves, moves_room;
+	uint64_t moved_ns; /* when the last one began */
+	bool hurries;      /* the thread has a priority above the engines', from then until their frames flow again */
+};
 
 /* vn_trunk.ports anew. */
-void vn_shard_count(struct vn_fabric *f);
+void vn_shard_count(struct vn_placement *p);
 /* Count who has what, and take up moves that an earlier daemon began. */
-int vn_shard_open(struct vn_fabric *f, struct vn_err *err);
-void vn_shard_release(struct vn_fabric *f);
+int vn_shard_open(struct vn_placement *p, struct vn_err *err);
+void vn_shard_release(struct vn_placement *p);
 
 /* "precise", "bulk": what kind of engine serves @trunk. */
 static inline const char *vn_holder_word(uint32_t trunk)
@@ -20,34 +45,34 @@ static inline const char *vn_holder_word(uint32_t trunk)
 	return trunk == VN_TRUNK_BULK ? "bulk" : "precise";
 }
 /* The precise engine with the least to do, among those that take directions. */
-uint32_t vn_shard_pick(const struct vn_fabric *f);
+uint32_t vn_shard_pick(const struct vn_placement *p);
 /* A new link: direction @number starts on the engine with the least to do. Its trunk. */
-uint32_t vn_shard_place(struct vn_fabric *f, uint32_t number);
+uint32_t vn_shard_place(struct vn_placement *p, uint32_t number);
 /* The link goes. */
-void vn_shard_leave(struct vn_fabric *f, uint32_t number);
+void vn_shard_leave(struct vn_placement *p, uint32_t number);
 /* The trunk of direction @number from now on, or at the end of its move. */
-uint32_t vn_shard_trunk(const struct vn_fabric *f, uint32_t number);
+uint32_t vn_shard_trunk(const struct vn_placement *p, uint32_t number);
 /* Frames of it that other engines still hold since it moved. */
-uint32_t vn_shard_away(const struct vn_fabric *f, uint32_t number);
+uint32_t vn_shard_away(const struct vn_placement *p, uint32_t number);
 /* The same after having waited for them, up to 50 ms. */
-uint32_t vn_shard_wait_away(const struct vn_fabric *f, uint32_t number);
-bool vn_shard_is_moving(const struct vn_fabric *f, uint32_t number);
+uint32_t vn_shard_wait_away(const struct vn_placement *p, uint32_t number);
+bool vn_shard_is_moving(const struct vn_placement *p, uint32_t number);
 
 /*
  * Begin to move direction @number. Frames go to trunk @to from now on, where they wait until vn_shard_turn() has got
  * the old engine to hand the direction over. -EBUSY while it is moving already, -EAGAIN while frames of an earlier move
  * are still out (vn_shard_away()).
  */
-int vn_shard_begin(struct vn_fabric *f, uint32_t number, uint32_t to);
+int vn_shard_begin(struct vn_placement *p, uint32_t number, uint32_t to);
 /* Push on and finish the moves that have begun. Call now and then while there are some. */
-void vn_shard_turn(struct vn_fabric *f);
+void vn_shard_turn(struct vn_placement *p);
 /* The same until all are done, a few ms at most; what is then left is vn_shard_turn()'s. */
-void vn_shard_settle(struct vn_fabric *f);
+void vn_shard_settle(struct vn_placement *p);
 
 /*
  * Direction @number is about to get discipline @d: see to it that an engine has it that can apply it, and one with
  * little to do when it was not held before.
  */
-void vn_shard_prepare(struct vn_fabric *f, uint32_t number, const struct vn_disc *d);
+void vn_shard_prepare(struct vn_placement *p, uint32_t number, const struct vn_disc *d);
 
 #endif

@@ -17,7 +17,7 @@
 #include <base/util.h>
 
 #include "engines/arena.h"
-#include "daemon/daemon.h"
+#include "base/log.h"
 #include "engines/engine_port.h"
 
 #define ENGINE_CHUNKS     24576u                   /* 16384 to receive into, the rest to send from */
@@ -42,7 +42,7 @@ static int sys_pidfd_send_signal(int fd, int sig)
 
 static volatile struct vn_engine *status(const struct vn_supervisor *s)
 {
-	return &s->fabric->dp->maps.engine[s->trunk];
+	return &s->placement->dp->maps.engine[s->trunk];
 }
 
 #define LOCK_PATH_MAX 256
@@ -105,7 +105,7 @@ static int watch(struct vn_supervisor *s, pid_t pid)
 		return r;
 	}
 	s->pid = pid;
-	s->fabric->trunk[s->trunk].engine = true;
+	s->placement->trunk[s->trunk].engine = true;
 	return 0;
 }
 
@@ -118,7 +118,7 @@ static void unwatch(struct vn_supervisor *s)
 	s->pidfd.fd = -EBADF;
 	s->pid = 0;
 	s->hung = false;
-	s->fabric->trunk[s->trunk].engine = false;
+	s->placement->trunk[s->trunk].engine = false;
 }
 
 /* --- the child
@@ -196,7 +196,7 @@ static void engine_fds_close(struct engine_fds *f)
 static int engine_fds_fill(const struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, int arena, int exe,
 			   int tell, struct engine_fds *ret)
 {
-	const struct vn_maps *m = &s->fabric->dp->maps;
+	const struct vn_maps *m = &s->placement->dp->maps;
 	const int from[CHILD_N_FDS] = {
 		[VN_ENGINE_FD_XSK - VN_ENGINE_FD_FIRST] = xsk->fd,
 		[VN_ENGINE_FD_UMEM - VN_ENGINE_FD_FIRST] = xsk->umem_fd,
@@ -232,7 +232,7 @@ static void make_args(const struct vn_supervisor *s, const struct vn_xsk *xsk, s
 	snprintf(a->ifindex, sizeof(a->ifindex), "%u", vn_trunk_ifindex(s->trunk, bulk ? 0 : 1));
 	snprintf(a->chunks, sizeof(a->chunks), "%u", xsk->chunks);
 	snprintf(a->chunk_size, sizeof(a->chunk_size), "%u", xsk->chunk_size);
-	snprintf(a->max_ports, sizeof(a->max_ports), "%u", s->fabric->dp->maps.max_ports);
+	snprintf(a->max_ports, sizeof(a->max_ports), "%u", s->placement->dp->maps.max_ports);
 	a->argv[n++] = VN_ENGINE_NAME;
 	a->argv[n++] = "--index", a->argv[n++] = a->index;
 	a->argv[n++] = "--ifindex", a->argv[n++] = a->ifindex;
@@ -345,12 +345,12 @@ static int make_socket(struct vn_supervisor *s, struct vn_xsk *ret_xsk, struct v
 {
 	int r;
 
-	if (setns(s->fabric->netns_fd, CLONE_NEWNET) < 0)
+	if (setns(s->placement->home->netns_fd, CLONE_NEWNET) < 0)
 		return vn_err_kernel(err, errno, "engine: entering %s: %s", VN_FABRIC_NAME, strerror(errno));
 	r = s->trunk == VN_TRUNK_BULK
 		    ? make_tap(ret_xsk, err)
 		    : vn_xsk_create(ENGINE_CHUNKS, vn_engine_rx_entries(ENGINE_CHUNKS), s->umem_fd, ret_xsk, err);
-	if (setns(s->fabric->host_netns_fd, CLONE_NEWNET) < 0) {
+	if (setns(s->placement->home->host_netns_fd, CLONE_NEWNET) < 0) {
 		vn_log_at(VN_LOG_ERROR, "cannot return to the host's network namespace: %s", strerror(errno));
 		abort();
 	}
@@ -378,7 +378,7 @@ static int start(struct vn_supervisor *s, struct vn_err *err)
 		return r;
 	/* Before the engine binds it: from the first bound moment on frames arrive. */
 	if (s->trunk != VN_TRUNK_BULK)
-		r = vn_dp_set_xsk(s->fabric->dp, s->trunk, xsk.fd, err);
+		r = vn_dp_set_xsk(s->placement->dp, s->trunk, xsk.fd, err);
 	if (r < 0)
 		return r;
 	r = spawn(s, &xsk, lock, err);
@@ -602,7 +602,7 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
 
 	s->pidfd.fd = -EBADF;
 	r = adopt(s);
-	if (r == 0 && s->fabric->made) {
+	if (r == 0 && s->placement->home->made) {
 		vn_log("engine %u (pid %d): its trunk is in a namespace that lost its name: replaced", s->trunk,
 		       (int)s->pid);
 		sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);

@@ -9,11 +9,11 @@
 
 #include "base/event_loop.h"
 #include "base/program.h"
-#include "exec/executor.h"
+#include "engines/placement.h"
 
 struct vn_supervisor {
 	struct vn_loop *loop;
-	struct vn_fabric *fabric;
+	struct vn_placement *placement;
 	const char *path;        /* of the executable */
 	const char *runtime_dir; /* of the lock */
 	uid_t uid;

@@ -92,7 +92,7 @@ int vn_ends_open(struct vn_fabric *f, struct vn_ends **ret_ends, struct vn_err *
 	pthread_cond_init(&e->work, NULL);
 	e->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = e->done_fd < 0 ? vn_err_kernel(err, errno, "host ends: eventfd: %s", strerror(errno))
-			   : vn_exec_nl_open(f, f->netns_fd, &e->nl, err);
+			   : vn_home_nl_open(&f->home, f->home.netns_fd, &e->nl, err);
 	/* Nobody is told of failures, and nobody's error is around any more when there is one. */
 	e->nl.err = NULL;
 	if (r == 0) {

@@ -94,8 +94,6 @@ int vn_exec_port_devices(struct vn_fabric *f, bool *there, struct vn_err *err);
 /* vn_tc_port at the host end with @ifindex; its number is the classid. */
 void vn_fabric_filter(struct vn_nl *nl, const struct vn_fabric *f, uint32_t ifindex);
 
-/* A socket in namespace @fd, back in the host's afterwards. */
-int vn_exec_nl_open(const struct vn_fabric *f, int fd, struct vn_nl *nl, struct vn_err *err);
 /*
  * What a node's namespace is set to; the thread is in it. @foreign: it is not of our making, and may have been set
  * otherwise before.

@@ -74,7 +74,7 @@ static int exec_init(struct vn_exec *x)
 		x->node_fds[i] = -1;
 	x->nl.describe = x->node_nl.describe = describe;
 	x->nl.arg = x->node_nl.arg = x;
-	r = vn_exec_nl_open(x->f, x->f->netns_fd, &x->nl, x->err);
+	r = vn_home_nl_open(&x->f->home, x->f->home.netns_fd, &x->nl, x->err);
 	x->told_ns = vn_now_ns();
 	return r;
 }

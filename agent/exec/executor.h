@@ -9,38 +9,20 @@
 #include <loader/afxdp.h>
 #include <loader/loader.h>
 
+#include "engines/placement.h"
+#include "net/home.h"
 #include "plan/plan.h"
 #include "net/netns.h"
 #include "net/xsks.h"
 #include "runtime/runner.h"
 
-#define VN_FABRIC_NAME "vnet-fabric"
-#define VN_TRUNK_MTU   16256  /* the largest frame of a link that is held, with the tags that it may have */
 #define VN_PORT_IFNAME "vp%u" /* host end of port number %u */
-
-#define VN_SHARD_STEP 5000u /* engines whose packets a second differ by less are equally busy */
-
-/* What joins the fabric to an engine, and how busy that is. */
-struct vn_trunk {
-	bool there;             /* its devices are */
-	bool engine;            /* a process serves it, up or not: its keeper says so */
-	bool takes;             /* directions may come to it */
-	uint32_t ports;         /* directions that are given to it, held or not */
-	uint64_t packets_per_s; /* as the daemon measured it */
-};
 
 /* The agent's own namespace and what stands in it. */
 struct vn_fabric {
-	int netns_fd;
-	int host_netns_fd; /* where the daemon lives */
-	int packet_fd;     /* sends markers into trunks */
-	bool made;         /* by this start: an engine that runs serves another one, which lost its name */
-	struct vn_trunk trunk[VN_ENGINES_MAX];
-	uint32_t *moves; /* numbers of the directions that move */
-	size_t n_moves, moves_room;
-	uint64_t moved_ns; /* when the last one began */
-	bool hurries;      /* the thread has a priority above the engines', from then until their frames flow again */
-	struct vn_dp *dp;  /* borrowed */
+	struct vn_home home;
+	struct vn_placement placement;
+	struct vn_dp *dp;         /* borrowed */
 	struct vn_runner *runner; /* borrowed; NULL: no containers */
 	const char *runtime_dir;  /* of the daemon; NULL: no containers */
 	struct vn_err left;       /* the first thing that could not be removed since somebody looked (sweep.h) */
@@ -55,11 +37,6 @@ int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err);
 void vn_fabric_release(struct vn_fabric *f);
 /* Count what its devices lose; -errno where the kernel does not let us (vn_dp_watch_lost()). */
 int vn_fabric_watch_lost(const struct vn_fabric *f);
-/* Another trunk: made or adopted; and its devices removed. */
-int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
-/* Frames that the trunk's device had no room for. */
-int vn_fabric_trunk_dropped(struct vn_fabric *f, uint32_t index, uint64_t *ret_dropped, struct vn_err *err);
-int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err);
 /* Namespace, trunks and every port in it are gone afterwards. */
 int vn_fabric_destroy(struct vn_err *err);
 struct vn_link_info;

@@ -40,28 +40,21 @@ static int open_namespace(struct vn_fabric *f, struct vn_err *err)
 {
 	int r;
 
-	f->netns_fd = vn_netns_open(VN_FABRIC_NAME);
-	if (f->netns_fd == -ENOENT) {
-		r = vn_netns_create(f->host_netns_fd, VN_FABRIC_NAME, VN_NETNS_MACHINE, fabric_sysctls, NULL, err);
+	f->home.netns_fd = vn_netns_open(VN_FABRIC_NAME);
+	if (f->home.netns_fd == -ENOENT) {
+		r = vn_netns_create(f->home.host_netns_fd, VN_FABRIC_NAME, VN_NETNS_MACHINE, fabric_sysctls, NULL, err);
 		if (r < 0)
 			return r;
-		f->netns_fd = vn_netns_open(VN_FABRIC_NAME);
-		f->made = true;
+		f->home.netns_fd = vn_netns_open(VN_FABRIC_NAME);
+		f->home.made = true;
 		/* Programs pinned to devices of one that lost its name would pass for those of the same index here. */
 		for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
 			vn_dp_detach_trunk(f->dp, i);
 		vn_dp_detach_finish(f->dp);
 	}
-	if (f->netns_fd < 0)
-		return vn_err_kernel(err, -f->netns_fd, "namespace %s: %s", VN_FABRIC_NAME, strerror(-f->netns_fd));
+	if (f->home.netns_fd < 0)
+		return vn_err_kernel(err, -f->home.netns_fd, "namespace %s: %s", VN_FABRIC_NAME, strerror(-f->home.netns_fd));
 	return 0;
-}
-
-static int fabric_enter(const struct vn_fabric *f, struct vn_err *err)
-{
-	int r = vn_netns_enter(f->netns_fd);
-
-	return r < 0 ? vn_err_kernel(err, -r, "entering %s: %s", VN_FABRIC_NAME, strerror(-r)) : 0;
 }
 
 void vn_fabric_filter(struct vn_nl *nl, const struct vn_fabric *f, uint32_t ifindex)
@@ -90,9 +83,9 @@ static int open_trunks(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++)
 		if (i == 0 || vn_trunk_there(i, 0))
-			r = vn_trunk_make(f, nl, i, err);
+			r = vn_trunk_make(&f->placement, nl, i, err);
 	if (r == 0)
-		r = vn_finish_make(f, nl, err);
+		r = vn_finish_make(&f->placement, nl, err);
 	/* A crash may have left some between mark and sweep. */
 	if (r == 0)
 		vn_link_delete_group(nl, VN_GROUP_DYING);
@@ -109,8 +102,8 @@ static int open_inside(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err
 		r = open_trunks(f, nl, err);
 	if (r < 0)
 		return r;
-	f->packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	return f->packet_fd < 0 ? vn_err_kernel(err, errno, "packet socket: %s", strerror(errno)) : 0;
+	f->placement.packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	return f->placement.packet_fd < 0 ? vn_err_kernel(err, errno, "packet socket: %s", strerror(errno)) : 0;
 }
 
 int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err)
@@ -118,20 +111,24 @@ int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err)
 	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
 	int r;
 
-	*f = (struct vn_fabric){.netns_fd = -EBADF, .host_netns_fd = -EBADF, .packet_fd = -EBADF, .dp = dp};
-	r = open_host_ns(&f->host_netns_fd, err);
+	*f = (struct vn_fabric){
+		.home = {.netns_fd = -EBADF, .host_netns_fd = -EBADF},
+		.placement = {.dp = dp, .home = &f->home, .packet_fd = -EBADF},
+		.dp = dp,
+	};
+	r = open_host_ns(&f->home.host_netns_fd, err);
 	if (r == 0)
 		r = vn_netns_setup(err);
 	if (r == 0)
 		r = open_namespace(f, err);
 	if (r == 0)
-		r = fabric_enter(f, err);
+		r = vn_home_enter(&f->home, err);
 	if (r == 0) {
 		r = open_inside(f, &nl, err);
-		vn_netns_leave(f->host_netns_fd);
+		vn_netns_leave(f->home.host_netns_fd);
 	}
 	if (r == 0)
-		r = vn_shard_open(f, err);
+		r = vn_shard_open(&f->placement, err);
 	if (r < 0)
 		vn_fabric_release(f);
 	return r;
@@ -141,52 +138,16 @@ int vn_fabric_watch_lost(const struct vn_fabric *f)
 {
 	struct stat st;
 
-	return fstat(f->netns_fd, &st) < 0 ? -errno : vn_dp_watch_lost(f->dp, (uint32_t)st.st_ino);
-}
-
-int vn_fabric_add_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
-{
-	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
-	int r = f->trunk[index].there ? 0 : fabric_enter(f, err);
-
-	if (r < 0 || f->trunk[index].there)
-		return r;
-	r = vn_nl_open(&nl, err);
-	if (r == 0)
-		r = vn_trunk_make(f, &nl, index, err);
-	vn_netns_leave(f->host_netns_fd);
-	return r;
-}
-
-int vn_fabric_trunk_dropped(struct vn_fabric *f, uint32_t index, uint64_t *ret_dropped, struct vn_err *err)
-{
-	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
-	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
-
-	return r < 0 ? r : vn_link_tx_dropped(&nl, vn_trunk_ifindex(index, 0), ret_dropped);
-}
-
-int vn_fabric_remove_trunk(struct vn_fabric *f, uint32_t index, struct vn_err *err)
-{
-	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
-	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
-
-	if (r < 0)
-		return r;
-	vn_link_set_group(&nl, vn_trunk_ifindex(index, 0), VN_GROUP_DYING);
-	vn_link_delete_group(&nl, VN_GROUP_DYING);
-	f->trunk[index] = (struct vn_trunk){0};
-	vn_dp_detach_trunk(f->dp, index);
-	return vn_nl_flush(&nl);
+	return fstat(f->home.netns_fd, &st) < 0 ? -errno : vn_dp_watch_lost(f->dp, (uint32_t)st.st_ino);
 }
 
 void vn_fabric_release(struct vn_fabric *f)
 {
-	vn_cleanup_close(&f->netns_fd);
-	vn_cleanup_close(&f->host_netns_fd);
-	vn_cleanup_close(&f->packet_fd);
-	f->netns_fd = f->host_netns_fd = f->packet_fd = -EBADF;
-	vn_shard_release(f);
+	vn_cleanup_close(&f->home.netns_fd);
+	vn_cleanup_close(&f->home.host_netns_fd);
+	vn_cleanup_close(&f->placement.packet_fd);
+	f->home.netns_fd = f->home.host_netns_fd = f->placement.packet_fd = -EBADF;
+	vn_shard_release(&f->placement);
 }
 
 /* --- what stands in it -----------------------------------------------------------------------------------------------
@@ -248,19 +209,19 @@ int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err)
 {
 	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
 	struct device_list list = {0};
-	int r = fabric_enter(f, err);
+	int r = vn_home_enter(&f->home, err);
 
 	if (r < 0)
 		return r;
 	r = vn_nl_open(&nl, err);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++)
-		if (f->trunk[i].there)
-			r = vn_trunk_refresh(f, &nl, i, err);
+		if (f->placement.trunk[i].there)
+			r = vn_trunk_refresh(&f->placement, &nl, i, err);
 	if (r == 0)
-		r = vn_finish_refresh(f, &nl, err);
+		r = vn_finish_refresh(&f->placement, &nl, err);
 	if (r == 0)
 		r = dump_devices(&nl, list_port, &list, err);
-	vn_netns_leave(f->host_netns_fd);
+	vn_netns_leave(f->home.host_netns_fd);
 	if (r == 0) {
 		for (size_t i = 0; i < list.n; i++) {
 			vn_tc_ingress(&nl, list.ifindex[i]);
@@ -276,9 +237,9 @@ int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err)
 static int delete_devices(int host_fd, int fd, struct vn_err *err)
 {
 	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
-	const struct vn_fabric f = {.host_netns_fd = host_fd};
+	const struct vn_home home = {.netns_fd = fd, .host_netns_fd = host_fd};
 	struct device_list list = {0};
-	int r = vn_exec_nl_open(&f, fd, &nl, err);
+	int r = vn_home_nl_open(&home, fd, &nl, err);
 
 	if (r == 0)
 		r = dump_devices(&nl, list_all, &list, err);
@@ -309,7 +270,7 @@ int vn_fabric_dump(struct vn_fabric *f, void (*each)(void *arg, const struct vn_
 		   struct vn_err *err)
 {
 	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
-	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+	int r = vn_home_nl_open(&f->home, f->home.netns_fd, &nl, err);
 
 	return r < 0 ? r : vn_link_dump(&nl, each, arg);
 }
@@ -337,7 +298,7 @@ int vn_exec_seen_ports(struct vn_fabric *f, struct vn_host_end **ret_ends, struc
 {
 	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
 	struct seen_ports seen = {.max = f->dp->maps.max_ports};
-	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+	int r = vn_home_nl_open(&f->home, f->home.netns_fd, &nl, err);
 
 	if (r < 0)
 		return r;
@@ -369,7 +330,7 @@ int vn_exec_port_devices(struct vn_fabric *f, bool *there, struct vn_err *err)
 {
 	cleanup_nl struct vn_nl nl = fabric_nl(VN_FABRIC_NAME);
 	struct port_devices p = {there, f->dp->maps.max_ports};
-	int r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+	int r = vn_home_nl_open(&f->home, f->home.netns_fd, &nl, err);
 
 	return r < 0 ? r : vn_link_dump(&nl, mark_port, &p);
 }
@@ -424,7 +385,7 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 	if (r == 0)
 		r = vn_exec_seen_ports(f, &ends, err);
 	if (r == 0)
-		r = vn_exec_nl_open(f, f->netns_fd, &nl, err);
+		r = vn_home_nl_open(&f->home, f->home.netns_fd, &nl, err);
 	if (r < 0) {
 		vn_observed_release(&seen);
 		return r;

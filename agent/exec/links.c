@@ -35,7 +35,7 @@ void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc
 {
 	uint32_t flags = vn_port_disc_flags(d);
 
-	vn_shard_prepare(f, number, d);
+	vn_shard_prepare(&f->placement, number, d);
 	vn_disc_write(&f->dp->maps, number, d);
 	vn_port_flags(&f->dp->maps, number, flags, VN_PORT_DISC_FLAGS & ~flags);
 }
@@ -97,7 +97,7 @@ static int delete_node_end(struct vn_exec *x, size_t port_id)
 	int fd = -EBADF, r = vn_exec_node_fd(x, port->node, &fd);
 
 	if (r == 0)
-		r = vn_exec_nl_open(x->f, fd, &x->node_nl, x->err);
+		r = vn_home_nl_open(&x->f->home, fd, &x->node_nl, x->err);
 	if (r < 0)
 		return r;
 	vn_link_set_group(&x->node_nl, VN_IFINDEX_NODE + port->number, VN_GROUP_DYING);
@@ -170,7 +170,7 @@ static int publish_port(struct vn_exec *x, const struct vn_link *l, int side)
 
 	if (r < 0)
 		return vn_err_kernel(x->err, -r, "link %s: %s", l->name, strerror(-r));
-	cfg.trunk = (uint8_t)vn_shard_trunk(x->f, l->ports[side].number);
+	cfg.trunk = (uint8_t)vn_shard_trunk(&x->f->placement, l->ports[side].number);
 	cfg.trunk_ifindex = vn_trunk_ifindex(cfg.trunk, 0);
 	vn_port_publish(&x->f->dp->maps, l->ports[side].number, &cfg);
 	return 0;
@@ -192,7 +192,7 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 		const int side = (int)(i % VN_DIRS);
 
 		vn_disc_renew(maps, l->ports[side].number);
-		vn_shard_place(x->f, l->ports[side].number);
+		vn_shard_place(&x->f->placement, l->ports[side].number);
 		vn_disc_write(maps, l->ports[side].number, &l->disc[side]);
 		r = publish_port(x, l, side);
 		if (r == 0)
@@ -285,7 +285,7 @@ static int delete_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 		vn_exec_afxdp_delete(x, &x->old->links[id / VN_DIRS].ports[id % VN_DIRS]);
 		/* Closed before its device goes; what the engine still holds for it is dropped there. */
 		vn_port_clear(maps, number);
-		vn_shard_leave(x->f, number);
+		vn_shard_leave(&x->f->placement, number);
 		vn_disc_renew(maps, number);
 		vn_disc_write(maps, number, &none);
 		/* A VF is not deleted but given back, by a step of its own. */
@@ -330,7 +330,7 @@ static int change_port(struct vn_exec *x, const struct vn_link *was, const struc
 	a.flags &= ~(VN_PORT_DISC_FLAGS | VN_PORT_APP_FLAGS);
 	b.flags &= ~(VN_PORT_DISC_FLAGS | VN_PORT_APP_FLAGS);
 	if (memcmp(&a, &b, sizeof(a)) != 0) {
-		vn_shard_prepare(x->f, is->ports[side].number, &is->disc[side]);
+		vn_shard_prepare(&x->f->placement, is->ports[side].number, &is->disc[side]);
 		vn_disc_write(&x->f->dp->maps, is->ports[side].number, &is->disc[side]);
 		return publish_port(x, is, side);
 	}

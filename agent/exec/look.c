@@ -459,9 +459,9 @@ static int look_at_routes(struct vn_nl *nl, const struct vn_topo *t, const struc
 
 static int open_sockets(struct vn_look *k, const struct vn_fabric *f, int netns_fd)
 {
-	int r = k->fabric.fd < 0 ? vn_exec_nl_open(f, f->netns_fd, &k->fabric, NULL) : 0;
+	int r = k->fabric.fd < 0 ? vn_home_nl_open(&f->home, f->home.netns_fd, &k->fabric, NULL) : 0;
 
-	return r == 0 ? vn_exec_nl_open(f, netns_fd, &k->node, NULL) : r;
+	return r == 0 ? vn_home_nl_open(&f->home, netns_fd, &k->node, NULL) : r;
 }
 
 static int look_inside(struct vn_look *k, const struct vn_topo *t, const struct vn_node *n, struct vn_node_seen *seen)

@@ -114,7 +114,7 @@ static int move_devices(struct move *m, int from, int to)
 
 	nl.describe = describe;
 	nl.arg = m;
-	r = vn_exec_nl_open(m->f, from, &nl, m->err);
+	r = vn_home_nl_open(&m->f->home, from, &nl, m->err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < m->node->n_links; i++) {
@@ -145,7 +145,7 @@ static int look(struct move *m, int fd)
 
 	nl.describe = describe;
 	nl.arg = m;
-	r = vn_exec_nl_open(m->f, fd, &nl, m->err);
+	r = vn_home_nl_open(&m->f->home, fd, &nl, m->err);
 	return r < 0 ? r : vn_link_dump(&nl, see, m);
 }
 
@@ -165,7 +165,7 @@ static int check_names(struct move *m, int fd)
 				   "network (--network none), or name the node's interface otherwise",
 				   m->node->name, port_of(m, i)->ifname);
 	}
-	vn_netns_leave(m->f->host_netns_fd);
+	vn_netns_leave(m->f->home.host_netns_fd);
 	return r;
 }
 
@@ -184,7 +184,7 @@ static int settings(struct move *m, int fd)
 	if (r < 0)
 		return vn_err_kernel(m->err, -r, "node %s: entering the namespace: %s", m->node->name, strerror(-r));
 	r = vn_exec_node_sysctls(&proc, m->node, true, m->err);
-	vn_netns_leave(m->f->host_netns_fd);
+	vn_netns_leave(m->f->home.host_netns_fd);
 	return r;
 }
 
@@ -196,7 +196,7 @@ static int rename_to(struct move *m, const char *name, int fd)
 	if (r < 0)
 		return r;
 	return fd >= 0 ? vn_netns_bind(fd, name, m->err)
-		       : vn_netns_create(m->f->host_netns_fd, name, VN_NETNS_OWN, inside_new, (void *)m->node, m->err);
+		       : vn_netns_create(m->f->home.host_netns_fd, name, VN_NETNS_OWN, inside_new, (void *)m->node, m->err);
 }
 
 static int relocate(struct move *m, const char *name, int old, int fd)

@@ -116,7 +116,7 @@ static int adopt_node(struct vn_exec *x, const struct vn_node *node, int fd)
 
 	if (r == 0) {
 		r = vn_exec_node_sysctls(&x->proc, node, is_foreign(node), x->err);
-		vn_netns_leave(x->f->host_netns_fd);
+		vn_netns_leave(x->f->home.host_netns_fd);
 	}
 	return r;
 }
@@ -161,7 +161,7 @@ int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 		else {
 			if (node->runtime == VN_RUNTIME_EXTERNAL)
 				vn_exec_attached_forget(x->f, x->new, steps[i].new);
-			r = vn_netns_create(x->f->host_netns_fd, name,
+			r = vn_netns_create(x->f->home.host_netns_fd, name,
 					    node->privileged || node->runtime == VN_RUNTIME_PODMAN ? VN_NETNS_MACHINE
 												   : VN_NETNS_OWN,
 					    inside_new, &fresh, x->err);
@@ -431,17 +431,6 @@ static void config_routes(struct config *c)
 		}
 }
 
-int vn_exec_nl_open(const struct vn_fabric *f, int fd, struct vn_nl *nl, struct vn_err *err)
-{
-	int r = vn_netns_enter(fd);
-
-	if (r < 0)
-		return vn_err_kernel(err, -r, "entering a namespace: %s", strerror(-r));
-	r = vn_nl_open(nl, err);
-	vn_netns_leave(f->host_netns_fd);
-	return r;
-}
-
 static int write_settings(const struct config *c)
 {
 	struct vn_proc *proc = &c->x->proc;
@@ -501,7 +490,7 @@ static int enter_node(const struct config *c, int fd)
 	}
 	if (r == 0 && c->a)
 		ipv6_on_new_ports(c);
-	vn_netns_leave(c->x->f->host_netns_fd);
+	vn_netns_leave(c->x->f->home.host_netns_fd);
 	return r;
 }
 
@@ -553,7 +542,7 @@ static int find_drift(const struct config *c, size_t node, int fd, struct vn_dri
 	int r = look_at(c, node, ret_drift);
 
 	for (int i = 0; i < 2 && r == 0 && has_drift(ret_drift, VN_DRIFT_NAME); i++) {
-		r = vn_exec_nl_open(c->x->f, fd, c->nl, c->x->err);
+		r = vn_home_nl_open(&c->x->f->home, fd, c->nl, c->x->err);
 		if (r == 0)
 			r = i ? rename_down(c, ret_drift) : rename_ports(c, ret_drift);
 		vn_drift_release(ret_drift);

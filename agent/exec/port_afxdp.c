@@ -19,13 +19,13 @@
 static int offloads(struct vn_exec *x, uint32_t number, bool on)
 {
 	char host[IF_NAMESIZE];
-	int r = vn_netns_enter(x->f->netns_fd);
+	int r = vn_netns_enter(x->f->home.netns_fd);
 
 	if (r < 0)
 		return vn_err_kernel(x->err, -r, "entering %s: %s", VN_FABRIC_NAME, strerror(-r));
 	snprintf(host, sizeof(host), VN_PORT_IFNAME, number);
 	r = on ? vn_offload_tx_on(host, x->err) : vn_offload_all_off(host, x->err);
-	vn_netns_leave(x->f->host_netns_fd);
+	vn_netns_leave(x->f->home.host_netns_fd);
 	return r;
 }
 
@@ -36,7 +36,7 @@ static int attach(struct vn_exec *x, const struct vn_port *port, int node_fd)
 	if (r < 0)
 		return vn_err_kernel(x->err, -r, "entering a node: %s", strerror(-r));
 	r = vn_afxdp_attach(x->f->dp, port->number, VN_IFINDEX_NODE + port->number, x->err);
-	vn_netns_leave(x->f->host_netns_fd);
+	vn_netns_leave(x->f->home.host_netns_fd);
 	if (r == 0)
 		r = vn_afxdp_share_map(x->f->dp->pin_dir, port->number, !!(port->handover & VN_HANDOVER_PINNED));
 	return r;
@@ -118,7 +118,7 @@ int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t numb
 	if (r < 0)
 		return vn_err_kernel(err, -r, "node %s: %s", netns, strerror(-r));
 	r = vn_afxdp_socket(VN_IFINDEX_NODE + number, buffers, ret_socket, err);
-	vn_netns_leave(f->host_netns_fd);
+	vn_netns_leave(f->home.host_netns_fd);
 	return r;
 }
 
@@ -131,6 +131,6 @@ int vn_fabric_xsks(struct vn_fabric *f, const struct vn_topo *t, const struct vn
 	if (r < 0)
 		return r;
 	r = vn_xsks_on(VN_IFINDEX_NODE + port->number, ret_xsks);
-	vn_netns_leave(f->host_netns_fd);
+	vn_netns_leave(f->home.host_netns_fd);
 	return r;
 }

@@ -54,7 +54,7 @@ int vn_vf_put_program(const struct vn_fabric *f, const struct vn_port *port, int
 		return vn_err_kernel(err, -r, "entering a node: %s", strerror(-r));
 	r = vn_vf_attach(f->dp->pin_dir, port->number, VN_IFINDEX_NODE + port->number, want[port->vf.xdp], ret_mode,
 			 err);
-	vn_netns_leave(f->host_netns_fd);
+	vn_netns_leave(f->home.host_netns_fd);
 	return r;
 }
 
@@ -73,7 +73,7 @@ int vn_exec_vf_place(struct vn_exec *x, const struct vn_link *l, int side)
 	if (r < 0 || port->vf.mode != VN_VF_WIRE)
 		return r;
 	snprintf(host, sizeof(host), VN_PORT_IFNAME, port->number);
-	to = (struct vn_vf_move){.netns_fd = x->f->netns_fd,
+	to = (struct vn_vf_move){.netns_fd = x->f->home.netns_fd,
 				 .ifindex = VN_IFINDEX_HOST + port->number,
 				 .name = host,
 				 .group = VN_GROUP_PORTS};
@@ -94,7 +94,7 @@ static bool is_coming_up(const struct vn_fabric *f, int netns_fd, const struct v
 		return false;
 	if (vn_nl_open(&nl, NULL) == 0)
 		vn_sriov_netdev(&nl, pci, &dev);
-	vn_netns_leave(f->host_netns_fd);
+	vn_netns_leave(f->home.host_netns_fd);
 	return dev.flags & IFF_UP && !(dev.flags & IFF_RUNNING);
 }
 
@@ -106,7 +106,7 @@ static bool port_is_coming_up(struct vn_exec *x, const struct vn_port *port)
 	if (!port->vf.mode || port->vf.state == IFLA_VF_LINK_STATE_DISABLE || !vn_vf_carrier(port->vf.pf) ||
 	    vn_sriov_open(port->vf.pf, &pf, NULL) < 0)
 		return false;
-	if (port->vf.mode == VN_VF_WIRE && is_coming_up(x->f, x->f->netns_fd, &pf, port->vf.partner))
+	if (port->vf.mode == VN_VF_WIRE && is_coming_up(x->f, x->f->home.netns_fd, &pf, port->vf.partner))
 		return true;
 	return vn_exec_node_fd(x, port->node, &fd) == 0 && is_coming_up(x->f, fd, &pf, port->vf.index);
 }
@@ -156,6 +156,6 @@ bool vn_vf_there(const struct vn_fabric *f, const struct vn_topo *t, const struc
 		return false;
 	if (!if_indextoname(VN_IFINDEX_NODE + port->number, ifname))
 		*ifname = '\0';
-	vn_netns_leave(f->host_netns_fd);
+	vn_netns_leave(f->home.host_netns_fd);
 	return *ifname;
 }

@@ -90,7 +90,7 @@ static bool add_netdev_in(json_t *o, const struct vn_fabric *f, int fd, const ch
 	if (fd < 0 || vn_netns_enter(fd) < 0)
 		return false;
 	there = add_netdev(o, pci);
-	vn_netns_leave(f->host_netns_fd);
+	vn_netns_leave(f->home.host_netns_fd);
 	return there;
 }
 
@@ -148,7 +148,7 @@ static json_t *vf_json(struct vn_fabric *f, struct vn_nl *nl, const struct vn_sr
 		return NULL;
 	vn_sriov_admin_get(nl, pf->ifindex, vf, &admin);
 	add_admin(o, &admin);
-	if (v && v->partner ? !add_netdev_in(o, f, f->netns_fd, pci) : !add_netdev_in(o, f, node, pci))
+	if (v && v->partner ? !add_netdev_in(o, f, f->home.netns_fd, pci) : !add_netdev_in(o, f, node, pci))
 		if (!add_netdev(o, pci))
 			json_object_set_new(o, "ifname", json_null());
 	/* An agent's, that this one knows nothing of. */

@@ -57,7 +57,7 @@ static int list_devices(struct vn_fabric *f, struct vn_nl *nl, const struct vn_t
 	/* It is not there: made anew, and empty. */
 	if (fd < 0)
 		return 0;
-	r = vn_exec_nl_open(f, fd, nl, err);
+	r = vn_home_nl_open(&f->home, fd, nl, err);
 	if (r < 0)
 		return r;
 	nl->dump_most = DEVICES_MAX;

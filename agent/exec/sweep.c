@@ -155,7 +155,7 @@ static int sweep_namespace(int dir, const char *name, void *arg)
 	if (!split(name, topo, node) || k.w->s->has_node(k.w->s->arg, topo, node, &kept))
 		return 0;
 	fd = vn_netns_open(name);
-	if (fd < 0 || vn_exec_nl_open(k.w->f, fd, &nl, NULL) < 0 || vn_link_dump(&nl, look_at, &k) < 0 || !k.ours)
+	if (fd < 0 || vn_home_nl_open(&k.w->f->home, fd, &nl, NULL) < 0 || vn_link_dump(&nl, look_at, &k) < 0 || !k.ours)
 		return 0;
 	vn_netns_delete(name, &why);
 	tell(k.w, "namespace", name, &why);
@@ -178,7 +178,7 @@ static void close_port(struct vn_fabric *f, uint32_t number)
 	static const struct vn_disc none;
 
 	vn_port_clear(&f->dp->maps, number);
-	vn_shard_leave(f, number);
+	vn_shard_leave(&f->placement, number);
 	vn_disc_renew(&f->dp->maps, number);
 	vn_disc_write(&f->dp->maps, number, &none);
 }
@@ -192,7 +192,7 @@ static void sweep_ports(struct sweeping *w)
 	bool afxdp;
 
 	nl.err = &why;
-	if (vn_exec_nl_open(w->f, w->f->netns_fd, &nl, &why) < 0)
+	if (vn_home_nl_open(&w->f->home, w->f->home.netns_fd, &nl, &why) < 0)
 		return;
 	for (uint32_t n = 1; n < maps->max_ports; n++) {
 		if (!w->orphan[n]) {

@@ -104,7 +104,7 @@ struct run {
 /* The engine under test: that of the probed direction. */
 static uint32_t trunk_of(const struct run *x)
 {
-	return vn_shard_trunk(&x->d->fabric, vn_twin_slot(&x->twin, 0, 0));
+	return vn_shard_trunk(&x->d->fabric.placement, vn_twin_slot(&x->twin, 0, 0));
 }
 
 static void put(struct run *x, const char *key, uint64_t v)

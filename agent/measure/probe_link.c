@@ -117,8 +117,8 @@ void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, size_t link, int dir, c
 	/* Fresh draws: with the link's key the same probes would meet the same fates each time, right or wrong. */
 	own.key = vn_mix64(own.key ^ vn_now_ns());
 	vn_exec_set_disc(&d->fabric, slot, &own);
-	if (vn_shard_trunk(&d->fabric, slot) != trunk && vn_shard_begin(&d->fabric, slot, trunk) == 0)
-		vn_shard_settle(&d->fabric);
+	if (vn_shard_trunk(&d->fabric.placement, slot) != trunk && vn_shard_begin(&d->fabric.placement, slot, trunk) == 0)
+		vn_shard_settle(&d->fabric.placement);
 	vn_dir_reset(&d->dp.maps, slot);
 	t->dropped[link][dir] = (struct vn_verify_port){.engine_down = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN],
 							.ring_full = d->dp.maps.drop[slot].count[VN_DROP_RING_FULL]};

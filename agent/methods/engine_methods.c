@@ -24,7 +24,7 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
 {
 	const struct vn_engine e = d->dp.maps.engine[trunk];
 	struct vn_supervisor *s = &d->engine[trunk];
-	const struct vn_trunk *t = &d->fabric.trunk[trunk];
+	const struct vn_trunk *t = &d->fabric.placement.trunk[trunk];
 	char program[VN_PROGRAM_TEXT];
 	uint64_t now = vn_now_ns();
 
@@ -48,7 +48,7 @@ int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 {
 	json_t *list = json_array();
 
-	vn_shard_count(&d->fabric);
+	vn_shard_count(&d->fabric.placement);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
 		if (d->engine_used[i])
 			json_array_append_new(list, vn_engine_to_json(d, i));
@@ -71,7 +71,7 @@ int vn_engine_take(struct vn_daemon *d, const json_t *params, uint32_t *ret_to, 
 
 static int check_takes(const struct vn_daemon *d, uint32_t to, struct vn_err *err)
 {
-	if (d->fabric.trunk[to].takes)
+	if (d->fabric.placement.trunk[to].takes)
 		return 0;
 	return vn_err(err, VN_EXIT_CHANGED, EBUSY, "engine %u is being replaced: try again in a moment", to);
 }
@@ -118,13 +118,13 @@ int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 			r = check_move(&run->topo->links[index], dir, to, err);
 	/* Moves that have begun are over within moments: unless an engine hangs. */
 	if (r == 0)
-		vn_shard_settle(&d->fabric);
+		vn_shard_settle(&d->fabric.placement);
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++)
-		if (dirs >> dir & 1 && vn_shard_wait_away(&d->fabric, run->topo->links[index].ports[dir].number))
+		if (dirs >> dir & 1 && vn_shard_wait_away(&d->fabric.placement, run->topo->links[index].ports[dir].number))
 			r = -EAGAIN;
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++)
 		if (dirs >> dir & 1)
-			r = vn_shard_begin(&d->fabric, run->topo->links[index].ports[dir].number, to);
+			r = vn_shard_begin(&d->fabric.placement, run->topo->links[index].ports[dir].number, to);
 	if (r == -EBUSY)
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY, "link %s is moving already: try again in a moment", name);
 	if (r == -EAGAIN)
@@ -135,7 +135,7 @@ int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 			name);
 	if (r < 0)
 		return r;
-	vn_shard_settle(&d->fabric);
-	*ret_reply = json_pack("{s:s, s:i, s:b}", "link", name, "engine", (int)to, "moving", d->fabric.n_moves > 0);
+	vn_shard_settle(&d->fabric.placement);
+	*ret_reply = json_pack("{s:s, s:i, s:b}", "link", name, "engine", (int)to, "moving", d->fabric.placement.n_moves > 0);
 	return *ret_reply ? 0 : -ENOMEM;
 }

@@ -54,11 +54,11 @@ static int check_namespace(struct vn_daemon *d, const struct vn_conn *c, const c
 			      "node %s: the namespace belongs to somebody else: only root, or who may enter it, can "
 			      "attach it",
 			      node);
-	if (vn_netns_same(c->passed, d->fabric.host_netns_fd))
+	if (vn_netns_same(c->passed, d->fabric.home.host_netns_fd))
 		return vn_err_usage(
 			err, "node %s: that is the host's own namespace: start the container with `--network none`",
 			node);
-	if (vn_netns_same(c->passed, d->fabric.netns_fd))
+	if (vn_netns_same(c->passed, d->fabric.home.netns_fd))
 		return vn_err_usage(err, "node %s: that is %s, the agent's own namespace", node, VN_FABRIC_NAME);
 	return 0;
 }

@@ -13,6 +13,7 @@
 
 #include <base/util.h>
 
+#include "engines/engine_port.h"
 #include "engines/placement.h"
 #include "disc/disc_words.h"
 
@@ -69,7 +70,7 @@ static bool stand_in_decided(struct restart *x)
 static uint32_t free_trunk(const struct vn_daemon *d)
 {
 	for (uint32_t i = d->opts.n_engines; i < VN_TRUNK_BULK; i++)
-		if (!d->engine_used[i] && !d->fabric.trunk[i].there)
+		if (!d->engine_used[i] && !d->fabric.placement.trunk[i].there)
 			return i;
 	return 0;
 }
@@ -85,7 +86,7 @@ static int open_stand_in(struct restart *x, uint32_t trunk, struct vn_err *err)
 	if (vn_engine_open(x->d, trunk, &why) < 0) {
 		vn_supervisor_close(s);
 		s->stand_in = 0;
-		vn_fabric_remove_trunk(&x->d->fabric, trunk, NULL);
+		vn_trunk_remove(&x->d->fabric.placement, trunk, NULL);
 	} else {
 		x->stand_in = trunk;
 		up = turn_until(x, stand_in_decided, UP_NS) && vn_supervisor_is_up(s);
@@ -97,14 +98,14 @@ static int open_stand_in(struct restart *x, uint32_t trunk, struct vn_err *err)
 			"engine %u: another one of the program to stand in for it does not start: %s; nothing was "
 			"changed: engine %u goes on",
 			x->trunk, why.err ? why.text : why_of(s), x->trunk);
-	x->d->fabric.trunk[trunk].takes = true;
+	x->d->fabric.placement.trunk[trunk].takes = true;
 	return 0;
 }
 
 static bool another_is_up(const struct restart *x)
 {
 	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
-		if (i != x->trunk && x->d->fabric.trunk[i].takes && vn_supervisor_is_up(&x->d->engine[i]))
+		if (i != x->trunk && x->d->fabric.placement.trunk[i].takes && vn_supervisor_is_up(&x->d->engine[i]))
 			return true;
 	return false;
 }
@@ -130,7 +131,7 @@ static void note_moved(struct restart *x)
 	const struct vn_maps *m = &x->d->dp.maps;
 
 	for (uint32_t i = 1; i < m->max_ports; i++) {
-		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->d->fabric, i) == x->trunk;
+		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->d->fabric.placement, i) == x->trunk;
 		x->n_moved += x->moved[i];
 	}
 }
@@ -141,14 +142,14 @@ static bool is_empty(struct restart *x)
 	struct vn_fabric *f = &x->d->fabric;
 	const struct vn_engine *e = &x->d->dp.maps.engine[x->trunk];
 
-	vn_shard_count(f);
-	if (f->trunk[x->trunk].ports) {
+	vn_shard_count(&f->placement);
+	if (f->placement.trunk[x->trunk].ports) {
 		vn_engine_drain(x->d, x->trunk);
 		x->empty_ns = 0;
 		return false;
 	}
-	vn_shard_turn(f);
-	if (f->n_moves || vn_engine_holds(x->d, x->trunk)) {
+	vn_shard_turn(&f->placement);
+	if (f->placement.n_moves || vn_engine_holds(x->d, x->trunk)) {
 		x->empty_ns = 0;
 		return false;
 	}
@@ -185,25 +186,25 @@ static bool is_back(struct restart *x)
 		if (!x->moved[i])
 			continue;
 		vn_disc_read(m, i, &disc, NULL);
-		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->d->fabric, i) != x->trunk &&
+		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->d->fabric.placement, i) != x->trunk &&
 			      (x->trunk != VN_TRUNK_BULK || vn_disc_bulk_can(&disc)) &&
-			      vn_shard_begin(&x->d->fabric, i, x->trunk) < 0;
+			      vn_shard_begin(&x->d->fabric.placement, i, x->trunk) < 0;
 		all &= !x->moved[i];
 	}
-	vn_shard_settle(&x->d->fabric);
-	return all && !x->d->fabric.n_moves;
+	vn_shard_settle(&x->d->fabric.placement);
+	return all && !x->d->fabric.placement.n_moves;
 }
 
 static void come_back(struct restart *x)
 {
 	struct vn_daemon *d = x->d;
 
-	d->fabric.trunk[x->trunk].takes = true;
+	d->fabric.placement.trunk[x->trunk].takes = true;
 	if (!x->stand_in) {
 		turn_until(x, is_back, HELD_NS);
 		return;
 	}
-	d->fabric.trunk[x->stand_in].takes = false;
+	d->fabric.placement.trunk[x->stand_in].takes = false;
 	d->engine[x->stand_in].leaving = true;
 	turn_until(x, stand_in_gone, HELD_NS);
 }
@@ -216,7 +217,7 @@ static int replace(struct restart *x, struct vn_err *err)
 	if (r < 0)
 		return r;
 	note_moved(x);
-	x->d->fabric.trunk[x->trunk].takes = false;
+	x->d->fabric.placement.trunk[x->trunk].takes = false;
 	if (!turn_until(x, is_empty, HELD_NS)) {
 		come_back(x);
 		return vn_err(err, VN_EXIT_ROLLED_BACK, EAGAIN,

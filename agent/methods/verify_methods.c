@@ -468,7 +468,7 @@ static int probe_links(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t
 			own.flags &= ~(__u32)VN_DISC_DOWN;
 			own.flap_up_ns = own.flap_down_ns = own.flap_start_ns = 0;
 			own.police_bps = own.police_burst_bytes = 0;
-			vn_twin_set(d, twin, i, t->dir, &own, vn_shard_trunk(&d->fabric, t->slot));
+			vn_twin_set(d, twin, i, t->dir, &own, vn_shard_trunk(&d->fabric.placement, t->slot));
 			disc[i * VN_DIRS + (size_t)t->dir] = &t->asked;
 		}
 	vn_probe_plan(disc, jobs, n * VN_DIRS, q->probe_ns);

@@ -712,12 +712,12 @@ void vn_watch_end(struct vn_daemon *d, struct vn_running *run)
 int vn_watch_open(struct vn_daemon *d, struct vn_err *err)
 {
 	struct vn_watch *w = &d->watch;
-	int fd = -EBADF, r = vn_netns_enter(d->fabric.netns_fd);
+	int fd = -EBADF, r = vn_netns_enter(d->fabric.home.netns_fd);
 
 	if (r < 0)
 		return vn_err_kernel(err, -r, "entering %s: %s", VN_FABRIC_NAME, strerror(-r));
 	r = vn_events_open(&fd, err);
-	vn_netns_leave(d->fabric.host_netns_fd);
+	vn_netns_leave(d->fabric.home.host_netns_fd);
 	if (r < 0)
 		return r;
 	w->events = (struct vn_source){.fd = fd, .handle = on_events, .arg = d};

@@ -273,10 +273,10 @@ int vn_running_watch(struct vn_daemon *d, struct vn_err *err)
 {
 	int fd, size = 4 << 20, r;
 
-	if (setns(d->fabric.netns_fd, CLONE_NEWNET) < 0)
+	if (setns(d->fabric.home.netns_fd, CLONE_NEWNET) < 0)
 		return vn_err_kernel(err, errno, "entering %s: %s", VN_FABRIC_NAME, strerror(errno));
 	fd = vn_netlink_open(NETLINK_ROUTE, RTMGRP_LINK, SOCK_NONBLOCK, NULL);
-	if (setns(d->fabric.host_netns_fd, CLONE_NEWNET) < 0)
+	if (setns(d->fabric.home.host_netns_fd, CLONE_NEWNET) < 0)
 		abort(); /* nothing may run in the wrong namespace */
 	if (fd < 0)
 		return vn_err_kernel(err, -fd, "netlink socket: %s", strerror(-fd));

@@ -194,7 +194,7 @@ static int socket_in(const struct vn_topo *t, const char *node, int family, int 
 	assert_true(ns >= 0);
 	assert_int_equal(vn_netns_enter(ns), 0);
 	fd = socket(family, type | SOCK_CLOEXEC, 0);
-	vn_netns_leave(fx.fabric.host_netns_fd);
+	vn_netns_leave(fx.fabric.home.host_netns_fd);
 	assert_true(fd >= 0);
 	return fd;
 }
