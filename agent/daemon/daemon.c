@@ -22,6 +22,7 @@
 #include <base/util.h>
 
 #include "api/audit.h"
+#include "api/events.h"
 #include "measure/calibrate.h"
 #include "store/damaged.h"
 #include "daemon/daemon_main.h"
@@ -34,30 +35,6 @@
 #define ENGINE_USER     "vnet-engine"
 #define ENGINE_UID_BARE 64611
 
-static void stamp(json_t *event)
-{
-	struct timespec ts;
-	char text[40];
-	struct tm tm;
-	size_t n;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof(text) - n, ".%03ldZ", ts.tv_nsec / 1000000);
-	json_object_set_new(event, "time", json_string(text));
-	json_object_set_new(event, "time_ns", json_integer(ts.tv_sec * (json_int_t)VN_NSEC_PER_SEC + ts.tv_nsec));
-}
-
-void vn_event(struct vn_daemon *d, json_t *event)
-{
-	if (event) {
-		stamp(event);
-		vn_server_event(&d->server, event);
-	}
-	json_decref(event);
-}
-
 /* --- requests
  * ---------------------------------------------------------------------------------------------------------------- */
 
@@ -68,7 +45,7 @@ static int op_monitor(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 	*ret_reply = json_pack("{s:s}", "event", "start");
 	if (!*ret_reply)
 		return -ENOMEM;
-	stamp(*ret_reply);
+	vn_event_stamp(*ret_reply);
 	return 0;
 }
 
@@ -200,7 +177,7 @@ static void on_engine(struct vn_supervisor *s, const char *what)
 	struct vn_daemon *d = s->arg;
 
 	vn_log("engine %u: %s%s", s->trunk, what, s->pid ? "" : ", what it holds drops until it is back");
-	vn_event(d, json_pack("{s:s, s:s, s:i, s:i}", "event", "engine", "what", what, "trunk", (int)s->trunk, "pid",
+	vn_tell(&d->tell, json_pack("{s:s, s:s, s:i, s:i}", "event", "engine", "what", what, "trunk", (int)s->trunk, "pid",
 			      (int)s->pid));
 }
 
@@ -216,14 +193,19 @@ static int engine_identity(const struct vn_daemon *d, uid_t *ret_uid, gid_t *ret
 	return *ret_uid == 0 ? vn_err_usage(err, "--engine-user: the engine does not run as root") : 0;
 }
 
-static int make_keepers(struct vn_daemon *d, struct vn_err *err)
+static int make_supervisors(struct vn_daemon *d, struct vn_err *err)
 {
 	uid_t uid = 0;
 	gid_t gid = 0;
 	int r = engine_identity(d, &uid, &gid, err);
 
+	d->engines.placement = &d->fabric.placement;
+	d->engines.tell = d->tell;
+	d->engines.n = d->opts.n_engines;
+	d->engines.rebalance = d->opts.rebalance;
+
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		d->engine[i] = (struct vn_supervisor){.loop = &d->loop,
+		d->engines.engine[i] = (struct vn_supervisor){.loop = &d->loop,
 						      .placement = &d->fabric.placement,
 						      .path = d->opts.engine_path,
 						      .runtime_dir = d->opts.runtime_dir,
@@ -352,7 +334,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (r == 0)
 		r = control_group(d, &group, err);
 	if (r == 0)
-		r = make_keepers(d, err);
+		r = make_supervisors(d, err);
 	if (r == 0)
 		r = vn_loop_init(&d->loop);
 	if (r == 0)
@@ -385,7 +367,7 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	}
 	/* The engine before the links: what a crash interrupted is mended with frames already flowing. */
 	if (r == 0)
-		r = vn_engines_open(d, err);
+		r = vn_engines_open(&d->engines, err);
 	if (r == 0)
 		r = vn_state_adopt(d, err);
 	if (r == 0)
@@ -421,7 +403,7 @@ static void daemon_release(struct vn_daemon *d)
 	vn_receiver_close(&d->receiver);
 	/* With nothing running there is nothing to hold for: leave no trace. Otherwise the network goes on without us.
 	 */
-	vn_engines_close(d, last);
+	vn_engines_close(&d->engines, last);
 	if (last) {
 		struct vn_err err = {0};
 
@@ -454,14 +436,14 @@ static void daemon_release(struct vn_daemon *d)
 static void tell_overload(struct vn_daemon *d)
 {
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++) {
-		const uint32_t bits = d->engine_used[i] ? d->dp.maps.engine[i].overload : 0;
+		const uint32_t bits = d->engines.used[i] ? d->dp.maps.engine[i].overload : 0;
 
 		if (bits & ~d->overload_told[i]) {
 			json_t *reasons = vn_overload_json(bits);
 			char *text = json_dumps(reasons, 0);
 
 			vn_log_at(VN_LOG_WARNING, "engine %u: overloaded: %s", i, text ?: "?");
-			vn_event(d, json_pack("{s:s, s:i, s:o}", "event", "overload", "engine", (int)i, "reasons",
+			vn_tell(&d->tell, json_pack("{s:s, s:i, s:o}", "event", "overload", "engine", (int)i, "reasons",
 					      reasons));
 			free(text);
 		}
@@ -475,7 +457,7 @@ static void on_tick(void *arg, uint32_t events)
 
 	tell_overload(d);
 
-	vn_engines_tick(d);
+	vn_engines_tick(&d->engines);
 	vn_handover_tick(d);
 	vn_files_tick(d);
 	vn_receiver_tick(&d->receiver);
@@ -498,7 +480,7 @@ static void look_at_name(struct vn_daemon *d)
 	vn_log("namespace %s: somebody deleted its name: traffic goes on, but after the next start all links are "
 	       "broken until their topologies are applied again",
 	       VN_FABRIC_NAME);
-	vn_event(d, json_pack("{s:s, s:s}", "event", "name-lost", "namespace", VN_FABRIC_NAME));
+	vn_tell(&d->tell, json_pack("{s:s, s:s}", "event", "name-lost", "namespace", VN_FABRIC_NAME));
 }
 
 struct tick_source {
@@ -538,7 +520,7 @@ static void on_signal(void *arg, uint32_t events)
 	}
 	vn_log("stopping: %s from pid %d, uid %u; %s", si.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT", (int)si.ssi_pid,
 	       si.ssi_uid, t->d->n_running ? "networks go on" : "no topology runs: everything is removed");
-	vn_event(t->d, json_pack("{s:s, s:b}", "event", "stop", "networks", t->d->n_running > 0));
+	vn_tell(&t->d->tell, json_pack("{s:s, s:b}", "event", "stop", "networks", t->d->n_running > 0));
 	t->d->stop = true;
 }
 
@@ -646,6 +628,7 @@ int vn_daemon_main(int argc, char *argv[])
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
 			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");
 	d.program = vn_program_hash(VN_PROGRAM_SELF);
+	d.tell = (struct vn_tell){.event = vn_events_tell, .arg = &d.server};
 	d.server.loop = &d.loop;
 	d.server.receiver = &d.receiver;
 	/* Modes are what the code says, not what the caller's shell is used to: others must reach observe.sock. */

@@ -18,7 +18,7 @@
 #include "daemon/options.h"
 #include "api/receiver.h"
 #include "api/server.h"
-#include "engines/supervisor.h"
+#include "engines/engines.h"
 #include "observe/node_watch.h"
 #include "exec/executor.h"
 #include "model/model.h"
@@ -33,16 +33,6 @@ struct vn_running {
 	unsigned int healed;
 };
 
-/* What the last look at the engines and the directions saw (shard.c). */
-struct vn_balance {
-	uint64_t at_ns;
-	struct {
-		uint64_t rx_packets, rx_dropped, late_packets;
-		unsigned int bad; /* consecutive looks at which it could not keep up */
-	} engine[VN_ENGINES_MAX];
-	struct vn_dir_rate *dir; /* by number */
-};
-
 struct vn_daemon {
 	struct vn_daemon_opts opts;
 	struct vn_loop loop;
@@ -52,13 +42,10 @@ struct vn_daemon {
 	struct vn_runner runner;
 	struct vn_receiver receiver;
 	struct vn_server server;
-	struct vn_supervisor engine[VN_ENGINES_MAX]; /* by trunk */
-	bool engine_used[VN_ENGINES_MAX];
+	struct vn_tell tell; /* by the server, to every `monitor` */
+	struct vn_engines engines;
 	uint32_t overload_told[VN_ENGINES_MAX]; /* VN_OVERLOAD_ bits, as events said last */
-	struct vn_balance balance;
 	uint64_t program; /* hash of the daemon's own */
-	bool restarting;  /* an engine is being replaced on request */
-	bool bulk_failed; /* this machine cannot make its trunk */
 	struct vn_handover handover;
 	struct vn_running *running;
 	size_t n_running;
@@ -191,24 +178,6 @@ int vn_engine_take(struct vn_daemon *d, const json_t *params, uint32_t *ret_trun
 /* One engine's figures, as in vnet.info and vnet.engine.show. */
 json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk);
 
-/* --- shard.c: several engines ---------------------------------------------------------------------------------------
- */
-
-/* Start or adopt the engines: those asked for, and those that an earlier daemon left with something to do. */
-int vn_engines_open(struct vn_daemon *d, struct vn_err *err);
-/* Every tick: what their keepers have to do, moves, engines that are to go, and each second who holds what. */
-void vn_engines_tick(struct vn_daemon *d);
-/* Engine @trunk and what it needs, devices included. */
-int vn_engine_open(struct vn_daemon *d, uint32_t trunk, struct vn_err *err);
-/* Move some directions of engine @trunk to others, as many as can be at once. */
-void vn_engine_drain(struct vn_daemon *d, uint32_t trunk);
-/* Frames that are still to leave it. */
-bool vn_engine_holds(struct vn_daemon *d, uint32_t trunk);
-/* The bulk engine, started when it is first wanted; false while it cannot serve. */
-bool vn_engines_bulk_up(struct vn_daemon *d);
-/* Forget them, or end them. */
-void vn_engines_close(struct vn_daemon *d, bool stop);
-
 /* As vnet.node.show has it. */
 json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_t index);
 int vn_op_node_attach(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
@@ -227,11 +196,5 @@ bool vn_may_have_net_admin(pid_t pid);
 void vn_containers_asked(struct vn_daemon *d, const struct vn_plan *plan, struct vn_topo *new, uid_t uid);
 /* What of @plan makes privileged nodes is refused to users other than root. */
 int vn_privileged_allowed(const struct vn_plan *plan, uid_t uid, struct vn_err *err);
-
-/* --- shared
- * ----------------------------------------------------------------------------------------------------------- */
-
-/* To every `monitor`: takes ownership of @event, adds the time. */
-void vn_event(struct vn_daemon *d, json_t *event);
 
 #endif

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Several engines: their keepers, those that are to go, and who holds what as traffic changes. */
-#include "daemon/daemon.h"
+#include "engines/engines.h"
 
 #include <stdlib.h>
 
 #include <base/util.h>
 
 #include "engines/engine_port.h"
-#include "engines/placement.h"
+#include "base/log.h"
 #include "disc/disc_words.h"
 
 #define LOOK_NS     VN_NSEC_PER_SEC
@@ -38,124 +38,124 @@ struct vn_dir_rate {
 	uint32_t looks; /* in a row that spoke for the other holder */
 };
 
-static struct vn_maps *maps(struct vn_daemon *d)
+static struct vn_maps *maps(struct vn_engines *e)
 {
-	return &d->dp.maps;
+	return &e->placement->dp->maps;
 }
 
 /* By the options; others stand in, or are to go. */
-static bool is_asked_for(const struct vn_daemon *d, uint32_t trunk)
+static bool is_asked_for(const struct vn_engines *e, uint32_t trunk)
 {
-	return trunk < d->opts.n_engines || trunk == VN_TRUNK_BULK;
+	return trunk < e->n || trunk == VN_TRUNK_BULK;
 }
 
 /* --- their keepers ---------------------------------------------------------------------------------------------------
  */
 
-int vn_engine_open(struct vn_daemon *d, uint32_t trunk, struct vn_err *err)
+int vn_engine_open(struct vn_engines *e, uint32_t trunk, struct vn_err *err)
 {
-	int r = vn_trunk_add(&d->fabric.placement, trunk, err);
+	int r = vn_trunk_add(e->placement, trunk, err);
 
 	if (r == 0)
-		r = vn_supervisor_open(&d->engine[trunk], err);
+		r = vn_supervisor_open(&e->engine[trunk], err);
 	if (r < 0)
 		return r;
-	d->engine_used[trunk] = true;
-	d->fabric.placement.trunk[trunk].takes = is_asked_for(d, trunk);
+	e->used[trunk] = true;
+	e->placement->trunk[trunk].takes = is_asked_for(e, trunk);
 	return 0;
 }
 
-int vn_engines_open(struct vn_daemon *d, struct vn_err *err)
+int vn_engines_open(struct vn_engines *e, struct vn_err *err)
 {
 	int r = 0;
 
-	d->balance.dir = calloc(maps(d)->max_ports, sizeof(*d->balance.dir));
-	if (!d->balance.dir)
+	e->balance.dir = calloc(maps(e)->max_ports, sizeof(*e->balance.dir));
+	if (!e->balance.dir)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++) {
-		if (i >= d->opts.n_engines && !d->fabric.placement.trunk[i].there)
+		if (i >= e->n && !e->placement->trunk[i].there)
 			continue;
-		r = vn_engine_open(d, i, err);
-		d->engine[i].leaving = !is_asked_for(d, i);
+		r = vn_engine_open(e, i, err);
+		e->engine[i].leaving = !is_asked_for(e, i);
 	}
 	return r;
 }
 
-void vn_engines_close(struct vn_daemon *d, bool stop)
+void vn_engines_close(struct vn_engines *e, bool stop)
 {
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		if (stop && d->engine_used[i])
-			vn_supervisor_end(&d->engine[i]);
+		if (stop && e->used[i])
+			vn_supervisor_end(&e->engine[i]);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++) {
-		if (!d->engine_used[i])
+		if (!e->used[i])
 			continue;
 		if (stop)
-			vn_supervisor_stop(&d->engine[i]);
-		vn_supervisor_close(&d->engine[i]);
+			vn_supervisor_stop(&e->engine[i]);
+		vn_supervisor_close(&e->engine[i]);
 	}
-	free(d->balance.dir);
-	d->balance.dir = NULL;
+	free(e->balance.dir);
+	e->balance.dir = NULL;
 }
 
 /* --- one that is to go
  * -------------------------------------------------------------------------------------------------------------- */
 
 /* Between an engine and the one that stands in for it, and else wherever there is the least to do. */
-static uint32_t drain_to(const struct vn_daemon *d, uint32_t trunk)
+static uint32_t drain_to(const struct vn_engines *e, uint32_t trunk)
 {
-	const uint32_t of = d->engine[trunk].stand_in;
+	const uint32_t of = e->engine[trunk].stand_in;
 
-	if (of && d->fabric.placement.trunk[of - 1].takes)
+	if (of && e->placement->trunk[of - 1].takes)
 		return of - 1;
 	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
-		if (d->engine[i].stand_in == trunk + 1 && d->fabric.placement.trunk[i].takes)
+		if (e->engine[i].stand_in == trunk + 1 && e->placement->trunk[i].takes)
 			return i;
-	return vn_shard_pick(&d->fabric.placement);
+	return vn_shard_pick(e->placement);
 }
 
-void vn_engine_drain(struct vn_daemon *d, uint32_t trunk)
+void vn_engine_drain(struct vn_engines *e, uint32_t trunk)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 1; i < maps(d)->max_ports && n < DRAIN_BATCH; i++)
-		if (maps(d)->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&d->fabric.placement, i) == trunk)
-			n += vn_shard_begin(&d->fabric.placement, i, drain_to(d, trunk)) == 0;
-	vn_shard_settle(&d->fabric.placement);
+	for (uint32_t i = 1; i < maps(e)->max_ports && n < DRAIN_BATCH; i++)
+		if (maps(e)->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(e->placement, i) == trunk)
+			n += vn_shard_begin(e->placement, i, drain_to(e, trunk)) == 0;
+	vn_shard_settle(e->placement);
 }
 
 /* What it says of all together may be a moment old; of a direction that has left it, it is exact. */
-bool vn_engine_holds(struct vn_daemon *d, uint32_t trunk)
+bool vn_engine_holds(struct vn_engines *e, uint32_t trunk)
 {
-	if (!d->engine[trunk].pid)
+	if (!e->engine[trunk].pid)
 		return false;
-	if (maps(d)->engine[trunk].held_packets)
+	if (maps(e)->engine[trunk].held_packets)
 		return true;
-	for (uint32_t i = 1; i < maps(d)->max_ports; i++)
-		if (maps(d)->port[i].flags & VN_PORT_ACTIVE && vn_dir_away(maps(d), i, trunk))
+	for (uint32_t i = 1; i < maps(e)->max_ports; i++)
+		if (maps(e)->port[i].flags & VN_PORT_ACTIVE && vn_dir_away(maps(e), i, trunk))
 			return true;
 	return false;
 }
 
 /* Its directions go, what it holds leaves, it ends, its trunk goes: one step a tick. */
-static void leave(struct vn_daemon *d, uint32_t trunk)
+static void leave(struct vn_engines *e, uint32_t trunk)
 {
-	struct vn_supervisor *s = &d->engine[trunk];
+	struct vn_supervisor *s = &e->engine[trunk];
 	struct vn_err err = {0};
 
 	if (s->stopping && !s->pid) {
 		vn_supervisor_close(s);
-		if (vn_trunk_remove(&d->fabric.placement, trunk, &err) < 0)
+		if (vn_trunk_remove(e->placement, trunk, &err) < 0)
 			vn_log_at(VN_LOG_ERROR, "%s", err.text);
-		d->engine_used[trunk] = s->leaving = s->stopping = s->refuses = false;
+		e->used[trunk] = s->leaving = s->stopping = s->refuses = false;
 		s->stand_in = s->failures = s->quick_deaths = 0;
 		s->retry_ns = 0;
 		vn_log("engine %u: gone", trunk);
 		return;
 	}
-	vn_shard_count(&d->fabric.placement);
-	if (d->fabric.placement.trunk[trunk].ports)
-		vn_engine_drain(d, trunk);
-	else if (!d->fabric.placement.n_moves && !vn_engine_holds(d, trunk) && !s->stopping)
+	vn_shard_count(e->placement);
+	if (e->placement->trunk[trunk].ports)
+		vn_engine_drain(e, trunk);
+	else if (!e->placement->n_moves && !vn_engine_holds(e, trunk) && !s->stopping)
 		vn_supervisor_end(s);
 }
 
@@ -163,43 +163,43 @@ static void leave(struct vn_daemon *d, uint32_t trunk)
  * --------------------------------------------------------------------------------------------------------------- */
 
 /* What found no room in the tap's queue, the device alone knows: its engine has no right to ask. */
-static void look_at_tap(struct vn_daemon *d)
+static void look_at_tap(struct vn_engines *e)
 {
 	struct vn_err err = {0};
 	uint64_t dropped;
 
-	if (vn_trunk_dropped(&d->fabric.placement, VN_TRUNK_BULK, &dropped, &err) == 0)
-		vn_engine_lost(maps(d), VN_TRUNK_BULK, dropped);
+	if (vn_trunk_dropped(e->placement, VN_TRUNK_BULK, &dropped, &err) == 0)
+		vn_engine_lost(maps(e), VN_TRUNK_BULK, dropped);
 }
 
-static void look_at_engine(struct vn_daemon *d, uint32_t trunk, uint64_t ns)
+static void look_at_engine(struct vn_engines *e, uint32_t trunk, uint64_t ns)
 {
-	const struct vn_engine *e = &maps(d)->engine[trunk];
-	uint64_t rx = e->rx_packets, dropped = e->rx_dropped + e->ring_dropped, late = e->late_packets;
+	const struct vn_engine *now = &maps(e)->engine[trunk];
+	uint64_t rx = now->rx_packets, dropped = now->rx_dropped + now->ring_dropped, late = now->late_packets;
 	uint64_t n = 0;
 	bool bad = false;
 
 	/* A new process counts from 0. */
-	if (rx >= d->balance.engine[trunk].rx_packets) {
-		n = rx - d->balance.engine[trunk].rx_packets;
-		bad = dropped > d->balance.engine[trunk].rx_dropped ||
-		      late - d->balance.engine[trunk].late_packets > n / LATE_PART;
+	if (rx >= e->balance.engine[trunk].rx_packets) {
+		n = rx - e->balance.engine[trunk].rx_packets;
+		bad = dropped > e->balance.engine[trunk].rx_dropped ||
+		      late - e->balance.engine[trunk].late_packets > n / LATE_PART;
 	}
-	d->fabric.placement.trunk[trunk].packets_per_s = n * VN_NSEC_PER_SEC / ns;
-	d->balance.engine[trunk].rx_packets = rx;
-	d->balance.engine[trunk].rx_dropped = dropped;
-	d->balance.engine[trunk].late_packets = late;
-	d->balance.engine[trunk].bad = bad ? d->balance.engine[trunk].bad + 1 : 0;
+	e->placement->trunk[trunk].packets_per_s = n * VN_NSEC_PER_SEC / ns;
+	e->balance.engine[trunk].rx_packets = rx;
+	e->balance.engine[trunk].rx_dropped = dropped;
+	e->balance.engine[trunk].late_packets = late;
+	e->balance.engine[trunk].bad = bad ? e->balance.engine[trunk].bad + 1 : 0;
 }
 
-static void look_at_dir(struct vn_daemon *d, uint32_t number, uint64_t ns)
+static void look_at_dir(struct vn_engines *e, uint32_t number, uint64_t ns)
 {
-	struct vn_dir_rate *rate = &d->balance.dir[number];
-	const struct vn_dir *dir = &maps(d)->dir[number];
-	uint64_t ring_full = maps(d)->drop[number].count[VN_DROP_RING_FULL];
+	struct vn_dir_rate *rate = &e->balance.dir[number];
+	const struct vn_dir *dir = &maps(e)->dir[number];
+	uint64_t ring_full = maps(e)->drop[number].count[VN_DROP_RING_FULL];
 
 	if (ring_full > rate->ring_full)
-		vn_dir_lost(maps(d), number);
+		vn_dir_lost(maps(e), number);
 	rate->ring_full = ring_full;
 	if (rate->gen != dir->gen || dir->in_packets < rate->packets)
 		*rate = (struct vn_dir_rate){
@@ -219,12 +219,12 @@ static bool is_large(const struct vn_dir_rate *r, bool at_bulk)
 	return r->bytes_per_s >= BULK_BYTES_PER_S && r->bytes_per_s >= r->packets_per_s * BULK_FRAME_BYTES;
 }
 
-static bool wants_bulk(struct vn_daemon *d, uint32_t number, bool at_bulk)
+static bool wants_bulk(struct vn_engines *e, uint32_t number, bool at_bulk)
 {
-	struct vn_dir_rate *rate = &d->balance.dir[number];
+	struct vn_dir_rate *rate = &e->balance.dir[number];
 	struct vn_disc disc;
 
-	vn_disc_read(maps(d), number, &disc, NULL);
+	vn_disc_read(maps(e), number, &disc, NULL);
 	if (!vn_disc_bulk_can(&disc) || disc.holder == VN_HOLDER_PRECISE)
 		return false;
 	if (disc.holder == VN_HOLDER_BULK)
@@ -236,43 +236,43 @@ static bool wants_bulk(struct vn_daemon *d, uint32_t number, bool at_bulk)
 	return !at_bulk;
 }
 
-bool vn_engines_bulk_up(struct vn_daemon *d)
+bool vn_engines_bulk_up(struct vn_engines *e)
 {
 	struct vn_err err = {0};
 
-	if (d->engine_used[VN_TRUNK_BULK])
-		return d->fabric.placement.trunk[VN_TRUNK_BULK].takes && vn_supervisor_is_up(&d->engine[VN_TRUNK_BULK]);
-	if (!d->bulk_failed && vn_engine_open(d, VN_TRUNK_BULK, &err) < 0) {
+	if (e->used[VN_TRUNK_BULK])
+		return e->placement->trunk[VN_TRUNK_BULK].takes && vn_supervisor_is_up(&e->engine[VN_TRUNK_BULK]);
+	if (!e->bulk_failed && vn_engine_open(e, VN_TRUNK_BULK, &err) < 0) {
 		vn_log("%s: all links stay with the precise holder", err.text);
-		d->bulk_failed = true;
+		e->bulk_failed = true;
 	}
 	return false;
 }
 
-static void choose_holder(struct vn_daemon *d, uint32_t number)
+static void choose_holder(struct vn_engines *e, uint32_t number)
 {
-	bool at_bulk = vn_shard_trunk(&d->fabric.placement, number) == VN_TRUNK_BULK;
+	bool at_bulk = vn_shard_trunk(e->placement, number) == VN_TRUNK_BULK;
 
-	if (vn_shard_is_moving(&d->fabric.placement, number))
+	if (vn_shard_is_moving(e->placement, number))
 		return;
-	if (at_bulk && (d->engine[VN_TRUNK_BULK].refuses || !wants_bulk(d, number, true)))
-		vn_shard_begin(&d->fabric.placement, number, vn_shard_pick(&d->fabric.placement));
-	else if (!at_bulk && wants_bulk(d, number, false) && vn_engines_bulk_up(d))
-		vn_shard_begin(&d->fabric.placement, number, VN_TRUNK_BULK);
+	if (at_bulk && (e->engine[VN_TRUNK_BULK].refuses || !wants_bulk(e, number, true)))
+		vn_shard_begin(e->placement, number, vn_shard_pick(e->placement));
+	else if (!at_bulk && wants_bulk(e, number, false) && vn_engines_bulk_up(e))
+		vn_shard_begin(e->placement, number, VN_TRUNK_BULK);
 }
 
 /* The direction of @from whose packets come nearest to evening out @from and @to without turning them round; 0: none.
  */
-static uint32_t best_to_move(struct vn_daemon *d, uint32_t from, uint32_t to)
+static uint32_t best_to_move(struct vn_engines *e, uint32_t from, uint32_t to)
 {
-	uint64_t gap = d->fabric.placement.trunk[from].packets_per_s - d->fabric.placement.trunk[to].packets_per_s, best = 0;
+	uint64_t gap = e->placement->trunk[from].packets_per_s - e->placement->trunk[to].packets_per_s, best = 0;
 	uint32_t found = 0;
 
-	for (uint32_t i = 1; i < maps(d)->max_ports; i++) {
-		uint64_t n = d->balance.dir[i].packets_per_s;
+	for (uint32_t i = 1; i < maps(e)->max_ports; i++) {
+		uint64_t n = e->balance.dir[i].packets_per_s;
 
-		if (vn_shard_trunk(&d->fabric.placement, i) != from || !(maps(d)->port[i].flags & VN_PORT_HELD) ||
-		    vn_shard_is_moving(&d->fabric.placement, i) || n >= gap)
+		if (vn_shard_trunk(e->placement, i) != from || !(maps(e)->port[i].flags & VN_PORT_HELD) ||
+		    vn_shard_is_moving(e->placement, i) || n >= gap)
 			continue;
 		n = VN_MIN(n, gap - n);
 		if (n > best)
@@ -282,83 +282,83 @@ static uint32_t best_to_move(struct vn_daemon *d, uint32_t from, uint32_t to)
 }
 
 /* One direction a look, from the engine that falls behind most to the one with the least to do. */
-static void rebalance(struct vn_daemon *d)
+static void rebalance(struct vn_engines *e)
 {
-	const struct vn_trunk *t = d->fabric.placement.trunk;
+	const struct vn_trunk *t = e->placement->trunk;
 	uint32_t from = 0, to = 0, number;
 
-	for (uint32_t i = 1; i < d->opts.n_engines; i++) {
+	for (uint32_t i = 1; i < e->n; i++) {
 		if (t[i].packets_per_s > t[from].packets_per_s)
 			from = i;
 		if (t[i].packets_per_s < t[to].packets_per_s)
 			to = i;
 	}
-	if (d->balance.engine[from].bad < BAD_LOOKS || d->balance.engine[to].bad ||
+	if (e->balance.engine[from].bad < BAD_LOOKS || e->balance.engine[to].bad ||
 	    t[from].packets_per_s < REBALANCE_LEAST || t[to].packets_per_s > t[from].packets_per_s / 2 ||
-	    !t[to].takes || !vn_supervisor_is_up(&d->engine[to]))
+	    !t[to].takes || !vn_supervisor_is_up(&e->engine[to]))
 		return;
-	number = best_to_move(d, from, to);
-	if (!number || vn_shard_begin(&d->fabric.placement, number, to) < 0)
+	number = best_to_move(e, from, to);
+	if (!number || vn_shard_begin(e->placement, number, to) < 0)
 		return;
 	/* Wait and see what that did. */
-	d->balance.engine[from].bad = 0;
+	e->balance.engine[from].bad = 0;
 	vn_log("engine %u falls behind: port %u goes to engine %u", from, number, to);
-	vn_event(d, json_pack("{s:s, s:i, s:i, s:i}", "event", "rebalance", "port", (int)number, "from", (int)from,
+	vn_tell(&e->tell, json_pack("{s:s, s:i, s:i, s:i}", "event", "rebalance", "port", (int)number, "from", (int)from,
 			      "to", (int)to));
 }
 
-static void look(struct vn_daemon *d, uint64_t ns)
+static void look(struct vn_engines *e, uint64_t ns)
 {
-	if (d->engine_used[VN_TRUNK_BULK])
-		look_at_tap(d);
+	if (e->used[VN_TRUNK_BULK])
+		look_at_tap(e);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		if (d->engine_used[i])
-			look_at_engine(d, i, ns);
-	for (uint32_t i = 1; i < maps(d)->max_ports; i++) {
+		if (e->used[i])
+			look_at_engine(e, i, ns);
+	for (uint32_t i = 1; i < maps(e)->max_ports; i++) {
 		const uint32_t both = VN_PORT_ACTIVE | VN_PORT_HELD;
 
-		if ((maps(d)->port[i].flags & both) != both)
+		if ((maps(e)->port[i].flags & both) != both)
 			continue;
-		look_at_dir(d, i, ns);
-		choose_holder(d, i);
+		look_at_dir(e, i, ns);
+		choose_holder(e, i);
 	}
-	if (d->opts.rebalance && d->opts.n_engines > 1)
-		rebalance(d);
-	vn_shard_settle(&d->fabric.placement);
-	vn_shard_count(&d->fabric.placement);
+	if (e->rebalance && e->n > 1)
+		rebalance(e);
+	vn_shard_settle(e->placement);
+	vn_shard_count(e->placement);
 }
 
 /* After a restart, or when an engine that one had left without has come up after all: who stood in for it goes. */
-static void come_back(struct vn_daemon *d, uint32_t trunk)
+static void come_back(struct vn_engines *e, uint32_t trunk)
 {
-	struct vn_trunk *t = &d->fabric.placement.trunk[trunk];
-	struct vn_supervisor *s = &d->engine[trunk];
+	struct vn_trunk *t = &e->placement->trunk[trunk];
+	struct vn_supervisor *s = &e->engine[trunk];
 
-	if (s->stand_in && d->fabric.placement.trunk[s->stand_in - 1].takes) {
+	if (s->stand_in && e->placement->trunk[s->stand_in - 1].takes) {
 		t->takes = false;
 		s->leaving = true;
-	} else if (!t->takes && is_asked_for(d, trunk)) {
+	} else if (!t->takes && is_asked_for(e, trunk)) {
 		t->takes = vn_supervisor_is_up(s);
 	}
 }
 
-void vn_engines_tick(struct vn_daemon *d)
+void vn_engines_tick(struct vn_engines *e)
 {
 	uint64_t now = vn_now_ns();
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++) {
-		if (!d->engine_used[i])
+		if (!e->used[i])
 			continue;
-		vn_supervisor_tick(&d->engine[i]);
-		if (!d->restarting)
-			come_back(d, i);
-		if (d->engine[i].leaving)
-			leave(d, i);
+		vn_supervisor_tick(&e->engine[i]);
+		if (!e->restarting)
+			come_back(e, i);
+		if (e->engine[i].leaving)
+			leave(e, i);
 	}
-	vn_shard_turn(&d->fabric.placement);
-	if (now - d->balance.at_ns < LOOK_NS)
+	vn_shard_turn(e->placement);
+	if (now - e->balance.at_ns < LOOK_NS)
 		return;
-	if (d->balance.at_ns)
-		look(d, now - d->balance.at_ns);
-	d->balance.at_ns = now;
+	if (e->balance.at_ns)
+		look(e, now - e->balance.at_ns);
+	e->balance.at_ns = now;
 }

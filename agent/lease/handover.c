@@ -58,7 +58,7 @@ struct vn_handover_sock {
 
 static void tell(const struct vn_handover_sock *s, const char *event, const struct vn_owner *o)
 {
-	vn_event(s->d, json_pack("{s:s, s:s, s:I, s:I, s:s}", "event", event, "port", s->key, "pid", (json_int_t)o->pid,
+	vn_tell(&s->d->tell, json_pack("{s:s, s:s, s:I, s:I, s:s}", "event", event, "port", s->key, "pid", (json_int_t)o->pid,
 				 "uid", (json_int_t)o->uid, "comm", o->comm));
 }
 

@@ -85,7 +85,7 @@ static uint64_t engine_cpu_ns(const struct vn_daemon *d, uint32_t trunk)
 	char path[64];
 	cleanup_fclose FILE *f = NULL;
 
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)d->engine[trunk].pid);
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)d->engines.engine[trunk].pid);
 	f = fopen(path, "re");
 	return f && fscanf(f, "%llu", &ns) == 1 ? ns : 0;
 }
@@ -255,7 +255,7 @@ static int measure_bulk(struct run *x)
 	int r;
 
 	put(x, "bulk_bps_max", 0);
-	while (!vn_engines_bulk_up(x->d)) {
+	while (!vn_engines_bulk_up(&x->d->engines)) {
 		if (vn_now_ns() > until_ns || x->d->stop)
 			return 0;
 		vn_loop_turn(&x->d->loop, BULK_TURN_MS);

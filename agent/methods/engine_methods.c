@@ -23,7 +23,7 @@ json_t *vn_overload_json(uint32_t bits)
 json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
 {
 	const struct vn_engine e = d->dp.maps.engine[trunk];
-	struct vn_supervisor *s = &d->engine[trunk];
+	struct vn_supervisor *s = &d->engines.engine[trunk];
 	const struct vn_trunk *t = &d->fabric.placement.trunk[trunk];
 	char program[VN_PROGRAM_TEXT];
 	uint64_t now = vn_now_ns();
@@ -50,7 +50,7 @@ int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 
 	vn_shard_count(&d->fabric.placement);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		if (d->engine_used[i])
+		if (d->engines.used[i])
 			json_array_append_new(list, vn_engine_to_json(d, i));
 	*ret_reply = json_pack("{s:o}", "engines", list);
 	return *ret_reply ? 0 : -ENOMEM;
@@ -63,7 +63,7 @@ int vn_engine_take(struct vn_daemon *d, const json_t *params, uint32_t *ret_to, 
 
 	if (!json_is_integer(to))
 		return vn_err_usage(err, "parameter 'engine' is missing: the number of an engine");
-	if (v < 0 || v >= VN_ENGINES_MAX || !d->engine_used[v] || d->engine[v].leaving)
+	if (v < 0 || v >= VN_ENGINES_MAX || !d->engines.used[v] || d->engines.engine[v].leaving)
 		return vn_err_usage(err, "no engine %lld: `vnet-agent engine show` lists them", (long long)v);
 	*ret_to = (uint32_t)v;
 	return 0;

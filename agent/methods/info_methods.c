@@ -21,7 +21,7 @@ static json_t *engines_json(struct vn_daemon *d)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		if (d->engine_used[i])
+		if (d->engines.used[i])
 			json_array_append_new(list, vn_engine_to_json(d, i));
 	return list;
 }

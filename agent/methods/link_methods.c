@@ -396,7 +396,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 	}
 	vn_carrier_link(d, run, index);
 	if (changed)
-		vn_event(d, json_pack("{s:s, s:s, s:s, s:[o, o]}", "event", "link-set", "topology", run->topo->name,
+		vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:[o, o]}", "event", "link-set", "topology", run->topo->name,
 				      "link", l->name, "directions", direction(d, run->topo, l, 0, false),
 				      direction(d, run->topo, l, 1, false)));
 	*ret_reply = json_pack("{s:o, s:b}", "link", link_json(d, run, index, false), "changed", changed);

@@ -141,7 +141,7 @@ static int move_to(struct vn_daemon *d, struct vn_conn *c, struct target *t, int
 
 static void tell(struct vn_daemon *d, const struct target *t, const char *event, const char *holder)
 {
-	vn_event(d, json_pack("{s:s, s:s, s:s, s:s}", "event", event, "topology", t->run->topo->name, "node", t->node,
+	vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:s}", "event", event, "topology", t->run->topo->name, "node", t->node,
 			      "holder", holder));
 }
 

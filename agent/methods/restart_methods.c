@@ -64,26 +64,26 @@ static const char *why_of(const struct vn_supervisor *s)
 
 static bool stand_in_decided(struct restart *x)
 {
-	return is_decided(&x->d->engine[x->stand_in]);
+	return is_decided(&x->d->engines.engine[x->stand_in]);
 }
 
 static uint32_t free_trunk(const struct vn_daemon *d)
 {
 	for (uint32_t i = d->opts.n_engines; i < VN_TRUNK_BULK; i++)
-		if (!d->engine_used[i] && !d->fabric.placement.trunk[i].there)
+		if (!d->engines.used[i] && !d->fabric.placement.trunk[i].there)
 			return i;
 	return 0;
 }
 
 static int open_stand_in(struct restart *x, uint32_t trunk, struct vn_err *err)
 {
-	struct vn_supervisor *s = &x->d->engine[trunk];
+	struct vn_supervisor *s = &x->d->engines.engine[trunk];
 	struct vn_err why = {0};
 	bool up = false;
 
 	s->spin = false; /* it has no processor of its own */
 	s->stand_in = x->trunk + 1;
-	if (vn_engine_open(x->d, trunk, &why) < 0) {
+	if (vn_engine_open(&x->d->engines, trunk, &why) < 0) {
 		vn_supervisor_close(s);
 		s->stand_in = 0;
 		vn_trunk_remove(&x->d->fabric.placement, trunk, NULL);
@@ -105,7 +105,7 @@ static int open_stand_in(struct restart *x, uint32_t trunk, struct vn_err *err)
 static bool another_is_up(const struct restart *x)
 {
 	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
-		if (i != x->trunk && x->d->fabric.placement.trunk[i].takes && vn_supervisor_is_up(&x->d->engine[i]))
+		if (i != x->trunk && x->d->fabric.placement.trunk[i].takes && vn_supervisor_is_up(&x->d->engines.engine[i]))
 			return true;
 	return false;
 }
@@ -144,33 +144,33 @@ static bool is_empty(struct restart *x)
 
 	vn_shard_count(&f->placement);
 	if (f->placement.trunk[x->trunk].ports) {
-		vn_engine_drain(x->d, x->trunk);
+		vn_engine_drain(&x->d->engines, x->trunk);
 		x->empty_ns = 0;
 		return false;
 	}
 	vn_shard_turn(&f->placement);
-	if (f->placement.n_moves || vn_engine_holds(x->d, x->trunk)) {
+	if (f->placement.n_moves || vn_engine_holds(&x->d->engines, x->trunk)) {
 		x->empty_ns = 0;
 		return false;
 	}
 	if (!x->empty_ns)
 		x->empty_ns = vn_now_ns();
-	return !x->d->engine[x->trunk].pid || e->heartbeat_ns > x->empty_ns;
+	return !x->d->engines.engine[x->trunk].pid || e->heartbeat_ns > x->empty_ns;
 }
 
 static bool is_replaced(struct restart *x)
 {
-	const struct vn_supervisor *s = &x->d->engine[x->trunk];
+	const struct vn_supervisor *s = &x->d->engines.engine[x->trunk];
 
 	return s->pid != x->old_pid && !s->replacing && is_decided(s);
 }
 
 static bool stand_in_gone(struct restart *x)
 {
-	if (!x->d->engine_used[x->stand_in])
+	if (!x->d->engines.used[x->stand_in])
 		return true;
-	if (!x->d->engine[x->stand_in].stopping)
-		vn_engine_drain(x->d, x->stand_in);
+	if (!x->d->engines.engine[x->stand_in].stopping)
+		vn_engine_drain(&x->d->engines, x->stand_in);
 	return false;
 }
 
@@ -205,13 +205,13 @@ static void come_back(struct restart *x)
 		return;
 	}
 	d->fabric.placement.trunk[x->stand_in].takes = false;
-	d->engine[x->stand_in].leaving = true;
+	d->engines.engine[x->stand_in].leaving = true;
 	turn_until(x, stand_in_gone, HELD_NS);
 }
 
 static int replace(struct restart *x, struct vn_err *err)
 {
-	struct vn_supervisor *s = &x->d->engine[x->trunk];
+	struct vn_supervisor *s = &x->d->engines.engine[x->trunk];
 	int r = find_others(x, err);
 
 	if (r < 0)
@@ -246,17 +246,17 @@ static int restart_one(struct vn_daemon *d, uint32_t trunk, json_t *list, struct
 
 	if (!x.moved)
 		return -ENOMEM;
-	vn_log("engine %u (pid %d): restart was asked for", trunk, (int)d->engine[trunk].pid);
-	d->busy = d->restarting = true;
+	vn_log("engine %u (pid %d): restart was asked for", trunk, (int)d->engines.engine[trunk].pid);
+	d->busy = d->engines.restarting = true;
 	r = replace(&x, err);
-	d->busy = d->restarting = false;
+	d->busy = d->engines.restarting = false;
 	free(x.moved);
 	if (r < 0)
 		return r;
-	vn_log("engine %u (pid %d): restarted, %u directions went away and came back", trunk, (int)d->engine[trunk].pid,
+	vn_log("engine %u (pid %d): restarted, %u directions went away and came back", trunk, (int)d->engines.engine[trunk].pid,
 	       x.n_moved);
 	json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:i, s:I}", "engine", (int)trunk, "pid",
-					      (int)d->engine[trunk].pid, "old_pid", (int)x.old_pid, "directions",
+					      (int)d->engines.engine[trunk].pid, "old_pid", (int)x.old_pid, "directions",
 					      (int)x.n_moved, "time_ns", (json_int_t)(vn_now_ns() - from_ns)));
 	return 0;
 }
@@ -277,7 +277,7 @@ int vn_op_engine_restart(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 		return r;
 	list = json_array();
 	for (uint32_t i = first; i <= last && r == 0; i++)
-		if (d->engine_used[i] && !d->engine[i].leaving && !d->engine[i].stand_in)
+		if (d->engines.used[i] && !d->engines.engine[i].leaving && !d->engines.engine[i].stand_in)
 			r = restart_one(d, i, list, err);
 	if (r < 0) {
 		json_decref(list);

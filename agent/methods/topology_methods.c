@@ -269,7 +269,7 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	*ret_reply = summary(name, plan->n_steps, start_ns);
 	json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
 	tell_source(*ret_reply, plan->old, topo);
-	vn_event(d, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
+	vn_tell(&d->tell, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
 			      (json_int_t)plan->n_steps));
 	r = vn_running_replace(d, name, topo, plan);
 	if (r == 0)
@@ -308,7 +308,7 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 		return r;
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);
-	vn_event(d, json_pack("{s:s, s:s}", "event", "topology-deleted", "topology", name));
+	vn_tell(&d->tell, json_pack("{s:s, s:s}", "event", "topology-deleted", "topology", name));
 	vn_running_replace(d, run->topo->name, NULL, NULL);
 	vn_ports_rebuild(d);
 	vn_handover_sync(d);

@@ -325,7 +325,7 @@ static void judge_traffic(struct vn_daemon *d, struct target *t)
 		.held = vn_disc_is_held(&t->asked),
 		.path_ok = path_ok(d, t),
 		.node = vn_watch_link_text(t->run, t->link, node),
-		.up = vn_supervisor_is_up(&d->engine[p->trunk]),
+		.up = vn_supervisor_is_up(&d->engines.engine[p->trunk]),
 		.port = {.engine_down = drop->count[VN_DROP_ENGINE_DOWN],
 			 .no_peer = drop->count[VN_DROP_NO_PEER],
 			 .ring_full = drop->count[VN_DROP_RING_FULL],

@@ -100,7 +100,7 @@ static void tell(struct vn_daemon *d, const struct vn_carrier_end *e)
 	const struct vn_link *l = &e->topo->links[e->link];
 	const struct vn_port *port = &l->ports[e->side];
 
-	vn_event(d, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "carrier", "topology", e->topo->name, "link",
+	vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "carrier", "topology", e->topo->name, "link",
 			      l->name, "node", e->topo->nodes[port->node].name, "ifname", port->ifname, "carrier",
 			      e->want));
 }

@@ -281,7 +281,7 @@ static void tell(struct vn_daemon *d, struct vn_running *run, size_t node, uint6
 	s->told_ns = now;
 	vn_log_at(*text ? VN_LOG_WARNING : VN_LOG_NOTICE, "node %s/%s: %s", run->topo->name,
 		  run->topo->nodes[node].name, *text ? text : "as its topology says again");
-	vn_event(d, json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "node-changed", "topology", run->topo->name, "node",
+	vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "node-changed", "topology", run->topo->name, "node",
 			      run->topo->nodes[node].name, "state", *text ? "degraded" : "up", "drift", text));
 }
 
@@ -331,7 +331,7 @@ static void heal(struct vn_daemon *d, struct vn_running *run, size_t node, uint6
 	s->healed++;
 	vn_watch_node_text(run, node, text);
 	r = vn_exec_heal(&d->fabric, run->topo, node, text, &err);
-	vn_event(d, json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "node-healed", "topology", run->topo->name, "node",
+	vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "node-healed", "topology", run->topo->name, "node",
 			      run->topo->nodes[node].name, "drift", text, "done", r == 0));
 	if (r < 0)
 		vn_log_at(VN_LOG_WARNING, "node %s/%s: mending it: %s", run->topo->name, run->topo->nodes[node].name,
@@ -593,7 +593,7 @@ static void heal_links(struct vn_daemon *d, struct vn_running *run)
 		vn_running_observe(d, run, NULL);
 	}
 	vn_watch_touch(d, run, VN_NONE);
-	vn_event(d,
+	vn_tell(&d->tell, 
 		 json_pack("{s:s, s:s, s:b}", "event", "topology-healed", "topology", run->topo->name, "done", r == 0));
 	vn_log("topology %s: %s", run->topo->name, r < 0 ? err.text : "lost devices were made anew (`heal: true`)");
 }

@@ -52,7 +52,7 @@ static void place(const struct vn_daemon *d, const char *name, char place[NAME_M
 static void tell(struct vn_daemon *d, const char *name, const char *why, const char *kept, const char *then)
 {
 	vn_log_at(VN_LOG_WARNING, "%s/%s: damaged (%s): kept as %s: %s", d->opts.runtime_dir, name, why, kept, then);
-	vn_event(d, json_pack("{s:s, s:s, s:s, s:s}", "event", "file-damaged", "file", name, "why", why, "kept", kept));
+	vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:s}", "event", "file-damaged", "file", name, "why", why, "kept", kept));
 }
 
 void vn_damaged_aside(struct vn_daemon *d, const char *name, const char *why, const char *then)

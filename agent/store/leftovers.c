@@ -47,7 +47,7 @@ static void tell(void *arg, const char *what, const char *why)
 		vn_log("%s: belongs to no running topology, and cannot be removed: %s", what, why);
 	else
 		vn_log("%s: belongs to no running topology: removed", what);
-	vn_event(o->d, json_pack("{s:s, s:s, s:s*}", "event", "swept", "what", what, "error", why));
+	vn_tell(&o->d->tell, json_pack("{s:s, s:s, s:s*}", "event", "swept", "what", what, "error", why));
 }
 
 /* Files that were being written when their writer was killed: they never became what they are named after. */

@@ -178,7 +178,7 @@ void vn_running_link_lost(struct vn_daemon *d, struct vn_running *run, size_t l,
 	run->link_broken[l] = true;
 	vn_log_at(VN_LOG_WARNING, "link %s/%s: port %s:%s is gone: apply the topology again to restore it",
 		  run->topo->name, link->name, node, port->ifname);
-	vn_event(d, json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "port-lost", "topology", run->topo->name, "link",
+	vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "port-lost", "topology", run->topo->name, "link",
 			      link->name, "node", node, "ifname", port->ifname));
 }
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The engines: their supervisors, those that are to go, and who holds what as traffic changes. */
+#ifndef VNET_ENGINES_ENGINES_H
+#define VNET_ENGINES_ENGINES_H
+
+#include "base/tell.h"
+#include "engines/placement.h"
+#include "engines/supervisor.h"
+
+/* What the last look at the engines and the directions saw (balance.c). */
+struct vn_balance {
+	uint64_t at_ns;
+	struct {
+		uint64_t rx_packets, rx_dropped, late_packets;
+		unsigned int bad; /* consecutive looks at which it could not keep up */
+	} engine[VN_ENGINES_MAX];
+	struct vn_dir_rate *dir; /* by number */
+};
+
+struct vn_engines {
+	struct vn_placement *placement; /* borrowed */
+	struct vn_tell tell;
+	uint32_t n;     /* asked for: numbers 0 to @n - 1, and the bulk engine */
+	bool rebalance; /* directions move by themselves when an engine falls behind */
+	struct vn_supervisor engine[VN_ENGINES_MAX]; /* by trunk */
+	bool used[VN_ENGINES_MAX];
+	struct vn_balance balance;
+	bool restarting;  /* an engine is being replaced on request */
+	bool bulk_failed; /* this machine cannot make the bulk engine's port */
+};
+
+/* Start or adopt the engines: those asked for, and those that an earlier daemon left with something to do. */
+int vn_engines_open(struct vn_engines *e, struct vn_err *err);
+/* Every tick: what their supervisors have to do, moves, engines that are to go, and each second who holds what. */
+void vn_engines_tick(struct vn_engines *e);
+/* Engine @trunk and what it needs, devices included. */
+int vn_engine_open(struct vn_engines *e, uint32_t trunk, struct vn_err *err);
+/* Move some directions of engine @trunk to others, as many as can be at once. */
+void vn_engine_drain(struct vn_engines *e, uint32_t trunk);
+/* Frames that are still to leave it. */
+bool vn_engine_holds(struct vn_engines *e, uint32_t trunk);
+/* The bulk engine, started when it is first wanted; false while it cannot serve. */
+bool vn_engines_bulk_up(struct vn_engines *e);
+/* Forget them, or end them. */
+void vn_engines_close(struct vn_engines *e, bool stop);
+
+#endif
