@@ -44,8 +44,8 @@ LIBVNET_SRC := $(wildcard lib/*.c)
 LINT_SRC   := $(wildcard include/*/*.h lib/*.[ch] maps/*.[ch] bpf/*.[ch] loader/*.[ch] engine/*.[ch] agent/*/*.[ch] \
 	      agent/*/*/*.[ch] selftests/*/*.[ch])
 
-AGENT_MAIN  := agent/cli/main.c
-ENGINE_MAIN := engine/main.c
+AGENT_MAIN  := agent/cli/agent_main.c
+ENGINE_MAIN := engine/engine_main.c
 LIB_OBJ     := $(call obj,$(filter-out $(AGENT_MAIN),$(AGENT_SRC)) $(LOADER_SRC))
 ENGINE_OBJ  := $(call obj,$(filter-out $(ENGINE_MAIN),$(ENGINE_SRC)))
 

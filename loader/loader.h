@@ -7,6 +7,7 @@
 
 #include <maps/maps.h>
 #include <base/err.h>
+#include <base/kernel.h>
 
 #define VN_BPFFS       "/sys/fs/bpf"
 #define VN_PIN_DEFAULT VN_BPFFS "/vnet"
@@ -81,11 +82,6 @@ uint32_t vn_xsk_chunk_size(void);
 /* Frames that vn_xdp_trunk sees on trunk @index go to @xsk from now on. */
 int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *err);
 
-/* What of the kernel bounds a topology. */
-struct vn_kernel {
-	char release[65];
-	uint32_t held_mtu_max; /* the largest MTU of a link that is held */
-};
 int vn_kernel_ask(struct vn_kernel *ret_kernel, struct vn_err *err);
 /* For what cannot be tried: by the version it calls itself. */
 bool vn_kernel_at_least(unsigned int major, unsigned int minor);

@@ -11,6 +11,8 @@
 #define VN_DAEMON_LOCK  "daemon.lock" /* in the runtime directory: a record lock (fcntl(2)) of the daemon's */
 #define VN_DAEMON_LOG   "daemon.log"  /* in the runtime directory: what a daemon in the background logs */
 
+#define VN_CALIBRATION_FILE "calibration.json" /* what `vnet-agent calibrate` found (measure/calibrate.h) */
+
 /* The process that serves @runtime_dir, or is about to; 0: none. Everybody may ask. */
 pid_t vn_daemon_pid(const char *runtime_dir);
 

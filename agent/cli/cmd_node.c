@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vnet-agent node show | ps; exec is in exec.c, attach and detach are in attach.c */
+/* vnet-agent node show | ps; exec is in cmd_exec.c, attach and detach are in cmd_attach.c */
 #include "cli/words.h"
 
 #include <inttypes.h>

@@ -2,7 +2,6 @@
 /* `vnet-agent daemon`: start, adopt, serve, leave traffic running. */
 #include "store/disc_blocks.h"
 #include "daemon/background.h"
-#include "daemon/daemon.h"
 
 #include <cap-ng.h>
 #include <fcntl.h>
@@ -21,11 +20,15 @@
 
 #include <base/util.h>
 
+#include "base/log.h"
 #include "api/audit.h"
 #include "api/events.h"
 #include "measure/calibrate.h"
 #include "store/damaged.h"
 #include "daemon/daemon_main.h"
+#include "daemon/host_lock.h"
+#include "daemon/options.h"
+#include "methods/methods.h"
 #include "methods/rows.h"
 
 #define TICK_MS       100
@@ -35,70 +38,21 @@
 #define ENGINE_USER     "vnet-engine"
 #define ENGINE_UID_BARE 64611
 
-/* --- requests
- * ---------------------------------------------------------------------------------------------------------------- */
-
-static int op_monitor(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
-		      struct vn_err *err)
-{
-	c->monitor = true;
-	*ret_reply = json_pack("{s:s}", "event", "start");
-	if (!*ret_reply)
-		return -ENOMEM;
-	vn_event_stamp(*ret_reply);
-	return 0;
-}
-
-static const struct {
-	const char *name;
-	int (*op)(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err);
-	bool observe; /* changes nothing: the read-only socket takes it */
-	bool plans;   /* works on plans: waits while one is being executed */
-} methods[] = {
-	{"vnet.info", vn_op_info, true, false},
-	{"vnet.topology.plan", vn_op_topology_plan, false, true},
-	{"vnet.topology.apply", vn_op_topology_apply, false, true},
-	{"vnet.topology.delete", vn_op_topology_delete, false, true},
-	{"vnet.topology.show", vn_op_topology_show, true, false},
-	{"vnet.node.show", vn_op_node_show, true, false},
-	{"vnet.node.attach", vn_op_node_attach, false, true},
-	{"vnet.node.detach", vn_op_node_detach, false, true},
-	{"vnet.port.show", vn_op_port_show, true, false},
-	{"vnet.vf.show", vn_op_vf_show, true, false},
-	{"vnet.vf.reclaim", vn_op_vf_reclaim, false, true},
-	{"vnet.link.show", vn_op_link_show, true, false},
-	{"vnet.link.set", vn_op_link_set, false, false},
-	{"vnet.engine.show", vn_op_engine_show, true, false},
-	{"vnet.engine.move", vn_op_engine_move, false, false},
-	{"vnet.engine.restart", vn_op_engine_restart, false, true},
-	{"vnet.link.verify", vn_op_link_verify, false, true},
-	{"vnet.link.reset", vn_op_link_reset, false, false},
-	{"vnet.calibrate", vn_op_calibrate, false, true},
-	{"vnet.monitor", op_monitor, true, false},
+struct vn_daemon {
+	struct vn_parts parts;
+	struct vn_daemon_opts opts;
+	struct vn_receiver receiver;
+	struct vn_server server;
+	uint32_t overload_told[VN_ENGINES_MAX]; /* VN_OVERLOAD_ bits, as events said last */
+	bool fresh;                             /* starting, and there was nothing before: what fails leaves nothing */
+	int lock_fd;
+	struct vn_host_lock host_lock;
+	bool name_lost;    /* the fabric has none any more */
+	int background_fd; /* to who started it in the background, until it is ready; -EBADF: nobody waits */
 };
 
-static int dispatch(struct vn_daemon *d, struct vn_conn *c, const json_t *request, json_t **ret_reply,
-		    struct vn_err *err)
-{
-	const char *method = json_string_value(json_object_get(request, "method"));
-	json_t *params = json_object_get(request, "parameters");
-
-	if (!method)
-		return vn_err_usage(err, "the request names no method");
-	if (params && !json_is_object(params) && !json_is_null(params))
-		return vn_err_usage(err, "%.64s: 'parameters' is not an object", method);
-	for (size_t i = 0; i < VN_ARRAY_SIZE(methods); i++) {
-		if (strcmp(method, methods[i].name) != 0)
-			continue;
-		if (c->observe && !methods[i].observe)
-			return vn_err(err, VN_EXIT_DENIED, EACCES, "%s: not on the read-only socket: use %s/%s", method,
-				      d->opts.runtime_dir, VN_SOCK_CONTROL);
-		if (methods[i].plans && d->busy)
-			return -EBUSY;
-		return methods[i].op(d, c, params, ret_reply, err);
-	}
-	return vn_err_usage(err, "no method '%.64s'", method);
-}
+/* --- requests
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* The whole answer to a request that only shows. */
 static json_t *make_reply(void *arg, struct vn_conn *c, const json_t *request)
@@ -109,9 +63,9 @@ static json_t *make_reply(void *arg, struct vn_conn *c, const json_t *request)
 	int r;
 
 	/* A copy reads from no socket that it shares with the daemon: nothing is looked at anew. */
-	for (size_t i = 0; i < d->n_running; i++)
-		d->running[i].changing = true;
-	r = dispatch(d, c, request, &reply, &err);
+	for (size_t i = 0; i < d->parts.store.n_running; i++)
+		d->parts.store.running[i].changing = true;
+	r = vn_methods_call(&d->parts, c, request, &reply, &err);
 	if (r == 0 && reply)
 		return json_pack("{s:o}", "parameters", reply);
 	if (!err.err)
@@ -127,8 +81,8 @@ static bool shows_much(const struct vn_daemon *d, const json_t *request)
 	const bool named = json_object_get(json_object_get(request, "parameters"), "name");
 	size_t n = 0;
 
-	for (size_t i = 0; i < d->n_running; i++)
-		n += d->running[i].topo->n_nodes + d->running[i].topo->n_links;
+	for (size_t i = 0; i < d->parts.store.n_running; i++)
+		n += d->parts.store.running[i].topo->n_nodes + d->parts.store.running[i].topo->n_links;
 	if (!method || n <= SHOWN_AT_ONCE)
 		return false;
 	for (size_t i = 0; i < VN_ARRAY_SIZE(lists); i++)
@@ -148,13 +102,13 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 		const uint64_t until_ns = vn_now_ns() + VN_WATCH_SHOW_NS;
 
 		/* What the kernel has told already is in the copy, which itself reads nothing of it. */
-		for (size_t i = 0; i < d->n_running; i++)
-			vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
+		for (size_t i = 0; i < d->parts.store.n_running; i++)
+			vn_watch_sync(&d->parts.observe, &d->parts.store.running[i], VN_NONE, until_ns);
 		r = vn_conn_aside(c, make_reply, d, request);
 		if (r != -EOPNOTSUPP)
 			return r;
 	}
-	r = dispatch(d, c, request, &reply, &err);
+	r = vn_methods_call(&d->parts, c, request, &reply, &err);
 	if (r == -EBUSY && !err.err)
 		return -EBUSY;
 	if ((r < 0 || !reply) && !err.err)
@@ -177,8 +131,8 @@ static void on_engine(struct vn_supervisor *s, const char *what)
 	struct vn_daemon *d = s->arg;
 
 	vn_log("engine %u: %s%s", s->trunk, what, s->pid ? "" : ", what it holds drops until it is back");
-	vn_tell(&d->tell, json_pack("{s:s, s:s, s:i, s:i}", "event", "engine", "what", what, "trunk", (int)s->trunk, "pid",
-			      (int)s->pid));
+	vn_tell(&d->parts.tell, json_pack("{s:s, s:s, s:i, s:i}", "event", "engine", "what", what, "trunk",
+					  (int)s->trunk, "pid", (int)s->pid));
 }
 
 static int engine_identity(const struct vn_daemon *d, uid_t *ret_uid, gid_t *ret_gid, struct vn_err *err)
@@ -199,25 +153,20 @@ static int make_supervisors(struct vn_daemon *d, struct vn_err *err)
 	gid_t gid = 0;
 	int r = engine_identity(d, &uid, &gid, err);
 
-	d->engines.placement = &d->fabric.placement;
-	d->engines.tell = d->tell;
-	d->engines.n = d->opts.n_engines;
-	d->engines.rebalance = d->opts.rebalance;
-
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		d->engines.engine[i] = (struct vn_supervisor){.loop = &d->loop,
-						      .placement = &d->fabric.placement,
-						      .path = d->opts.engine_path,
-						      .runtime_dir = d->opts.runtime_dir,
-						      .uid = uid,
-						      .gid = gid,
-						      .trunk = i,
-						      .cpu = d->opts.engine_cpu[i],
-						      .spin = d->opts.engine_spin,
-						      .umem_fd = -EBADF,
-						      .pidfd.fd = -EBADF,
-						      .changed = on_engine,
-						      .arg = d};
+		d->parts.engines.engine[i] = (struct vn_supervisor){.loop = &d->parts.loop,
+								    .placement = &d->parts.fabric.placement,
+								    .path = d->opts.engine_path,
+								    .runtime_dir = d->parts.runtime_dir,
+								    .uid = uid,
+								    .gid = gid,
+								    .trunk = i,
+								    .cpu = d->opts.engine_cpu[i],
+								    .spin = d->opts.engine_spin,
+								    .umem_fd = -EBADF,
+								    .pidfd.fd = -EBADF,
+								    .changed = on_engine,
+								    .arg = d};
 	return r;
 }
 
@@ -231,9 +180,9 @@ static int take_lock(struct vn_daemon *d, struct vn_err *err)
 	char path[256], pid[16] = "?";
 	ssize_t n;
 
-	if (mkdir(d->opts.runtime_dir, 0755) < 0 && errno != EEXIST)
-		return vn_err_kernel(err, errno, "mkdir %s: %s", d->opts.runtime_dir, strerror(errno));
-	if (snprintf(path, sizeof(path), "%s/" VN_DAEMON_LOCK, d->opts.runtime_dir) >= (int)sizeof(path))
+	if (mkdir(d->parts.runtime_dir, 0755) < 0 && errno != EEXIST)
+		return vn_err_kernel(err, errno, "mkdir %s: %s", d->parts.runtime_dir, strerror(errno));
+	if (snprintf(path, sizeof(path), "%s/" VN_DAEMON_LOCK, d->parts.runtime_dir) >= (int)sizeof(path))
 		return vn_err_usage(err, "--runtime-dir: too long");
 	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (d->lock_fd < 0)
@@ -246,7 +195,7 @@ static int take_lock(struct vn_daemon *d, struct vn_err *err)
 			err,
 			"another daemon (pid %s) already serves %s: there is one daemon a host: use that one, or end "
 			"it first",
-			pid, d->opts.runtime_dir);
+			pid, d->parts.runtime_dir);
 	}
 	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(d->lock_fd, 0) < 0 || pwrite(d->lock_fd, pid, (size_t)n, 0) < 0)
@@ -315,7 +264,7 @@ static void on_damaged(void *arg, const struct vn_arena_block *block, const char
 
 static void watch_lost(const struct vn_daemon *d)
 {
-	int r = vn_fabric_watch_lost(&d->fabric);
+	int r = vn_fabric_watch_lost(&d->parts.fabric);
 
 	if (r < 0)
 		vn_log("what devices of the fabric lose is missing in the figures: this kernel does not tell (it takes "
@@ -323,12 +272,46 @@ static void watch_lost(const struct vn_daemon *d)
 		       strerror(-r));
 }
 
+/* Who needs whom. Nothing is opened yet. */
+static void assemble(struct vn_daemon *d)
+{
+	struct vn_parts *p = &d->parts;
+
+	p->runtime_dir = d->opts.runtime_dir;
+	p->pin_dir = d->opts.pin_dir;
+	p->tell = (struct vn_tell){.event = vn_events_tell, .arg = &d->server};
+	p->engines.placement = &p->fabric.placement;
+	p->engines.tell = p->tell;
+	p->engines.n = d->opts.n_engines;
+	p->engines.rebalance = d->opts.rebalance;
+	p->lease.loop = &p->loop;
+	p->lease.receiver = &d->receiver;
+	p->lease.fabric = &p->fabric;
+	p->lease.runtime_dir = p->runtime_dir;
+	p->lease.pin_dir = p->pin_dir;
+	p->lease.tell = p->tell;
+	p->store.loop = &p->loop;
+	p->store.fabric = &p->fabric;
+	p->store.dp = &p->dp;
+	p->store.arena = &p->arena;
+	p->store.lease = &p->lease;
+	p->store.runtime_dir = p->runtime_dir;
+	p->store.tell = p->tell;
+	vn_observe_attach(&p->observe, &p->store);
+	p->measure.store = &p->store;
+	p->measure.engines = &p->engines;
+	p->measure.stop = &p->stop;
+	p->measure.no_check = d->opts.no_calibration_check;
+	d->server.loop = &p->loop;
+	d->server.receiver = &d->receiver;
+}
+
 static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 {
 	gid_t group = 0;
 	int r;
 
-	r = vn_host_lock_take(&d->host_lock, d->opts.runtime_dir, err);
+	r = vn_host_lock_take(&d->host_lock, d->parts.runtime_dir, err);
 	if (r == 0)
 		r = take_lock(d, err);
 	if (r == 0)
@@ -336,94 +319,92 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (r == 0)
 		r = make_supervisors(d, err);
 	if (r == 0)
-		r = vn_loop_init(&d->loop);
+		r = vn_loop_init(&d->parts.loop);
 	if (r == 0)
-		r = vn_kernel_ask(&d->kernel, err);
+		r = vn_kernel_ask(&d->parts.store.kernel, err);
 	if (r == 0)
-		r = vn_dp_open(d->opts.pin_dir, d->opts.max_ports, &d->dp, err);
+		r = vn_dp_open(d->parts.pin_dir, d->opts.max_ports, &d->parts.dp, err);
 	if (r < 0)
 		return r;
 	/* What an earlier daemon made is not ours to remove. */
-	d->fresh = !d->dp.adopted && vn_state_is_empty(d) && !d->host_lock.found;
-	d->ports_used = calloc(d->dp.maps.max_ports / 64 + 1, sizeof(*d->ports_used));
-	if (!d->ports_used)
-		return -ENOMEM;
-	/* While it can have all rights; after the lock, which it must not keep. */
-	r = vn_runner_open(&d->runner, d->opts.runtime_dir, d->opts.pause_path, d->opts.image_dir, err);
+	d->fresh = !d->parts.dp.adopted && vn_state_is_empty(&d->parts.store) && !d->host_lock.found;
+	r = vn_store_open(&d->parts.store, err);
 	if (r < 0)
 		return r;
-	r = vn_receiver_open(&d->receiver, &d->loop, err);
+	/* While it can have all rights; after the lock, which it must not keep. */
+	r = vn_runner_open(&d->parts.runner, d->parts.runtime_dir, d->opts.pause_path, d->opts.image_dir, err);
+	if (r < 0)
+		return r;
+	r = vn_receiver_open(&d->receiver, &d->parts.loop, err);
 	if (r < 0)
 		return r;
 	raise_nofile(); /* not for the runner: what it starts expects the usual limit */
-	r = vn_fabric_open(&d->fabric, &d->dp, err);
-	d->fabric.runner = &d->runner;
-	d->fabric.runtime_dir = d->opts.runtime_dir;
-	if (r == 0 && !d->dp.adopted)
-		r = vn_fabric_refresh(&d->fabric, err);
+	r = vn_fabric_open(&d->parts.fabric, &d->parts.dp, err);
+	d->parts.fabric.runner = &d->parts.runner;
+	d->parts.fabric.runtime_dir = d->parts.runtime_dir;
+	if (r == 0 && !d->parts.dp.adopted)
+		r = vn_fabric_refresh(&d->parts.fabric, err);
 	if (r == 0) {
 		watch_lost(d);
-		r = vn_arena_open(&d->arena, d->opts.runtime_dir, on_damaged, d, err);
+		r = vn_arena_open(&d->parts.arena, d->parts.runtime_dir, on_damaged, &d->parts.store, err);
 	}
 	/* The engine before the links: what a crash interrupted is mended with frames already flowing. */
 	if (r == 0)
-		r = vn_engines_open(&d->engines, err);
+		r = vn_engines_open(&d->parts.engines, err);
 	if (r == 0)
-		r = vn_state_adopt(d, err);
+		r = vn_state_adopt(&d->parts.store, err);
 	if (r == 0)
-		r = vn_vfs_adopt_all(d, err);
+		r = vn_vfs_adopt_all(&d->parts, err);
 	if (r == 0) {
-		vn_sweep_start(d);
-		vn_ports_adopt(d);
+		vn_sweep_start(&d->parts.store);
+		vn_ports_adopt(&d->parts);
 	}
 	if (r == 0)
-		vn_calibration_load(d);
+		vn_calibration_load(&d->parts.measure);
 	if (r == 0)
-		r = vn_running_watch(d, err);
+		r = vn_links_watch(&d->parts.observe, err);
 	if (r == 0)
-		r = vn_watch_open(d, err);
+		r = vn_watch_open(&d->parts.observe, err);
 	/* Clients last: who is answered sees everything in order. */
 	if (r == 0)
-		r = vn_server_open(&d->server, &d->loop, &d->receiver, d->opts.runtime_dir, group, on_request, d, err);
+		r = vn_server_open(&d->server, &d->parts.loop, &d->receiver, d->parts.runtime_dir, group, on_request, d,
+				   err);
 	if (r == 0)
 		r = drop_privileges(err);
 	if (r == 0)
-		r = vn_carrier_open(d, err);
+		r = vn_carrier_open(&d->parts.observe, err);
 	d->fresh &= r < 0;
 	return r;
 }
 
 static void daemon_release(struct vn_daemon *d)
 {
-	const bool last = d->n_running == 0 && (d->stop || d->fresh);
+	const bool last = d->parts.store.n_running == 0 && (d->parts.stop || d->fresh);
 
 	vn_server_close(&d->server);
-	vn_carrier_close(d);
-	vn_handover_release(d);
+	vn_carrier_close(&d->parts.observe);
+	vn_handover_release(&d->parts.lease);
 	vn_receiver_close(&d->receiver);
 	/* With nothing running there is nothing to hold for: leave no trace. Otherwise the network goes on without us.
 	 */
-	vn_engines_close(&d->engines, last);
+	vn_engines_close(&d->parts.engines, last);
 	if (last) {
 		struct vn_err err = {0};
 
-		if (vn_fabric_destroy(&err) < 0 || vn_dp_unpin(d->opts.pin_dir, &err) < 0)
+		if (vn_fabric_destroy(&err) < 0 || vn_dp_unpin(d->parts.pin_dir, &err) < 0)
 			vn_log_at(VN_LOG_ERROR, "%s", err.text);
-		vn_handover_wipe(d);
-		vn_state_wipe(d);
+		vn_handover_wipe(&d->parts.lease);
+		vn_state_wipe(&d->parts.store);
 	}
-	while (d->n_running)
-		vn_running_replace(d, d->running[0].topo->name, NULL, NULL);
-	free(d->running);
-	free(d->ports_used);
-	vn_cleanup_close(&d->links.fd);
-	vn_watch_release(d);
-	vn_arena_close(&d->arena);
-	vn_runner_close(&d->runner);
-	vn_fabric_release(&d->fabric);
-	vn_dp_release(&d->dp);
-	json_decref(d->calibration);
-	vn_loop_release(&d->loop);
+	vn_store_release(&d->parts.store);
+	vn_cleanup_close(&d->parts.observe.links.fd);
+	vn_watch_release(&d->parts.observe);
+	vn_arena_close(&d->parts.arena);
+	vn_runner_close(&d->parts.runner);
+	vn_fabric_release(&d->parts.fabric);
+	vn_dp_release(&d->parts.dp);
+	json_decref(d->parts.measure.calibration);
+	vn_loop_release(&d->parts.loop);
 	vn_cleanup_close(&d->lock_fd);
 	vn_host_lock_release(&d->host_lock, last);
 }
@@ -436,15 +417,15 @@ static void daemon_release(struct vn_daemon *d)
 static void tell_overload(struct vn_daemon *d)
 {
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++) {
-		const uint32_t bits = d->engines.used[i] ? d->dp.maps.engine[i].overload : 0;
+		const uint32_t bits = d->parts.engines.used[i] ? d->parts.dp.maps.engine[i].overload : 0;
 
 		if (bits & ~d->overload_told[i]) {
 			json_t *reasons = vn_overload_json(bits);
 			char *text = json_dumps(reasons, 0);
 
 			vn_log_at(VN_LOG_WARNING, "engine %u: overloaded: %s", i, text ?: "?");
-			vn_tell(&d->tell, json_pack("{s:s, s:i, s:o}", "event", "overload", "engine", (int)i, "reasons",
-					      reasons));
+			vn_tell(&d->parts.tell, json_pack("{s:s, s:i, s:o}", "event", "overload", "engine", (int)i,
+							  "reasons", reasons));
 			free(text);
 		}
 		d->overload_told[i] = bits;
@@ -457,12 +438,12 @@ static void on_tick(void *arg, uint32_t events)
 
 	tell_overload(d);
 
-	vn_engines_tick(&d->engines);
-	vn_handover_tick(d);
-	vn_files_tick(d);
+	vn_engines_tick(&d->parts.engines);
+	vn_handover_tick(&d->parts.lease);
+	vn_files_tick(&d->parts.store);
 	vn_receiver_tick(&d->receiver);
 	vn_log_tick();
-	vn_watch_tick(d);
+	vn_watch_tick(&d->parts.observe);
 	vn_server_tick(&d->server);
 }
 
@@ -470,7 +451,7 @@ static void on_tick(void *arg, uint32_t events)
 static void look_at_name(struct vn_daemon *d)
 {
 	cleanup_close int fd = vn_netns_open(VN_FABRIC_NAME);
-	const bool lost = !vn_netns_same(fd, d->fabric.home.netns_fd);
+	const bool lost = !vn_netns_same(fd, d->parts.fabric.home.netns_fd);
 
 	if (lost == d->name_lost)
 		return;
@@ -480,7 +461,7 @@ static void look_at_name(struct vn_daemon *d)
 	vn_log("namespace %s: somebody deleted its name: traffic goes on, but after the next start all links are "
 	       "broken until their topologies are applied again",
 	       VN_FABRIC_NAME);
-	vn_tell(&d->tell, json_pack("{s:s, s:s}", "event", "name-lost", "namespace", VN_FABRIC_NAME));
+	vn_tell(&d->parts.tell, json_pack("{s:s, s:s}", "event", "name-lost", "namespace", VN_FABRIC_NAME));
 }
 
 struct tick_source {
@@ -498,8 +479,8 @@ static void on_timer(void *arg, uint32_t events)
 		return;
 	on_tick(t->d, events);
 	if (t->turns++ % VF_LOOK_TICKS == 0) {
-		vn_running_look_at_vfs(t->d);
-		vn_host_lock_keep(&t->d->host_lock, t->d->opts.runtime_dir);
+		vn_links_look_at_vfs(&t->d->parts.observe);
+		vn_host_lock_keep(&t->d->host_lock, t->d->parts.runtime_dir);
 		look_at_name(t->d);
 	}
 }
@@ -519,9 +500,10 @@ static void on_signal(void *arg, uint32_t events)
 		return;
 	}
 	vn_log("stopping: %s from pid %d, uid %u; %s", si.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT", (int)si.ssi_pid,
-	       si.ssi_uid, t->d->n_running ? "networks go on" : "no topology runs: everything is removed");
-	vn_tell(&t->d->tell, json_pack("{s:s, s:b}", "event", "stop", "networks", t->d->n_running > 0));
-	t->d->stop = true;
+	       si.ssi_uid, t->d->parts.store.n_running ? "networks go on" : "no topology runs: everything is removed");
+	vn_tell(&t->d->parts.tell,
+		json_pack("{s:s, s:b}", "event", "stop", "networks", t->d->parts.store.n_running > 0));
+	t->d->parts.stop = true;
 }
 
 static int add_signals(struct tick_source *s)
@@ -536,7 +518,7 @@ static int add_signals(struct tick_source *s)
 	signal(SIGPIPE, SIG_IGN);
 	s->source =
 		(struct vn_source){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .handle = on_signal, .arg = s};
-	return s->source.fd < 0 ? -errno : vn_loop_add(&s->d->loop, &s->source, EPOLLIN);
+	return s->source.fd < 0 ? -errno : vn_loop_add(&s->d->parts.loop, &s->source, EPOLLIN);
 }
 
 static int add_timer(struct tick_source *t)
@@ -547,7 +529,7 @@ static int add_timer(struct tick_source *t)
 		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), .handle = on_timer, .arg = t};
 	if (t->source.fd < 0 || timerfd_settime(t->source.fd, 0, &its, NULL) < 0)
 		return -errno;
-	return vn_loop_add(&t->d->loop, &t->source, EPOLLIN);
+	return vn_loop_add(&t->d->parts.loop, &t->source, EPOLLIN);
 }
 
 /* sd_notify(3), when a service manager waits for it. */
@@ -578,19 +560,19 @@ static int serve(struct vn_daemon *d, struct vn_err *err)
 		r = add_timer(&timer);
 	if (r < 0)
 		return vn_err_kernel(err, -r, "event loop: %s", strerror(-r));
-	vn_log("ready on %s/%s (%zu topologies, %u ports)", d->opts.runtime_dir, VN_SOCK_CONTROL, d->n_running,
-	       d->dp.maps.max_ports);
+	vn_log("ready on %s/%s (%zu topologies, %u ports)", d->parts.runtime_dir, VN_SOCK_CONTROL,
+	       d->parts.store.n_running, d->parts.dp.maps.max_ports);
 	notify_ready();
 	vn_background_tell(&d->background_fd, NULL);
-	while (!d->stop) {
-		r = vn_loop_turn(&d->loop, -1);
+	while (!d->parts.stop) {
+		r = vn_loop_turn(&d->parts.loop, -1);
 		if (r < 0)
 			return vn_err_kernel(err, -r, "event loop: %s", strerror(-r));
 		vn_server_resume(&d->server);
 		vn_server_reap(&d->server);
 	}
-	vn_loop_remove(&d->loop, &timer.source);
-	vn_loop_remove(&d->loop, &signals.source);
+	vn_loop_remove(&d->parts.loop, &timer.source);
+	vn_loop_remove(&d->parts.loop, &signals.source);
 	vn_cleanup_close(&timer.source.fd);
 	vn_cleanup_close(&signals.source.fd);
 	return 0;
@@ -599,24 +581,18 @@ static int serve(struct vn_daemon *d, struct vn_err *err)
 int vn_daemon_main(int argc, char *argv[])
 {
 	struct vn_daemon d = {
-		.loop.epfd = -EBADF,
+		.parts = {.loop.epfd = -EBADF,
+			  .dp = VN_DP_INIT,
+			  .fabric = {.home = {.netns_fd = -EBADF, .host_netns_fd = -EBADF},
+				     .placement = {.packet_fd = -EBADF}},
+			  .runner = VN_RUNNER_INIT,
+			  .arena.fd = -EBADF,
+			  .observe = VN_OBSERVE_INIT,
+			  .start_ns = vn_now_ns()},
+		.receiver = VN_RECEIVER_INIT,
 		.lock_fd = -EBADF,
 		.host_lock.fd = -EBADF,
 		.background_fd = -EBADF,
-		.links.fd = -EBADF,
-		.carrier = {.timer.fd = -EBADF, .done.fd = -EBADF},
-		.watch = {.events.fd = -EBADF,
-			  .timer.fd = -EBADF,
-			  .done.fd = -EBADF,
-			  .job.look = VN_LOOK_INIT,
-			  .asked.look = VN_LOOK_INIT},
-		.arena.fd = -EBADF,
-		.dp = VN_DP_INIT,
-		.fabric = {.home = {.netns_fd = -EBADF, .host_netns_fd = -EBADF}, .placement = {.packet_fd = -EBADF}},
-		.runner = VN_RUNNER_INIT,
-		.receiver = VN_RECEIVER_INIT,
-		.start_ns = vn_now_ns(),
-		.next_port = 1,
 	};
 	struct vn_err err = {0};
 	int r;
@@ -627,10 +603,8 @@ int vn_daemon_main(int argc, char *argv[])
 	if (r == 0 && geteuid() != 0)
 		r = vn_err(&err, VN_EXIT_DENIED, EPERM,
 			   "daemon: must be started by root (it makes namespaces and loads BPF programs)");
-	d.program = vn_program_hash(VN_PROGRAM_SELF);
-	d.tell = (struct vn_tell){.event = vn_events_tell, .arg = &d.server};
-	d.server.loop = &d.loop;
-	d.server.receiver = &d.receiver;
+	d.parts.program = vn_program_hash(VN_PROGRAM_SELF);
+	assemble(&d);
 	/* Modes are what the code says, not what the caller's shell is used to: others must reach observe.sock. */
 	umask(022);
 	if (r == 0 && d.opts.stop) {
@@ -661,7 +635,7 @@ int vn_daemon_main(int argc, char *argv[])
 		vn_background_tell(&d.background_fd, &err);
 	}
 	daemon_release(&d);
-	if (d.opts.runtime_dir && d.stop)
+	if (d.opts.runtime_dir && d.parts.stop)
 		vn_log("stopped");
 	return r < 0 ? (int)err.exit : VN_EXIT_OK;
 }

@@ -303,8 +303,8 @@ static void rebalance(struct vn_engines *e)
 	/* Wait and see what that did. */
 	e->balance.engine[from].bad = 0;
 	vn_log("engine %u falls behind: port %u goes to engine %u", from, number, to);
-	vn_tell(&e->tell, json_pack("{s:s, s:i, s:i, s:i}", "event", "rebalance", "port", (int)number, "from", (int)from,
-			      "to", (int)to));
+	vn_tell(&e->tell, json_pack("{s:s, s:i, s:i, s:i}", "event", "rebalance", "port", (int)number, "from",
+				    (int)from, "to", (int)to));
 }
 
 static void look(struct vn_engines *e, uint64_t ns)

@@ -33,7 +33,6 @@ int vn_finish_refresh(struct vn_placement *p, struct vn_nl *nl, struct vn_err *e
 /* A queue of the bulk trunk's tap, for its engine; one at a time is attached. */
 int vn_trunk_open_tap(struct vn_err *err);
 
-
 /* Another one: made or adopted; how many frames it has lost; and its devices removed. */
 int vn_trunk_add(struct vn_placement *p, uint32_t index, struct vn_err *err);
 int vn_trunk_dropped(struct vn_placement *p, uint32_t index, uint64_t *ret_dropped, struct vn_err *err);

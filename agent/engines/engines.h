@@ -20,8 +20,8 @@ struct vn_balance {
 struct vn_engines {
 	struct vn_placement *placement; /* borrowed */
 	struct vn_tell tell;
-	uint32_t n;     /* asked for: numbers 0 to @n - 1, and the bulk engine */
-	bool rebalance; /* directions move by themselves when an engine falls behind */
+	uint32_t n;                                  /* asked for: numbers 0 to @n - 1, and the bulk engine */
+	bool rebalance;                              /* directions move by themselves when an engine falls behind */
 	struct vn_supervisor engine[VN_ENGINES_MAX]; /* by trunk */
 	bool used[VN_ENGINES_MAX];
 	struct vn_balance balance;

@@ -23,9 +23,9 @@ struct vn_trunk {
 
 /* The engine ports, and the directions that move between them. */
 struct vn_placement {
-	struct vn_dp *dp;            /* borrowed */
-	const struct vn_home *home;  /* borrowed */
-	int packet_fd;               /* sends markers into engine ports */
+	struct vn_dp *dp;           /* borrowed */
+	const struct vn_home *home; /* borrowed */
+	int packet_fd;              /* sends markers into engine ports */
 	struct vn_trunk trunk[VN_ENGINES_MAX];
 	uint32_t *moves; /* numbers of the directions that move */
 	size_t n_moves, moves_room;

@@ -69,7 +69,7 @@ int vn_exec_runs_stop(struct vn_exec *x, struct vn_step *steps, size_t n);
 int vn_exec_sandbox(struct vn_exec *x, size_t node, int *ret_netns);
 /* That of docker node @node of @t is gone afterwards. */
 int vn_exec_sandbox_stop(struct vn_exec *x, const struct vn_topo *t, size_t node);
-/* AF_XDP ports, afxdp.c: on a device of a link being made, on one that stays, on one that goes. */
+/* AF_XDP ports, port_afxdp.c: on a device of a link being made, on one that stays, on one that goes. */
 /*
  * Completes frames for a port that is read raw (vn_port_is_raw()), and no longer for one that was: port @was of
  * @was_in, NULL when its device is new. No frame is lost.

@@ -53,7 +53,8 @@ static int open_namespace(struct vn_fabric *f, struct vn_err *err)
 		vn_dp_detach_finish(f->dp);
 	}
 	if (f->home.netns_fd < 0)
-		return vn_err_kernel(err, -f->home.netns_fd, "namespace %s: %s", VN_FABRIC_NAME, strerror(-f->home.netns_fd));
+		return vn_err_kernel(err, -f->home.netns_fd, "namespace %s: %s", VN_FABRIC_NAME,
+				     strerror(-f->home.netns_fd));
 	return 0;
 }
 

@@ -196,7 +196,8 @@ static int rename_to(struct move *m, const char *name, int fd)
 	if (r < 0)
 		return r;
 	return fd >= 0 ? vn_netns_bind(fd, name, m->err)
-		       : vn_netns_create(m->f->home.host_netns_fd, name, VN_NETNS_OWN, inside_new, (void *)m->node, m->err);
+		       : vn_netns_create(m->f->home.host_netns_fd, name, VN_NETNS_OWN, inside_new, (void *)m->node,
+					 m->err);
 }
 
 static int relocate(struct move *m, const char *name, int old, int fd)

@@ -155,7 +155,8 @@ static int sweep_namespace(int dir, const char *name, void *arg)
 	if (!split(name, topo, node) || k.w->s->has_node(k.w->s->arg, topo, node, &kept))
 		return 0;
 	fd = vn_netns_open(name);
-	if (fd < 0 || vn_home_nl_open(&k.w->f->home, fd, &nl, NULL) < 0 || vn_link_dump(&nl, look_at, &k) < 0 || !k.ours)
+	if (fd < 0 || vn_home_nl_open(&k.w->f->home, fd, &nl, NULL) < 0 || vn_link_dump(&nl, look_at, &k) < 0 ||
+	    !k.ours)
 		return 0;
 	vn_netns_delete(name, &why);
 	tell(k.w, "namespace", name, &why);

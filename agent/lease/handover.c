@@ -10,7 +10,8 @@
 #include <base/util.h>
 #include <base/xdp_uapi.h>
 
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "model/model.h"
 #include "base/fdpass.h"
 #include "lease/handover_lend.h"
 #include "lease/handover_owner.h"
@@ -38,7 +39,7 @@ struct conn {
 struct vn_handover_sock {
 	char key[VN_HANDOVER_KEY]; /* "TOPOLOGY/NODE/INTERFACE": its directory below RUNTIME/ports */
 	const char *ifname;        /* in key */
-	struct vn_daemon *d;
+	struct vn_handover *h;
 	uint32_t number;
 	struct vn_source listener;
 	bool listening; /* the loop is told of connections */
@@ -58,18 +59,18 @@ struct vn_handover_sock {
 
 static void tell(const struct vn_handover_sock *s, const char *event, const struct vn_owner *o)
 {
-	vn_tell(&s->d->tell, json_pack("{s:s, s:s, s:I, s:I, s:s}", "event", event, "port", s->key, "pid", (json_int_t)o->pid,
-				 "uid", (json_int_t)o->uid, "comm", o->comm));
+	vn_tell(&s->h->tell, json_pack("{s:s, s:s, s:I, s:I, s:s}", "event", event, "port", s->key, "pid",
+				       (json_int_t)o->pid, "uid", (json_int_t)o->uid, "comm", o->comm));
 }
 
 static void owner_forget(struct vn_handover_sock *s)
 {
 	char path[512];
 
-	vn_loop_remove(&s->d->loop, &s->death);
+	vn_loop_remove(s->h->loop, &s->death);
 	s->death.fd = -EBADF;
 	vn_owner_release(&s->owner);
-	if (vn_handover_owner_path(s->d, s->number, path, sizeof(path)) == 0)
+	if (vn_handover_owner_path(s->h, s->number, path, sizeof(path)) == 0)
 		unlink(path);
 }
 
@@ -77,7 +78,7 @@ static void owner_forget(struct vn_handover_sock *s)
 static void set_free(struct vn_handover_sock *s)
 {
 	if (s->lends)
-		vn_lend_end(s->d, &s->lending);
+		vn_lend_end(s->h, &s->lending);
 	owner_forget(s);
 }
 
@@ -105,7 +106,7 @@ static void on_lease(void *arg, uint32_t events)
 static void owner_watch(struct vn_handover_sock *s)
 {
 	s->death = (struct vn_source){.fd = s->owner.pidfd, .handle = on_death, .arg = s};
-	if (vn_loop_add(&s->d->loop, &s->death, EPOLLIN) < 0)
+	if (vn_loop_add(s->h->loop, &s->death, EPOLLIN) < 0)
 		vn_log_at(VN_LOG_WARNING, "port %s: pid %d cannot be watched: the port is freed when it asks again",
 			  s->key, (int)s->owner.pid);
 }
@@ -125,7 +126,7 @@ static void owner_set(struct conn *c)
 	c->peer.pidfd = -EBADF; /* not a copy: without a descriptor for one nobody would have the port */
 	snprintf(s->owner.host, sizeof(s->owner.host), "%s", c->session.host);
 	owner_watch(s);
-	r = vn_handover_owner_path(s->d, s->number, path, sizeof(path));
+	r = vn_handover_owner_path(s->h, s->number, path, sizeof(path));
 	if (r == 0)
 		r = vn_owner_save(&s->owner, path);
 	if (r < 0)
@@ -163,22 +164,22 @@ static void listener_arm(struct vn_handover_sock *s)
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		used += s->conns[i].source.fd >= 0;
 	if (!s->listening && s->tokens && used < CONNS_MAX)
-		s->listening = vn_loop_add(&s->d->loop, &s->listener, EPOLLIN) == 0;
+		s->listening = vn_loop_add(s->h->loop, &s->listener, EPOLLIN) == 0;
 	else if (s->listening && (!s->tokens || used == CONNS_MAX)) {
-		vn_loop_remove(&s->d->loop, &s->listener);
+		vn_loop_remove(s->h->loop, &s->listener);
 		s->listening = false;
 	}
 }
 
 static void conn_close(struct conn *c)
 {
-	struct vn_daemon *d = c->sock->d;
+	struct vn_handover *h = c->sock->h;
 
-	vn_loop_remove(&d->loop, &c->source);
+	vn_loop_remove(h->loop, &c->source);
 	if (c->relayed)
 		vn_cleanup_close(&c->source.fd);
 	else
-		vn_receiver_release(&d->receiver, &c->source.fd);
+		vn_receiver_release(h->receiver, &c->source.fd);
 	c->source.fd = -EBADF;
 	c->relayed = false;
 	vn_owner_release(&c->peer);
@@ -214,7 +215,7 @@ static int set_busy_poll(const struct conn *c, const struct vn_handover_step *st
 static int give_map(struct conn *c, const char *text)
 {
 	struct vn_handover_sock *s = c->sock;
-	cleanup_close int fd = vn_afxdp_open_map(s->d->opts.pin_dir, s->number);
+	cleanup_close int fd = vn_afxdp_open_map(s->h->pin_dir, s->number);
 	int r;
 
 	if (fd < 0)
@@ -273,9 +274,9 @@ static void keep_lease(struct conn *c)
 {
 	struct vn_handover_sock *s = c->sock;
 
-	vn_loop_remove(&s->d->loop, &c->source);
+	vn_loop_remove(s->h->loop, &c->source);
 	s->lending.lease = (struct vn_source){.fd = take_fd(&c->source.fd), .handle = on_lease, .arg = s};
-	if (vn_loop_add(&s->d->loop, &s->lending.lease, EPOLLIN) < 0)
+	if (vn_loop_add(s->h->loop, &s->lending.lease, EPOLLIN) < 0)
 		vn_log_at(VN_LOG_WARNING, "port %s: its lease cannot be watched: the port is free when pid %d ends",
 			  s->key, (int)s->owner.pid);
 	conn_close(c);
@@ -290,10 +291,10 @@ static void lend(struct conn *c, enum vn_grant_status status)
 	int fds[VN_HANDOVER_FDS] = {-EBADF, -EBADF}, r;
 
 	if (status == VN_GRANT_OK)
-		status = vn_lend(s->d, &s->lending, &grant, fds);
+		status = vn_lend(s->h, &s->lending, &grant, fds);
 	xsk = fds[0];
 	umem = fds[1];
-	r = status == VN_GRANT_OK ? vn_lend_start(s->d, &s->lending, xsk) : 0;
+	r = status == VN_GRANT_OK ? vn_lend_start(s->h, &s->lending, xsk) : 0;
 	if (r < 0)
 		grant.status = status = VN_GRANT_BROKEN;
 	r = (int)vn_pass_send(c->source.fd, &grant, sizeof(grant), fds, status == VN_GRANT_OK ? VN_HANDOVER_FDS : 0,
@@ -306,7 +307,7 @@ static void lend(struct conn *c, enum vn_grant_status status)
 		return;
 	}
 	if (xsk >= 0)
-		vn_lend_end(s->d, &s->lending);
+		vn_lend_end(s->h, &s->lending);
 	if (status != VN_GRANT_AGAIN)
 		refused(c, status == VN_GRANT_BUSY);
 	if (status != VN_GRANT_AGAIN || r < 0)
@@ -359,10 +360,10 @@ static int conn_relay(struct conn *c)
 
 	if (s->lends)
 		return -EPROTO;
-	vn_loop_remove(&s->d->loop, &c->source);
-	r = vn_receiver_relay(&s->d->receiver, &c->source.fd, VN_RELAY_PACKETS, VN_RELAY_PORT(s->number));
+	vn_loop_remove(s->h->loop, &c->source);
+	r = vn_receiver_relay(s->h->receiver, &c->source.fd, VN_RELAY_PACKETS, VN_RELAY_PORT(s->number));
 	c->relayed = r == 0;
-	return vn_loop_add(&s->d->loop, &c->source, EPOLLIN) < 0 ? -ENOMEM : r;
+	return vn_loop_add(s->h->loop, &c->source, EPOLLIN) < 0 ? -ENOMEM : r;
 }
 
 static void on_message(void *arg, uint32_t events)
@@ -401,10 +402,10 @@ static void on_connection(void *arg, uint32_t events)
 		c->source = (struct vn_source){
 			.fd = take_fd(&fd), .handle = on_message, .arg = c, .level = VN_LEVEL_CHANGE};
 		c->until_ns = vn_now_ns() + CONN_NS;
-		if (vn_loop_add(&s->d->loop, &c->source, EPOLLIN) < 0)
+		if (vn_loop_add(s->h->loop, &c->source, EPOLLIN) < 0)
 			conn_close(c);
 	}
-	vn_receiver_release(&s->d->receiver, &fd);
+	vn_receiver_release(s->h->receiver, &fd);
 	listener_arm(s);
 }
 
@@ -417,12 +418,12 @@ static void sock_close(struct vn_handover_sock *s)
 		if (s->conns[i].source.fd >= 0)
 			conn_close(&s->conns[i]);
 	if (s->listening)
-		vn_loop_remove(&s->d->loop, &s->listener);
-	vn_receiver_release(&s->d->receiver, &s->listener.fd);
-	vn_loop_remove(&s->d->loop, &s->death);
-	vn_lend_release(s->d, &s->lending);
+		vn_loop_remove(s->h->loop, &s->listener);
+	vn_receiver_release(s->h->receiver, &s->listener.fd);
+	vn_loop_remove(s->h->loop, &s->death);
+	vn_lend_release(s->h, &s->lending);
 	vn_owner_release(&s->owner);
-	HASH_DEL(s->d->handover.socks, s);
+	HASH_DEL(s->h->socks, s);
 	free(s);
 }
 
@@ -431,18 +432,18 @@ static void sock_remove(struct vn_handover_sock *s)
 {
 	const uint32_t number = s->number;
 	char key[VN_HANDOVER_KEY];
-	struct vn_daemon *d = s->d;
+	struct vn_handover *h = s->h;
 	int r;
 
 	memcpy(key, s->key, sizeof(key));
 	set_free(s);
 	sock_close(s);
-	r = vn_handover_unbind(d, key, number);
+	r = vn_handover_unbind(h, key, number);
 	if (r < 0) {
 		vn_log_at(VN_LOG_WARNING,
 			  "port %s: its directory cannot be removed: %s: tried again with the next change", key,
 			  strerror(-r));
-		d->handover.unswept = true;
+		h->unswept = true;
 	}
 }
 
@@ -450,7 +451,7 @@ static void adopt_owner(struct vn_handover_sock *s)
 {
 	char path[512];
 
-	if (vn_handover_owner_path(s->d, s->number, path, sizeof(path)) < 0)
+	if (vn_handover_owner_path(s->h, s->number, path, sizeof(path)) < 0)
 		return;
 	if (vn_owner_load(path, &s->owner) < 0) {
 		unlink(path);
@@ -458,11 +459,12 @@ static void adopt_owner(struct vn_handover_sock *s)
 	}
 	owner_watch(s);
 	if (s->lends)
-		vn_lend_adopt(s->d, &s->lending);
+		vn_lend_adopt(s->h, &s->lending);
 	vn_log_at(VN_LOG_INFO, "port %s: pid %d (%s) still has it", s->key, (int)s->owner.pid, s->owner.comm);
 }
 
-static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port *port, const struct vn_lend_port *lend)
+static int sock_open(struct vn_handover *h, const char *key, const struct vn_port *port,
+		     const struct vn_lend_port *lend)
 {
 	struct vn_handover_sock *s = calloc(1, sizeof(*s));
 	int r;
@@ -471,7 +473,7 @@ static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port 
 		return -ENOMEM;
 	snprintf(s->key, sizeof(s->key), "%s", key);
 	s->ifname = strrchr(s->key, '/') + 1;
-	s->d = d;
+	s->h = h;
 	s->number = port->number;
 	s->lends = port->handover & VN_HANDOVER_LIBVNET;
 	s->lending = (struct vn_lending)VN_LENDING_NONE;
@@ -482,11 +484,11 @@ static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port 
 	s->listener = (struct vn_source){.fd = -EBADF, .handle = on_connection, .arg = s, .level = VN_LEVEL_CHANGE};
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		s->conns[i] = (struct conn){.sock = s, .source.fd = -EBADF, .peer = VN_OWNER_NONE};
-	HASH_ADD_STR(d->handover.socks, key, s);
-	r = vn_handover_bind(d, key, s->number, s->lends, &s->listener.fd);
+	HASH_ADD_STR(h->socks, key, s);
+	r = vn_handover_bind(h, key, s->number, s->lends, &s->listener.fd);
 	if (r < 0) {
 		sock_close(s);
-		vn_handover_unbind(d, key, port->number);
+		vn_handover_unbind(h, key, port->number);
 		return r;
 	}
 	adopt_owner(s);
@@ -495,7 +497,7 @@ static int sock_open(struct vn_daemon *d, const char *key, const struct vn_port 
 	return 0;
 }
 
-static int sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct vn_port *port, uint32_t mtu,
+static int sync_port(struct vn_handover *h, const struct vn_topo *t, const struct vn_port *port, uint32_t mtu,
 		     struct vn_err *err)
 {
 	const bool lends = port->handover & VN_HANDOVER_LIBVNET;
@@ -508,7 +510,7 @@ static int sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct 
 		return 0;
 	vn_handover_key(key, t->name, t->nodes[port->node].name, port->ifname);
 	vn_lend_describe(&lend, t, port, mtu);
-	HASH_FIND_STR(d->handover.socks, key, s);
+	HASH_FIND_STR(h->socks, key, s);
 	if (s && s->number == port->number && s->lends == lends) {
 		s->lending.port = lend; /* for the next application */
 		s->seen = true;
@@ -516,74 +518,73 @@ static int sync_port(struct vn_daemon *d, const struct vn_topo *t, const struct 
 	}
 	if (s)
 		sock_remove(s);
-	r = sock_open(d, key, port, &lend);
+	r = sock_open(h, key, port, &lend);
 	return r < 0 ? vn_err_kernel(err, -r,
 				     "port %s: no socket for its application in %s/" VN_HANDOVER_PORTS "/%s: %s", key,
-				     d->opts.runtime_dir, key, strerror(-r))
+				     h->runtime_dir, key, strerror(-r))
 		     : 0;
 }
 
-int vn_handover_add(struct vn_daemon *d, const struct vn_topo *t, struct vn_err *err)
+int vn_handover_add(struct vn_handover *h, const struct vn_topo *t, struct vn_err *err)
 {
 	char path[512];
 	int first = 0;
 
-	if (vn_handover_path(d, path, sizeof(path), VN_HANDOVER_OWNERS) == 0)
+	if (vn_handover_path(h, path, sizeof(path), VN_HANDOVER_OWNERS) == 0)
 		mkdir(path, 0700);
 	for (size_t p = 0; p < t->n_links * VN_DIRS; p++) {
-		int r = sync_port(d, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS], t->links[p / VN_DIRS].mtu, err);
+		int r = sync_port(h, t, &t->links[p / VN_DIRS].ports[p % VN_DIRS], t->links[p / VN_DIRS].mtu, err);
 
 		first = first ?: r;
 	}
 	return first;
 }
 
-void vn_handover_sync(struct vn_daemon *d)
+void vn_handover_sync(struct vn_handover *h, struct vn_topo *const *topos, size_t n)
 {
 	struct vn_handover_sock *s, *next;
 
-	for (s = d->handover.socks; s; s = s->hh.next)
+	for (s = h->socks; s; s = s->hh.next)
 		s->seen = false;
-	for (size_t i = 0; i < d->n_running; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct vn_err err = {0};
 
-		if (vn_handover_add(d, d->running[i].topo, &err) < 0)
+		if (vn_handover_add(h, topos[i], &err) < 0)
 			vn_log_at(VN_LOG_ERROR, "%s", err.text);
 	}
-	HASH_ITER (hh, d->handover.socks, s, next)
+	HASH_ITER (hh, h->socks, s, next)
 		if (!s->seen)
 			sock_remove(s);
-	if (d->handover.unswept) {
-		d->handover.unswept = false;
-		vn_handover_sweep(d);
+	if (h->unswept) {
+		h->unswept = false;
+		vn_handover_sweep(h);
 	}
-	vn_sweep_left(d);
-	if (!d->n_running)
-		vn_handover_wipe(d);
+	if (!n)
+		vn_handover_wipe(h);
 }
 
-bool vn_handover_has(const struct vn_daemon *d, const char *key)
+bool vn_handover_has(const struct vn_handover *h, const char *key)
 {
 	struct vn_handover_sock *s;
 
-	HASH_FIND_STR(d->handover.socks, key, s);
+	HASH_FIND_STR(h->socks, key, s);
 	return s;
 }
 
-bool vn_handover_has_number(const struct vn_daemon *d, uint32_t number)
+bool vn_handover_has_number(const struct vn_handover *h, uint32_t number)
 {
-	const struct vn_handover_sock *s = d->handover.socks;
+	const struct vn_handover_sock *s = h->socks;
 
 	while (s && s->number != number)
 		s = s->hh.next;
 	return s;
 }
 
-void vn_handover_tick(struct vn_daemon *d)
+void vn_handover_tick(struct vn_handover *h)
 {
 	const uint64_t now = vn_now_ns();
 
-	for (struct vn_handover_sock *s = d->handover.socks; s; s = s->hh.next) {
+	for (struct vn_handover_sock *s = h->socks; s; s = s->hh.next) {
 		s->tokens = VN_MIN(s->tokens + TOKENS_PER_TICK, TOKENS_MAX);
 		for (size_t i = 0; i < CONNS_MAX; i++)
 			if (s->conns[i].source.fd >= 0 && now > s->conns[i].until_ns)
@@ -592,22 +593,22 @@ void vn_handover_tick(struct vn_daemon *d)
 	}
 }
 
-void vn_handover_release(struct vn_daemon *d)
+void vn_handover_release(struct vn_handover *h)
 {
 	struct vn_handover_sock *s, *next;
 
-	HASH_ITER (hh, d->handover.socks, s, next)
+	HASH_ITER (hh, h->socks, s, next)
 		sock_close(s);
 }
 
-json_t *vn_handover_owner(struct vn_daemon *d, const char *topo, const char *node, const char *ifname,
+json_t *vn_handover_owner(struct vn_handover *h, const char *topo, const char *node, const char *ifname,
 			  json_t **ret_stats, json_t **ret_lent)
 {
 	const struct vn_handover_sock *s;
 	char key[VN_HANDOVER_KEY];
 
 	vn_handover_key(key, topo, node, ifname);
-	HASH_FIND_STR(d->handover.socks, key, s);
+	HASH_FIND_STR(h->socks, key, s);
 	*ret_stats = json_pack("{s:I, s:I}", "given", s ? (json_int_t)s->given : 0, "refused",
 			       s ? (json_int_t)s->refused : 0);
 	*ret_lent = s && s->lends ? vn_lend_json(&s->lending) : json_null();

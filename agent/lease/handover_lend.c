@@ -8,7 +8,9 @@
 #include <base/util.h>
 #include <base/xdp_uapi.h>
 
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "exec/executor.h"
+#include "lease/handover.h"
 
 /* All memory that is lent may be this part of the machine's. */
 #define MEMORY_PART 4u
@@ -55,7 +57,7 @@ static void describe(const struct vn_lend_port *p, const struct vn_afxdp_socket 
 	memcpy(g->ring, s->ring, sizeof(g->ring));
 }
 
-static enum vn_grant_status make(struct vn_daemon *d, struct vn_lending *l, struct vn_handover_grant *g, int *fds)
+static enum vn_grant_status make(struct vn_handover *h, struct vn_lending *l, struct vn_handover_grant *g, int *fds)
 {
 	const uint64_t bytes = (uint64_t)l->port.buffers * vn_xsk_chunk_size(), begin_ns = vn_now_ns();
 	struct vn_afxdp_socket s;
@@ -65,13 +67,13 @@ static enum vn_grant_status make(struct vn_daemon *d, struct vn_lending *l, stru
 
 	if (begin_ns < l->rest_until_ns)
 		return VN_GRANT_AGAIN;
-	if (d->handover.lent_bytes + bytes > memory_max()) {
+	if (h->lent_bytes + bytes > memory_max()) {
 		vn_log("node %s: %.1f MiB of buffers for an application: %.1f MiB are lent already, of at most %.1f",
-		       l->port.netns, (double)bytes / 0x1p20, (double)d->handover.lent_bytes / 0x1p20,
+		       l->port.netns, (double)bytes / 0x1p20, (double)h->lent_bytes / 0x1p20,
 		       (double)memory_max() / 0x1p20);
 		return VN_GRANT_MEMORY;
 	}
-	r = vn_fabric_afxdp_socket(&d->fabric, l->port.netns, l->port.number, l->port.buffers, &s, &err);
+	r = vn_fabric_afxdp_socket(h->fabric, l->port.netns, l->port.number, l->port.buffers, &s, &err);
 	now_ns = vn_now_ns();
 	l->rest_until_ns = now_ns + REST_FACTOR * (now_ns - begin_ns);
 	if (r < 0) {
@@ -79,7 +81,7 @@ static enum vn_grant_status make(struct vn_daemon *d, struct vn_lending *l, stru
 			vn_log("node %s: %s", l->port.netns, err.text);
 		return status_of(r);
 	}
-	d->handover.lent_bytes += bytes - l->bytes;
+	h->lent_bytes += bytes - l->bytes;
 	l->bytes = bytes;
 	describe(&l->port, &s, g);
 	fds[0] = s.xsk.fd;
@@ -87,19 +89,19 @@ static enum vn_grant_status make(struct vn_daemon *d, struct vn_lending *l, stru
 	return VN_GRANT_OK;
 }
 
-enum vn_grant_status vn_lend(struct vn_daemon *d, struct vn_lending *l, struct vn_handover_grant *ret_grant,
+enum vn_grant_status vn_lend(struct vn_handover *h, struct vn_lending *l, struct vn_handover_grant *ret_grant,
 			     int ret_fds[VN_HANDOVER_FDS])
 {
 	if (l->fd >= 0)
-		vn_lend_end(d, l);
-	ret_grant->status = make(d, l, ret_grant, ret_fds);
+		vn_lend_end(h, l);
+	ret_grant->status = make(h, l, ret_grant, ret_fds);
 	return ret_grant->status;
 }
 
-int vn_lend_start(struct vn_daemon *d, struct vn_lending *l, int xsk_fd)
+int vn_lend_start(struct vn_handover *h, struct vn_lending *l, int xsk_fd)
 {
 	l->fd = fcntl(xsk_fd, F_DUPFD_CLOEXEC, 3);
-	return vn_afxdp_give(d->opts.pin_dir, l->port.number, xsk_fd);
+	return vn_afxdp_give(h->pin_dir, l->port.number, xsk_fd);
 }
 
 /*
@@ -120,29 +122,29 @@ static struct xdp_statistics statistics(const struct vn_lending *l)
 	return sum;
 }
 
-void vn_lend_release(struct vn_daemon *d, struct vn_lending *l)
+void vn_lend_release(struct vn_handover *h, struct vn_lending *l)
 {
 	if (l->lease.fd >= 0)
-		vn_loop_remove(&d->loop, &l->lease);
-	vn_receiver_release(&d->receiver, &l->lease.fd);
+		vn_loop_remove(h->loop, &l->lease);
+	vn_receiver_release(h->receiver, &l->lease.fd);
 	vn_cleanup_close(&l->fd);
 	l->fd = -EBADF;
-	d->handover.lent_bytes -= l->bytes;
+	h->lent_bytes -= l->bytes;
 	l->bytes = 0;
 }
 
-void vn_lend_end(struct vn_daemon *d, struct vn_lending *l)
+void vn_lend_end(struct vn_handover *h, struct vn_lending *l)
 {
 	/* First of all, since a child of the application, or who it was sent to, may hold the socket still. */
-	vn_afxdp_take_back(d->opts.pin_dir, l->port.number);
+	vn_afxdp_take_back(h->pin_dir, l->port.number);
 	l->past = statistics(l);
-	vn_lend_release(d, l);
+	vn_lend_release(h, l);
 }
 
-void vn_lend_adopt(struct vn_daemon *d, struct vn_lending *l)
+void vn_lend_adopt(struct vn_handover *h, struct vn_lending *l)
 {
 	l->bytes = (uint64_t)l->port.buffers * vn_xsk_chunk_size();
-	d->handover.lent_bytes += l->bytes;
+	h->lent_bytes += l->bytes;
 }
 
 bool vn_lend_lease_ended(const struct vn_lending *l)

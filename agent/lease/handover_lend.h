@@ -15,7 +15,7 @@
 #include "base/event_loop.h"
 #include "net/netns.h"
 
-struct vn_daemon;
+struct vn_handover;
 struct vn_topo;
 struct vn_port;
 
@@ -46,15 +46,15 @@ void vn_lend_describe(struct vn_lend_port *p, const struct vn_topo *t, const str
  * Make what the application is given: *@ret_grant, and for VN_GRANT_OK @ret_fds, which the caller closes. The port's
  * frames go there only after vn_lend_start(). Return: the grant's status.
  */
-enum vn_grant_status vn_lend(struct vn_daemon *d, struct vn_lending *l, struct vn_handover_grant *ret_grant,
+enum vn_grant_status vn_lend(struct vn_handover *h, struct vn_lending *l, struct vn_handover_grant *ret_grant,
 			     int ret_fds[VN_HANDOVER_FDS]);
-int vn_lend_start(struct vn_daemon *d, struct vn_lending *l, int xsk_fd);
+int vn_lend_start(struct vn_handover *h, struct vn_lending *l, int xsk_fd);
 /* Take it back: no frame reaches whoever still has the socket. Idempotent. */
-void vn_lend_end(struct vn_daemon *d, struct vn_lending *l);
+void vn_lend_end(struct vn_handover *h, struct vn_lending *l);
 /* The daemon ends; the application goes on. */
-void vn_lend_release(struct vn_daemon *d, struct vn_lending *l);
+void vn_lend_release(struct vn_handover *h, struct vn_lending *l);
 /* An application has it that an earlier daemon lent it to. */
-void vn_lend_adopt(struct vn_daemon *d, struct vn_lending *l);
+void vn_lend_adopt(struct vn_handover *h, struct vn_lending *l);
 
 /* Has the application closed its connection, or broken the protocol on it? */
 bool vn_lend_lease_ended(const struct vn_lending *l);

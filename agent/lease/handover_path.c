@@ -9,6 +9,7 @@
 
 #include <base/util.h>
 
+#include "base/log.h"
 #include "base/fdpass.h"
 #include "lease/handover.h"
 #include "base/beneath.h"
@@ -16,9 +17,9 @@
 #define BACKLOG 8
 #define LEVELS  3 /* of directories below RUNTIME/ports: topology, node, interface */
 
-int vn_handover_path(const struct vn_daemon *d, char *buf, size_t size, const char *fmt, ...)
+int vn_handover_path(const struct vn_handover *h, char *buf, size_t size, const char *fmt, ...)
 {
-	int n = snprintf(buf, size, "%s/", d->opts.runtime_dir);
+	int n = snprintf(buf, size, "%s/", h->runtime_dir);
 	va_list ap;
 
 	if (n < 0 || (size_t)n >= size)
@@ -29,9 +30,9 @@ int vn_handover_path(const struct vn_daemon *d, char *buf, size_t size, const ch
 	return (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
-int vn_handover_owner_path(const struct vn_daemon *d, uint32_t number, char *buf, size_t size)
+int vn_handover_owner_path(const struct vn_handover *h, uint32_t number, char *buf, size_t size)
 {
-	return vn_handover_path(d, buf, size, VN_HANDOVER_OWNERS "/%u", number);
+	return vn_handover_path(h, buf, size, VN_HANDOVER_OWNERS "/%u", number);
 }
 
 const char *vn_handover_key(char *buf, const char *topo, const char *node, const char *ifname)
@@ -40,29 +41,29 @@ const char *vn_handover_key(char *buf, const char *topo, const char *node, const
 	return buf;
 }
 
-void vn_handover_sock_path(const struct vn_daemon *d, const char *key, uint32_t number,
+void vn_handover_sock_path(const struct vn_handover *h, const char *key, uint32_t number,
 			   char buf[sizeof(((struct sockaddr_un *)NULL)->sun_path)])
 {
 	const size_t size = sizeof(((struct sockaddr_un *)NULL)->sun_path);
 
-	if (vn_handover_path(d, buf, size, VN_HANDOVER_PORTS "/%s/" VN_HANDOVER_SOCK, key) < 0)
-		vn_handover_path(d, buf, size, VN_HANDOVER_BY_NUMBER "/%u/" VN_HANDOVER_SOCK, number);
+	if (vn_handover_path(h, buf, size, VN_HANDOVER_PORTS "/%s/" VN_HANDOVER_SOCK, key) < 0)
+		vn_handover_path(h, buf, size, VN_HANDOVER_BY_NUMBER "/%u/" VN_HANDOVER_SOCK, number);
 }
 
 /* --- made and removed -----------------------------------------------------------------------------------------------
  */
 
-static int open_runtime_dir(const struct vn_daemon *d)
+static int open_runtime_dir(const struct vn_handover *h)
 {
-	int fd = open(d->opts.runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(h->runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
 
 /* RUNTIME/ports is closed to everybody, the rest open to whom it is mounted for. A descriptor of @key's directory. */
-static int make_dirs(const struct vn_daemon *d, const char *key)
+static int make_dirs(const struct vn_handover *h, const char *key)
 {
-	cleanup_close int top = open_runtime_dir(d);
+	cleanup_close int top = open_runtime_dir(h);
 	int at = top < 0 ? top : vn_beneath_make_dir(top, VN_HANDOVER_PORTS, 0700);
 
 	for (size_t len; at >= 0 && *key; key += len + (key[len] == '/')) {
@@ -76,16 +77,16 @@ static int make_dirs(const struct vn_daemon *d, const char *key)
 	return at;
 }
 
-static bool is_long(const struct vn_daemon *d, const char *key)
+static bool is_long(const struct vn_handover *h, const char *key)
 {
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
-	return vn_handover_path(d, path, sizeof(path), VN_HANDOVER_PORTS "/%s/" VN_HANDOVER_SOCK, key) < 0;
+	return vn_handover_path(h, path, sizeof(path), VN_HANDOVER_PORTS "/%s/" VN_HANDOVER_SOCK, key) < 0;
 }
 
-static int make_link(const struct vn_daemon *d, const char *key, uint32_t number)
+static int make_link(const struct vn_handover *h, const char *key, uint32_t number)
 {
-	cleanup_close int top = open_runtime_dir(d);
+	cleanup_close int top = open_runtime_dir(h);
 	cleanup_close int dir = top < 0 ? top : vn_beneath_make_dir(top, VN_HANDOVER_BY_NUMBER, 0700);
 	char name[16], target[VN_HANDOVER_KEY + sizeof("../" VN_HANDOVER_PORTS "/")];
 	int r = dir;
@@ -128,12 +129,12 @@ static int bind_in(int dir, bool refuse, int *ret_fd)
 	return 0;
 }
 
-int vn_handover_bind(const struct vn_daemon *d, const char *key, uint32_t number, bool refuse, int *ret_fd)
+int vn_handover_bind(const struct vn_handover *h, const char *key, uint32_t number, bool refuse, int *ret_fd)
 {
-	cleanup_close int dir = make_dirs(d, key);
+	cleanup_close int dir = make_dirs(h, key);
 	int r = dir < 0 ? dir : bind_in(dir, refuse, ret_fd);
 
-	return r == 0 && is_long(d, key) ? make_link(d, key, number) : r;
+	return r == 0 && is_long(h, key) ? make_link(h, key, number) : r;
 }
 
 /* RUNTIME/ports/@key with all in it; then upwards what is empty. @at is consumed. */
@@ -154,9 +155,9 @@ static int remove_key(int at, const char *key)
 	return r;
 }
 
-int vn_handover_unbind(const struct vn_daemon *d, const char *key, uint32_t number)
+int vn_handover_unbind(const struct vn_handover *h, const char *key, uint32_t number)
 {
-	cleanup_close int top = open_runtime_dir(d);
+	cleanup_close int top = open_runtime_dir(h);
 	int ports = top < 0 ? top : vn_beneath_open(top, VN_HANDOVER_PORTS, O_PATH | O_DIRECTORY), r;
 	char link[32];
 
@@ -165,7 +166,7 @@ int vn_handover_unbind(const struct vn_daemon *d, const char *key, uint32_t numb
 	r = ports == -ENOENT ? 0 : ports < 0 ? ports : remove_key(ports, key);
 	unlinkat(top, VN_HANDOVER_PORTS, AT_REMOVEDIR);
 	snprintf(link, sizeof(link), VN_HANDOVER_BY_NUMBER "/%u", number);
-	if (is_long(d, key) && unlinkat(top, link, 0) < 0 && errno != ENOENT)
+	if (is_long(h, key) && unlinkat(top, link, 0) < 0 && errno != ENOENT)
 		r = r ?: -errno;
 	unlinkat(top, VN_HANDOVER_BY_NUMBER, AT_REMOVEDIR);
 	return r;
@@ -175,7 +176,7 @@ int vn_handover_unbind(const struct vn_daemon *d, const char *key, uint32_t numb
  */
 
 struct sweep {
-	struct vn_daemon *d;
+	struct vn_handover *h;
 	const char *where;                    /* "ports/x/a", for the log */
 	char key[VN_HANDOVER_KEY + NAME_MAX]; /* "x/a"; "" at the top */
 	int level;
@@ -202,7 +203,7 @@ static int sweep_port(int dir, const char *name, void *arg)
 static int sweep_level(int dir, const char *name, void *arg)
 {
 	const struct sweep *above = arg;
-	struct sweep s = {.d = above->d, .level = above->level + 1};
+	struct sweep s = {.h = above->h, .level = above->level + 1};
 	cleanup_close int fd = vn_beneath_open(dir, name, O_PATH | O_DIRECTORY);
 	char where[sizeof(s.key) + sizeof(VN_HANDOVER_PORTS)];
 
@@ -213,7 +214,7 @@ static int sweep_level(int dir, const char *name, void *arg)
 	}
 	snprintf(where, sizeof(where), VN_HANDOVER_PORTS "/%s", s.key);
 	s.where = where;
-	if (fd < 0 || (s.level == LEVELS && !vn_handover_has(s.d, s.key))) {
+	if (fd < 0 || (s.level == LEVELS && !vn_handover_has(s.h, s.key))) {
 		drop(above, dir, name);
 		return 0;
 	}
@@ -231,17 +232,17 @@ static int sweep_number(int dir, const char *name, void *arg)
 
 	if (sscanf(name, "%u", &number) == 1)
 		snprintf(exact, sizeof(exact), "%u", number);
-	if (strcmp(exact, name) != 0 || !vn_handover_has_number(s->d, number))
+	if (strcmp(exact, name) != 0 || !vn_handover_has_number(s->h, number))
 		drop(s, dir, name);
 	return 0;
 }
 
-void vn_handover_sweep(struct vn_daemon *d)
+void vn_handover_sweep(struct vn_handover *h)
 {
 	static const char *const by_number[] = {VN_HANDOVER_BY_NUMBER, VN_HANDOVER_OWNERS};
-	cleanup_close int top = open_runtime_dir(d);
+	cleanup_close int top = open_runtime_dir(h);
 	cleanup_close int ports = top < 0 ? top : vn_beneath_open(top, VN_HANDOVER_PORTS, O_PATH | O_DIRECTORY);
-	struct sweep s = {.d = d, .where = VN_HANDOVER_PORTS};
+	struct sweep s = {.h = h, .where = VN_HANDOVER_PORTS};
 
 	if (top < 0)
 		return;
@@ -257,10 +258,10 @@ void vn_handover_sweep(struct vn_daemon *d)
 	}
 }
 
-void vn_handover_wipe(struct vn_daemon *d)
+void vn_handover_wipe(struct vn_handover *h)
 {
 	static const char *const dirs[] = {VN_HANDOVER_OWNERS, VN_HANDOVER_BY_NUMBER, VN_HANDOVER_PORTS};
-	cleanup_close int top = open_runtime_dir(d);
+	cleanup_close int top = open_runtime_dir(h);
 
 	for (size_t i = 0; top >= 0 && i < VN_ARRAY_SIZE(dirs); i++)
 		unlinkat(top, dirs[i], AT_REMOVEDIR);

@@ -8,6 +8,7 @@
 #include <disc/hist.h>
 #include <base/util.h>
 
+#include "base/runtime_dir.h"
 #include "store/damaged.h"
 #include "measure/probe_link.h"
 #include "base/atomic_file.h"
@@ -15,9 +16,6 @@
 #include "disc/disc_words.h"
 #include "model/topo.h"
 
-#define TIME_DEFAULT_NS (6 * VN_NSEC_PER_SEC)
-#define TIME_MIN_NS     (VN_NSEC_PER_SEC)
-#define TIME_MAX_NS     (120 * VN_NSEC_PER_SEC)
 #define STEPS           7u /* of equal length */
 #define PROBE_PPS       1000u
 #define TWIN_MTU        1500u
@@ -79,13 +77,13 @@ static json_t *machine(void)
 }
 
 /* Time that the engine has spent on a processor: first figure of its schedstat. */
-static uint64_t engine_cpu_ns(const struct vn_daemon *d, uint32_t trunk)
+static uint64_t engine_cpu_ns(const struct vn_measure *m, uint32_t trunk)
 {
 	unsigned long long ns = 0;
 	char path[64];
 	cleanup_fclose FILE *f = NULL;
 
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)d->engines.engine[trunk].pid);
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)m->engines->engine[trunk].pid);
 	f = fopen(path, "re");
 	return f && fscanf(f, "%llu", &ns) == 1 ? ns : 0;
 }
@@ -93,8 +91,8 @@ static uint64_t engine_cpu_ns(const struct vn_daemon *d, uint32_t trunk)
 /* --- the steps ---------------------------------------------------------------------------------------------------- */
 
 struct run {
-	struct vn_daemon *d;
-	struct vn_conn *conn;
+	struct vn_measure *m;
+	const bool *cancelled;
 	struct vn_twin twin;
 	uint64_t step_ns;
 	json_t *out;
@@ -104,7 +102,7 @@ struct run {
 /* The engine under test: that of the probed direction. */
 static uint32_t trunk_of(const struct run *x)
 {
-	return vn_shard_trunk(&x->d->fabric.placement, vn_twin_slot(&x->twin, 0, 0));
+	return vn_shard_trunk(&x->m->store->fabric->placement, vn_twin_slot(&x->twin, 0, 0));
 }
 
 static void put(struct run *x, const char *key, uint64_t v)
@@ -122,8 +120,8 @@ static int probe(struct run *x, const struct vn_disc *disc, uint32_t trunk, cons
 
 	if (!s)
 		return -ENOMEM;
-	vn_twin_set(x->d, &x->twin, 0, 0, disc, trunk);
-	r = vn_probe_run(x->d, x->conn, &x->twin, &own, 1, s, NULL, x->err);
+	vn_twin_set(x->m, &x->twin, 0, 0, disc, trunk);
+	r = vn_probe_run(x->m, x->cancelled, &x->twin, &own, 1, s, NULL, x->err);
 	if (r < 0)
 		vn_prober_unmap(s);
 	else
@@ -201,7 +199,7 @@ static int measure_lateness(struct run *x)
 		if (r < 0)
 			return r;
 		vn_prober_unmap(s);
-		vn_dir_read(&x->d->dp.maps, vn_twin_slot(&x->twin, 0, 0), &dir);
+		vn_dir_read(&x->m->store->dp->maps, vn_twin_slot(&x->twin, 0, 0), &dir);
 		json_array_append_new(list, lateness(&dir, rates_pps[i]));
 	}
 	return 0;
@@ -223,7 +221,7 @@ static int send_most(struct run *x, const struct vn_disc *disc, uint32_t trunk, 
 	if (r < 0)
 		return r;
 	vn_prober_unmap(s);
-	vn_dir_read(&x->d->dp.maps, vn_twin_slot(&x->twin, 0, 0), ret_dir);
+	vn_dir_read(&x->m->store->dp->maps, vn_twin_slot(&x->twin, 0, 0), ret_dir);
 	*ret_ns = job.burst_ns;
 	return 0;
 }
@@ -231,7 +229,7 @@ static int send_most(struct run *x, const struct vn_disc *disc, uint32_t trunk, 
 static int measure_capacity(struct run *x)
 {
 	const uint32_t trunk = trunk_of(x);
-	uint64_t cpu_ns = engine_cpu_ns(x->d, trunk), ns;
+	uint64_t cpu_ns = engine_cpu_ns(x->m, trunk), ns;
 	struct vn_disc disc = VN_DISC_NONE;
 	struct vn_dir dir;
 	int r;
@@ -242,7 +240,7 @@ static int measure_capacity(struct run *x)
 	if (r < 0)
 		return r;
 	put(x, "pps_max", dir.out_packets * VN_NSEC_PER_SEC / ns);
-	put(x, "cpu_ns_per_packet", dir.out_packets ? (engine_cpu_ns(x->d, trunk) - cpu_ns) / dir.out_packets : 0);
+	put(x, "cpu_ns_per_packet", dir.out_packets ? (engine_cpu_ns(x->m, trunk) - cpu_ns) / dir.out_packets : 0);
 	return 0;
 }
 
@@ -255,10 +253,10 @@ static int measure_bulk(struct run *x)
 	int r;
 
 	put(x, "bulk_bps_max", 0);
-	while (!vn_engines_bulk_up(&x->d->engines)) {
-		if (vn_now_ns() > until_ns || x->d->stop)
+	while (!vn_engines_bulk_up(x->m->engines)) {
+		if (vn_now_ns() > until_ns || *x->m->stop)
 			return 0;
-		vn_loop_turn(&x->d->loop, BULK_TURN_MS);
+		vn_loop_turn(x->m->store->loop, BULK_TURN_MS);
 	}
 	disc.delay_ns = HOLD_NS;
 	disc.holder = VN_HOLDER_BULK;
@@ -272,7 +270,7 @@ static int measure_bulk(struct run *x)
 
 static int measure(struct run *x)
 {
-	const struct vn_engine *e = &x->d->dp.maps.engine[trunk_of(x)];
+	const struct vn_engine *e = &x->m->store->dp->maps.engine[trunk_of(x)];
 	int r = measure_floor(x);
 
 	if (r == 0)
@@ -289,54 +287,48 @@ static int measure(struct run *x)
 	return r;
 }
 
-static int save(const struct vn_daemon *d, json_t *o, struct vn_err *err)
+static int save(const struct vn_measure *m, json_t *o, struct vn_err *err)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/" VN_CALIBRATION_FILE, d->opts.runtime_dir);
+	snprintf(path, sizeof(path), "%s/" VN_CALIBRATION_FILE, m->store->runtime_dir);
 	return vn_record_json(path, json_incref(o), err);
 }
 
-int vn_op_calibrate(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
-		    struct vn_err *err)
+int vn_calibrate(struct vn_measure *m, uint64_t time_ns, const bool *cancelled, struct vn_err *err)
 {
-	const json_t *time = json_object_get(params, "time_ns");
-	uint64_t time_ns = time ? (uint64_t)json_integer_value(time) : TIME_DEFAULT_NS;
-	struct run x = {.d = d, .conn = c, .step_ns = time_ns / STEPS, .err = err};
+	struct run x = {.m = m, .cancelled = cancelled, .step_ns = time_ns / STEPS, .err = err};
 	int r;
 
-	if (time_ns < TIME_MIN_NS || time_ns > TIME_MAX_NS)
-		return vn_err_usage(err, "calibrate: --time: from 1s to 120s");
-	r = vn_twin_open(d, TWIN_MTU, 1, &x.twin, err);
+	r = vn_twin_open(m, TWIN_MTU, 1, &x.twin, err);
 	if (r < 0)
 		return r;
 	x.out = machine();
 	r = x.out ? measure(&x) : -ENOMEM;
-	vn_twin_close(d, &x.twin);
+	vn_twin_close(m, &x.twin);
 	if (r == 0)
-		r = save(d, x.out, err);
+		r = save(m, x.out, err);
 	if (r < 0) {
 		json_decref(x.out);
 		return r;
 	}
-	json_decref(d->calibration);
-	d->calibration = x.out;
-	*ret_reply = json_pack("{s:O}", "calibration", x.out);
-	return *ret_reply ? 0 : -ENOMEM;
+	json_decref(m->calibration);
+	m->calibration = x.out;
+	return 0;
 }
 
-void vn_calibration_load(struct vn_daemon *d)
+void vn_calibration_load(struct vn_measure *m)
 {
 	static const char *const same[] = {"kernel", "cpu", "cpus"};
 	json_t *now = machine(), *was = NULL;
 	struct vn_err why = {0};
-	int r = vn_damaged_load(d, VN_CALIBRATION_FILE, &was, &why);
+	int r = vn_damaged_load(m->store, VN_CALIBRATION_FILE, &was, &why);
 
 	for (size_t i = 0; r == 0 && i < VN_ARRAY_SIZE(same); i++)
 		if (!json_object_get(was, same[i]))
 			r = vn_err_usage(&why, "'%s' is missing", same[i]);
 	if (r < 0 && r != -ENOENT) {
-		vn_damaged_aside(d, VN_CALIBRATION_FILE, why.text, "this host counts as not calibrated");
+		vn_damaged_aside(m->store, VN_CALIBRATION_FILE, why.text, "this host counts as not calibrated");
 		json_decref(was);
 		was = NULL;
 	}
@@ -347,16 +339,16 @@ void vn_calibration_load(struct vn_daemon *d)
 			was = NULL;
 		}
 	json_decref(now);
-	d->calibration = was;
+	m->calibration = was;
 }
 
 /* --- refusals ----------------------------------------------------------------------------------------------------- */
 
-static uint64_t known(const struct vn_daemon *d, const char *key)
+static uint64_t known(const struct vn_measure *m, const char *key)
 {
-	json_int_t v = json_integer_value(json_object_get(d->calibration, key));
+	json_int_t v = json_integer_value(json_object_get(m->calibration, key));
 
-	return d->opts.no_calibration_check || v < 0 ? 0 : (uint64_t)v;
+	return m->no_check || v < 0 ? 0 : (uint64_t)v;
 }
 
 static void gigabytes(char *buf, size_t size, double bytes)
@@ -365,9 +357,9 @@ static void gigabytes(char *buf, size_t size, double bytes)
 }
 
 /* Full frames at the full rate for all of the delay: what a long transfer will hold. */
-static int check_memory(struct vn_daemon *d, const char *what, const struct vn_disc *disc, struct vn_err *err)
+static int check_memory(struct vn_measure *m, const char *what, const struct vn_disc *disc, struct vn_err *err)
 {
-	const struct vn_engine *e = &d->dp.maps.engine[0]; /* all have the same */
+	const struct vn_engine *e = &m->store->dp->maps.engine[0]; /* all have the same */
 	double frames = (double)disc->rate_bps / (8 * FULL_WIRE_BYTES) * (double)disc->delay_ns / 1e9, most, need;
 	char rate[VN_UNIT_BUF], delay[VN_UNIT_BUF], needs[32], has[32];
 
@@ -389,9 +381,9 @@ static int check_memory(struct vn_daemon *d, const char *what, const struct vn_d
 		      most * FULL_WIRE_BYTES * 8 / ((double)disc->delay_ns / 1e9) / 1e6);
 }
 
-static int check_floor(struct vn_daemon *d, const char *what, const struct vn_disc *disc, struct vn_err *err)
+static int check_floor(struct vn_measure *m, const char *what, const struct vn_disc *disc, struct vn_err *err)
 {
-	uint64_t floor_ns = known(d, "floor_ns");
+	uint64_t floor_ns = known(m, "floor_ns");
 	char delay[VN_UNIT_BUF];
 
 	if (!disc->delay_ns || disc->trace_block || disc->delay_ns >= floor_ns)
@@ -406,12 +398,12 @@ static int check_floor(struct vn_daemon *d, const char *what, const struct vn_di
  * Full frames at the full rate: what a long transfer sends. The bulk holder carries them by the super-frame, where it
  * may serve at all.
  */
-static int check_rate(struct vn_daemon *d, const char *what, const struct vn_disc *disc, uint32_t mtu,
+static int check_rate(struct vn_measure *m, const char *what, const struct vn_disc *disc, uint32_t mtu,
 		      struct vn_err *err)
 {
 	bool bulk = vn_disc_bulk_can(disc) && disc->holder != VN_HOLDER_PRECISE;
-	double precise_bps = (double)known(d, "pps_max") * (mtu + WIRE_BYTES) * 8,
-	       bulk_bps = bulk ? (double)known(d, "bulk_bps_max") : 0, most = VN_MAX(precise_bps, bulk_bps);
+	double precise_bps = (double)known(m, "pps_max") * (mtu + WIRE_BYTES) * 8,
+	       bulk_bps = bulk ? (double)known(m, "bulk_bps_max") : 0, most = VN_MAX(precise_bps, bulk_bps);
 	char rate[VN_UNIT_BUF];
 
 	if (!disc->rate_bps || disc->trace_block || !most || (double)disc->rate_bps <= most)
@@ -423,16 +415,17 @@ static int check_rate(struct vn_daemon *d, const char *what, const struct vn_dis
 		      bulk ? "" : " one by one, as this discipline wants");
 }
 
-int vn_limits_check(struct vn_daemon *d, const char *what, const struct vn_disc *disc, uint32_t mtu, struct vn_err *err)
+int vn_limits_check(struct vn_measure *m, const char *what, const struct vn_disc *disc, uint32_t mtu,
+		    struct vn_err *err)
 {
-	int r = check_memory(d, what, disc, err);
+	int r = check_memory(m, what, disc, err);
 
 	if (r == 0)
-		r = check_floor(d, what, disc, err);
-	return r == 0 ? check_rate(d, what, disc, mtu, err) : r;
+		r = check_floor(m, what, disc, err);
+	return r == 0 ? check_rate(m, what, disc, mtu, err) : r;
 }
 
-int vn_limits_check_topo(struct vn_daemon *d, const struct vn_topo *t, struct vn_err *err)
+int vn_limits_check_topo(struct vn_measure *m, const struct vn_topo *t, struct vn_err *err)
 {
 	char what[VN_NAME_MAX + 8];
 	int r = 0;
@@ -440,7 +433,7 @@ int vn_limits_check_topo(struct vn_daemon *d, const struct vn_topo *t, struct vn
 	for (size_t i = 0; i < t->n_links && r == 0; i++)
 		for (int dir = 0; dir < VN_DIRS && r == 0; dir++) {
 			snprintf(what, sizeof(what), "link %s", t->links[i].name);
-			r = vn_limits_check(d, what, &t->links[i].disc[dir], t->links[i].mtu, err);
+			r = vn_limits_check(m, what, &t->links[i].disc[dir], t->links[i].mtu, err);
 		}
 	return r;
 }

@@ -3,19 +3,22 @@
 #ifndef VNET_MEASURE_CALIBRATE_H
 #define VNET_MEASURE_CALIBRATE_H
 
-#include "daemon/daemon.h"
+#include "measure/measure.h"
 
-#define VN_CALIBRATION_FILE "calibration.json" /* in the runtime directory */
-
-/* What an earlier `calibrate` found, if it was this kernel on this processor; else d->calibration stays NULL. */
-void vn_calibration_load(struct vn_daemon *d);
+/*
+ * Measure this host on a probe link for @time_ns, write what was found to the runtime directory, and leave it in
+ * m->calibration. -ECANCELED when *@cancelled (may be NULL) becomes true, or the daemon is told to stop.
+ */
+int vn_calibrate(struct vn_measure *m, uint64_t time_ns, const bool *cancelled, struct vn_err *err);
+/* What an earlier `calibrate` found, if it was this kernel on this processor; else m->calibration stays NULL. */
+void vn_calibration_load(struct vn_measure *m);
 
 /*
  * Refuse what cannot be: more held than the engine may hold, and, where calibrated, a delay shorter than what the path
  * takes by itself, or a rate that full frames of @mtu cannot reach. @what: "link ab".
  */
-int vn_limits_check(struct vn_daemon *d, const char *what, const struct vn_disc *disc, uint32_t mtu,
+int vn_limits_check(struct vn_measure *m, const char *what, const struct vn_disc *disc, uint32_t mtu,
 		    struct vn_err *err);
-int vn_limits_check_topo(struct vn_daemon *d, const struct vn_topo *t, struct vn_err *err);
+int vn_limits_check_topo(struct vn_measure *m, const struct vn_topo *t, struct vn_err *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include <disc/discipline.h>
 #include <base/util.h>
 
+#include "base/log.h"
 #include "plan/plan.h"
 #include "engines/placement.h"
 #include "net/veth.h"
@@ -17,7 +18,7 @@
 
 /* --- the twin ----------------------------------------------------------------------------------------------------- */
 
-static int make_topo(struct vn_daemon *d, uint32_t mtu, size_t n_links, struct vn_topo **ret_topo, struct vn_err *err)
+static int make_topo(struct vn_measure *m, uint32_t mtu, size_t n_links, struct vn_topo **ret_topo, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *t = NULL;
 	cleanup_free char *text = NULL;
@@ -34,73 +35,73 @@ static int make_topo(struct vn_daemon *d, uint32_t mtu, size_t n_links, struct v
 		return -ENOMEM;
 	r = vn_topo_parse(VN_TWIN_NAME, text, size, &t, err);
 	if (r == 0)
-		r = vn_topo_resolve(t, NULL, vn_ports_alloc, d, err);
+		r = vn_topo_resolve(t, NULL, vn_ports_alloc, m->store, err);
 	if (r == 0)
 		*ret_topo = take_ptr(t);
 	return r;
 }
 
-static int twin_change(struct vn_daemon *d, struct vn_topo *from, struct vn_topo *to, struct vn_err *err)
+static int twin_change(struct vn_measure *m, struct vn_topo *from, struct vn_topo *to, struct vn_err *err)
 {
 	cleanup_observed struct vn_observed seen = {0};
 	cleanup_plan struct vn_plan *plan = NULL;
-	int r = from ? vn_observe(&d->fabric, from, &seen, err) : 0;
+	int r = from ? vn_observe(m->store->fabric, from, &seen, err) : 0;
 
 	if (r == 0)
 		r = vn_plan_make(from, &seen, to, &plan, err);
 	/* What is pending stays so while the twin is there: a daemon that dies meanwhile is followed by one that cleans
 	 * up.
 	 */
-	return r == 0 ? vn_plan_execute(d, NULL, plan, err) : r;
+	return r == 0 ? vn_plan_execute(m->store, NULL, plan, err) : r;
 }
 
-int vn_twin_open(struct vn_daemon *d, uint32_t mtu, size_t n_links, struct vn_twin *ret, struct vn_err *err)
+int vn_twin_open(struct vn_measure *m, uint32_t mtu, size_t n_links, struct vn_twin *ret, struct vn_err *err)
 {
 	struct vn_twin t = {.netns_fd = {-EBADF, -EBADF}};
 	int r;
 
-	if (vn_running_find(d, VN_TWIN_NAME))
+	if (vn_running_find(m->store, VN_TWIN_NAME))
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY,
 			      "topology " VN_TWIN_NAME " has the name that probes need: delete it");
 	t.dropped = calloc(n_links, sizeof(*t.dropped));
-	r = t.dropped ? make_topo(d, mtu, n_links, &t.topo, err) : -ENOMEM;
+	r = t.dropped ? make_topo(m, mtu, n_links, &t.topo, err) : -ENOMEM;
 	if (r == 0)
-		r = twin_change(d, NULL, t.topo, err);
+		r = twin_change(m, NULL, t.topo, err);
 	if (r < 0) {
 		vn_topo_free(t.topo);
 		free(t.dropped);
-		vn_ports_rebuild(d);
+		vn_ports_rebuild(m->store);
 		return r;
 	}
-	d->busy = true;
+	m->store->busy = true;
 	for (int i = 0; i < VN_DIRS && r >= 0; i++) {
 		char name[VN_NETNS_NAME_MAX];
 
 		r = t.netns_fd[i] = vn_netns_open(vn_netns_name(name, t.topo->name, t.topo->nodes[i].name));
 	}
 	if (r < 0) {
-		vn_twin_close(d, &t);
+		vn_twin_close(m, &t);
 		return vn_err_kernel(err, -r, "probe: its namespace: %s", strerror(-r));
 	}
 	*ret = t;
 	return 0;
 }
 
-void vn_twin_close(struct vn_daemon *d, struct vn_twin *t)
+void vn_twin_close(struct vn_measure *m, struct vn_twin *t)
 {
 	struct vn_err err = {0};
 
 	for (int i = 0; i < VN_DIRS; i++)
 		vn_cleanup_close(&t->netns_fd[i]);
-	if (twin_change(d, t->topo, NULL, &err) < 0)
+	if (twin_change(m, t->topo, NULL, &err) < 0)
 		vn_log_at(VN_LOG_WARNING, "probe: cleaning up: %s", err.text);
 	else
-		vn_state_abandon(d);
-	d->busy = false;
+		vn_state_abandon(m->store);
+	m->store->busy = false;
 	vn_topo_free(t->topo);
 	free(t->dropped);
 	*t = (struct vn_twin){.netns_fd = {-EBADF, -EBADF}};
-	vn_ports_rebuild(d);
+	vn_ports_rebuild(m->store);
 }
 
 uint32_t vn_twin_slot(const struct vn_twin *t, size_t link, int dir)
@@ -108,7 +109,7 @@ uint32_t vn_twin_slot(const struct vn_twin *t, size_t link, int dir)
 	return t->topo->links[link].ports[dir].number;
 }
 
-void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, size_t link, int dir, const struct vn_disc *disc,
+void vn_twin_set(struct vn_measure *m, struct vn_twin *t, size_t link, int dir, const struct vn_disc *disc,
 		 uint32_t trunk)
 {
 	const uint32_t slot = vn_twin_slot(t, link, dir);
@@ -116,12 +117,14 @@ void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, size_t link, int dir, c
 
 	/* Fresh draws: with the link's key the same probes would meet the same fates each time, right or wrong. */
 	own.key = vn_mix64(own.key ^ vn_now_ns());
-	vn_exec_set_disc(&d->fabric, slot, &own);
-	if (vn_shard_trunk(&d->fabric.placement, slot) != trunk && vn_shard_begin(&d->fabric.placement, slot, trunk) == 0)
-		vn_shard_settle(&d->fabric.placement);
-	vn_dir_reset(&d->dp.maps, slot);
-	t->dropped[link][dir] = (struct vn_verify_port){.engine_down = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN],
-							.ring_full = d->dp.maps.drop[slot].count[VN_DROP_RING_FULL]};
+	vn_exec_set_disc(m->store->fabric, slot, &own);
+	if (vn_shard_trunk(&m->store->fabric->placement, slot) != trunk &&
+	    vn_shard_begin(&m->store->fabric->placement, slot, trunk) == 0)
+		vn_shard_settle(&m->store->fabric->placement);
+	vn_dir_reset(&m->store->dp->maps, slot);
+	t->dropped[link][dir] =
+		(struct vn_verify_port){.engine_down = m->store->dp->maps.drop[slot].count[VN_DROP_ENGINE_DOWN],
+					.ring_full = m->store->dp->maps.drop[slot].count[VN_DROP_RING_FULL]};
 }
 
 /* --- looking at a queue ------------------------------------------------------------------------------------------- */
@@ -154,21 +157,21 @@ static void complete_job(const struct vn_twin *t, size_t i, struct vn_probe_job 
 	j->burst_len = VN_MAX(j->burst_len, VN_PROBE_LEN_MIN);
 }
 
-static void look(struct vn_daemon *d, const struct vn_twin *t, const struct vn_probe_job *jobs, size_t n,
+static void look(struct vn_measure *m, const struct vn_twin *t, const struct vn_probe_job *jobs, size_t n,
 		 struct vn_probe_seen *seen)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (seen[i].has_before || !jobs[i].n)
 			continue;
-		vn_dir_read(&d->dp.maps, vn_twin_slot(t, i / VN_DIRS, (int)(i % VN_DIRS)), &seen[i].before);
+		vn_dir_read(&m->store->dp->maps, vn_twin_slot(t, i / VN_DIRS, (int)(i % VN_DIRS)), &seen[i].before);
 		seen[i].has_before = true;
 	}
 }
 
-int vn_probe_run(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t, struct vn_probe_job *jobs, size_t n,
+int vn_probe_run(struct vn_measure *m, const bool *cancelled, struct vn_twin *t, struct vn_probe_job *jobs, size_t n,
 		 struct vn_probe_shared *s, struct vn_probe_seen *seen, struct vn_err *err)
 {
-	bool cancelled = false;
+	bool killed = false;
 	int pid, st = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -177,15 +180,15 @@ int vn_probe_run(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t, stru
 	if (pid < 0)
 		return vn_err_kernel(err, -pid, "probe: fork: %s", strerror(-pid));
 	while (waitpid(pid, &st, WNOHANG) == 0) {
-		vn_loop_turn(&d->loop, LOOK_MS);
+		vn_loop_turn(m->store->loop, LOOK_MS);
 		if (seen && __atomic_load_n(&s->bursting, __ATOMIC_ACQUIRE))
-			look(d, t, jobs, n, seen);
-		if (!cancelled && (d->stop || (c && c->dead))) {
-			cancelled = true;
+			look(m, t, jobs, n, seen);
+		if (!killed && (*m->stop || (cancelled && *cancelled))) {
+			killed = true;
 			kill(pid, SIGKILL);
 		}
 	}
-	if (cancelled)
+	if (killed)
 		return vn_err(err, VN_EXIT_CHANGED, ECANCELED, "probe: cancelled");
 	if (!WIFEXITED(st) || WEXITSTATUS(st))
 		return vn_err_kernel(err, ECHILD, "probe: its process failed");

@@ -7,7 +7,7 @@
 #ifndef VNET_MEASURE_PROBE_LINK_H
 #define VNET_MEASURE_PROBE_LINK_H
 
-#include "daemon/daemon.h"
+#include "measure/measure.h"
 #include "measure/prober.h"
 #include "measure/verdict.h"
 
@@ -19,13 +19,13 @@ struct vn_twin {
 	struct vn_verify_port (*dropped)[VN_DIRS]; /* of each link, at its port before this probing */
 };
 
-/* A twin with @n_links links. Between open and close no other change of topologies begins (d->busy). */
-int vn_twin_open(struct vn_daemon *d, uint32_t mtu, size_t n_links, struct vn_twin *ret, struct vn_err *err);
-void vn_twin_close(struct vn_daemon *d, struct vn_twin *t);
+/* A twin with @n_links links. Between open and close no other change of topologies begins (m->store->busy). */
+int vn_twin_open(struct vn_measure *m, uint32_t mtu, size_t n_links, struct vn_twin *ret, struct vn_err *err);
+void vn_twin_close(struct vn_measure *m, struct vn_twin *t);
 /* The slot of direction @dir of @link. */
 uint32_t vn_twin_slot(const struct vn_twin *t, size_t link, int dir);
 /* The discipline of a direction is @disc from now on, held by the engine of @trunk, with own draws; figures begin. */
-void vn_twin_set(struct vn_daemon *d, struct vn_twin *t, size_t link, int dir, const struct vn_disc *disc,
+void vn_twin_set(struct vn_measure *m, struct vn_twin *t, size_t link, int dir, const struct vn_disc *disc,
 		 uint32_t trunk);
 
 /*
@@ -49,10 +49,10 @@ struct vn_probe_seen {
 /*
  * Send @n @jobs (namespaces and addresses are filled in here) through the twin and wait for the end, the daemon doing
  * its other duties meanwhile. Job i goes by direction i % VN_DIRS of link i / VN_DIRS. @seen (as many, or NULL): what
- * was seen of each meanwhile. -ECANCELED when the caller went or the daemon is told to stop.
+ * was seen of each meanwhile. -ECANCELED when *@cancelled (may be NULL) becomes true, or the daemon is told to stop.
  * @s: fresh from vn_prober_map(), of this run alone.
  */
-int vn_probe_run(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t, struct vn_probe_job *jobs, size_t n,
+int vn_probe_run(struct vn_measure *m, const bool *cancelled, struct vn_twin *t, struct vn_probe_job *jobs, size_t n,
 		 struct vn_probe_shared *s, struct vn_probe_seen *seen, struct vn_err *err);
 
 #endif

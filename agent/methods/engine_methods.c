@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vnet.engine.show and vnet.engine.move. */
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "methods/methods.h"
 
 #include <base/util.h>
 
@@ -20,11 +21,11 @@ json_t *vn_overload_json(uint32_t bits)
 	return list;
 }
 
-json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
+json_t *vn_engine_to_json(struct vn_parts *parts, uint32_t trunk)
 {
-	const struct vn_engine e = d->dp.maps.engine[trunk];
-	struct vn_supervisor *s = &d->engines.engine[trunk];
-	const struct vn_trunk *t = &d->fabric.placement.trunk[trunk];
+	const struct vn_engine e = parts->dp.maps.engine[trunk];
+	struct vn_supervisor *s = &parts->engines.engine[trunk];
+	const struct vn_trunk *t = &parts->fabric.placement.trunk[trunk];
 	char program[VN_PROGRAM_TEXT];
 	uint64_t now = vn_now_ns();
 
@@ -43,35 +44,35 @@ json_t *vn_engine_to_json(struct vn_daemon *d, uint32_t trunk)
 			 "program_current", vn_supervisor_is_current(s));
 }
 
-int vn_op_engine_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_engine_show(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		      struct vn_err *err)
 {
 	json_t *list = json_array();
 
-	vn_shard_count(&d->fabric.placement);
+	vn_shard_count(&parts->fabric.placement);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		if (d->engines.used[i])
-			json_array_append_new(list, vn_engine_to_json(d, i));
+		if (parts->engines.used[i])
+			json_array_append_new(list, vn_engine_to_json(parts, i));
 	*ret_reply = json_pack("{s:o}", "engines", list);
 	return *ret_reply ? 0 : -ENOMEM;
 }
 
-int vn_engine_take(struct vn_daemon *d, const json_t *params, uint32_t *ret_to, struct vn_err *err)
+int vn_engine_take(struct vn_parts *parts, const json_t *params, uint32_t *ret_to, struct vn_err *err)
 {
 	const json_t *to = json_object_get(params, "engine");
 	json_int_t v = json_integer_value(to);
 
 	if (!json_is_integer(to))
 		return vn_err_usage(err, "parameter 'engine' is missing: the number of an engine");
-	if (v < 0 || v >= VN_ENGINES_MAX || !d->engines.used[v] || d->engines.engine[v].leaving)
+	if (v < 0 || v >= VN_ENGINES_MAX || !parts->engines.used[v] || parts->engines.engine[v].leaving)
 		return vn_err_usage(err, "no engine %lld: `vnet-agent engine show` lists them", (long long)v);
 	*ret_to = (uint32_t)v;
 	return 0;
 }
 
-static int check_takes(const struct vn_daemon *d, uint32_t to, struct vn_err *err)
+static int check_takes(const struct vn_parts *parts, uint32_t to, struct vn_err *err)
 {
-	if (d->fabric.placement.trunk[to].takes)
+	if (parts->fabric.placement.trunk[to].takes)
 		return 0;
 	return vn_err(err, VN_EXIT_CHANGED, EBUSY, "engine %u is being replaced: try again in a moment", to);
 }
@@ -92,7 +93,7 @@ static int check_move(const struct vn_link *l, int dir, uint32_t to, struct vn_e
 	return 0;
 }
 
-int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_engine_move(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		      struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
@@ -103,11 +104,11 @@ int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 
 	if (!name)
 		return vn_err_usage(err, "parameter 'name' is missing: which link");
-	r = vn_running_find_link(d, name, &run, &index, err);
+	r = vn_running_find_link(&parts->store, name, &run, &index, err);
 	if (r == 0)
-		r = vn_engine_take(d, params, &to, err);
+		r = vn_engine_take(parts, params, &to, err);
 	if (r == 0)
-		r = check_takes(d, to, err);
+		r = check_takes(parts, to, err);
 	if (r < 0)
 		return r;
 	dirs = vn_link_dirs(params, err);
@@ -118,13 +119,14 @@ int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 			r = check_move(&run->topo->links[index], dir, to, err);
 	/* Moves that have begun are over within moments: unless an engine hangs. */
 	if (r == 0)
-		vn_shard_settle(&d->fabric.placement);
+		vn_shard_settle(&parts->fabric.placement);
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++)
-		if (dirs >> dir & 1 && vn_shard_wait_away(&d->fabric.placement, run->topo->links[index].ports[dir].number))
+		if (dirs >> dir & 1 &&
+		    vn_shard_wait_away(&parts->fabric.placement, run->topo->links[index].ports[dir].number))
 			r = -EAGAIN;
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++)
 		if (dirs >> dir & 1)
-			r = vn_shard_begin(&d->fabric.placement, run->topo->links[index].ports[dir].number, to);
+			r = vn_shard_begin(&parts->fabric.placement, run->topo->links[index].ports[dir].number, to);
 	if (r == -EBUSY)
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY, "link %s is moving already: try again in a moment", name);
 	if (r == -EAGAIN)
@@ -135,7 +137,8 @@ int vn_op_engine_move(struct vn_daemon *d, struct vn_conn *c, const json_t *para
 			name);
 	if (r < 0)
 		return r;
-	vn_shard_settle(&d->fabric.placement);
-	*ret_reply = json_pack("{s:s, s:i, s:b}", "link", name, "engine", (int)to, "moving", d->fabric.placement.n_moves > 0);
+	vn_shard_settle(&parts->fabric.placement);
+	*ret_reply = json_pack("{s:s, s:i, s:b}", "link", name, "engine", (int)to, "moving",
+			       parts->fabric.placement.n_moves > 0);
 	return *ret_reply ? 0 : -ENOMEM;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vnet.info and vnet.node.show. */
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "methods/methods.h"
 
 #include <unistd.h>
 
@@ -16,28 +17,29 @@
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *engines_json(struct vn_daemon *d)
+static json_t *engines_json(struct vn_parts *parts)
 {
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		if (d->engines.used[i])
-			json_array_append_new(list, vn_engine_to_json(d, i));
+		if (parts->engines.used[i])
+			json_array_append_new(list, vn_engine_to_json(parts, i));
 	return list;
 }
 
-int vn_op_info(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
+int vn_op_info(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
 {
 	char program[VN_PROGRAM_TEXT], bpf[VN_DP_BUILD_TEXT];
 
-	vn_dp_pinned_build(d->opts.pin_dir, bpf);
+	vn_dp_pinned_build(parts->pin_dir, bpf);
 	*ret_reply =
 		json_pack("{s:s, s:i, s:I, s:I, s:s, s:I, s:b, s:o, s:o, s:b, s:O?, s:s?, s:s?}", "version", VN_VERSION,
-			  "pid", (int)getpid(), "uptime_ns", (json_int_t)(vn_now_ns() - d->start_ns), "max_ports",
-			  (json_int_t)d->dp.maps.max_ports, "runtime_dir", d->opts.runtime_dir, "topologies",
-			  (json_int_t)d->n_running, "busy", d->busy, "engines", engines_json(d), "damaged",
-			  vn_damaged_to_json(d), "runner", vn_runner_there(&d->runner), "calibration", d->calibration,
-			  "program", vn_program_text(d->program, program), "bpf_build", bpf[0] ? bpf : NULL);
+			  "pid", (int)getpid(), "uptime_ns", (json_int_t)(vn_now_ns() - parts->start_ns), "max_ports",
+			  (json_int_t)parts->dp.maps.max_ports, "runtime_dir", parts->runtime_dir, "topologies",
+			  (json_int_t)parts->store.n_running, "busy", parts->store.busy, "engines", engines_json(parts),
+			  "damaged", vn_damaged_to_json(&parts->store), "runner", vn_runner_there(&parts->runner),
+			  "calibration", parts->measure.calibration, "program",
+			  vn_program_text(parts->program, program), "bpf_build", bpf[0] ? bpf : NULL);
 	return *ret_reply ? 0 : -ENOMEM;
 }
 
@@ -99,7 +101,7 @@ static const char *node_state(const struct vn_node *n, const char *netns_path, p
 	return vn_runtime_is_container((enum vn_runtime)n->runtime) && !pid ? "stopped" : up;
 }
 
-json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_t index)
+json_t *vn_node_to_json(struct vn_parts *parts, const struct vn_running *run, size_t index)
 {
 	const struct vn_node *n = &run->topo->nodes[index];
 	const struct vn_node_state *s = &run->nodes[index];
@@ -111,9 +113,9 @@ json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_
 	char netns[VN_NETNS_NAME_MAX], path[sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX];
 
 	if (n->runtime == VN_RUNTIME_EXTERNAL)
-		held = vn_exec_attached(&d->fabric, run->topo, index, holder, &ended);
+		held = vn_exec_attached(&parts->fabric, run->topo, index, holder, &ended);
 	if (held || vn_runtime_is_container((enum vn_runtime)n->runtime))
-		vn_container_pid(d->opts.runtime_dir, run->topo->name, n->name, VN_CONTAINER_STARTED, &pid);
+		vn_container_pid(parts->runtime_dir, run->topo->name, n->name, VN_CONTAINER_STARTED, &pid);
 	vn_netns_name(netns, run->topo->name, n->name);
 	snprintf(path, sizeof(path), "%s/%s", VN_NETNS_DIR, netns);
 	vn_watch_node_text(run, index, drift);
@@ -123,9 +125,10 @@ json_t *vn_node_to_json(struct vn_daemon *d, const struct vn_running *run, size_
 		"{s:s, s:s, s:s, s:O?, s:s?, s:I, s:I, s:s, s:s?, s:b, s:b, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}",
 		"topology", run->topo->name, "name", n->name, "runtime", vn_runtime_words[n->runtime], "container",
 		n->container, "holder", held ? holder : NULL, "pid", (json_int_t)pid, "id", (json_int_t)n->id, "netns",
-		netns, "owner", vn_node_owner(run->topo, index), "open", vn_node_is_open(d, run->topo, index),
-		"forward", n->forward, "state", node_state(n, path, pid, held, ended, s->drift.any), "drift", drift,
-		"addresses", vn_addresses_to_json(&n->lo4, &n->lo6, &s->drift.lo, false), "missing_addresses",
+		netns, "owner", vn_node_owner(run->topo, index), "open",
+		vn_node_is_open(&parts->store, run->topo, index), "forward", n->forward, "state",
+		node_state(n, path, pid, held, ended, s->drift.any), "drift", drift, "addresses",
+		vn_addresses_to_json(&n->lo4, &n->lo6, &s->drift.lo, false), "missing_addresses",
 		vn_addresses_to_json(&n->lo4, &n->lo6, &s->drift.lo, true), "other_addresses",
 		others(&s->seen.lo, &n->lo4, &n->lo6), "routes", (json_int_t)(n->n_routes - s->drift.n_missing),
 		"missing_routes", (json_int_t)s->drift.n_missing, "ports", ports);
@@ -149,7 +152,7 @@ void vn_container_hide(json_t *o)
 	json_object_set_new(o, "container", container);
 }
 
-int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_node_show(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
@@ -160,20 +163,20 @@ int vn_op_node_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 	if (name) {
 		struct vn_running *run;
 		size_t index;
-		int r = vn_running_find_node(d, name, &run, &index, err);
+		int r = vn_running_find_node(&parts->store, name, &run, &index, err);
 
 		if (r < 0) {
 			json_decref(list);
 			return r;
 		}
-		vn_watch_sync(d, run, index, until_ns);
-		json_array_append_new(list, vn_node_to_json(d, run, index));
+		vn_watch_sync(&parts->observe, run, index, until_ns);
+		json_array_append_new(list, vn_node_to_json(parts, run, index));
 	} else {
-		for (i = 0; i < d->n_running; i++)
-			vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
-		for (i = 0; i < d->n_running; i++)
-			for (size_t n = 0; n < d->running[i].topo->n_nodes; n++)
-				json_array_append_new(list, vn_node_to_json(d, &d->running[i], n));
+		for (i = 0; i < parts->store.n_running; i++)
+			vn_watch_sync(&parts->observe, &parts->store.running[i], VN_NONE, until_ns);
+		for (i = 0; i < parts->store.n_running; i++)
+			for (size_t n = 0; n < parts->store.running[i].topo->n_nodes; n++)
+				json_array_append_new(list, vn_node_to_json(parts, &parts->store.running[i], n));
 	}
 	if (c->observe)
 		json_array_foreach (list, i, node)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vnet.link.*: what a link does, and changing it while traffic runs. */
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "methods/methods.h"
 
 #include <disc/hist.h>
 #include <disc/gate.h>
@@ -23,7 +24,7 @@ static const char *const dir_words[] = {"ab", "ba", NULL};
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *endpoint(const struct vn_daemon *d, const struct vn_running *run, size_t link, int side)
+static json_t *endpoint(const struct vn_parts *parts, const struct vn_running *run, size_t link, int side)
 {
 	static const char *const isolation[] = {"off", "mac", "ip"};
 	const struct vn_topo *t = run->topo;
@@ -32,7 +33,7 @@ static json_t *endpoint(const struct vn_daemon *d, const struct vn_running *run,
 
 	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:b, s:o}", "node", t->nodes[p->node].name, "ifname", p->ifname,
 			 "mac", vn_mac_format(mac, p->mac), "number", (json_int_t)p->number, "isolation",
-			 isolation[p->isolation], "carrier", vn_carrier_is_on(d, p->number), "addresses",
+			 isolation[p->isolation], "carrier", vn_carrier_is_on(&parts->observe, p->number), "addresses",
 			 vn_addresses_to_json(&p->ip4, &p->ip6, vn_watch_port(run, link, side), false));
 }
 
@@ -108,12 +109,12 @@ static json_t *late_hist(const struct vn_dir *dir)
 }
 
 /* In one reading: in + duplicated = out + drops + held. */
-static json_t *stats(struct vn_daemon *d, uint32_t number, const struct vn_disc *disc)
+static json_t *stats(struct vn_parts *parts, uint32_t number, const struct vn_disc *disc)
 {
 	struct vn_account a = {0};
 	const struct vn_dir *dir = &a.dir;
 
-	vn_account_read(&d->dp.maps, number, &a);
+	vn_account_read(&parts->dp.maps, number, &a);
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "in_packets",
 			 (json_int_t)a.ctr.in_packets, "in_bytes", (json_int_t)a.ctr.in_bytes, "out_packets",
 			 (json_int_t)a.ctr.out_packets, "out_bytes", (json_int_t)a.ctr.out_bytes, "held_packets",
@@ -140,9 +141,9 @@ static json_t *gate_json(const struct vn_disc *disc, uint64_t now_ns)
 }
 
 /* Where the direction's trace stands, and what it puts in force. */
-static json_t *trace_json(struct vn_daemon *d, const struct vn_disc *disc)
+static json_t *trace_json(struct vn_parts *parts, const struct vn_disc *disc)
 {
-	const struct vn_arena_block *b = vn_arena_block_at(&d->arena, disc->trace_block);
+	const struct vn_arena_block *b = vn_arena_block_at(&parts->arena, disc->trace_block);
 	struct vn_trace_position p;
 	json_t *o;
 
@@ -172,7 +173,7 @@ static json_t *trace_json(struct vn_daemon *d, const struct vn_disc *disc)
 	return o;
 }
 
-static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const struct vn_link *l, int dir,
+static json_t *direction(struct vn_parts *parts, const struct vn_topo *t, const struct vn_link *l, int dir,
 			 bool with_stats)
 {
 	const struct vn_disc *disc = &l->disc[dir];
@@ -186,21 +187,21 @@ static json_t *direction(struct vn_daemon *d, const struct vn_topo *t, const str
 		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held", held,
 		      "discipline", vn_disc_to_json(disc), "text", text);
 	if (o && held) {
-		uint32_t trunk = vn_shard_trunk(&d->fabric.placement, l->ports[dir].number);
+		uint32_t trunk = vn_shard_trunk(&parts->fabric.placement, l->ports[dir].number);
 
 		json_object_set_new(o, "engine", json_integer(trunk));
 		json_object_set_new(o, "holder", json_string(vn_holder_word(trunk)));
 	}
 	if (o && disc->trace_name)
-		json_object_set_new(o, "trace", trace_json(d, disc));
+		json_object_set_new(o, "trace", trace_json(parts, disc));
 	if (o && vn_disc_is_gated(disc))
 		json_object_set_new(o, "gate", gate_json(disc, vn_now_ns()));
 	if (o && with_stats)
-		json_object_set_new(o, "stats", stats(d, l->ports[dir].number, disc));
+		json_object_set_new(o, "stats", stats(parts, l->ports[dir].number, disc));
 	return o;
 }
 
-static json_t *link_json(struct vn_daemon *d, const struct vn_running *run, size_t index, bool with_stats)
+static json_t *link_json(struct vn_parts *parts, const struct vn_running *run, size_t index, bool with_stats)
 {
 	const struct vn_link *l = &run->topo->links[index];
 	char drift[VN_WATCH_TEXT];
@@ -212,12 +213,12 @@ static json_t *link_json(struct vn_daemon *d, const struct vn_running *run, size
 			 run->link_broken[index] ? "broken"
 			 : *drift                ? "degraded"
 						 : "up",
-			 "drift", drift, "endpoints", endpoint(d, run, index, 0), endpoint(d, run, index, 1),
-			 "directions", direction(d, run->topo, l, 0, with_stats),
-			 direction(d, run->topo, l, 1, with_stats));
+			 "drift", drift, "endpoints", endpoint(parts, run, index, 0), endpoint(parts, run, index, 1),
+			 "directions", direction(parts, run->topo, l, 0, with_stats),
+			 direction(parts, run->topo, l, 1, with_stats));
 }
 
-int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_link_show(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
@@ -228,21 +229,21 @@ int vn_op_link_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params
 	if (name) {
 		struct vn_running *run;
 		size_t index;
-		int r = vn_running_find_link(d, name, &run, &index, err);
+		int r = vn_running_find_link(&parts->store, name, &run, &index, err);
 
 		if (r < 0) {
 			json_decref(list);
 			return r;
 		}
 		for (int side = 0; side < VN_DIRS; side++)
-			vn_watch_sync(d, run, run->topo->links[index].ports[side].node, until_ns);
-		json_array_append_new(list, link_json(d, run, index, with_stats));
+			vn_watch_sync(&parts->observe, run, run->topo->links[index].ports[side].node, until_ns);
+		json_array_append_new(list, link_json(parts, run, index, with_stats));
 	} else {
-		for (size_t i = 0; i < d->n_running; i++)
-			vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
-		for (size_t i = 0; i < d->n_running; i++)
-			for (size_t l = 0; l < d->running[i].topo->n_links; l++)
-				json_array_append_new(list, link_json(d, &d->running[i], l, with_stats));
+		for (size_t i = 0; i < parts->store.n_running; i++)
+			vn_watch_sync(&parts->observe, &parts->store.running[i], VN_NONE, until_ns);
+		for (size_t i = 0; i < parts->store.n_running; i++)
+			for (size_t l = 0; l < parts->store.running[i].topo->n_links; l++)
+				json_array_append_new(list, link_json(parts, &parts->store.running[i], l, with_stats));
 	}
 	*ret_reply = json_pack("{s:o}", "links", list);
 	return *ret_reply ? 0 : -ENOMEM;
@@ -287,7 +288,7 @@ int vn_link_dirs(const json_t *params, struct vn_err *err)
 
 /* A `link set`: which directions, with which words and files, at which moment. */
 struct change {
-	struct vn_daemon *d;
+	struct vn_parts *parts;
 	struct words words;
 	struct vn_files files;
 	int dirs;
@@ -314,7 +315,7 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	if (r < 0)
 		return r;
 	vn_disc_complete(&disc, t->name, l->name, dir, t->seed, l->mtu);
-	r = vn_files_fill(c->d, &c->files, &disc, l->mtu, err);
+	r = vn_files_fill(&c->parts->store, &c->files, &disc, l->mtu, err);
 	if (r < 0)
 		return r;
 	vn_files_start(t, l, c->dirs, &disc, given, c->now_ns);
@@ -323,7 +324,7 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	return 0;
 }
 
-static int check_limits(struct vn_daemon *d, const struct vn_link *l, int dirs, const struct vn_disc fresh[VN_DIRS],
+static int check_limits(struct vn_parts *parts, const struct vn_link *l, int dirs, const struct vn_disc fresh[VN_DIRS],
 			struct vn_err *err)
 {
 	char what[VN_NAME_MAX + 16];
@@ -332,16 +333,17 @@ static int check_limits(struct vn_daemon *d, const struct vn_link *l, int dirs, 
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++) {
 		snprintf(what, sizeof(what), "link %s dir %s", l->name, dir_words[dir]);
 		if (dirs >> dir & 1)
-			r = vn_limits_check(d, what, &fresh[dir], l->mtu, err);
+			r = vn_limits_check(&parts->measure, what, &fresh[dir], l->mtu, err);
 	}
 	return r;
 }
 
-int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
+int vn_op_link_set(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		   struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
 	struct change change = {
-		.d = d, .replace = json_is_true(json_object_get(params, "replace")), .now_ns = vn_now_ns()};
+		.parts = parts, .replace = json_is_true(json_object_get(params, "replace")), .now_ns = vn_now_ns()};
 	struct vn_disc fresh[VN_DIRS];
 	bool changed = false;
 	struct vn_running *run;
@@ -351,7 +353,7 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 
 	if (!name)
 		return vn_err_usage(err, "parameter 'name' is missing: which link");
-	r = vn_running_find_link(d, name, &run, &index, err);
+	r = vn_running_find_link(&parts->store, name, &run, &index, err);
 	if (r == 0)
 		r = take_words(params, &change.words, err);
 	if (r == 0)
@@ -374,12 +376,12 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		if (r < 0)
 			return r;
 	}
-	r = vn_plan_check_link(&d->kernel, l, fresh, err);
+	r = vn_plan_check_link(&parts->store.kernel, l, fresh, err);
 	if (r < 0)
 		return r;
-	r = check_limits(d, l, change.dirs, fresh, err);
+	r = check_limits(parts, l, change.dirs, fresh, err);
 	if (r == 0)
-		r = vn_arena_save_names(&d->arena, err);
+		r = vn_arena_save_names(&parts->arena, err);
 	if (r < 0)
 		return r;
 	/* Both directions are right: now change them. */
@@ -389,16 +391,17 @@ int vn_op_link_set(struct vn_daemon *d, struct vn_conn *c, const json_t *params,
 		if (!replay && memcmp(&fresh[dir], &l->disc[dir], sizeof(fresh[dir])) == 0)
 			continue;
 		if (replay)
-			vn_disc_replay(&d->dp.maps, l->ports[dir].number);
-		vn_exec_set_disc(&d->fabric, l->ports[dir].number, &fresh[dir]);
+			vn_disc_replay(&parts->dp.maps, l->ports[dir].number);
+		vn_exec_set_disc(&parts->fabric, l->ports[dir].number, &fresh[dir]);
 		l->disc[dir] = fresh[dir];
 		changed = true;
 	}
-	vn_carrier_link(d, run, index);
+	vn_carrier_link(&parts->observe, run, index);
 	if (changed)
-		vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:[o, o]}", "event", "link-set", "topology", run->topo->name,
-				      "link", l->name, "directions", direction(d, run->topo, l, 0, false),
-				      direction(d, run->topo, l, 1, false)));
-	*ret_reply = json_pack("{s:o, s:b}", "link", link_json(d, run, index, false), "changed", changed);
+		vn_tell(&parts->tell,
+			json_pack("{s:s, s:s, s:s, s:[o, o]}", "event", "link-set", "topology", run->topo->name, "link",
+				  l->name, "directions", direction(parts, run->topo, l, 0, false),
+				  direction(parts, run->topo, l, 1, false)));
+	*ret_reply = json_pack("{s:o, s:b}", "link", link_json(parts, run, index, false), "changed", changed);
 	return *ret_reply ? 0 : -ENOMEM;
 }

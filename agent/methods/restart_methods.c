@@ -7,7 +7,8 @@
  * precise engines that there are. All of it is moves as `engine move` makes them, and the loop turns meanwhile. When
  * something fails, directions stay with engines that work; what is left over vn_engines_tick() tidies up.
  */
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "methods/methods.h"
 
 #include <stdlib.h>
 
@@ -22,7 +23,7 @@
 #define TURN_MS 5
 
 struct restart {
-	struct vn_daemon *d;
+	struct vn_parts *parts;
 	uint32_t trunk;
 	uint32_t stand_in; /* a trunk; 0: others take over (trunk 0 is always an engine's own) */
 	bool *moved;       /* by number: was at the engine */
@@ -37,9 +38,9 @@ static bool turn_until(struct restart *x, bool (*done)(struct restart *x), uint6
 	const uint64_t until_ns = vn_now_ns() + ns;
 
 	while (!done(x)) {
-		if (vn_now_ns() > until_ns || x->d->stop)
+		if (vn_now_ns() > until_ns || x->parts->stop)
 			return false;
-		vn_loop_turn(&x->d->loop, TURN_MS);
+		vn_loop_turn(&x->parts->loop, TURN_MS);
 	}
 	return true;
 }
@@ -64,29 +65,29 @@ static const char *why_of(const struct vn_supervisor *s)
 
 static bool stand_in_decided(struct restart *x)
 {
-	return is_decided(&x->d->engines.engine[x->stand_in]);
+	return is_decided(&x->parts->engines.engine[x->stand_in]);
 }
 
-static uint32_t free_trunk(const struct vn_daemon *d)
+static uint32_t free_trunk(const struct vn_parts *parts)
 {
-	for (uint32_t i = d->opts.n_engines; i < VN_TRUNK_BULK; i++)
-		if (!d->engines.used[i] && !d->fabric.placement.trunk[i].there)
+	for (uint32_t i = parts->engines.n; i < VN_TRUNK_BULK; i++)
+		if (!parts->engines.used[i] && !parts->fabric.placement.trunk[i].there)
 			return i;
 	return 0;
 }
 
 static int open_stand_in(struct restart *x, uint32_t trunk, struct vn_err *err)
 {
-	struct vn_supervisor *s = &x->d->engines.engine[trunk];
+	struct vn_supervisor *s = &x->parts->engines.engine[trunk];
 	struct vn_err why = {0};
 	bool up = false;
 
 	s->spin = false; /* it has no processor of its own */
 	s->stand_in = x->trunk + 1;
-	if (vn_engine_open(&x->d->engines, trunk, &why) < 0) {
+	if (vn_engine_open(&x->parts->engines, trunk, &why) < 0) {
 		vn_supervisor_close(s);
 		s->stand_in = 0;
-		vn_trunk_remove(&x->d->fabric.placement, trunk, NULL);
+		vn_trunk_remove(&x->parts->fabric.placement, trunk, NULL);
 	} else {
 		x->stand_in = trunk;
 		up = turn_until(x, stand_in_decided, UP_NS) && vn_supervisor_is_up(s);
@@ -98,21 +99,22 @@ static int open_stand_in(struct restart *x, uint32_t trunk, struct vn_err *err)
 			"engine %u: another one of the program to stand in for it does not start: %s; nothing was "
 			"changed: engine %u goes on",
 			x->trunk, why.err ? why.text : why_of(s), x->trunk);
-	x->d->fabric.placement.trunk[trunk].takes = true;
+	x->parts->fabric.placement.trunk[trunk].takes = true;
 	return 0;
 }
 
 static bool another_is_up(const struct restart *x)
 {
 	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
-		if (i != x->trunk && x->d->fabric.placement.trunk[i].takes && vn_supervisor_is_up(&x->d->engines.engine[i]))
+		if (i != x->trunk && x->parts->fabric.placement.trunk[i].takes &&
+		    vn_supervisor_is_up(&x->parts->engines.engine[i]))
 			return true;
 	return false;
 }
 
 static int find_others(struct restart *x, struct vn_err *err)
 {
-	const uint32_t trunk = x->trunk == VN_TRUNK_BULK ? 0 : free_trunk(x->d);
+	const uint32_t trunk = x->trunk == VN_TRUNK_BULK ? 0 : free_trunk(x->parts);
 
 	if (trunk)
 		return open_stand_in(x, trunk, err);
@@ -128,10 +130,11 @@ static int find_others(struct restart *x, struct vn_err *err)
 
 static void note_moved(struct restart *x)
 {
-	const struct vn_maps *m = &x->d->dp.maps;
+	const struct vn_maps *m = &x->parts->dp.maps;
 
 	for (uint32_t i = 1; i < m->max_ports; i++) {
-		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->d->fabric.placement, i) == x->trunk;
+		x->moved[i] =
+			m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->parts->fabric.placement, i) == x->trunk;
 		x->n_moved += x->moved[i];
 	}
 }
@@ -139,45 +142,45 @@ static void note_moved(struct restart *x)
 /* All of its directions are elsewhere, and what it held has left: by what it said afterwards. */
 static bool is_empty(struct restart *x)
 {
-	struct vn_fabric *f = &x->d->fabric;
-	const struct vn_engine *e = &x->d->dp.maps.engine[x->trunk];
+	struct vn_fabric *f = &x->parts->fabric;
+	const struct vn_engine *e = &x->parts->dp.maps.engine[x->trunk];
 
 	vn_shard_count(&f->placement);
 	if (f->placement.trunk[x->trunk].ports) {
-		vn_engine_drain(&x->d->engines, x->trunk);
+		vn_engine_drain(&x->parts->engines, x->trunk);
 		x->empty_ns = 0;
 		return false;
 	}
 	vn_shard_turn(&f->placement);
-	if (f->placement.n_moves || vn_engine_holds(&x->d->engines, x->trunk)) {
+	if (f->placement.n_moves || vn_engine_holds(&x->parts->engines, x->trunk)) {
 		x->empty_ns = 0;
 		return false;
 	}
 	if (!x->empty_ns)
 		x->empty_ns = vn_now_ns();
-	return !x->d->engines.engine[x->trunk].pid || e->heartbeat_ns > x->empty_ns;
+	return !x->parts->engines.engine[x->trunk].pid || e->heartbeat_ns > x->empty_ns;
 }
 
 static bool is_replaced(struct restart *x)
 {
-	const struct vn_supervisor *s = &x->d->engines.engine[x->trunk];
+	const struct vn_supervisor *s = &x->parts->engines.engine[x->trunk];
 
 	return s->pid != x->old_pid && !s->replacing && is_decided(s);
 }
 
 static bool stand_in_gone(struct restart *x)
 {
-	if (!x->d->engines.used[x->stand_in])
+	if (!x->parts->engines.used[x->stand_in])
 		return true;
-	if (!x->d->engines.engine[x->stand_in].stopping)
-		vn_engine_drain(&x->d->engines, x->stand_in);
+	if (!x->parts->engines.engine[x->stand_in].stopping)
+		vn_engine_drain(&x->parts->engines, x->stand_in);
 	return false;
 }
 
 /* Those that nobody stood in for. */
 static bool is_back(struct restart *x)
 {
-	const struct vn_maps *m = &x->d->dp.maps;
+	const struct vn_maps *m = &x->parts->dp.maps;
 	bool all = true;
 
 	for (uint32_t i = 1; i < m->max_ports; i++) {
@@ -186,38 +189,39 @@ static bool is_back(struct restart *x)
 		if (!x->moved[i])
 			continue;
 		vn_disc_read(m, i, &disc, NULL);
-		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->d->fabric.placement, i) != x->trunk &&
+		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE &&
+			      vn_shard_trunk(&x->parts->fabric.placement, i) != x->trunk &&
 			      (x->trunk != VN_TRUNK_BULK || vn_disc_bulk_can(&disc)) &&
-			      vn_shard_begin(&x->d->fabric.placement, i, x->trunk) < 0;
+			      vn_shard_begin(&x->parts->fabric.placement, i, x->trunk) < 0;
 		all &= !x->moved[i];
 	}
-	vn_shard_settle(&x->d->fabric.placement);
-	return all && !x->d->fabric.placement.n_moves;
+	vn_shard_settle(&x->parts->fabric.placement);
+	return all && !x->parts->fabric.placement.n_moves;
 }
 
 static void come_back(struct restart *x)
 {
-	struct vn_daemon *d = x->d;
+	struct vn_parts *parts = x->parts;
 
-	d->fabric.placement.trunk[x->trunk].takes = true;
+	parts->fabric.placement.trunk[x->trunk].takes = true;
 	if (!x->stand_in) {
 		turn_until(x, is_back, HELD_NS);
 		return;
 	}
-	d->fabric.placement.trunk[x->stand_in].takes = false;
-	d->engines.engine[x->stand_in].leaving = true;
+	parts->fabric.placement.trunk[x->stand_in].takes = false;
+	parts->engines.engine[x->stand_in].leaving = true;
 	turn_until(x, stand_in_gone, HELD_NS);
 }
 
 static int replace(struct restart *x, struct vn_err *err)
 {
-	struct vn_supervisor *s = &x->d->engines.engine[x->trunk];
+	struct vn_supervisor *s = &x->parts->engines.engine[x->trunk];
 	int r = find_others(x, err);
 
 	if (r < 0)
 		return r;
 	note_moved(x);
-	x->d->fabric.placement.trunk[x->trunk].takes = false;
+	x->parts->fabric.placement.trunk[x->trunk].takes = false;
 	if (!turn_until(x, is_empty, HELD_NS)) {
 		come_back(x);
 		return vn_err(err, VN_EXIT_ROLLED_BACK, EAGAIN,
@@ -238,30 +242,31 @@ static int replace(struct restart *x, struct vn_err *err)
 		x->trunk, why_of(s));
 }
 
-static int restart_one(struct vn_daemon *d, uint32_t trunk, json_t *list, struct vn_err *err)
+static int restart_one(struct vn_parts *parts, uint32_t trunk, json_t *list, struct vn_err *err)
 {
-	struct restart x = {.d = d, .trunk = trunk, .moved = calloc(d->dp.maps.max_ports, sizeof(bool))};
+	struct restart x = {.parts = parts, .trunk = trunk, .moved = calloc(parts->dp.maps.max_ports, sizeof(bool))};
 	const uint64_t from_ns = vn_now_ns();
 	int r;
 
 	if (!x.moved)
 		return -ENOMEM;
-	vn_log("engine %u (pid %d): restart was asked for", trunk, (int)d->engines.engine[trunk].pid);
-	d->busy = d->engines.restarting = true;
+	vn_log("engine %u (pid %d): restart was asked for", trunk, (int)parts->engines.engine[trunk].pid);
+	parts->store.busy = parts->engines.restarting = true;
 	r = replace(&x, err);
-	d->busy = d->engines.restarting = false;
+	parts->store.busy = parts->engines.restarting = false;
 	free(x.moved);
 	if (r < 0)
 		return r;
-	vn_log("engine %u (pid %d): restarted, %u directions went away and came back", trunk, (int)d->engines.engine[trunk].pid,
-	       x.n_moved);
-	json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:i, s:I}", "engine", (int)trunk, "pid",
-					      (int)d->engines.engine[trunk].pid, "old_pid", (int)x.old_pid, "directions",
-					      (int)x.n_moved, "time_ns", (json_int_t)(vn_now_ns() - from_ns)));
+	vn_log("engine %u (pid %d): restarted, %u directions went away and came back", trunk,
+	       (int)parts->engines.engine[trunk].pid, x.n_moved);
+	json_array_append_new(list,
+			      json_pack("{s:i, s:i, s:i, s:i, s:I}", "engine", (int)trunk, "pid",
+					(int)parts->engines.engine[trunk].pid, "old_pid", (int)x.old_pid, "directions",
+					(int)x.n_moved, "time_ns", (json_int_t)(vn_now_ns() - from_ns)));
 	return 0;
 }
 
-int vn_op_engine_restart(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_engine_restart(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			 struct vn_err *err)
 {
 	const json_t *one = json_object_get(params, "engine");
@@ -270,15 +275,15 @@ int vn_op_engine_restart(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	int r = 0;
 
 	if (one) {
-		r = vn_engine_take(d, params, &first, err);
+		r = vn_engine_take(parts, params, &first, err);
 		last = first;
 	}
 	if (r < 0)
 		return r;
 	list = json_array();
 	for (uint32_t i = first; i <= last && r == 0; i++)
-		if (d->engines.used[i] && !d->engines.engine[i].leaving && !d->engines.engine[i].stand_in)
-			r = restart_one(d, i, list, err);
+		if (parts->engines.used[i] && !parts->engines.engine[i].leaving && !parts->engines.engine[i].stand_in)
+			r = restart_one(parts, i, list, err);
 	if (r < 0) {
 		json_decref(list);
 		return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vnet.topology.*: the only way to change which objects exist. */
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "methods/methods.h"
 
 #include <limits.h>
 
@@ -11,105 +12,6 @@
 #include "methods/rows.h"
 #include "exec/port_vf.h"
 #include "model/topo.h"
-
-#define PROGRESS_NS (50 * VN_NSEC_PER_MSEC)
-
-/* --- executing
- * ------------------------------------------------------------------------------------------------------------ */
-
-struct progress {
-	struct vn_daemon *d;
-	struct vn_conn *conn;
-	uint64_t last_ns;
-};
-
-/* Between two batches: tell the caller, and do what else is due (the engine's keeper, `link set`, `show`). */
-static void on_progress(void *arg, size_t done, size_t total)
-{
-	struct progress *p = arg;
-	uint64_t now = vn_now_ns();
-
-	if (p->conn && p->conn->more && now - p->last_ns >= PROGRESS_NS) {
-		p->last_ns = now;
-		vn_conn_reply(p->conn, json_pack("{s:I, s:I}", "done", (json_int_t)done, "total", (json_int_t)total),
-			      true);
-	}
-	for (int i = 0; i < 64 && vn_loop_turn(&p->d->loop, 0) > 0; i++)
-		;
-}
-
-/* A program may look for its socket at once. */
-static int on_before_runs(void *arg, const struct vn_topo *t, struct vn_err *err)
-{
-	const struct progress *p = arg;
-
-	return vn_handover_add(p->d, t, err);
-}
-
-/* That all containers can be started; meanwhile the daemon does what else is due. */
-static int check_runs(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
-{
-	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
-	const struct vn_exec_ops ops = {.progress = on_progress, .arg = &p};
-	int r;
-
-	d->busy = true;
-	r = vn_exec_check_runs(&d->fabric, plan, &ops, err);
-	d->busy = false;
-	return r;
-}
-
-/*
- * What was executed and cannot be kept (its file system is full, a socket cannot be made) is undone: the next start
- * would not know of it, or its application would wait for ever.
- */
-static int undo_executed(struct vn_daemon *d, const struct vn_plan *plan, struct vn_err *err)
-{
-	struct vn_err why = {0};
-	int r = vn_exec_recover(&d->fabric, plan->old, plan->new, plan->old, &why);
-	size_t len = strlen(err->text);
-
-	vn_state_abandon(d);
-	err->exit = VN_EXIT_ROLLED_BACK;
-	snprintf(err->text + len, sizeof(err->text) - len,
-		 r < 0 ? "; not everything could be undone: %s" : "; everything was undone%s", why.text);
-	return -err->err;
-}
-
-int vn_plan_execute(struct vn_daemon *d, struct vn_conn *c, struct vn_plan *plan, struct vn_err *err)
-{
-	struct progress p = {.d = d, .conn = c, .last_ns = vn_now_ns()};
-	struct vn_exec_ops ops = {.progress = on_progress, .before_runs = on_before_runs, .arg = &p};
-	struct vn_running *run;
-	bool executed = false;
-	int r;
-
-	run = plan->old ? vn_running_find(d, plan->old->name) : NULL;
-	if (run)
-		run->changing = true;
-	r = vn_exec_check_vfs(plan, err);
-	if (r == 0)
-		r = check_runs(d, c, plan, err);
-	d->busy = true;
-	if (r == 0)
-		r = vn_arena_save_names(&d->arena, err);
-	if (r == 0)
-		r = vn_state_save_pending(d, plan->old, plan->new, err);
-	if (r == 0) {
-		r = vn_exec_run(&d->fabric, plan, &ops, err);
-		executed = r == 0;
-	}
-	if (r == 0 && plan->new)
-		r = vn_handover_add(d, plan->new, err);
-	if (run)
-		run->changing = false;
-	if (r < 0 && executed)
-		r = undo_executed(d, plan, err);
-	d->busy = false;
-	if (r < 0)
-		vn_state_abandon(d);
-	return r;
-}
 
 /* --- plan and apply
  * --------------------------------------------------------------------------------------------------------- */
@@ -148,7 +50,7 @@ static int take_drift(const struct vn_running *run, struct vn_observed *seen)
 }
 
 /* From the text in @params to a plan against what runs. @ret_topo goes with the plan: it borrows from it. */
-static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo **ret_topo, struct vn_plan **ret_plan,
+static int make_plan(struct vn_parts *parts, const json_t *params, struct vn_topo **ret_topo, struct vn_plan **ret_plan,
 		     struct vn_err *err)
 {
 	const char *file = json_string_value(json_object_get(params, "file"));
@@ -165,56 +67,57 @@ static int make_plan(struct vn_daemon *d, const json_t *params, struct vn_topo *
 	if (r < 0)
 		return r;
 	take_source(topo, params);
-	run = vn_running_find(d, topo->name);
+	run = vn_running_find(&parts->store, topo->name);
 	if (run) {
 		old = run->topo;
-		vn_watch_sync(d, run, VN_NONE, 0);
-		r = vn_observe(&d->fabric, old, &seen, err);
+		vn_watch_sync(&parts->observe, run, VN_NONE, 0);
+		r = vn_observe(&parts->fabric, old, &seen, err);
 		if (r == 0)
 			r = take_drift(run, &seen);
 		if (r < 0)
 			return r;
 	}
-	r = vn_topo_resolve(topo, old, vn_ports_alloc, d, err);
+	r = vn_topo_resolve(topo, old, vn_ports_alloc, &parts->store, err);
 	if (r == 0 && old)
-		r = vn_exec_make_room(&d->fabric, old, &seen, topo, vn_ports_alloc, d, err);
+		r = vn_exec_make_room(&parts->fabric, old, &seen, topo, vn_ports_alloc, &parts->store, err);
 	if (r == 0)
-		r = vn_vfs_give(d, topo, old, err);
+		r = vn_vfs_give(parts, topo, old, err);
 	if (r == 0)
-		r = vn_files_fill_topo(d, params, topo, old, err);
+		r = vn_files_fill_topo(&parts->store, params, topo, old, err);
 	if (r == 0)
-		r = vn_limits_check_topo(d, topo, err);
-	seen.kernel = &d->kernel;
+		r = vn_limits_check_topo(&parts->measure, topo, err);
+	seen.kernel = &parts->store.kernel;
 	if (r == 0)
 		r = vn_plan_make(old, &seen, topo, ret_plan, err);
 	if (r < 0) {
-		vn_ports_rebuild(d);
+		vn_ports_rebuild(&parts->store);
 		return r;
 	}
 	*ret_topo = take_ptr(topo);
 	return 0;
 }
 
-int vn_op_topology_plan(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_topology_plan(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			struct vn_err *err)
 {
+	const struct vn_change_progress told = vn_progress_to(c);
 	cleanup_topo struct vn_topo *topo = NULL;
 	cleanup_plan struct vn_plan *plan = NULL;
-	uint32_t next_port = d->next_port;
+	uint32_t next_port = parts->store.next_port;
 	json_t *reply;
 	int r;
 
-	r = make_plan(d, params, &topo, &plan, err);
+	r = make_plan(parts, params, &topo, &plan, err);
 	if (r < 0)
 		return r;
 	/* What apply would refuse before its first step. */
-	vn_containers_asked(d, plan, topo, c->uid);
+	vn_containers_asked(parts, plan, topo, c->uid);
 	r = vn_privileged_allowed(plan, c->uid, err);
 	if (r == 0)
-		r = check_runs(d, c, plan, err);
+		r = vn_plan_check_runs(&parts->store, &told, plan, err);
 	/* A look changes nothing: the apply that follows gets the same numbers. */
-	vn_ports_rebuild(d);
-	d->next_port = next_port;
+	vn_ports_rebuild(&parts->store);
+	parts->store.next_port = next_port;
 	if (r < 0)
 		return r;
 	reply = vn_plan_to_json(plan);
@@ -234,9 +137,10 @@ static json_t *summary(const char *name, size_t steps, uint64_t start_ns)
 			 (json_int_t)(vn_now_ns() - start_ns));
 }
 
-int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_topology_apply(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			 struct vn_err *err)
 {
+	const struct vn_change_progress told = vn_progress_to(c);
 	cleanup_topo struct vn_topo *topo = NULL;
 	cleanup_plan struct vn_plan *plan = NULL;
 	uint64_t start_ns = vn_now_ns();
@@ -244,45 +148,46 @@ int vn_op_topology_apply(struct vn_daemon *d, struct vn_conn *c, const json_t *p
 	const char *name;
 	int r;
 
-	r = make_plan(d, params, &topo, &plan, err);
+	r = make_plan(parts, params, &topo, &plan, err);
 	if (r < 0)
 		return r;
 	name = topo->name;
-	run = vn_running_find(d, name);
+	run = vn_running_find(&parts->store, name);
 	if (plan->n_steps == 0 && run && run->topo->strict == topo->strict) {
 		*ret_reply = summary(name, 0, start_ns);
 		json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
 		return 0;
 	}
-	vn_containers_asked(d, plan, topo, c->uid);
+	vn_containers_asked(parts, plan, topo, c->uid);
 	r = vn_privileged_allowed(plan, c->uid, err);
 	if (r == 0)
-		r = vn_plan_execute(d, c, plan, err);
-	if (r == 0 && vn_state_commit(d, name, topo, err) < 0)
-		r = undo_executed(d, plan, err);
+		r = vn_plan_execute(&parts->store, &told, plan, err);
+	if (r == 0 && vn_state_commit(&parts->store, name, topo, err) < 0)
+		r = vn_plan_undo(&parts->store, plan, err);
 	if (r < 0) {
-		vn_ports_rebuild(d);
-		vn_carrier_sync(d);
-		vn_handover_sync(d);
+		vn_ports_rebuild(&parts->store);
+		vn_carrier_sync(&parts->observe);
+		vn_sync_ports(parts);
 		return r;
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);
 	json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
 	tell_source(*ret_reply, plan->old, topo);
-	vn_tell(&d->tell, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
-			      (json_int_t)plan->n_steps));
-	r = vn_running_replace(d, name, topo, plan);
+	vn_tell(&parts->tell, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
+					(json_int_t)plan->n_steps));
+	r = vn_running_replace(&parts->store, name, topo, plan);
 	if (r == 0)
 		topo = NULL;
-	vn_ports_rebuild(d);
-	vn_carrier_sync(d);
-	vn_handover_sync(d);
+	vn_ports_rebuild(&parts->store);
+	vn_carrier_sync(&parts->observe);
+	vn_sync_ports(parts);
 	return r;
 }
 
-int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_topology_delete(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			  struct vn_err *err)
 {
+	const struct vn_change_progress told = vn_progress_to(c);
 	const char *name = json_string_value(json_object_get(params, "name"));
 	cleanup_observed struct vn_observed seen = {0};
 	cleanup_plan struct vn_plan *plan = NULL;
@@ -292,26 +197,26 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
 
 	if (!name)
 		return vn_err_usage(err, "parameter 'name' is missing: which topology");
-	run = vn_running_find(d, name);
+	run = vn_running_find(&parts->store, name);
 	if (!run)
 		return vn_err(err, VN_EXIT_USAGE, ENOENT, "topology '%s': not running (see `vnet-agent topology show`)",
 			      name);
-	r = vn_observe(&d->fabric, run->topo, &seen, err);
+	r = vn_observe(&parts->fabric, run->topo, &seen, err);
 	if (r == 0)
 		r = vn_plan_make(run->topo, &seen, NULL, &plan, err);
 	if (r == 0)
-		r = vn_plan_execute(d, c, plan, err);
+		r = vn_plan_execute(&parts->store, &told, plan, err);
 	if (r == 0)
-		r = vn_state_commit(d, name, NULL, err);
+		r = vn_state_commit(&parts->store, name, NULL, err);
 	if (r < 0) {
-		vn_carrier_sync(d);
+		vn_carrier_sync(&parts->observe);
 		return r;
 	}
 	*ret_reply = summary(name, plan->n_steps, start_ns);
-	vn_tell(&d->tell, json_pack("{s:s, s:s}", "event", "topology-deleted", "topology", name));
-	vn_running_replace(d, run->topo->name, NULL, NULL);
-	vn_ports_rebuild(d);
-	vn_handover_sync(d);
+	vn_tell(&parts->tell, json_pack("{s:s, s:s}", "event", "topology-deleted", "topology", name));
+	vn_running_replace(&parts->store, run->topo->name, NULL, NULL);
+	vn_ports_rebuild(&parts->store);
+	vn_sync_ports(parts);
 	return 0;
 }
 
@@ -319,7 +224,7 @@ int vn_op_topology_delete(struct vn_daemon *d, struct vn_conn *c, const json_t *
  * --------------------------------------------------------------------------------------------------------------------
  */
 
-static json_t *topo_brief(const struct vn_daemon *d, const struct vn_running *run)
+static json_t *topo_brief(const struct vn_parts *parts, const struct vn_running *run)
 {
 	const struct vn_topo *t = run->topo;
 	json_int_t broken = 0, degraded = 0;
@@ -334,10 +239,10 @@ static json_t *topo_brief(const struct vn_daemon *d, const struct vn_running *ru
 			 t->addressing == VN_ADDRESSING_AUTO ? "auto" : "none", "routing",
 			 t->routing == VN_ROUTING_SHORTEST ? "shortest" : "none", "seed", (json_int_t)t->seed, "heal",
 			 t->heal, "broken_links", broken, "degraded_nodes", degraded, "longest_path",
-			 (json_int_t)t->longest_path, "open_nodes", vn_open_nodes(d, t));
+			 (json_int_t)t->longest_path, "open_nodes", vn_open_nodes(&parts->store, t));
 }
 
-int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_topology_show(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
@@ -347,17 +252,17 @@ int vn_op_topology_show(struct vn_daemon *d, struct vn_conn *c, const json_t *pa
 	size_t i;
 
 	if (name) {
-		only = vn_running_find(d, name);
+		only = vn_running_find(&parts->store, name);
 		if (!only)
 			return vn_err(err, VN_EXIT_USAGE, ENOENT,
 				      "topology '%s': not running (see `vnet-agent topology show`)", name);
 	}
 	list = json_array();
-	for (i = 0; i < d->n_running; i++) {
-		if (only && only != &d->running[i])
+	for (i = 0; i < parts->store.n_running; i++) {
+		if (only && only != &parts->store.running[i])
 			continue;
-		vn_watch_sync(d, &d->running[i], VN_NONE, until_ns);
-		json_array_append_new(list, topo_brief(d, &d->running[i]));
+		vn_watch_sync(&parts->observe, &parts->store.running[i], VN_NONE, until_ns);
+		json_array_append_new(list, topo_brief(parts, &parts->store.running[i]));
 	}
 	reply = json_pack("{s:o}", "topologies", list);
 	if (only && reply) {

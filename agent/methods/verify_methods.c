@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vnet.link.verify and vnet.link.reset: is a link what its discipline says, and since when. */
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "methods/methods.h"
 
 #include <stdlib.h>
 
@@ -77,7 +78,7 @@ static const struct vn_link *link_of(const struct target *t)
 
 /* --- the request -------------------------------------------------------------------------------------------------- */
 
-static int add_link(struct vn_daemon *d, struct request *q, struct vn_running *run, size_t link)
+static int add_link(struct vn_parts *parts, struct request *q, struct vn_running *run, size_t link)
 {
 	struct target *more = reallocarray(q->targets, q->n + VN_DIRS, sizeof(*more));
 
@@ -92,30 +93,30 @@ static int add_link(struct vn_daemon *d, struct request *q, struct vn_running *r
 		*t = (struct target){.run = run, .link = link, .dir = dir};
 		t->slot = link_of(t)->ports[dir].number;
 		t->asked = link_of(t)->disc[dir];
-		vn_disc_read(&d->dp.maps, t->slot, &t->in_force, NULL);
+		vn_disc_read(&parts->dp.maps, t->slot, &t->in_force, NULL);
 		q->n++;
 	}
 	return 0;
 }
 
-static int add_links(struct vn_daemon *d, struct request *q, const char *name, struct vn_err *err)
+static int add_links(struct vn_parts *parts, struct request *q, const char *name, struct vn_err *err)
 {
 	struct vn_running *run;
 	size_t link;
 	int r = 0;
 
 	if (strcmp(name, "all") != 0) {
-		r = vn_running_find_link(d, name, &run, &link, err);
-		return r == 0 ? add_link(d, q, run, link) : r;
+		r = vn_running_find_link(&parts->store, name, &run, &link, err);
+		return r == 0 ? add_link(parts, q, run, link) : r;
 	}
-	for (size_t i = 0; i < d->n_running && r == 0; i++)
-		for (link = 0; link < d->running[i].topo->n_links && r == 0; link++)
-			r = add_link(d, q, &d->running[i], link);
+	for (size_t i = 0; i < parts->store.n_running && r == 0; i++)
+		for (link = 0; link < parts->store.running[i].topo->n_links && r == 0; link++)
+			r = add_link(parts, q, &parts->store.running[i], link);
 	/* Silence would be taken for a pass. */
 	return r == 0 && !q->n ? vn_err_usage(err, "link verify: no link runs, so there is nothing to judge") : r;
 }
 
-static int take_request(struct vn_daemon *d, const json_t *params, struct request *q, struct vn_err *err)
+static int take_request(struct vn_parts *parts, const json_t *params, struct request *q, struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
 	const char *probe = json_string_value(json_object_get(params, "probe"));
@@ -134,17 +135,17 @@ static int take_request(struct vn_daemon *d, const json_t *params, struct reques
 	q->time_ns = time ? q->probe_ns : TIME_DEFAULT_NS;
 	if (q->time_ns < TIME_MIN_NS || q->time_ns > TIME_MAX_NS)
 		return vn_err_usage(err, "link verify: --time: from 100ms to 60s");
-	return add_links(d, q, name, err);
+	return add_links(parts, q, name, err);
 }
 
 /* --- the balance -------------------------------------------------------------------------------------------------- */
 
 /* Nothing was on its way between two counters, or it was fewest. False: no figures. */
-static bool look_at_account(struct vn_daemon *d, struct target *t, bool first)
+static bool look_at_account(struct vn_parts *parts, struct target *t, bool first)
 {
 	struct vn_account a;
 
-	if (vn_account_read(&d->dp.maps, t->slot, &a) < 0)
+	if (vn_account_read(&parts->dp.maps, t->slot, &a) < 0)
 		return false;
 	t->balanced = a.least <= 0 && a.most >= 0;
 	if (t->balanced)
@@ -155,13 +156,13 @@ static bool look_at_account(struct vn_daemon *d, struct target *t, bool first)
 	return true;
 }
 
-static bool look_at_balances(struct vn_daemon *d, struct request *q, bool first)
+static bool look_at_balances(struct vn_parts *parts, struct request *q, bool first)
 {
 	bool all = true;
 
 	for (size_t i = 0; i < q->n; i++)
 		if (!q->targets[i].balanced)
-			all &= look_at_account(d, &q->targets[i], first) && q->targets[i].balanced;
+			all &= look_at_account(parts, &q->targets[i], first) && q->targets[i].balanced;
 	return all;
 }
 
@@ -169,19 +170,19 @@ static bool look_at_balances(struct vn_daemon *d, struct request *q, bool first)
  * While traffic runs some frames are between two counters at nearly every look: so many looks until none was, at every
  * direction, or as many were there each time. What entered within a ms may all be on its way; more is missing.
  */
-static void follow_balances(struct vn_daemon *d, struct vn_conn *c, struct request *q)
+static void follow_balances(struct vn_parts *parts, struct vn_conn *c, struct request *q)
 {
 	uint64_t begin = vn_now_ns(), ns;
-	bool done = look_at_balances(d, q, true);
+	bool done = look_at_balances(parts, q, true);
 
 	for (size_t i = 0; i < q->n; i++)
 		q->targets[i].balance.on_way = q->targets[i].balance.entered;
-	d->busy = true;
-	for (uint32_t i = 0; i < BALANCE_LOOKS && !done && !d->stop && !c->dead; i++) {
-		vn_loop_turn(&d->loop, BALANCE_LOOK_MS);
-		done = look_at_balances(d, q, false);
+	parts->store.busy = true;
+	for (uint32_t i = 0; i < BALANCE_LOOKS && !done && !parts->stop && !c->dead; i++) {
+		vn_loop_turn(&parts->loop, BALANCE_LOOK_MS);
+		done = look_at_balances(parts, q, false);
 	}
-	d->busy = false;
+	parts->store.busy = false;
 	ns = vn_now_ns() - begin;
 	for (size_t i = 0; i < q->n; i++) {
 		struct vn_verify_balance *b = &q->targets[i].balance;
@@ -205,9 +206,9 @@ static bool follows_rate(const struct target *t)
 	       t->asked.delay_ns >= 50 * t->asked.jitter_ns;
 }
 
-static void look(struct vn_daemon *d, struct target *t, size_t max_looks)
+static void look(struct vn_parts *parts, struct target *t, size_t max_looks)
 {
-	const struct vn_dir *dir = &d->dp.maps.dir[t->slot];
+	const struct vn_dir *dir = &parts->dp.maps.dir[t->slot];
 	uint64_t now = vn_now_ns();
 
 	if (!t->looks || t->n_looks == max_looks)
@@ -218,7 +219,7 @@ static void look(struct vn_daemon *d, struct target *t, size_t max_looks)
 }
 
 /* Follow the queues of rates for the time given, where one was in use of late. */
-static int look_at_rates(struct vn_daemon *d, struct vn_conn *c, struct request *q)
+static int look_at_rates(struct vn_parts *parts, struct vn_conn *c, struct request *q)
 {
 	uint64_t begin = vn_now_ns(), span = 0, step;
 	size_t max_looks = LOOKS + 8;
@@ -226,9 +227,10 @@ static int look_at_rates(struct vn_daemon *d, struct vn_conn *c, struct request 
 	for (size_t i = 0; i < q->n; i++) {
 		struct target *t = &q->targets[i];
 
-		if (!follows_rate(t) || __atomic_load_n(&d->dp.maps.dir[t->slot].state.next_free_ns, __ATOMIC_RELAXED) +
-							100 * VN_NSEC_PER_MSEC <
-						begin)
+		if (!follows_rate(t) ||
+		    __atomic_load_n(&parts->dp.maps.dir[t->slot].state.next_free_ns, __ATOMIC_RELAXED) +
+				    100 * VN_NSEC_PER_MSEC <
+			    begin)
 			continue;
 		t->looks = calloc(max_looks, sizeof(*t->looks));
 		if (!t->looks)
@@ -236,16 +238,16 @@ static int look_at_rates(struct vn_daemon *d, struct vn_conn *c, struct request 
 		span = VN_MAX(span, q->time_ns + t->asked.delay_ns);
 	}
 	step = VN_MAX(span / LOOKS, VN_NSEC_PER_MSEC);
-	d->busy = true;
-	for (uint64_t now = begin; now < begin + span && !d->stop && !c->dead; now = vn_now_ns()) {
+	parts->store.busy = true;
+	for (uint64_t now = begin; now < begin + span && !parts->stop && !c->dead; now = vn_now_ns()) {
 		uint64_t next = now + step;
 
 		for (size_t i = 0; i < q->n; i++)
-			look(d, &q->targets[i], max_looks);
+			look(parts, &q->targets[i], max_looks);
 		for (; now < next; now = vn_now_ns())
-			vn_loop_turn(&d->loop, (int)((next - now + VN_NSEC_PER_MSEC - 1) / VN_NSEC_PER_MSEC));
+			vn_loop_turn(&parts->loop, (int)((next - now + VN_NSEC_PER_MSEC - 1) / VN_NSEC_PER_MSEC));
 	}
-	d->busy = false;
+	parts->store.busy = false;
 	return 0;
 }
 
@@ -275,21 +277,21 @@ static void rate_seen(const struct target *t, uint64_t *ret_bits, uint64_t *ret_
 }
 
 /* Figures that belong together: the same before and after, or, under load, off by the frames of a few microseconds. */
-static void read_dir(struct vn_daemon *d, uint32_t slot, struct vn_dir *ret)
+static void read_dir(struct vn_parts *parts, uint32_t slot, struct vn_dir *ret)
 {
 	struct vn_dir again;
 
 	for (int i = 0; i < 4; i++) {
-		vn_dir_read(&d->dp.maps, slot, ret);
-		vn_dir_read(&d->dp.maps, slot, &again);
+		vn_dir_read(&parts->dp.maps, slot, ret);
+		vn_dir_read(&parts->dp.maps, slot, &again);
 		if (again.in_packets == ret->in_packets && again.mark.since_ns == ret->mark.since_ns)
 			return;
 	}
 }
 
-static bool path_ok(struct vn_daemon *d, const struct target *t)
+static bool path_ok(struct vn_parts *parts, const struct target *t)
 {
-	const struct vn_port_cfg *p = &d->dp.maps.port[t->slot];
+	const struct vn_port_cfg *p = &parts->dp.maps.port[t->slot];
 	uint32_t flags = __atomic_load_n(&p->flags, __ATOMIC_RELAXED);
 	struct vn_port_cfg want;
 
@@ -309,29 +311,29 @@ static uint32_t engine_overload(const struct vn_engine *e, const struct vn_dir *
 		       : 0;
 }
 
-static void judge_traffic(struct vn_daemon *d, struct target *t)
+static void judge_traffic(struct vn_parts *parts, struct target *t)
 {
-	const struct vn_port_cfg *p = &d->dp.maps.port[t->slot];
-	const struct vn_port_drop *drop = &d->dp.maps.drop[t->slot];
+	const struct vn_port_cfg *p = &parts->dp.maps.port[t->slot];
+	const struct vn_port_drop *drop = &parts->dp.maps.drop[t->slot];
 	struct vn_verify_figures f;
 	char node[VN_WATCH_TEXT];
 	struct vn_dir dir;
 
-	read_dir(d, t->slot, &dir);
+	read_dir(parts, t->slot, &dir);
 	f = (struct vn_verify_figures){
 		.dir = &dir,
 		.asked = &t->asked,
 		.in_force = &t->in_force,
 		.held = vn_disc_is_held(&t->asked),
-		.path_ok = path_ok(d, t),
+		.path_ok = path_ok(parts, t),
 		.node = vn_watch_link_text(t->run, t->link, node),
-		.up = vn_supervisor_is_up(&d->engines.engine[p->trunk]),
+		.up = vn_supervisor_is_up(&parts->engines.engine[p->trunk]),
 		.port = {.engine_down = drop->count[VN_DROP_ENGINE_DOWN],
 			 .no_peer = drop->count[VN_DROP_NO_PEER],
 			 .ring_full = drop->count[VN_DROP_RING_FULL],
 			 .undelivered = drop->count[VN_DROP_UNDELIVERED]},
 		.balance = t->balance,
-		.engine_overload = engine_overload(&d->dp.maps.engine[p->trunk], &dir),
+		.engine_overload = engine_overload(&parts->dp.maps.engine[p->trunk], &dir),
 	};
 	rate_seen(t, &f.rate_bits, &f.rate_ns);
 	vn_verify_traffic(&f, &t->verify);
@@ -402,7 +404,7 @@ struct lane {
 	const struct vn_probe_seen *seen;
 };
 
-static void judge_probes(struct vn_daemon *d, const struct vn_twin *twin, const struct lane *l)
+static void judge_probes(struct vn_parts *parts, const struct vn_twin *twin, const struct lane *l)
 {
 	const struct vn_disc *asked = &l->t->asked;
 	uint32_t slot = vn_twin_slot(twin, l->link, l->t->dir);
@@ -417,14 +419,14 @@ static void judge_probes(struct vn_daemon *d, const struct vn_twin *twin, const 
 		.reordered = r->reordered,
 		.missed = r->missed,
 		.serve_ns = vn_rate_serve_ns(asked, l->job->len),
-		.port = {.engine_down = d->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN] -
+		.port = {.engine_down = parts->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN] -
 					twin->dropped[l->link][l->t->dir].engine_down,
-			 .ring_full = d->dp.maps.drop[slot].count[VN_DROP_RING_FULL] -
+			 .ring_full = parts->dp.maps.drop[slot].count[VN_DROP_RING_FULL] -
 				      twin->dropped[l->link][l->t->dir].ring_full},
 	};
 	struct vn_dir dir;
 
-	vn_dir_read(&d->dp.maps, slot, &dir);
+	vn_dir_read(&parts->dp.maps, slot, &dir);
 	p.dir = &dir;
 	p.before_burst = l->seen->has_before ? &l->seen->before : NULL;
 	qsort(r->delay_ns, r->n_delays, sizeof(*r->delay_ns), cmp_u64);
@@ -445,7 +447,7 @@ static bool can_probe(const struct request *q, const struct target *t)
 }
 
 /* The directions of @n links, @per_link of each, @links[i] pointing to the first: all at the same time. */
-static int probe_links(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *twin, const struct request *q,
+static int probe_links(struct vn_parts *parts, struct vn_conn *c, struct vn_twin *twin, const struct request *q,
 		       struct target *const *links, size_t n, size_t per_link, struct vn_err *err)
 {
 	const struct vn_disc *disc[LINKS_MAX * VN_DIRS] = {NULL};
@@ -468,20 +470,21 @@ static int probe_links(struct vn_daemon *d, struct vn_conn *c, struct vn_twin *t
 			own.flags &= ~(__u32)VN_DISC_DOWN;
 			own.flap_up_ns = own.flap_down_ns = own.flap_start_ns = 0;
 			own.police_bps = own.police_burst_bytes = 0;
-			vn_twin_set(d, twin, i, t->dir, &own, vn_shard_trunk(&d->fabric.placement, t->slot));
+			vn_twin_set(&parts->measure, twin, i, t->dir, &own,
+				    vn_shard_trunk(&parts->fabric.placement, t->slot));
 			disc[i * VN_DIRS + (size_t)t->dir] = &t->asked;
 		}
 	vn_probe_plan(disc, jobs, n * VN_DIRS, q->probe_ns);
 	s = vn_prober_map(jobs, n * VN_DIRS);
 	if (!s)
 		return -ENOMEM;
-	r = vn_probe_run(d, c, twin, jobs, n * VN_DIRS, s, seen, err);
+	r = vn_probe_run(&parts->measure, &c->dead, twin, jobs, n * VN_DIRS, s, seen, err);
 	for (size_t i = 0; i < n && r == 0; i++)
 		for (struct target *t = links[i]; t < links[i] + per_link; t++) {
 			size_t k = i * VN_DIRS + (size_t)t->dir;
 
 			if (jobs[k].n)
-				judge_probes(d, twin, &(struct lane){t, i, &jobs[k], &s->job[k], &seen[k]});
+				judge_probes(parts, twin, &(struct lane){t, i, &jobs[k], &s->job[k], &seen[k]});
 		}
 	vn_prober_unmap(s);
 	return r;
@@ -532,7 +535,7 @@ static bool wants_another(struct target *t, size_t n, unsigned int attempt)
 	return again;
 }
 
-static int probe_all(struct vn_daemon *d, struct vn_conn *c, struct request *q, struct vn_err *err)
+static int probe_all(struct vn_parts *parts, struct vn_conn *c, struct request *q, struct vn_err *err)
 {
 	size_t per_link = q->dirs == 3 ? VN_DIRS : 1, n_links = q->n / per_link, n = 0;
 	cleanup_free struct target **links = calloc(n_links + 1, sizeof(*links));
@@ -546,20 +549,20 @@ static int probe_all(struct vn_daemon *d, struct vn_conn *c, struct request *q, 
 			links[n++] = &q->targets[i * per_link];
 	if (!n)
 		return 0;
-	r = vn_twin_open(d, TWIN_MTU, VN_MIN(n, LINKS_MAX), &twin, err);
+	r = vn_twin_open(&parts->measure, TWIN_MTU, VN_MIN(n, LINKS_MAX), &twin, err);
 	if (r < 0)
 		return r;
 	for (unsigned int attempt = 0; n && r == 0; attempt++) {
 		size_t again = 0;
 
 		for (size_t i = 0; i < n && r == 0; i += LINKS_MAX)
-			r = probe_links(d, c, &twin, q, links + i, VN_MIN(n - i, LINKS_MAX), per_link, err);
+			r = probe_links(parts, c, &twin, q, links + i, VN_MIN(n - i, LINKS_MAX), per_link, err);
 		for (size_t i = 0; i < n; i++)
 			if (wants_another(links[i], per_link, attempt))
 				links[again++] = links[i];
 		n = again;
 	}
-	vn_twin_close(d, &twin);
+	vn_twin_close(&parts->measure, &twin);
 	return r;
 }
 
@@ -599,11 +602,11 @@ static json_t *row_json(const struct vn_verify_row *row)
 	return o;
 }
 
-static json_t *target_json(struct vn_daemon *d, const struct target *t)
+static json_t *target_json(struct vn_parts *parts, const struct target *t)
 {
 	const struct vn_link *l = link_of(t);
 	const struct vn_topo *topo = t->run->topo;
-	uint64_t since = d->dp.maps.dir[t->slot].mark.since_ns, now = vn_now_ns();
+	uint64_t since = parts->dp.maps.dir[t->slot].mark.since_ns, now = vn_now_ns();
 	json_t *rows = json_array();
 	char text[1024] = "";
 
@@ -617,7 +620,7 @@ static json_t *target_json(struct vn_daemon *d, const struct target *t)
 			 (json_int_t)(since && now > since ? now - since : 0), "checks", rows);
 }
 
-static json_t *answer(struct vn_daemon *d, const struct request *q)
+static json_t *answer(struct vn_parts *parts, const struct request *q)
 {
 	size_t per_link = q->dirs == 3 ? VN_DIRS : 1;
 	enum vn_judgement all = q->n ? VN_PASSED : VN_UNKNOWN;
@@ -630,7 +633,7 @@ static json_t *answer(struct vn_daemon *d, const struct request *q)
 
 		for (size_t k = 0; k < per_link; k++) {
 			worst = VN_MAX(worst, vn_verify_verdict(&t[k].verify));
-			json_array_append_new(dirs, target_json(d, &t[k]));
+			json_array_append_new(dirs, target_json(parts, &t[k]));
 		}
 		all = VN_MAX(all, worst);
 		json_array_append_new(links, json_pack("{s:s, s:s, s:s, s:o}", "topology", t->run->topo->name, "name",
@@ -640,29 +643,29 @@ static json_t *answer(struct vn_daemon *d, const struct request *q)
 	return json_pack("{s:s, s:o}", "verdict", vn_judgement_words[all], "links", links);
 }
 
-int vn_op_link_verify(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_link_verify(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		      struct vn_err *err)
 {
 	cleanup_request struct request q = {0};
-	int r = take_request(d, params, &q, err);
+	int r = take_request(parts, params, &q, err);
 
 	if (r == 0)
-		r = look_at_rates(d, c, &q);
+		r = look_at_rates(parts, c, &q);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < d->n_running; i++)
-		vn_watch_sync(d, &d->running[i], VN_NONE, 0);
-	follow_balances(d, c, &q);
+	for (size_t i = 0; i < parts->store.n_running; i++)
+		vn_watch_sync(&parts->observe, &parts->store.running[i], VN_NONE, 0);
+	follow_balances(parts, c, &q);
 	for (size_t i = 0; i < q.n; i++)
-		judge_traffic(d, &q.targets[i]);
-	r = probe_all(d, c, &q, err);
+		judge_traffic(parts, &q.targets[i]);
+	r = probe_all(parts, c, &q, err);
 	if (r < 0)
 		return r;
-	*ret_reply = answer(d, &q);
+	*ret_reply = answer(parts, &q);
 	return *ret_reply ? 0 : -ENOMEM;
 }
 
-int vn_op_link_reset(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_link_reset(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		     struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
@@ -671,15 +674,15 @@ int vn_op_link_reset(struct vn_daemon *d, struct vn_conn *c, const json_t *param
 
 	if (!name)
 		return vn_err_usage(err, "parameter 'name' is missing: which link, or 'all'");
-	r = add_links(d, &q, name, err);
+	r = add_links(parts, &q, name, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < q.n; i++)
-		vn_dir_reset(&d->dp.maps, q.targets[i].slot);
+		vn_dir_reset(&parts->dp.maps, q.targets[i].slot);
 	/* What befell an engine as a whole is everybody's: it goes when all begin anew. */
 	if (strcmp(name, "all") == 0)
 		for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-			vn_engine_trust(&d->dp.maps, i);
+			vn_engine_trust(&parts->dp.maps, i);
 	*ret_reply = json_pack("{s:I}", "links", (json_int_t)(q.n / VN_DIRS));
 	return *ret_reply ? 0 : -ENOMEM;
 }

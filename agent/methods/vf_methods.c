@@ -1,37 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vnet.vf.*, and what a plan and a start do for VFs. */
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "methods/methods.h"
 
 #include <base/util.h>
 
 #include "exec/port_vf.h"
 
-static struct vn_topo **running_topos(struct vn_daemon *d)
+static struct vn_topo **running_topos(struct vn_parts *parts)
 {
-	struct vn_topo **topos = calloc(d->n_running + 1, sizeof(*topos));
+	struct vn_topo **topos = calloc(parts->store.n_running + 1, sizeof(*topos));
 
-	for (size_t i = 0; topos && i < d->n_running; i++)
-		topos[i] = d->running[i].topo;
+	for (size_t i = 0; topos && i < parts->store.n_running; i++)
+		topos[i] = parts->store.running[i].topo;
 	return topos;
 }
 
-int vn_vfs_give(struct vn_daemon *d, struct vn_topo *topo, struct vn_topo *old, struct vn_err *err)
+int vn_vfs_give(struct vn_parts *parts, struct vn_topo *topo, struct vn_topo *old, struct vn_err *err)
 {
-	return vn_vf_assign(topo, old, vn_vfs_look, &d->fabric, err);
+	return vn_vf_assign(topo, old, vn_vfs_look, &parts->fabric, err);
 }
 
-int vn_vfs_adopt_all(struct vn_daemon *d, struct vn_err *err)
+int vn_vfs_adopt_all(struct vn_parts *parts, struct vn_err *err)
 {
-	cleanup_free struct vn_topo **topos = running_topos(d);
+	cleanup_free struct vn_topo **topos = running_topos(parts);
 
-	return topos ? vn_vfs_adopt(&d->fabric, topos, d->n_running, vn_log, err) : -ENOMEM;
+	return topos ? vn_vfs_adopt(&parts->fabric, topos, parts->store.n_running, vn_log, err) : -ENOMEM;
 }
 
-int vn_op_vf_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply, struct vn_err *err)
+int vn_op_vf_show(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+		  struct vn_err *err)
 {
 	const char *pf = json_string_value(json_object_get(params, "name"));
-	cleanup_free struct vn_topo **topos = running_topos(d);
-	json_t *list = topos ? vn_vfs_show(&d->fabric, pf, topos, d->n_running, err) : NULL;
+	cleanup_free struct vn_topo **topos = running_topos(parts);
+	json_t *list = topos ? vn_vfs_show(&parts->fabric, pf, topos, parts->store.n_running, err) : NULL;
 
 	if (!list)
 		return err->err ? -err->err : -ENOMEM;
@@ -39,7 +41,7 @@ int vn_op_vf_show(struct vn_daemon *d, struct vn_conn *c, const json_t *params, 
 	return *ret_reply ? 0 : -ENOMEM;
 }
 
-int vn_op_vf_reclaim(struct vn_daemon *d, struct vn_conn *c, const json_t *params, json_t **ret_reply,
+int vn_op_vf_reclaim(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		     struct vn_err *err)
 {
 	const char *pf = json_string_value(json_object_get(params, "name"));
@@ -49,7 +51,7 @@ int vn_op_vf_reclaim(struct vn_daemon *d, struct vn_conn *c, const json_t *param
 	if (!pf)
 		return vn_err_usage(err, "parameter 'name' is missing: which PF");
 	list = json_array();
-	r = vn_vfs_reclaim(&d->fabric, pf, list, err);
+	r = vn_vfs_reclaim(&parts->fabric, pf, list, err);
 	if (r < 0) {
 		json_decref(list);
 		return r;

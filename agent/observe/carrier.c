@@ -9,7 +9,8 @@
 #include <disc/gate.h>
 #include <base/util.h>
 
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "observe/observe.h"
 #include "net/veth.h"
 
 #ifndef IFF_LOWER_UP
@@ -83,9 +84,9 @@ bool vn_carrier_closed(const struct vn_link *l, uint64_t now_ns, uint64_t *ret_d
 /* --- making it so --------------------------------------------------------------------------------------------------
  */
 
-static void set_timer(struct vn_daemon *d, uint64_t due_ns)
+static void set_timer(struct vn_observe *o, uint64_t due_ns)
 {
-	struct vn_carrier *c = &d->carrier;
+	struct vn_carrier *c = &o->carrier;
 	struct itimerspec its = {.it_value = {.tv_sec = (time_t)(due_ns / VN_NSEC_PER_SEC),
 					      .tv_nsec = (long)(due_ns % VN_NSEC_PER_SEC)}};
 
@@ -95,14 +96,14 @@ static void set_timer(struct vn_daemon *d, uint64_t due_ns)
 		c->timer_ns = due_ns;
 }
 
-static void tell(struct vn_daemon *d, const struct vn_carrier_end *e)
+static void tell(struct vn_observe *o, const struct vn_carrier_end *e)
 {
 	const struct vn_link *l = &e->topo->links[e->link];
 	const struct vn_port *port = &l->ports[e->side];
 
-	vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "carrier", "topology", e->topo->name, "link",
-			      l->name, "node", e->topo->nodes[port->node].name, "ifname", port->ifname, "carrier",
-			      e->want));
+	vn_tell(&o->store->tell, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "carrier", "topology",
+					   e->topo->name, "link", l->name, "node", e->topo->nodes[port->node].name,
+					   "ifname", port->ifname, "carrier", e->want));
 }
 
 static void flush(struct vn_carrier *c)
@@ -120,20 +121,20 @@ static void flush(struct vn_carrier *c)
 }
 
 /* An end is in the list once: there is room for all. */
-static void post(struct vn_daemon *d, uint32_t number)
+static void post(struct vn_observe *o, uint32_t number)
 {
-	struct vn_carrier_end *e = &d->carrier.end[number];
+	struct vn_carrier_end *e = &o->carrier.end[number];
 
 	e->posted = true;
-	d->carrier.todo[d->carrier.n_todo++] = (struct vn_end_change){number, e->want};
-	tell(d, e);
+	o->carrier.todo[o->carrier.n_todo++] = (struct vn_end_change){number, e->want};
+	tell(o, e);
 }
 
-static bool is_changing(struct vn_daemon *d, const struct vn_topo *t)
+static bool is_changing(struct vn_observe *o, const struct vn_topo *t)
 {
-	for (size_t i = 0; i < d->n_running; i++)
-		if (d->running[i].topo == t)
-			return d->running[i].changing;
+	for (size_t i = 0; i < o->store->n_running; i++)
+		if (o->store->running[i].topo == t)
+			return o->store->running[i].changing;
 	return true;
 }
 
@@ -143,7 +144,7 @@ static bool has_end(const struct vn_port *p)
 	return p->vf.mode != VN_VF_DIRECT;
 }
 
-static void look_at_link(struct vn_daemon *d, const struct vn_topo *t, size_t link)
+static void look_at_link(struct vn_observe *o, const struct vn_topo *t, size_t link)
 {
 	const struct vn_link *l = &t->links[link];
 	struct vn_carrier_end *ends[VN_DIRS], seen[VN_DIRS];
@@ -151,13 +152,13 @@ static void look_at_link(struct vn_daemon *d, const struct vn_topo *t, size_t li
 	bool closed, want[VN_DIRS], differs = false;
 
 	/* While its devices are made and unmade they are the plan's. */
-	if (is_changing(d, t))
+	if (is_changing(o, t))
 		return;
 	closed = vn_carrier_closed(l, now, &due);
 	for (int side = 0; side < VN_DIRS; side++) {
 		const struct vn_port *port = &l->ports[side];
 
-		ends[side] = &d->carrier.end[port->number];
+		ends[side] = &o->carrier.end[port->number];
 		seen[side] = *ends[side];
 		if (port->vf.mode)
 			seen[side].there = seen[side].lower = true;
@@ -175,21 +176,21 @@ static void look_at_link(struct vn_daemon *d, const struct vn_topo *t, size_t li
 		differs = false;
 	}
 	if (ends[0]->due_ns)
-		set_timer(d, ends[0]->due_ns);
+		set_timer(o, ends[0]->due_ns);
 	for (int side = 0; side < VN_DIRS && differs; side++) {
 		if (!has_end(&l->ports[side]) || !ends[side]->there || ends[side]->up == want[side])
 			continue;
 		ends[side]->want = want[side];
-		post(d, l->ports[side].number);
+		post(o, l->ports[side].number);
 	}
 }
 
-static void look_at_end(struct vn_daemon *d, uint32_t number)
+static void look_at_end(struct vn_observe *o, uint32_t number)
 {
-	const struct vn_carrier_end *e = &d->carrier.end[number];
+	const struct vn_carrier_end *e = &o->carrier.end[number];
 
 	if (e->topo)
-		look_at_link(d, e->topo, e->link);
+		look_at_link(o, e->topo, e->link);
 }
 
 static void mark(struct vn_carrier *c, uint32_t number)
@@ -200,9 +201,9 @@ static void mark(struct vn_carrier *c, uint32_t number)
 	c->dirty[c->n_dirty++] = number;
 }
 
-void vn_carrier_event(struct vn_daemon *d, uint32_t ifindex, uint32_t flags, bool gone)
+void vn_carrier_event(struct vn_observe *o, uint32_t ifindex, uint32_t flags, bool gone)
 {
-	struct vn_carrier *c = &d->carrier;
+	struct vn_carrier *c = &o->carrier;
 	struct vn_carrier_end was, *e;
 
 	if (!c->ends || ifindex <= VN_IFINDEX_HOST || ifindex - VN_IFINDEX_HOST >= c->n)
@@ -216,29 +217,29 @@ void vn_carrier_event(struct vn_daemon *d, uint32_t ifindex, uint32_t flags, boo
 		mark(c, ifindex - VN_IFINDEX_HOST);
 }
 
-void vn_carrier_turn(struct vn_daemon *d)
+void vn_carrier_turn(struct vn_observe *o)
 {
-	struct vn_carrier *c = &d->carrier;
+	struct vn_carrier *c = &o->carrier;
 
 	for (size_t i = 0; i < c->n_dirty; i++) {
 		c->end[c->dirty[i]].dirty = false;
-		look_at_end(d, c->dirty[i]);
+		look_at_end(o, c->dirty[i]);
 	}
 	c->n_dirty = 0;
 	flush(c);
 }
 
-void vn_carrier_link(struct vn_daemon *d, const struct vn_running *run, size_t link)
+void vn_carrier_link(struct vn_observe *o, const struct vn_running *run, size_t link)
 {
-	if (!d->carrier.ends)
+	if (!o->carrier.ends)
 		return;
-	look_at_link(d, run->topo, link);
-	flush(&d->carrier);
+	look_at_link(o, run->topo, link);
+	flush(&o->carrier);
 }
 
-bool vn_carrier_is_on(const struct vn_daemon *d, uint32_t number)
+bool vn_carrier_is_on(const struct vn_observe *o, uint32_t number)
 {
-	const struct vn_carrier_end *e = &d->carrier.end[number];
+	const struct vn_carrier_end *e = &o->carrier.end[number];
 
 	return e->there && e->up && e->lower;
 }
@@ -258,26 +259,26 @@ static void see(void *arg, const struct vn_link_info *l)
 	c->end[number].lower = l->flags & IFF_LOWER_UP;
 }
 
-static int see_all(struct vn_daemon *d, struct vn_err *err)
+static int see_all(struct vn_observe *o, struct vn_err *err)
 {
-	struct vn_carrier *c = &d->carrier;
+	struct vn_carrier *c = &o->carrier;
 
 	for (uint32_t i = 1; i < c->n; i++)
 		c->end[i].there = c->end[i].up = c->end[i].lower = false;
-	return vn_fabric_dump(&d->fabric, see, c, err);
+	return vn_fabric_dump(o->store->fabric, see, c, err);
 }
 
-void vn_carrier_index(struct vn_daemon *d)
+void vn_carrier_index(struct vn_observe *o)
 {
-	struct vn_carrier *c = &d->carrier;
+	struct vn_carrier *c = &o->carrier;
 
 	if (!c->end)
 		return;
 	for (uint32_t i = 1; i < c->n; i++)
 		c->end[i].topo = NULL;
-	for (size_t r = 0; r < d->n_running; r++)
-		for (size_t p = 0; p < d->running[r].topo->n_links * VN_DIRS; p++) {
-			const struct vn_topo *t = d->running[r].topo;
+	for (size_t r = 0; r < o->store->n_running; r++)
+		for (size_t p = 0; p < o->store->running[r].topo->n_links * VN_DIRS; p++) {
+			const struct vn_topo *t = o->store->running[r].topo;
 			const uint32_t number = t->links[p / VN_DIRS].ports[p % VN_DIRS].number;
 			struct vn_carrier_end *e = &c->end[number];
 
@@ -288,28 +289,28 @@ void vn_carrier_index(struct vn_daemon *d)
 		}
 }
 
-static void look_at_all(struct vn_daemon *d)
+static void look_at_all(struct vn_observe *o)
 {
-	for (size_t r = 0; r < d->n_running; r++)
-		for (size_t l = 0; l < d->running[r].topo->n_links; l++)
-			look_at_link(d, d->running[r].topo, l);
-	flush(&d->carrier);
+	for (size_t r = 0; r < o->store->n_running; r++)
+		for (size_t l = 0; l < o->store->running[r].topo->n_links; l++)
+			look_at_link(o, o->store->running[r].topo, l);
+	flush(&o->carrier);
 }
 
-void vn_carrier_sync(struct vn_daemon *d)
+void vn_carrier_sync(struct vn_observe *o)
 {
 	struct vn_err err = {0};
 
-	if (!d->carrier.ends)
+	if (!o->carrier.ends)
 		return;
-	vn_carrier_index(d);
+	vn_carrier_index(o);
 	/* What waits to be read is older than what is seen now. */
-	vn_running_read_events(d);
-	if (see_all(d, &err) < 0) {
+	vn_links_read_events(o);
+	if (see_all(o, &err) < 0) {
 		vn_log("carriers: %s", err.text);
 		return;
 	}
-	look_at_all(d);
+	look_at_all(o);
 }
 
 /* --- the loop ------------------------------------------------------------------------------------------------------
@@ -317,8 +318,8 @@ void vn_carrier_sync(struct vn_daemon *d)
 
 static void on_timer(void *arg, uint32_t events)
 {
-	struct vn_daemon *d = arg;
-	struct vn_carrier *c = &d->carrier;
+	struct vn_observe *o = arg;
+	struct vn_carrier *c = &o->carrier;
 	uint64_t n, now = vn_now_ns() + SLACK_NS, next = 0;
 
 	if (read(c->timer.fd, &n, sizeof(n)) != sizeof(n))
@@ -331,21 +332,21 @@ static void on_timer(void *arg, uint32_t events)
 			continue;
 		if (e->due_ns <= now) {
 			e->due_ns = 0;
-			look_at_end(d, i);
+			look_at_end(o, i);
 		}
 		if (e->due_ns && (!next || e->due_ns < next))
 			next = e->due_ns;
 	}
 	if (next)
-		set_timer(d, VN_MAX(next, vn_now_ns() + SLACK_NS));
+		set_timer(o, VN_MAX(next, vn_now_ns() + SLACK_NS));
 	flush(c);
 }
 
 /* What the kernel did about it is in the queue of events: read it first, and look again. */
 static void on_done(void *arg, uint32_t events)
 {
-	struct vn_daemon *d = arg;
-	struct vn_carrier *c = &d->carrier;
+	struct vn_observe *o = arg;
+	struct vn_carrier *c = &o->carrier;
 	uint64_t n;
 
 	if (read(c->done.fd, &n, sizeof(n)) != sizeof(n))
@@ -355,17 +356,17 @@ static void on_done(void *arg, uint32_t events)
 		mark(c, c->doing[i].number);
 	}
 	c->n_doing = 0;
-	vn_running_read_events(d);
-	vn_carrier_turn(d);
+	vn_links_read_events(o);
+	vn_carrier_turn(o);
 }
 
-int vn_carrier_open(struct vn_daemon *d, struct vn_err *err)
+int vn_carrier_open(struct vn_observe *o, struct vn_err *err)
 {
-	struct vn_carrier *c = &d->carrier;
+	struct vn_carrier *c = &o->carrier;
 	int r;
 
 	c->n = 1;
-	c->room = d->dp.maps.max_ports;
+	c->room = o->store->dp->maps.max_ports;
 	c->end = calloc(c->room, sizeof(*c->end));
 	c->todo = calloc(c->room, sizeof(*c->todo));
 	c->doing = calloc(c->room, sizeof(*c->doing));
@@ -373,25 +374,25 @@ int vn_carrier_open(struct vn_daemon *d, struct vn_err *err)
 	if (!c->end || !c->todo || !c->doing || !c->dirty)
 		return vn_err_kernel(err, ENOMEM, "carriers: %s", strerror(ENOMEM));
 	c->timer = (struct vn_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), .handle = on_timer, .arg = d};
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), .handle = on_timer, .arg = o};
 	if (c->timer.fd < 0)
 		return vn_err_kernel(err, errno, "carriers: timer: %s", strerror(errno));
-	r = vn_ends_open(&d->fabric, &c->ends, err);
+	r = vn_ends_open(o->store->fabric, &c->ends, err);
 	if (r < 0)
 		return r;
-	c->done = (struct vn_source){.fd = vn_ends_fd(c->ends), .handle = on_done, .arg = d};
-	r = vn_loop_add(&d->loop, &c->timer, EPOLLIN);
+	c->done = (struct vn_source){.fd = vn_ends_fd(c->ends), .handle = on_done, .arg = o};
+	r = vn_loop_add(o->store->loop, &c->timer, EPOLLIN);
 	if (r == 0)
-		r = vn_loop_add(&d->loop, &c->done, EPOLLIN);
+		r = vn_loop_add(o->store->loop, &c->done, EPOLLIN);
 	if (r < 0)
 		return vn_err_kernel(err, -r, "epoll: %s", strerror(-r));
-	vn_carrier_sync(d);
+	vn_carrier_sync(o);
 	return 0;
 }
 
-void vn_carrier_close(struct vn_daemon *d)
+void vn_carrier_close(struct vn_observe *o)
 {
-	struct vn_carrier *c = &d->carrier;
+	struct vn_carrier *c = &o->carrier;
 
 	vn_ends_close(c->ends);
 	vn_cleanup_close(&c->timer.fd);

@@ -21,7 +21,7 @@
 #include "base/event_loop.h"
 #include "exec/ends.h"
 
-struct vn_daemon;
+struct vn_observe;
 struct vn_running;
 
 /* The host's end of a port, by number. */
@@ -60,18 +60,18 @@ bool vn_carrier_may(uint64_t *spent_ns, uint64_t now_ns, uint64_t *ret_due_ns);
 bool vn_carrier_closed(const struct vn_link *l, uint64_t now_ns, uint64_t *ret_due_ns);
 
 /* After the privileges were dropped, since a thread keeps what it has. Looks at everything. */
-int vn_carrier_open(struct vn_daemon *d, struct vn_err *err);
-void vn_carrier_close(struct vn_daemon *d);
+int vn_carrier_open(struct vn_observe *o, struct vn_err *err);
+void vn_carrier_close(struct vn_observe *o);
 /* The topologies that run are others than before. */
-void vn_carrier_index(struct vn_daemon *d);
+void vn_carrier_index(struct vn_observe *o);
 /* Look at all host ends, and set what is not as it should be. */
-void vn_carrier_sync(struct vn_daemon *d);
+void vn_carrier_sync(struct vn_observe *o);
 /* A device of the fabric changed or, @gone, went; vn_carrier_turn() when all that is known has been told. */
-void vn_carrier_event(struct vn_daemon *d, uint32_t ifindex, uint32_t flags, bool gone);
-void vn_carrier_turn(struct vn_daemon *d);
+void vn_carrier_event(struct vn_observe *o, uint32_t ifindex, uint32_t flags, bool gone);
+void vn_carrier_turn(struct vn_observe *o);
 /* Link @link of @run has other disciplines. */
-void vn_carrier_link(struct vn_daemon *d, const struct vn_running *run, size_t link);
+void vn_carrier_link(struct vn_observe *o, const struct vn_running *run, size_t link);
 /* Has the end of port @number a carrier, as far as we give it? */
-bool vn_carrier_is_on(const struct vn_daemon *d, uint32_t number);
+bool vn_carrier_is_on(const struct vn_observe *o, uint32_t number);
 
 #endif

@@ -14,8 +14,9 @@
 #include <abi/ifindex.h>
 #include <base/netlink.h>
 
-#include "daemon/daemon.h"
-#include "net/events.h"
+#include "base/log.h"
+#include "observe/observe.h"
+#include "net/netns_events.h"
 #include "net/veth.h"
 
 #define BURST       64u                      /* messages in one turn of the loop */
@@ -51,17 +52,17 @@ static int note_nsid(struct vn_watch *w, int nsid, struct vn_node_ref ref)
 	return 0;
 }
 
-static void index_nsids(struct vn_daemon *d)
+static void index_nsids(struct vn_observe *o)
 {
-	struct vn_watch *w = &d->watch;
+	struct vn_watch *w = &o->watch;
 
 	for (size_t i = 0; i < w->n_by_nsid; i++)
 		w->by_nsid[i].run = VN_NONE;
 	w->stale = false;
-	for (size_t i = 0; i < d->n_running; i++)
-		for (size_t n = 0; n < d->running[i].topo->n_nodes; n++)
-			if (d->running[i].nodes[n].seen.nsid >= 0 &&
-			    note_nsid(w, d->running[i].nodes[n].seen.nsid, (struct vn_node_ref){i, n}) < 0)
+	for (size_t i = 0; i < o->store->n_running; i++)
+		for (size_t n = 0; n < o->store->running[i].topo->n_nodes; n++)
+			if (o->store->running[i].nodes[n].seen.nsid >= 0 &&
+			    note_nsid(w, o->store->running[i].nodes[n].seen.nsid, (struct vn_node_ref){i, n}) < 0)
 				w->stale = true;
 }
 
@@ -154,57 +155,57 @@ static void arm(struct vn_watch *w, uint64_t in_ns)
 	timerfd_settime(w->timer.fd, 0, &its, NULL);
 }
 
-static void mark(struct vn_daemon *d, struct vn_running *run, size_t node)
+static void mark(struct vn_observe *o, struct vn_running *run, size_t node)
 {
 	struct vn_node_state *s = &run->nodes[node];
 
 	if (s->dirty)
 		return;
 	s->dirty = true;
-	arm(&d->watch, PAUSE_NS / 4);
+	arm(&o->watch, PAUSE_NS / 4);
 }
 
-void vn_watch_touch(struct vn_daemon *d, struct vn_running *run, size_t node)
+void vn_watch_touch(struct vn_observe *o, struct vn_running *run, size_t node)
 {
 	for (size_t i = 0; i < run->topo->n_nodes; i++)
 		if (node == VN_NONE || node == i)
-			mark(d, run, i);
+			mark(o, run, i);
 }
 
-static void take_message(struct vn_daemon *d, int nsid, const struct nlmsghdr *h)
+static void take_message(struct vn_observe *o, int nsid, const struct nlmsghdr *h)
 {
-	struct vn_watch *w = &d->watch;
+	struct vn_watch *w = &o->watch;
 	struct vn_running *run;
 	struct vn_node_ref ref;
 
 	if (w->stale)
-		index_nsids(d);
+		index_nsids(o);
 	if (nsid < 0 || (size_t)nsid >= w->n_by_nsid || w->by_nsid[nsid].run == VN_NONE)
 		return;
 	ref = w->by_nsid[nsid];
-	run = &d->running[ref.run];
+	run = &o->store->running[ref.run];
 	if (!run->nodes[ref.node].dirty && concerns(h, run->topo, &run->topo->nodes[ref.node]))
-		mark(d, run, ref.node);
+		mark(o, run, ref.node);
 }
 
 /* At most @max messages; false when there are no more. */
-static bool take_messages(struct vn_daemon *d, unsigned int max)
+static bool take_messages(struct vn_observe *o, unsigned int max)
 {
 	_Alignas(struct nlmsghdr) char buf[8192];
 	const struct nlmsghdr *h;
 
 	for (unsigned int i = 0; i < max; i++) {
 		int nsid = -1;
-		ssize_t n = vn_netlink_recv_nsid(d->watch.events.fd, 0, buf, sizeof(buf), MSG_DONTWAIT, &nsid);
+		ssize_t n = vn_netlink_recv_nsid(o->watch.events.fd, 0, buf, sizeof(buf), MSG_DONTWAIT, &nsid);
 
 		/* Too many at once, or one that is too long: which nodes they were about is not known. */
 		if (n == -ENOBUFS || n == -EMSGSIZE)
-			for (size_t r = 0; r < d->n_running; r++)
-				vn_watch_touch(d, &d->running[r], VN_NONE);
+			for (size_t r = 0; r < o->store->n_running; r++)
+				vn_watch_touch(o, &o->store->running[r], VN_NONE);
 		if (n == -EAGAIN)
 			return false;
 		for (h = (struct nlmsghdr *)buf; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
-			take_message(d, nsid, h);
+			take_message(o, nsid, h);
 	}
 	return true;
 }
@@ -262,7 +263,7 @@ static uint64_t hash(const char *s)
 	return h ?: 1;
 }
 
-static void tell(struct vn_daemon *d, struct vn_running *run, size_t node, uint64_t now)
+static void tell(struct vn_observe *o, struct vn_running *run, size_t node, uint64_t now)
 {
 	struct vn_node_state *s = &run->nodes[node];
 	char text[VN_WATCH_TEXT];
@@ -281,12 +282,13 @@ static void tell(struct vn_daemon *d, struct vn_running *run, size_t node, uint6
 	s->told_ns = now;
 	vn_log_at(*text ? VN_LOG_WARNING : VN_LOG_NOTICE, "node %s/%s: %s", run->topo->name,
 		  run->topo->nodes[node].name, *text ? text : "as its topology says again");
-	vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "node-changed", "topology", run->topo->name, "node",
-			      run->topo->nodes[node].name, "state", *text ? "degraded" : "up", "drift", text));
+	vn_tell(&o->store->tell,
+		json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "node-changed", "topology", run->topo->name, "node",
+			  run->topo->nodes[node].name, "state", *text ? "degraded" : "up", "drift", text));
 }
 
 /* Links whose devices the node's root has moved away or deleted; and those that are whole again. */
-static void look_at_links(struct vn_daemon *d, struct vn_running *run, size_t node)
+static void look_at_links(struct vn_observe *o, struct vn_running *run, size_t node)
 {
 	const struct vn_node *n = &run->topo->nodes[node];
 	const struct vn_node_seen *seen = &run->nodes[node].seen;
@@ -299,7 +301,7 @@ static void look_at_links(struct vn_daemon *d, struct vn_running *run, size_t no
 		if (l->ports[0].vf.mode || l->ports[1].vf.mode)
 			continue;
 		if (!seen->ports[i].there || seen->ports[i].away) {
-			vn_running_link_lost(d, run, link, (int)side);
+			vn_running_link_lost(o->store, run, link, (int)side);
 			continue;
 		}
 		if (run->nodes[l->ports[!side].node].seen.looked && !(other && other->bits & VN_DRIFT_AWAY))
@@ -307,13 +309,13 @@ static void look_at_links(struct vn_daemon *d, struct vn_running *run, size_t no
 	}
 }
 
-static bool heals(const struct vn_daemon *d, const struct vn_running *run, const struct vn_node_state *s)
+static bool heals(const struct vn_observe *o, const struct vn_running *run, const struct vn_node_state *s)
 {
-	return run->topo->heal && !d->busy && !run->changing && vn_drift_is_mendable(&s->drift);
+	return run->topo->heal && !o->store->busy && !run->changing && vn_drift_is_mendable(&s->drift);
 }
 
 /* A fight with the node's root costs less and less; each round is told. */
-static void heal(struct vn_daemon *d, struct vn_running *run, size_t node, uint64_t now)
+static void heal(struct vn_observe *o, struct vn_running *run, size_t node, uint64_t now)
 {
 	struct vn_node_state *s = &run->nodes[node];
 	char text[VN_WATCH_TEXT];
@@ -330,9 +332,10 @@ static void heal(struct vn_daemon *d, struct vn_running *run, size_t node, uint6
 	s->heal_ns = now + VN_MIN(HEAL_NS << VN_MIN(s->healed, 10), HEAL_MAX_NS);
 	s->healed++;
 	vn_watch_node_text(run, node, text);
-	r = vn_exec_heal(&d->fabric, run->topo, node, text, &err);
-	vn_tell(&d->tell, json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "node-healed", "topology", run->topo->name, "node",
-			      run->topo->nodes[node].name, "drift", text, "done", r == 0));
+	r = vn_exec_heal(o->store->fabric, run->topo, node, text, &err);
+	vn_tell(&o->store->tell,
+		json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "node-healed", "topology", run->topo->name, "node",
+			  run->topo->nodes[node].name, "drift", text, "done", r == 0));
 	if (r < 0)
 		vn_log_at(VN_LOG_WARNING, "node %s/%s: mending it: %s", run->topo->name, run->topo->nodes[node].name,
 			  err.text);
@@ -357,7 +360,7 @@ static void read_node(struct vn_watch_job *j, const struct vn_fabric *f)
 }
 
 /* What a look has found: into the node's state, to whoever is to know, and mended. */
-static void take_look(struct vn_daemon *d, struct vn_running *run, struct vn_watch_job *j, bool may_heal)
+static void take_look(struct vn_observe *o, struct vn_running *run, struct vn_watch_job *j, bool may_heal)
 {
 	struct vn_node_state *s = &run->nodes[j->node];
 	cleanup_drift struct vn_drift drift = {0};
@@ -378,63 +381,63 @@ static void take_look(struct vn_daemon *d, struct vn_running *run, struct vn_wat
 	free(j->seen.routes);
 	j->seen.routes = NULL;
 	j->seen.n_routes = 0;
-	d->watch.stale |= j->seen.nsid != s->seen.nsid;
+	o->watch.stale |= j->seen.nsid != s->seen.nsid;
 	vn_node_seen_release(&s->seen);
 	vn_drift_release(&s->drift);
 	s->seen = j->seen;
 	s->drift = drift;
 	j->seen = (struct vn_node_seen){.nsid = -1};
 	drift = (struct vn_drift){0};
-	look_at_links(d, run, j->node);
-	tell(d, run, j->node, now);
-	if (heals(d, run, s)) {
+	look_at_links(o, run, j->node);
+	tell(o, run, j->node, now);
+	if (heals(o, run, s)) {
 		if (may_heal)
-			heal(d, run, j->node, now);
+			heal(o, run, j->node, now);
 		else
-			mark(d, run, j->node);
+			mark(o, run, j->node);
 	}
 }
 
 /* At once, for who asks. */
-static void look(struct vn_daemon *d, struct vn_running *run, size_t node)
+static void look(struct vn_observe *o, struct vn_running *run, size_t node)
 {
-	struct vn_watch_job *j = &d->watch.asked;
+	struct vn_watch_job *j = &o->watch.asked;
 
 	run->nodes[node].dirty = false;
 	j->topo = run->topo;
 	j->node = node;
-	read_node(j, &d->fabric);
-	take_look(d, run, j, false);
+	read_node(j, o->store->fabric);
+	take_look(o, run, j, false);
 }
 
 /* By itself: in a thread, because the kernel's lock for network configuration may be in others' hands for long. */
 static void *look_thread(void *arg)
 {
-	struct vn_daemon *d = arg;
+	struct vn_observe *o = arg;
 	const uint64_t one = 1;
 
-	read_node(&d->watch.job, &d->fabric);
-	while (write(d->watch.done.fd, &one, sizeof(one)) < 0 && errno == EINTR)
+	read_node(&o->watch.job, o->store->fabric);
+	while (write(o->watch.done.fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 	return NULL;
 }
 
-static void begin_look(struct vn_daemon *d, struct vn_running *run, size_t node)
+static void begin_look(struct vn_observe *o, struct vn_running *run, size_t node)
 {
-	struct vn_watch_job *j = &d->watch.job;
+	struct vn_watch_job *j = &o->watch.job;
 
 	run->nodes[node].dirty = false;
 	j->topo = run->topo;
 	j->node = node;
 	j->looks = run->nodes[node].looks;
-	j->running = pthread_create(&j->thread, NULL, look_thread, d) == 0;
+	j->running = pthread_create(&j->thread, NULL, look_thread, o) == 0;
 	if (!j->running)
 		run->nodes[node].dirty = true;
 }
 
-static void end_look(struct vn_daemon *d)
+static void end_look(struct vn_observe *o)
 {
-	struct vn_watch_job *j = &d->watch.job;
+	struct vn_watch_job *j = &o->watch.job;
 
 	if (j->running)
 		pthread_join(j->thread, NULL);
@@ -443,58 +446,59 @@ static void end_look(struct vn_daemon *d)
 
 static void on_done(void *arg, uint32_t events)
 {
-	struct vn_daemon *d = arg;
-	struct vn_watch_job *j = &d->watch.job;
+	struct vn_observe *o = arg;
+	struct vn_watch_job *j = &o->watch.job;
 	struct vn_running *run = NULL;
 	uint64_t n;
 
-	if (read(d->watch.done.fd, &n, sizeof(n)) != sizeof(n) || !j->running)
+	if (read(o->watch.done.fd, &n, sizeof(n)) != sizeof(n) || !j->running)
 		return;
-	end_look(d);
-	for (size_t i = 0; i < d->n_running; i++)
-		if (d->running[i].topo == j->topo)
-			run = &d->running[i];
+	end_look(o);
+	for (size_t i = 0; i < o->store->n_running; i++)
+		if (o->store->running[i].topo == j->topo)
+			run = &o->store->running[i];
 	/* Somebody has asked since, and was given what is newer. */
 	if (run && run->nodes[j->node].looks == j->looks && !run->changing)
-		take_look(d, run, j, true);
+		take_look(o, run, j, true);
 	else if (run)
-		mark(d, run, j->node);
+		mark(o, run, j->node);
 	vn_node_seen_release(&j->seen);
-	arm(&d->watch, VN_MAX(j->cpu_ns, JOB_GAP_NS));
+	arm(&o->watch, VN_MAX(j->cpu_ns, JOB_GAP_NS));
 }
 
 /* --- turns -------------------------------------------------------------------------------------------------------- */
 
-static size_t count_nodes(const struct vn_daemon *d)
+static size_t count_nodes(const struct vn_observe *o)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < d->n_running; i++)
-		n += d->running[i].topo->n_nodes;
+	for (size_t i = 0; i < o->store->n_running; i++)
+		n += o->store->running[i].topo->n_nodes;
 	return n;
 }
 
 /* The next of all nodes that run, the first after the last. */
-static struct vn_node_ref next_node(const struct vn_daemon *d, struct vn_node_ref at)
+static struct vn_node_ref next_node(const struct vn_observe *o, struct vn_node_ref at)
 {
-	for (at.node++; at.run >= d->n_running || at.node >= d->running[at.run].topo->n_nodes; at.node = 0)
-		at.run = at.run + 1 < d->n_running ? at.run + 1 : 0;
+	for (at.node++; at.run >= o->store->n_running || at.node >= o->store->running[at.run].topo->n_nodes;
+	     at.node = 0)
+		at.run = at.run + 1 < o->store->n_running ? at.run + 1 : 0;
 	return at;
 }
 
 /* The next node that is due, from where the last look was; when there is none, the time at which one is (0: none). */
-static struct vn_running *find_due(struct vn_daemon *d, size_t *ret_node, uint64_t *ret_due_ns)
+static struct vn_running *find_due(struct vn_observe *o, size_t *ret_node, uint64_t *ret_due_ns)
 {
 	const uint64_t now = vn_now_ns();
 
 	*ret_due_ns = 0;
-	for (size_t n = count_nodes(d); n > 0; n--) {
-		struct vn_node_ref *at = &d->watch.next;
+	for (size_t n = count_nodes(o); n > 0; n--) {
+		struct vn_node_ref *at = &o->watch.next;
 		struct vn_running *run;
 		struct vn_node_state *s;
 
-		*at = next_node(d, *at);
-		run = &d->running[at->run];
+		*at = next_node(o, *at);
+		run = &o->store->running[at->run];
 		s = &run->nodes[at->node];
 		if (!s->dirty)
 			continue;
@@ -510,19 +514,19 @@ static struct vn_running *find_due(struct vn_daemon *d, size_t *ret_node, uint64
 
 static void on_timer(void *arg, uint32_t events)
 {
-	struct vn_daemon *d = arg;
+	struct vn_observe *o = arg;
 	struct vn_running *run;
 	uint64_t n, due, now;
 	size_t node;
 
-	if (read(d->watch.timer.fd, &n, sizeof(n)) != sizeof(n) || d->watch.job.running)
+	if (read(o->watch.timer.fd, &n, sizeof(n)) != sizeof(n) || o->watch.job.running)
 		return;
-	run = find_due(d, &node, &due);
+	run = find_due(o, &node, &due);
 	now = vn_now_ns();
 	if (run)
-		begin_look(d, run, node);
-	if (!d->watch.job.running && (run || due))
-		arm(&d->watch, VN_MAX(due > now ? due - now : 0, PAUSE_NS));
+		begin_look(o, run, node);
+	if (!o->watch.job.running && (run || due))
+		arm(&o->watch, VN_MAX(due > now ? due - now : 0, PAUSE_NS));
 }
 
 /* Whoever asks may not wait again and again for what a node's root has made costly; a plan has to. */
@@ -531,21 +535,21 @@ static bool worth_a_look(const struct vn_node_state *s)
 	return s->cost_ns < CHEAP_NS || s->asked_ns <= vn_now_ns();
 }
 
-void vn_watch_sync(struct vn_daemon *d, struct vn_running *run, size_t node, uint64_t until_ns)
+void vn_watch_sync(struct vn_observe *o, struct vn_running *run, size_t node, uint64_t until_ns)
 {
 	uint64_t turned = vn_now_ns();
 	const uint64_t drained = until_ns ?: turned + VN_NSEC_PER_SEC;
-	const bool busy = d->busy;
+	const bool busy = o->store->busy;
 
-	if (run->changing || d->watch.looking)
+	if (run->changing || o->watch.looking)
 		return;
-	d->watch.looking = true;
-	d->busy |= !until_ns;
+	o->watch.looking = true;
+	o->store->busy |= !until_ns;
 	/* One that is being looked at is looked at again: what was done meanwhile may not be seen by that. */
-	if (d->watch.job.running && d->watch.job.topo == run->topo)
-		run->nodes[d->watch.job.node].dirty = true;
+	if (o->watch.job.running && o->watch.job.topo == run->topo)
+		run->nodes[o->watch.job.node].dirty = true;
 	/* What was done before the question was asked has been told by the kernel already. */
-	while (take_messages(d, BURST) && vn_now_ns() < drained)
+	while (take_messages(o, BURST) && vn_now_ns() < drained)
 		;
 	for (size_t i = 0; i < run->topo->n_nodes; i++) {
 		uint64_t now;
@@ -553,19 +557,19 @@ void vn_watch_sync(struct vn_daemon *d, struct vn_running *run, size_t node, uin
 		if ((node != VN_NONE && node != i) || !run->nodes[i].dirty ||
 		    (until_ns && !worth_a_look(&run->nodes[i])))
 			continue;
-		look(d, run, i);
+		look(o, run, i);
 		now = vn_now_ns();
 		if (until_ns && now > until_ns)
 			break;
 		if (!until_ns && now - turned > TURN_NS) {
-			for (int t = 0; t < 16 && vn_loop_turn(&d->loop, 0) > 0; t++)
+			for (int t = 0; t < 16 && vn_loop_turn(o->store->loop, 0) > 0; t++)
 				;
 			turned = vn_now_ns();
 		}
 	}
-	d->busy = busy;
-	d->watch.looking = false;
-	arm(&d->watch, PAUSE_NS);
+	o->store->busy = busy;
+	o->watch.looking = false;
+	arm(&o->watch, PAUSE_NS);
 }
 
 /* --- whole links -------------------------------------------------------------------------------------------------- */
@@ -576,34 +580,34 @@ static bool has_broken(const struct vn_running *run)
 }
 
 /* The file again, against what is there. */
-static void heal_links(struct vn_daemon *d, struct vn_running *run)
+static void heal_links(struct vn_observe *o, struct vn_running *run)
 {
 	cleanup_observed struct vn_observed seen = {0};
 	cleanup_plan struct vn_plan *plan = NULL;
 	struct vn_err err = {0};
-	int r = vn_observe(&d->fabric, run->topo, &seen, &err);
+	int r = vn_observe(o->store->fabric, run->topo, &seen, &err);
 
-	seen.kernel = &d->kernel;
+	seen.kernel = &o->store->kernel;
 	if (r == 0)
 		r = vn_plan_make(run->topo, &seen, run->topo, &plan, &err);
 	if (r == 0 && plan->n_steps)
-		r = vn_plan_execute(d, NULL, plan, &err);
+		r = vn_plan_execute(o->store, NULL, plan, &err);
 	if (r == 0) {
-		vn_state_abandon(d);
-		vn_running_observe(d, run, NULL);
+		vn_state_abandon(o->store);
+		vn_running_observe(o->store, run, NULL);
 	}
-	vn_watch_touch(d, run, VN_NONE);
-	vn_tell(&d->tell, 
-		 json_pack("{s:s, s:s, s:b}", "event", "topology-healed", "topology", run->topo->name, "done", r == 0));
+	vn_watch_touch(o, run, VN_NONE);
+	vn_tell(&o->store->tell,
+		json_pack("{s:s, s:s, s:b}", "event", "topology-healed", "topology", run->topo->name, "done", r == 0));
 	vn_log("topology %s: %s", run->topo->name, r < 0 ? err.text : "lost devices were made anew (`heal: true`)");
 }
 
-void vn_watch_tick(struct vn_daemon *d)
+void vn_watch_tick(struct vn_observe *o)
 {
 	const uint64_t now = vn_now_ns();
 
-	for (size_t i = 0; i < d->n_running && !d->busy && !d->watch.looking; i++) {
-		struct vn_running *run = &d->running[i];
+	for (size_t i = 0; i < o->store->n_running && !o->store->busy && !o->watch.looking; i++) {
+		struct vn_running *run = &o->store->running[i];
 
 		if (!run->topo->heal || run->changing || now < run->heal_ns || !has_broken(run))
 			continue;
@@ -611,14 +615,14 @@ void vn_watch_tick(struct vn_daemon *d)
 			run->healed = 0;
 		run->heal_ns = now + VN_MIN(HEAL_NS << VN_MIN(run->healed, 10), HEAL_MAX_NS);
 		run->healed++;
-		heal_links(d, run);
+		heal_links(o, run);
 		return; /* the loop was turned meanwhile: what runs may be other topologies */
 	}
 }
 
 /* --- the beginning and the end ------------------------------------------------------------------------------------ */
 
-int vn_watch_begin(struct vn_daemon *d, struct vn_running *run)
+int vn_watch_begin(struct vn_observe *o, struct vn_running *run)
 {
 	run->nodes = calloc(run->topo->n_nodes ?: 1, sizeof(*run->nodes));
 	if (!run->nodes)
@@ -627,8 +631,8 @@ int vn_watch_begin(struct vn_daemon *d, struct vn_running *run)
 		run->nodes[i].seen.nsid = -1;
 		run->nodes[i].dirty = true;
 	}
-	d->watch.stale = true;
-	arm(&d->watch, PAUSE_NS);
+	o->watch.stale = true;
+	arm(&o->watch, PAUSE_NS);
 	return 0;
 }
 
@@ -692,13 +696,13 @@ void vn_watch_inherit(struct vn_running *was, struct vn_running *run, const stru
 	run->healed = was->healed;
 }
 
-void vn_watch_end(struct vn_daemon *d, struct vn_running *run)
+void vn_watch_end(struct vn_observe *o, struct vn_running *run)
 {
 	/* It reads the topology. */
-	if (d->watch.job.running && d->watch.job.topo == run->topo) {
-		end_look(d);
-		vn_node_seen_release(&d->watch.job.seen);
-		arm(&d->watch, PAUSE_NS);
+	if (o->watch.job.running && o->watch.job.topo == run->topo) {
+		end_look(o);
+		vn_node_seen_release(&o->watch.job.seen);
+		arm(&o->watch, PAUSE_NS);
 	}
 	for (size_t i = 0; run->nodes && i < run->topo->n_nodes; i++) {
 		vn_node_seen_release(&run->nodes[i].seen);
@@ -706,45 +710,45 @@ void vn_watch_end(struct vn_daemon *d, struct vn_running *run)
 	}
 	free(run->nodes);
 	run->nodes = NULL;
-	d->watch.stale = true;
+	o->watch.stale = true;
 }
 
-int vn_watch_open(struct vn_daemon *d, struct vn_err *err)
+int vn_watch_open(struct vn_observe *o, struct vn_err *err)
 {
-	struct vn_watch *w = &d->watch;
-	int fd = -EBADF, r = vn_netns_enter(d->fabric.home.netns_fd);
+	struct vn_watch *w = &o->watch;
+	int fd = -EBADF, r = vn_netns_enter(o->store->fabric->home.netns_fd);
 
 	if (r < 0)
 		return vn_err_kernel(err, -r, "entering %s: %s", VN_FABRIC_NAME, strerror(-r));
 	r = vn_events_open(&fd, err);
-	vn_netns_leave(d->fabric.home.host_netns_fd);
+	vn_netns_leave(o->store->fabric->home.host_netns_fd);
 	if (r < 0)
 		return r;
-	w->events = (struct vn_source){.fd = fd, .handle = on_events, .arg = d};
+	w->events = (struct vn_source){.fd = fd, .handle = on_events, .arg = o};
 	w->timer = (struct vn_source){
-		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), .handle = on_timer, .arg = d};
-	w->done = (struct vn_source){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .handle = on_done, .arg = d};
+		.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), .handle = on_timer, .arg = o};
+	w->done = (struct vn_source){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .handle = on_done, .arg = o};
 	if (w->timer.fd < 0 || w->done.fd < 0)
 		return vn_err_kernel(err, errno, "timer: %s", strerror(errno));
-	r = vn_loop_add(&d->loop, &w->events, EPOLLIN);
+	r = vn_loop_add(o->store->loop, &w->events, EPOLLIN);
 	if (r == 0)
-		r = vn_loop_add(&d->loop, &w->done, EPOLLIN);
+		r = vn_loop_add(o->store->loop, &w->done, EPOLLIN);
 	if (r == 0)
-		r = vn_loop_add(&d->loop, &w->timer, EPOLLIN);
+		r = vn_loop_add(o->store->loop, &w->timer, EPOLLIN);
 	arm(w, PAUSE_NS);
 	return r < 0 ? vn_err_kernel(err, -r, "epoll: %s", strerror(-r)) : 0;
 }
 
-void vn_watch_release(struct vn_daemon *d)
+void vn_watch_release(struct vn_observe *o)
 {
-	end_look(d);
-	vn_node_seen_release(&d->watch.job.seen);
-	vn_cleanup_close(&d->watch.done.fd);
-	vn_cleanup_close(&d->watch.events.fd);
-	vn_cleanup_close(&d->watch.timer.fd);
-	vn_look_release(&d->watch.job.look);
-	vn_look_release(&d->watch.asked.look);
-	free(d->watch.by_nsid);
-	d->watch.by_nsid = NULL;
-	d->watch.n_by_nsid = 0;
+	end_look(o);
+	vn_node_seen_release(&o->watch.job.seen);
+	vn_cleanup_close(&o->watch.done.fd);
+	vn_cleanup_close(&o->watch.events.fd);
+	vn_cleanup_close(&o->watch.timer.fd);
+	vn_look_release(&o->watch.job.look);
+	vn_look_release(&o->watch.asked.look);
+	free(o->watch.by_nsid);
+	o->watch.by_nsid = NULL;
+	o->watch.n_by_nsid = 0;
 }

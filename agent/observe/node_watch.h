@@ -18,7 +18,7 @@
 #include "plan/drift.h"
 #include "exec/look.h"
 
-struct vn_daemon;
+struct vn_observe;
 struct vn_running;
 
 /* A node of a running topology, as it was seen last. */
@@ -64,26 +64,26 @@ struct vn_watch {
 	struct vn_node_ref next; /* the node that was looked at last */
 };
 
-int vn_watch_open(struct vn_daemon *d, struct vn_err *err);
-void vn_watch_release(struct vn_daemon *d);
+int vn_watch_open(struct vn_observe *o, struct vn_err *err);
+void vn_watch_release(struct vn_observe *o);
 
 /* @run was made or replaced: room for its nodes' states, all to be looked at. Release them. */
-int vn_watch_begin(struct vn_daemon *d, struct vn_running *run);
-void vn_watch_end(struct vn_daemon *d, struct vn_running *run);
+int vn_watch_begin(struct vn_observe *o, struct vn_running *run);
+void vn_watch_end(struct vn_observe *o, struct vn_running *run);
 /* What is known of the nodes of @was goes on in @run, but for those that @plan (may be NULL: all) has touched. */
 void vn_watch_inherit(struct vn_running *was, struct vn_running *run, const struct vn_plan *plan);
 /* Something was done to node @node (VN_NONE: to all) of @run. */
-void vn_watch_touch(struct vn_daemon *d, struct vn_running *run, size_t node);
+void vn_watch_touch(struct vn_observe *o, struct vn_running *run, size_t node);
 
 /*
  * Bring what is known of the nodes of @run up to date: @node, or all of them (VN_NONE). After @until_ns what is left
  * stays as it was seen last; 0: all of it, and the loop is turned meanwhile, the caller being busy.
  */
 #define VN_WATCH_SHOW_NS (5 * VN_NSEC_PER_MSEC) /* for who asks what is */
-void vn_watch_sync(struct vn_daemon *d, struct vn_running *run, size_t node, uint64_t until_ns);
+void vn_watch_sync(struct vn_observe *o, struct vn_running *run, size_t node, uint64_t until_ns);
 
 /* Every tick: links whose device is gone are made anew where the topology says `heal: true`. */
-void vn_watch_tick(struct vn_daemon *d);
+void vn_watch_tick(struct vn_observe *o);
 
 /* How port @side of link @link has drifted; NULL: it has not. */
 const struct vn_device_drift *vn_watch_port(const struct vn_running *run, size_t link, int side);

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include <loader/loader.h>
+#include <base/kernel.h>
 
 #include "plan/drift.h"
 #include "model/model.h"

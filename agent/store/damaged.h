@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "daemon/daemon.h"
+#include "store/store.h"
 
 #define VN_DAMAGED_DIR "damaged"
 
@@ -16,15 +16,15 @@
  * JSON file @name of the runtime directory. -ENOENT: it is not there. Any other failure: it is damaged, and @ret_why
  * says how.
  */
-int vn_damaged_load(const struct vn_daemon *d, const char *name, json_t **ret_content, struct vn_err *ret_why);
+int vn_damaged_load(const struct vn_store *store, const char *name, json_t **ret_content, struct vn_err *ret_why);
 
 /* File @name is @why: out of the way. @then: what that means, for the log. */
-void vn_damaged_aside(struct vn_daemon *d, const char *name, const char *why, const char *then);
+void vn_damaged_aside(struct vn_store *store, const char *name, const char *why, const char *then);
 /* The same of a part of a file, whose content is @data. */
-void vn_damaged_part(struct vn_daemon *d, const char *name, const void *data, size_t len, const char *why,
+void vn_damaged_part(struct vn_store *store, const char *name, const void *data, size_t len, const char *why,
 		     const char *then);
 
 /* ["NAME", ...] of what was put there and not removed since. */
-json_t *vn_damaged_to_json(const struct vn_daemon *d);
+json_t *vn_damaged_to_json(const struct vn_store *store);
 
 #endif

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "store/disc_blocks.h"
 
-#include "daemon/daemon.h"
+#include <base/util.h>
+
+#include "base/log.h"
+#include "store/store.h"
 #include "base/intern.h"
 
 #define COLLECT_NS VN_NSEC_PER_SEC
@@ -38,7 +41,7 @@ static void free_block(struct vn_arena_block **b)
 	free(*b);
 }
 
-static int make_block(struct vn_daemon *d, const struct vn_files *f, const char *name, bool is_dist,
+static int make_block(struct vn_store *store, const struct vn_files *f, const char *name, bool is_dist,
 		      uint32_t *ret_number, struct vn_err *err)
 {
 	__attribute__((cleanup(free_block))) struct vn_arena_block *image = NULL;
@@ -49,10 +52,10 @@ static int make_block(struct vn_daemon *d, const struct vn_files *f, const char 
 		return vn_err_usage(err, "file '%.128s': its content did not come with the request", name);
 	r = (is_dist ? vn_block_parse_dist : vn_block_parse_trace)(name, json_string_value(text),
 								   json_string_length(text), &image, err);
-	return r < 0 ? r : vn_arena_put(&d->arena, image, ret_number, err);
+	return r < 0 ? r : vn_arena_put(store->arena, image, ret_number, err);
 }
 
-static int number_of(struct vn_daemon *d, struct vn_files *f, const struct vn_disc_file *file, __u32 *ret_number,
+static int number_of(struct vn_store *store, struct vn_files *f, const struct vn_disc_file *file, __u32 *ret_number,
 		     struct vn_err *err)
 {
 	uint32_t number = 0;
@@ -66,7 +69,7 @@ static int number_of(struct vn_daemon *d, struct vn_files *f, const struct vn_di
 	}
 	if (f->n == VN_FILES_MAX)
 		return vn_err_usage(err, "more than %u files", VN_FILES_MAX);
-	r = make_block(d, f, vn_atom_text(file->name), file->is_dist, &number, err);
+	r = make_block(store, f, vn_atom_text(file->name), file->is_dist, &number, err);
 	if (r < 0)
 		return r;
 	f->known[f->n++] = (struct vn_files_known){file->name, file->is_dist, number};
@@ -74,7 +77,7 @@ static int number_of(struct vn_daemon *d, struct vn_files *f, const struct vn_di
 	return 0;
 }
 
-int vn_files_fill(struct vn_daemon *d, struct vn_files *f, struct vn_disc *disc, uint32_t mtu, struct vn_err *err)
+int vn_files_fill(struct vn_store *store, struct vn_files *f, struct vn_disc *disc, uint32_t mtu, struct vn_err *err)
 {
 	struct vn_disc_file files[VN_DISC_FILES];
 	size_t n = vn_disc_files(disc, files);
@@ -84,12 +87,12 @@ int vn_files_fill(struct vn_daemon *d, struct vn_files *f, struct vn_disc *disc,
 	for (size_t i = 0; i < n && r == 0; i++) {
 		__u32 *number = block_of(disc, &files[i]);
 
-		if (!vn_arena_block_at(&d->arena, *number))
-			r = number_of(d, f, &files[i], number, err);
+		if (!vn_arena_block_at(store->arena, *number))
+			r = number_of(store, f, &files[i], number, err);
 	}
 	if (r < 0 || !disc->trace_name)
 		return r;
-	trace = vn_arena_block_at(&d->arena, disc->trace_block);
+	trace = vn_arena_block_at(store->arena, disc->trace_block);
 	if (!trace)
 		return vn_err_kernel(err, ENOENT, "trace: its block is gone");
 	r = vn_trace_check(disc, trace, err);
@@ -151,7 +154,7 @@ static uint64_t group_start(const struct vn_topo *t, uint32_t sync)
 	return 0;
 }
 
-int vn_files_fill_topo(struct vn_daemon *d, const json_t *params, struct vn_topo *t, struct vn_topo *old,
+int vn_files_fill_topo(struct vn_store *store, const json_t *params, struct vn_topo *t, struct vn_topo *old,
 		       struct vn_err *err)
 {
 	uint64_t now = vn_now_ns();
@@ -165,12 +168,12 @@ int vn_files_fill_topo(struct vn_daemon *d, const json_t *params, struct vn_topo
 		struct vn_err why = {0};
 		size_t was;
 
-		r = vn_files_fill(d, &files, disc, l->mtu, &why);
+		r = vn_files_fill(store, &files, disc, l->mtu, &why);
 		if (r < 0)
 			return vn_err(err, why.exit, why.err, "link '%s': %.600s", l->name, why.text);
 		if (disc->trace_name)
 			l->trace_delay_ns[i % VN_DIRS] = vn_trace_mean_delay_ns(
-				vn_arena_block_at(&d->arena, disc->trace_block), disc->flags & VN_DISC_TRACE_LINEAR);
+				vn_arena_block_at(store->arena, disc->trace_block), disc->flags & VN_DISC_TRACE_LINEAR);
 		traces |= l->trace_delay_ns[i % VN_DIRS] != 0;
 		if (old && vn_topo_find_link(old, l->name, &was) == 0)
 			keep_starts(disc, &old->links[was].disc[i % VN_DIRS]);
@@ -196,7 +199,7 @@ static bool is_right(const struct vn_arena_block *b, const struct vn_disc_file *
 	       (!*vn_atom_text(file->name) || strncmp(b->name, vn_atom_text(file->name), sizeof(b->name)) == 0);
 }
 
-bool vn_files_adopt(struct vn_daemon *d, struct vn_disc *disc)
+bool vn_files_adopt(struct vn_store *store, struct vn_disc *disc)
 {
 	struct vn_disc_file files[VN_DISC_FILES];
 	size_t n = vn_disc_files(disc, files);
@@ -205,51 +208,51 @@ bool vn_files_adopt(struct vn_daemon *d, struct vn_disc *disc)
 	for (size_t i = 0; i < n; i++) {
 		__u32 *number = block_of(disc, &files[i]);
 
-		if (is_right(vn_arena_block_at(&d->arena, *number), &files[i]))
+		if (is_right(vn_arena_block_at(store->arena, *number), &files[i]))
 			continue;
-		*number = vn_arena_find(&d->arena, vn_atom_text(files[i].name), files[i].is_dist);
+		*number = vn_arena_find(store->arena, vn_atom_text(files[i].name), files[i].is_dist);
 		all &= *number != 0;
 	}
 	return all;
 }
 
-static uint32_t block_name(const struct vn_daemon *d, uint32_t number)
+static uint32_t block_name(const struct vn_store *store, uint32_t number)
 {
-	const struct vn_arena_block *b = vn_arena_block_at(&d->arena, number);
+	const struct vn_arena_block *b = vn_arena_block_at(store->arena, number);
 
 	return b ? vn_atom(b->name) : 0;
 }
 
-void vn_files_rename(struct vn_daemon *d, struct vn_disc *disc, const struct vn_disc *was)
+void vn_files_rename(struct vn_store *store, struct vn_disc *disc, const struct vn_disc *was)
 {
-	disc->trace_name = block_name(d, disc->trace_block);
-	disc->dist_name = disc->dist == VN_DIST_TABLE ? block_name(d, disc->dist_block) : 0;
-	disc->slot_dist_name = disc->slot_dist == VN_DIST_TABLE + 1 ? block_name(d, disc->slot_dist_block) : 0;
+	disc->trace_name = block_name(store, disc->trace_block);
+	disc->dist_name = disc->dist == VN_DIST_TABLE ? block_name(store, disc->dist_block) : 0;
+	disc->slot_dist_name = disc->slot_dist == VN_DIST_TABLE + 1 ? block_name(store, disc->slot_dist_block) : 0;
 	disc->sync_name = disc->trace_name == was->trace_name ? was->sync_name : 0;
 }
 
 /* --- freeing -------------------------------------------------------------------------------------------------------
  */
 
-void vn_files_tick(struct vn_daemon *d)
+void vn_files_tick(struct vn_store *store)
 {
 	uint64_t now = vn_now_ns();
 
 	/* While a plan is being executed, its blocks are in nobody's hands yet. */
-	if (!d->arena.n || d->busy || now - d->collected_ns < COLLECT_NS)
+	if (!store->arena->n || store->busy || now - store->collected_ns < COLLECT_NS)
 		return;
-	d->collected_ns = now;
-	vn_arena_collect_begin(&d->arena);
-	for (size_t i = 0; i < d->n_running; i++) {
-		struct vn_topo *t = d->running[i].topo;
+	store->collected_ns = now;
+	vn_arena_collect_begin(store->arena);
+	for (size_t i = 0; i < store->n_running; i++) {
+		struct vn_topo *t = store->running[i].topo;
 
 		for (size_t l = 0; l < t->n_links * VN_DIRS; l++) {
 			const struct vn_disc *disc = &t->links[l / VN_DIRS].disc[l % VN_DIRS];
 
-			vn_arena_mark(&d->arena, disc->dist_block);
-			vn_arena_mark(&d->arena, disc->slot_dist_block);
-			vn_arena_mark(&d->arena, disc->trace_block);
+			vn_arena_mark(store->arena, disc->dist_block);
+			vn_arena_mark(store->arena, disc->slot_dist_block);
+			vn_arena_mark(store->arena, disc->trace_block);
 		}
 	}
-	vn_arena_collect_end(&d->arena, now);
+	vn_arena_collect_end(store->arena, now);
 }

@@ -6,13 +6,14 @@
 
 #include <base/util.h>
 
-#include "daemon/daemon.h"
+#include "base/log.h"
+#include "store/store.h"
 #include "base/beneath.h"
 #include "model/container.h"
 
 /* By number: which ports run, and which of them are AF_XDP ports. */
 struct owners {
-	struct vn_daemon *d;
+	struct vn_store *store;
 	bool *afxdp;
 };
 
@@ -21,13 +22,13 @@ static bool has_port(void *arg, uint32_t number, bool *ret_afxdp)
 	const struct owners *o = arg;
 
 	*ret_afxdp = o->afxdp[number];
-	return vn_port_used(o->d, number);
+	return vn_port_used(o->store, number);
 }
 
 static bool has_node(void *arg, const char *topo, const char *node, bool *ret_kept)
 {
 	const struct owners *o = arg;
-	const struct vn_running *run = vn_running_find(o->d, topo);
+	const struct vn_running *run = vn_running_find(o->store, topo);
 	const struct vn_node *n;
 	size_t i;
 
@@ -42,12 +43,12 @@ static void tell(void *arg, const char *what, const char *why)
 {
 	struct owners *o = arg;
 
-	o->d->unswept |= why != NULL;
+	o->store->unswept |= why != NULL;
 	if (why)
 		vn_log("%s: belongs to no running topology, and cannot be removed: %s", what, why);
 	else
 		vn_log("%s: belongs to no running topology: removed", what);
-	vn_tell(&o->d->tell, json_pack("{s:s, s:s, s:s*}", "event", "swept", "what", what, "error", why));
+	vn_tell(&o->store->tell, json_pack("{s:s, s:s, s:s*}", "event", "swept", "what", what, "error", why));
 }
 
 /* Files that were being written when their writer was killed: they never became what they are named after. */
@@ -60,46 +61,46 @@ static int sweep_new(int dir, const char *name, void *arg)
 	return 0;
 }
 
-static void sweep_files(const struct vn_daemon *d)
+static void sweep_files(const struct vn_store *store)
 {
-	cleanup_close int dir = open(d->opts.runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int dir = open(store->runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir >= 0)
 		vn_beneath_list(dir, sweep_new, NULL);
 }
 
-static void with_owners(struct vn_daemon *d, void (*sweep)(struct vn_fabric *f, const struct vn_sweep *s))
+static void with_owners(struct vn_store *store, void (*sweep)(struct vn_fabric *f, const struct vn_sweep *s))
 {
 	cleanup_free bool *afxdp = calloc(VN_PORTS_MAX + 1, sizeof(*afxdp));
-	struct owners o = {.d = d, .afxdp = afxdp};
+	struct owners o = {.store = store, .afxdp = afxdp};
 	const struct vn_sweep s = {.has_port = has_port, .has_node = has_node, .tell = tell, .arg = &o};
 
-	for (size_t i = 0; afxdp && i < d->n_running; i++)
-		for (size_t p = 0; p < d->running[i].topo->n_links * VN_DIRS; p++) {
-			const struct vn_port *port = &d->running[i].topo->links[p / VN_DIRS].ports[p % VN_DIRS];
+	for (size_t i = 0; afxdp && i < store->n_running; i++)
+		for (size_t p = 0; p < store->running[i].topo->n_links * VN_DIRS; p++) {
+			const struct vn_port *port = &store->running[i].topo->links[p / VN_DIRS].ports[p % VN_DIRS];
 
 			if (port->kind == VN_PORT_AFXDP && port->number <= VN_PORTS_MAX)
 				afxdp[port->number] = true;
 		}
 	if (afxdp)
-		sweep(&d->fabric, &s);
+		sweep(store->fabric, &s);
 }
 
-void vn_sweep_start(struct vn_daemon *d)
+void vn_sweep_start(struct vn_store *store)
 {
-	sweep_files(d);
-	with_owners(d, vn_fabric_sweep);
+	sweep_files(store);
+	with_owners(store, vn_fabric_sweep);
 }
 
-void vn_sweep_left(struct vn_daemon *d)
+void vn_sweep_left(struct vn_store *store)
 {
-	if (d->unswept) {
-		d->unswept = false;
-		with_owners(d, vn_fabric_sweep_pins);
+	if (store->unswept) {
+		store->unswept = false;
+		with_owners(store, vn_fabric_sweep_pins);
 	}
-	if (d->fabric.left.err) {
-		vn_log("%s: tried again with the next change", d->fabric.left.text);
-		d->fabric.left = (struct vn_err){0};
-		d->unswept = true;
+	if (store->fabric->left.err) {
+		vn_log("%s: tried again with the next change", store->fabric->left.text);
+		store->fabric->left = (struct vn_err){0};
+		store->unswept = true;
 	}
 }

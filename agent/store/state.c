@@ -10,7 +10,7 @@
  *
  * Each file appears whole by rename. Disciplines changed live are not written: the pinned map holds them.
  */
-#include "daemon/daemon.h"
+#include "store/store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -20,7 +20,8 @@
 #include <abi/abi_arena.h>
 #include <base/util.h>
 
-#include "measure/calibrate.h"
+#include "base/log.h"
+#include "base/runtime_dir.h"
 #include "store/damaged.h"
 #include "store/disc_blocks.h"
 #include "base/atomic_file.h"
@@ -29,11 +30,11 @@
 #define PENDING "pending.json"
 #define TOPOS   "topologies"
 
-static int write_file(const struct vn_daemon *d, const char *name, json_t *content, struct vn_err *err)
+static int write_file(const struct vn_store *store, const char *name, json_t *content, struct vn_err *err)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, name);
+	snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, name);
 	return vn_record_json(path, content, err);
 }
 
@@ -47,38 +48,39 @@ static json_t *topo_or_null(const struct vn_topo *t)
 	return t ? vn_topo_to_json(t) : json_null();
 }
 
-int vn_state_save_pending(struct vn_daemon *d, const struct vn_topo *from, const struct vn_topo *to, struct vn_err *err)
+int vn_state_save_pending(struct vn_store *store, const struct vn_topo *from, const struct vn_topo *to,
+			  struct vn_err *err)
 {
-	return write_file(d, PENDING,
+	return write_file(store, PENDING,
 			  json_pack("{s:s, s:o, s:o}", "name", to ? to->name : from->name, "from", topo_or_null(from),
 				    "to", topo_or_null(to)),
 			  err);
 }
 
-void vn_state_abandon(struct vn_daemon *d)
+void vn_state_abandon(struct vn_store *store)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/" PENDING, d->opts.runtime_dir);
+	snprintf(path, sizeof(path), "%s/" PENDING, store->runtime_dir);
 	unlink(path);
 }
 
-int vn_state_commit(struct vn_daemon *d, const char *name, const struct vn_topo *committed, struct vn_err *err)
+int vn_state_commit(struct vn_store *store, const char *name, const struct vn_topo *committed, struct vn_err *err)
 {
 	char file[256], path[512];
 	int r;
 
 	topo_file(file, sizeof(file), name);
 	if (committed) {
-		r = write_file(d, file, vn_topo_to_json(committed), err);
+		r = write_file(store, file, vn_topo_to_json(committed), err);
 		if (r < 0)
 			return r;
 	} else {
-		snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, file);
+		snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, file);
 		if (unlink(path) < 0 && errno != ENOENT)
 			return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
 	}
-	vn_state_abandon(d);
+	vn_state_abandon(store);
 	return 0;
 }
 
@@ -86,9 +88,9 @@ int vn_state_commit(struct vn_daemon *d, const char *name, const struct vn_topo 
  * ----------------------------------------------------------------------------------------------------------- */
 
 /* The tables and traces that @disc names are in the arena; one that is not takes the word that named it along. */
-static void adopt_files(struct vn_daemon *d, const char *link, struct vn_disc *disc)
+static void adopt_files(struct vn_store *store, const char *link, struct vn_disc *disc)
 {
-	if (vn_files_adopt(d, disc))
+	if (vn_files_adopt(store, disc))
 		return;
 	vn_log("link %s: a trace or distribution that it followed is gone: it goes on without", link);
 	if (!disc->trace_block) {
@@ -105,7 +107,7 @@ static void adopt_files(struct vn_daemon *d, const char *link, struct vn_disc *d
 	vn_disc_settle(disc, 0);
 }
 
-static int load_topo(struct vn_daemon *d, const json_t *o, struct vn_topo **ret_topo, struct vn_err *err)
+static int load_topo(struct vn_store *store, const json_t *o, struct vn_topo **ret_topo, struct vn_err *err)
 {
 	int r;
 
@@ -114,33 +116,33 @@ static int load_topo(struct vn_daemon *d, const json_t *o, struct vn_topo **ret_
 		return 0;
 	r = vn_topo_from_json(o, ret_topo, err);
 	for (size_t i = 0; r == 0 && i < (*ret_topo)->n_links * VN_DIRS; i++)
-		adopt_files(d, (*ret_topo)->links[i / VN_DIRS].name,
+		adopt_files(store, (*ret_topo)->links[i / VN_DIRS].name,
 			    &(*ret_topo)->links[i / VN_DIRS].disc[i % VN_DIRS]);
 	return r;
 }
 
 /* The live disciplines are in the map; one that was being written when its writer died stays as the file has it. */
-static void adopt_disciplines(struct vn_daemon *d, struct vn_topo *t)
+static void adopt_disciplines(struct vn_store *store, struct vn_topo *t)
 {
 	for (size_t l = 0; l < t->n_links; l++)
 		for (int dir = 0; dir < VN_DIRS; dir++) {
 			uint32_t number = t->links[l].ports[dir].number;
 			struct vn_disc *disc = &t->links[l].disc[dir], was = *disc;
-			bool torn = d->dp.maps.disc[number].seq & 1;
+			bool torn = store->dp->maps.disc[number].seq & 1;
 
 			if (!torn)
-				vn_disc_read(&d->dp.maps, number, disc, NULL);
-			if (!torn && d->arena.names_lost)
-				vn_files_rename(d, disc, &was);
-			adopt_files(d, t->links[l].name, disc);
-			if (torn || (d->arena.names_lost && vn_arena_save_names(&d->arena, NULL) == 0))
-				vn_exec_set_disc(&d->fabric, number, disc);
+				vn_disc_read(&store->dp->maps, number, disc, NULL);
+			if (!torn && store->arena->names_lost)
+				vn_files_rename(store, disc, &was);
+			adopt_files(store, t->links[l].name, disc);
+			if (torn || (store->arena->names_lost && vn_arena_save_names(store->arena, NULL) == 0))
+				vn_exec_set_disc(store->fabric, number, disc);
 		}
 }
 
 /* The two states of the change that @pending tells of, and its name; an error says what is damaged. */
-static int read_pending(struct vn_daemon *d, const json_t *pending, struct vn_topo **ret_from, struct vn_topo **ret_to,
-			const char **ret_name, struct vn_err *why)
+static int read_pending(struct vn_store *store, const json_t *pending, struct vn_topo **ret_from,
+			struct vn_topo **ret_to, const char **ret_name, struct vn_err *why)
 {
 	cleanup_topo struct vn_topo *from = NULL, *to = NULL;
 	const char *name = json_string_value(json_object_get(pending, "name"));
@@ -148,9 +150,9 @@ static int read_pending(struct vn_daemon *d, const json_t *pending, struct vn_to
 
 	if (!name || !vn_name_valid(name))
 		return vn_err_usage(why, "it names no topology");
-	r = load_topo(d, json_object_get(pending, "from"), &from, why);
+	r = load_topo(store, json_object_get(pending, "from"), &from, why);
 	if (r == 0)
-		r = load_topo(d, json_object_get(pending, "to"), &to, why);
+		r = load_topo(store, json_object_get(pending, "to"), &to, why);
 	if (r == 0 && ((!from && !to) || (from && strcmp(from->name, name)) || (to && strcmp(to->name, name))))
 		r = vn_err_usage(why, "it tells of no change of topology '%s'", name);
 	if (r < 0)
@@ -165,7 +167,7 @@ static int read_pending(struct vn_daemon *d, const json_t *pending, struct vn_to
  * An interrupted apply is undone, an interrupted delete is finished; a change that was committed but for its mark is
  * only confirmed.
  */
-static int recover(struct vn_daemon *d, const json_t *pending, struct vn_err *err)
+static int recover(struct vn_store *store, const json_t *pending, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *from = NULL, *to = NULL;
 	struct vn_err why = {0};
@@ -174,45 +176,46 @@ static int recover(struct vn_daemon *d, const json_t *pending, struct vn_err *er
 	const char *name = "";
 	char file[256];
 	bool done;
-	int r = read_pending(d, pending, &from, &to, &name, &why);
+	int r = read_pending(store, pending, &from, &to, &name, &why);
 
 	if (r < 0) {
-		vn_damaged_aside(d, PENDING, why.text, "a change that was interrupted is neither finished nor undone");
+		vn_damaged_aside(store, PENDING, why.text,
+				 "a change that was interrupted is neither finished nor undone");
 		return 0;
 	}
 	topo_file(file, sizeof(file), name);
-	vn_damaged_load(d, file, &committed, NULL);
+	vn_damaged_load(store, file, &committed, NULL);
 	done = to && committed && json_equal(committed, json_object_get(pending, "to"));
 	json_decref(committed);
 	goal = done || !to ? to : from;
 	vn_log("topology %s: an interrupted %s is being %s", name, to ? "apply" : "delete",
 	       goal == to ? "finished" : "undone");
-	r = vn_exec_recover(&d->fabric, from, to, goal, err);
+	r = vn_exec_recover(store->fabric, from, to, goal, err);
 	if (r < 0)
 		return r;
-	return vn_state_commit(d, name, goal, err);
+	return vn_state_commit(store, name, goal, err);
 }
 
-static int check_numbers(const struct vn_daemon *d, const struct vn_topo *t, struct vn_err *why)
+static int check_numbers(const struct vn_store *store, const struct vn_topo *t, struct vn_err *why)
 {
 	for (size_t p = 0; p < t->n_links * VN_DIRS; p++) {
 		uint32_t number = t->links[p / VN_DIRS].ports[p % VN_DIRS].number;
 
-		if (number >= d->dp.maps.max_ports)
+		if (number >= store->dp->maps.max_ports)
 			return vn_err(why, VN_EXIT_KERNEL, ERANGE, "port number %u is beyond this data path's %u",
-				      number, d->dp.maps.max_ports);
-		if (vn_port_used(d, number))
+				      number, store->dp->maps.max_ports);
+		if (vn_port_used(store, number))
 			return vn_err(why, VN_EXIT_KERNEL, ERANGE, "port number %u is another topology's", number);
 	}
 	return 0;
 }
 
-static int read_topo(struct vn_daemon *d, const char *file, const char *name, struct vn_topo **ret_topo,
+static int read_topo(struct vn_store *store, const char *file, const char *name, struct vn_topo **ret_topo,
 		     struct vn_err *why)
 {
 	cleanup_topo struct vn_topo *t = NULL;
 	json_t *o = NULL;
-	int r = vn_damaged_load(d, file, &o, why);
+	int r = vn_damaged_load(store, file, &o, why);
 
 	if (r == 0)
 		r = vn_topo_from_json(o, &t, why);
@@ -220,13 +223,13 @@ static int read_topo(struct vn_daemon *d, const char *file, const char *name, st
 	if (r == 0 && (strlen(t->name) + strlen(".json") != strlen(name) || strncmp(t->name, name, strlen(t->name))))
 		r = vn_err_usage(why, "it is that of topology '%s'", t->name);
 	if (r == 0)
-		r = check_numbers(d, t, why);
+		r = check_numbers(store, t, why);
 	if (r == 0)
 		*ret_topo = take_ptr(t);
 	return r;
 }
 
-static int adopt_topo(struct vn_daemon *d, const char *name, struct vn_err *err)
+static int adopt_topo(struct vn_store *store, const char *name, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *t = NULL;
 	struct vn_err why = {0};
@@ -234,29 +237,29 @@ static int adopt_topo(struct vn_daemon *d, const char *name, struct vn_err *err)
 	int r;
 
 	snprintf(path, sizeof(path), TOPOS "/%s", name);
-	r = read_topo(d, path, name, &t, &why);
+	r = read_topo(store, path, name, &t, &why);
 	if (r < 0) {
-		vn_damaged_aside(d, path, why.text,
+		vn_damaged_aside(store, path, why.text,
 				 "the topology runs no more, and what is left of it is removed: apply its file again");
 		return 0;
 	}
-	adopt_disciplines(d, t);
-	r = vn_running_replace(d, t->name, t, NULL);
+	adopt_disciplines(store, t);
+	r = vn_running_replace(store, t->name, t, NULL);
 	if (r < 0)
 		return r;
 	t = NULL;
-	vn_ports_rebuild(d);
-	return vn_running_observe(d, &d->running[d->n_running - 1], err);
+	vn_ports_rebuild(store);
+	return vn_running_observe(store, &store->running[store->n_running - 1], err);
 }
 
-static int adopt_all(struct vn_daemon *d, struct vn_err *err)
+static int adopt_all(struct vn_store *store, struct vn_err *err)
 {
 	struct dirent *e;
 	char path[512];
 	DIR *dir;
 	int r = 0;
 
-	snprintf(path, sizeof(path), "%s/" TOPOS, d->opts.runtime_dir);
+	snprintf(path, sizeof(path), "%s/" TOPOS, store->runtime_dir);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return vn_err_kernel(err, errno, "mkdir %s: %s", path, strerror(errno));
 	dir = opendir(path);
@@ -266,7 +269,7 @@ static int adopt_all(struct vn_daemon *d, struct vn_err *err)
 		const char *dot = strrchr(e->d_name, '.');
 
 		if (dot && strcmp(dot, ".json") == 0)
-			r = adopt_topo(d, e->d_name, err);
+			r = adopt_topo(store, e->d_name, err);
 		else if (dot && strcmp(dot, ".new") == 0)
 			unlinkat(dirfd(dir), e->d_name, 0); /* never became one */
 	}
@@ -274,42 +277,43 @@ static int adopt_all(struct vn_daemon *d, struct vn_err *err)
 	return r;
 }
 
-int vn_state_adopt(struct vn_daemon *d, struct vn_err *err)
+int vn_state_adopt(struct vn_store *store, struct vn_err *err)
 {
 	struct vn_err why = {0};
 	json_t *pending = NULL;
 	char path[512];
-	int r = vn_damaged_load(d, PENDING, &pending, &why);
+	int r = vn_damaged_load(store, PENDING, &pending, &why);
 
 	if (r < 0 && r != -ENOENT)
-		vn_damaged_aside(d, PENDING, why.text, "a change that was interrupted is neither finished nor undone");
-	r = pending ? recover(d, pending, err) : 0;
+		vn_damaged_aside(store, PENDING, why.text,
+				 "a change that was interrupted is neither finished nor undone");
+	r = pending ? recover(store, pending, err) : 0;
 	json_decref(pending);
 	/* of a daemon that was killed while it wrote: never became one */
-	snprintf(path, sizeof(path), "%s/" PENDING ".new", d->opts.runtime_dir);
+	snprintf(path, sizeof(path), "%s/" PENDING ".new", store->runtime_dir);
 	unlink(path);
 	if (r < 0)
 		return r;
-	vn_ports_rebuild(d);
-	r = adopt_all(d, err);
+	vn_ports_rebuild(store);
+	r = adopt_all(store, err);
 	if (r < 0)
 		return r;
-	vn_ports_rebuild(d);
+	vn_ports_rebuild(store);
 	return 0;
 }
 
-bool vn_state_is_empty(const struct vn_daemon *d)
+bool vn_state_is_empty(const struct vn_store *store)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, PENDING);
+	snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, PENDING);
 	if (access(path, F_OK) == 0)
 		return false;
-	snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, TOPOS);
+	snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, TOPOS);
 	return rmdir(path) == 0 || errno == ENOENT;
 }
 
-void vn_state_wipe(struct vn_daemon *d)
+void vn_state_wipe(struct vn_store *store)
 {
 	static const char *const files[] = {VN_SOCK_CONTROL,     VN_SOCK_OBSERVE, PENDING,
 					    VN_ARENA_FILE,       VN_NAMES_FILE,   VN_DAEMON_LOCK,
@@ -318,12 +322,12 @@ void vn_state_wipe(struct vn_daemon *d)
 	char path[512];
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(dirs); i++) {
-		snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, dirs[i]);
+		snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, dirs[i]);
 		rmdir(path);
 	}
 	for (size_t i = 0; i < VN_ARRAY_SIZE(files); i++) {
-		snprintf(path, sizeof(path), "%s/%s", d->opts.runtime_dir, files[i]);
+		snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, files[i]);
 		unlink(path);
 	}
-	rmdir(d->opts.runtime_dir);
+	rmdir(store->runtime_dir);
 }

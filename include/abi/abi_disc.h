@@ -81,8 +81,8 @@ enum vn_disc_flag {
  * @flap_up_ns, @flap_down_ns: from @flap_start_ns on the link is up and down in turn; 0: no schedule
  * @trace_start_ns: CLOCK_MONOTONIC at which position 0 of the trace was or will be
  * @trace_block, @dist_block, @slot_dist_block: arena blocks (include/abi/abi_arena.h), 0: none
- * @trace_name, @dist_name, @slot_dist_name, @sync_name: atoms of the agent (agent/base/intern.h), for printing; 0: none.
- *                 They mean nothing to engine and BPF.
+ * @trace_name, @dist_name, @slot_dist_name, @sync_name: atoms of the agent (agent/base/intern.h), for printing; 0:
+ * none. They mean nothing to engine and BPF.
  */
 struct vn_disc {
 	__u64 delay_ns;

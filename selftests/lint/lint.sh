@@ -46,30 +46,12 @@ for f in "${all[@]}"; do
 	esac
 done
 
-# Which layer may include which (docs/ARCHITECTURE.md). An include that names a file of ours belongs to that file's
+# Which folder may include which says selftests/lint/layers. An include that names a file of ours belongs to that file's
 # folder, however it is written; system headers (net/if.h) resolve to nothing of ours.
 layers() {
-	awk '
+	awk -v rules=selftests/lint/layers '
 	function may(from, to) {
-		if (from == to || to == "include")
-			return 1
-		if (from ~ /^selftests\//)
-			return 1
-		if (from == "include" || from == "lib")
-			return 0
-		if (to == "maps")
-			return 1
-		if (from == "agent/topo" || from == "bpf" || from == "loader" || from == "engine" || from == "maps")
-			return 0
-		if (from == "agent/net" || from == "agent/run")
-			return to == "agent/topo"
-		if (from == "agent/exec")
-			return to ~ /^agent\/(topo|net|run)$/ || to == "loader"
-		if (from == "agent/ctl")
-			return to ~ /^agent\/(topo|net|run|exec)$/ || to == "loader"
-		if (from == "agent/cli")
-			return to ~ /^agent\// || to == "loader"
-		return 0
+		return from == to || to == "include" || to == "agent/base" || from ~ /^selftests\// || (from, to) in reach
 	}
 	function exists(p,  l, r) {
 		r = (getline l < p) >= 0
@@ -84,6 +66,26 @@ layers() {
 		sub(/\/.*/, "", p)
 		return p
 	}
+	FILENAME == rules {
+		if ($0 ~ /^[a-z]/) {
+			sub(/:/, "", $1)
+			f[++nf] = $1
+			for (i = 2; i <= NF; i++)
+				reach[$1, $i] = 1
+		}
+		next
+	}
+	FNR == 1 && !closed {
+		closed = 1
+		for (k = 1; k <= nf; k++)
+			for (i = 1; i <= nf; i++)
+				for (j = 1; j <= nf; j++)
+					if ((f[i], f[k]) in reach && (f[k], f[j]) in reach)
+						reach[f[i], f[j]] = 1
+		for (i = 1; i <= nf; i++)
+			if ((f[i], f[i]) in reach)
+				printf "%s: %s includes itself through others\n", rules, f[i]
+	}
 	/^[ \t]*#[ \t]*include[ \t]*[<"]/ {
 		inc = $0
 		sub(/^[^<"]*[<"]/, "", inc)
@@ -97,7 +99,7 @@ layers() {
 		else if (exists(inc)) p = inc
 		if (p != "" && !may(folder(FILENAME), folder(p)))
 			printf "%s:%d: %s may not include %s\n", FILENAME, FNR, folder(FILENAME), inc
-	}' "$@"
+	}' selftests/lint/layers "$@"
 }
 
 report "layers: nobody includes upwards" "$(layers "${c[@]}")"
@@ -109,7 +111,7 @@ report "no banned functions" "$(grep -nE "$banned" -- "${c[@]}" | grep -vE ':[[:
 # Whoever opens one otherwise takes answers from anybody in the namespace; libbpf's own netlink does.
 report "netlink sockets are opened by base/netlink.h" "$(
 	grep -nE 'socket\(AF_NETLINK|bpf_(xdp|tc)_(query|attach|detach)' -- "${c[@]}" |
-		grep -vE '^(include/vnet/netlink\.h|selftests/)|:[[:space:]]*(/?\*|//)'
+		grep -vE '^(include/base/netlink\.h|selftests/)|:[[:space:]]*(/?\*|//)'
 )"
 
 report "SPDX line at the top of every file" "$(
@@ -119,6 +121,13 @@ report "SPDX line at the top of every file" "$(
 		esac
 		head -n 3 -- "$f" | grep -q 'SPDX-License-Identifier:' || echo "$f"
 	done
+)"
+
+# A name means one thing. Tests may be called what they test.
+report "no two source files of one name" "$(
+	for f in "${c[@]}"; do
+		case $f in selftests/*) ;; *) printf '%s\n' "${f##*/}" ;; esac
+	done | sort | uniq -d
 )"
 
 report "C files under 800 lines" "$(wc -l -- "${c[@]}" | awk '$2 != "total" && $1 >= 800 { print $2 ": " $1 " lines" }')"

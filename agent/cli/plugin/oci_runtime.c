@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * vnet-agent oci-runtime, also as vnet-runc: runc, with the containers that name a node given our hooks. It edits the
- * bundle's config.json before `create` and `run` (runtime/oci_adopt.h), and becomes runc. For engines that let their user
- * choose a runtime but no hooks: docker run --runtime.
+ * bundle's config.json before `create` and `run` (runtime/oci_adopt.h), and becomes runc. For engines that let their
+ * user choose a runtime but no hooks: docker run --runtime.
  */
 #include <fcntl.h>
 #include <jansson.h>

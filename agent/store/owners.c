@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which nodes have a namespace of the machine's user namespace, and whose root reaches beyond them by that. */
-#include "daemon/daemon.h"
+#include "store/store.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -49,7 +49,7 @@ const char *vn_node_owner(const struct vn_topo *t, size_t node)
 	return r < 0 ? NULL : r ? "machine" : "own";
 }
 
-bool vn_node_is_open(const struct vn_daemon *d, const struct vn_topo *t, size_t node)
+bool vn_node_is_open(const struct vn_store *store, const struct vn_topo *t, size_t node)
 {
 	const struct vn_node *n = &t->nodes[node];
 	bool ended = false;
@@ -59,20 +59,20 @@ bool vn_node_is_open(const struct vn_daemon *d, const struct vn_topo *t, size_t 
 	if (n->privileged)
 		return true;
 	if (n->runtime == VN_RUNTIME_EXTERNAL) {
-		if (!vn_exec_attached(&d->fabric, t, node, holder, &ended) || machine_has(t, n) != 1)
+		if (!vn_exec_attached(store->fabric, t, node, holder, &ended) || machine_has(t, n) != 1)
 			return false;
-		vn_container_pid(d->opts.runtime_dir, t->name, n->name, VN_CONTAINER_STARTED, &pid);
+		vn_container_pid(store->runtime_dir, t->name, n->name, VN_CONTAINER_STARTED, &pid);
 		return vn_may_have_net_admin(pid);
 	}
 	return asks_for_net_admin(n) && machine_has(t, n) == 1;
 }
 
-json_t *vn_open_nodes(const struct vn_daemon *d, const struct vn_topo *t)
+json_t *vn_open_nodes(const struct vn_store *store, const struct vn_topo *t)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < t->n_nodes; i++)
-		if (vn_node_is_open(d, t, i))
+		if (vn_node_is_open(store, t, i))
 			json_array_append_new(list, json_string(t->nodes[i].name));
 	return list;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "net/events.h"
+#include "net/netns_events.h"
 
 #include <arpa/inet.h>
 #include <linux/filter.h>

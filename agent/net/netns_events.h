@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Events of the kernel about devices, addresses, routes, neighbours and settings, of many namespaces by one socket. */
-#ifndef VNET_NET_EVENTS_H
-#define VNET_NET_EVENTS_H
+#ifndef VNET_NET_NETNS_EVENTS_H
+#define VNET_NET_NETNS_EVENTS_H
 
 #include <base/err.h>
 
