@@ -20,7 +20,7 @@ PKGS    := libbpf libxdp libnl-3.0 yaml-0.1 jansson libcap-ng libseccomp
 VERSION := 0.1
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wwrite-strings \
 	   -Wno-unused-parameter -Wformat=2
-WARN    += $(if $(W),-Werror -Wconversion -Wno-sign-conversion)
+WARN    += $(if $(W),-Werror -Wconversion -Wno-sign-conversion) $(if $(DEVELOPER),-Werror)
 OPT     ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -DVN_VERSION='"$(VERSION)"' -Iinclude -Iagent -I. -I$(B)/gen
 CFLAGS  += -std=gnu17 $(OPT) $(WARN) -fno-strict-aliasing
@@ -214,6 +214,12 @@ FUZZ_SECONDS ?= 60
 fuzzers: $(FUZZ)
 fuzz: fuzzers ## each parser under libFuzzer for a minute (FUZZ_SECONDS=N)
 	@B=$(B) B_SAN=/nonexistent FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/test '^fuzz/'
+
+.PHONY: check
+check: ## all that needs no root, in two minutes: unit tests, golden files, lint, parsers (DEVELOPER=1: warnings are errors)
+	@$(SUBMAKE) -j2 tests
+	@$(SUBMAKE) -j2 fuzzers || echo "no fuzzers: is libclang-rt-dev installed?"
+	@B=$(B) FUZZ_SECONDS=1 scripts/test --rootless
 
 .PHONY: lint
 lint: ## layers, banned functions, licences, layout, shell scripts, man pages

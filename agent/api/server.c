@@ -201,26 +201,42 @@ static void times_tick(struct vn_server *s, uint64_t passed_ns)
 	}
 }
 
+static void request_ended(struct vn_conn *c)
+{
+	c->serving = false;
+	vn_cleanup_close(&c->passed);
+	c->passed = -EBADF;
+	c->active_ns = vn_now_ns();
+	c->paused = false;
+	if (!c->dead)
+		vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
+}
+
+void vn_conn_done(struct vn_conn *c)
+{
+	request_ended(c);
+}
+
 static void conn_request(struct vn_conn *c, json_t *request)
 {
 	const uint64_t begin_ns = vn_now_ns();
-	bool waits;
+	int r;
 
 	c->more = json_is_true(json_object_get(request, "more"));
 	c->serving = true;
-	waits = c->server->request(c->server->arg, c, request) == -EBUSY;
-	c->serving = false;
-	if (waits) {
+	r = c->server->request(c->server->arg, c, request);
+	if (r == -EINPROGRESS)
+		return;
+	if (r == -EBUSY) {
+		c->serving = c->paused = false;
 		c->waiting = json_incref(request);
+		c->active_ns = vn_now_ns();
+		if (!c->dead)
+			vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
 	} else {
-		vn_cleanup_close(&c->passed);
-		c->passed = -EBADF;
+		request_ended(c);
 	}
-	c->active_ns = vn_now_ns();
-	c->paused = false;
 	account(c, c->active_ns - begin_ns);
-	if (!c->dead)
-		vn_loop_modify(c->server->loop, &c->source, wanted_events(c));
 }
 
 /* One request, then it is the turn of others. */
@@ -660,7 +676,7 @@ void vn_server_reap(struct vn_server *s)
 	for (struct vn_conn **pp = &s->conns; *pp;) {
 		struct vn_conn *c = *pp;
 
-		if (!c->dead || c->child.fd >= 0) {
+		if (!c->dead || c->child.fd >= 0 || c->serving) {
 			pp = &c->next;
 			continue;
 		}

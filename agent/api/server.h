@@ -41,8 +41,8 @@ struct vn_conn {
 	enum vn_conn_passing passing;
 	bool more;          /* the request in work allows several replies */
 	bool monitor;       /* gets events until it goes */
-	bool dead;          /* closed; freed by the loop's outermost turn */
-	bool serving;       /* its request is being handled: the loop may turn meanwhile, its next one has to wait */
+	bool dead;          /* closed; freed when nothing of it is being handled any more */
+	bool serving;       /* its request is being handled, by a job perhaps: its next one has to wait */
 	bool paused;        /* and so it is not read from */
 	bool more_in;       /* a whole request waits in its buffer */
 	bool slow;          /* its user looked too much: it is served later */
@@ -59,7 +59,10 @@ struct vn_conn {
 	struct vn_conn *next;
 };
 
-/* Handle @request of @c: 0 when answered, -EBUSY when it has to wait and be asked again. */
+/*
+ * Handle @request of @c: 0 when answered, -EBUSY when it has to wait and be asked again, -EINPROGRESS when a job
+ * answers it and calls vn_conn_done() then.
+ */
 typedef int (*vn_request_fn)(void *arg, struct vn_conn *c, const json_t *request);
 
 struct vn_server {
@@ -87,6 +90,8 @@ void vn_server_tick(struct vn_server *s);
 /* Answer: takes ownership of @parameters. */
 void vn_conn_reply(struct vn_conn *c, json_t *parameters, bool continues);
 void vn_conn_error(struct vn_conn *c, const struct vn_err *err);
+/* A job has answered its request. */
+void vn_conn_done(struct vn_conn *c);
 /*
  * Answer in a process of its own, what would hold the loop up: a copy of this one as it is now, in which @make fills
  * the reply. It must touch nothing that is shared (the loop, other sockets). -EBUSY: too many do; ask again later.
@@ -97,8 +102,7 @@ int vn_conn_aside(struct vn_conn *c, json_t *(*make)(void *arg, struct vn_conn *
 /* To every monitor. */
 void vn_server_event(struct vn_server *s, const json_t *event);
 /*
- * Requests that waited; and connections that died. Only from the outermost turn of the loop: a handler may turn the
- * loop itself. Meanwhile other connections are served, and its own answers in the order of its requests.
+ * Requests that waited; and connections that died. Between two turns of the loop: no handler has one of them then.
  */
 void vn_server_resume(struct vn_server *s);
 void vn_server_reap(struct vn_server *s);

@@ -64,7 +64,7 @@ static json_t *make_reply(void *arg, struct vn_conn *c, const json_t *request)
 
 	/* A copy reads from no socket that it shares with the daemon: nothing is looked at anew. */
 	for (size_t i = 0; i < d->parts.store.n_running; i++)
-		d->parts.store.running[i].changing = true;
+		d->parts.store.running[i]->changing = true;
 	r = vn_methods_call(&d->parts, c, request, &reply, &err);
 	if (r == 0 && reply)
 		return json_pack("{s:o}", "parameters", reply);
@@ -82,7 +82,7 @@ static bool shows_much(const struct vn_daemon *d, const json_t *request)
 	size_t n = 0;
 
 	for (size_t i = 0; i < d->parts.store.n_running; i++)
-		n += d->parts.store.running[i].topo->n_nodes + d->parts.store.running[i].topo->n_links;
+		n += d->parts.store.running[i]->topo->n_nodes + d->parts.store.running[i]->topo->n_links;
 	if (!method || n <= SHOWN_AT_ONCE)
 		return false;
 	for (size_t i = 0; i < VN_ARRAY_SIZE(lists); i++)
@@ -91,11 +91,67 @@ static bool shows_much(const struct vn_daemon *d, const json_t *request)
 	return named && strcmp(method, "vnet.topology.show") == 0;
 }
 
+/* Run the method, and send what it says. */
+static void answer(struct vn_daemon *d, struct vn_conn *c, const json_t *request)
+{
+	struct vn_err err = {0};
+	json_t *reply = NULL;
+	int r = vn_methods_call(&d->parts, c, request, &reply, &err);
+
+	if ((r < 0 || !reply) && !err.err)
+		vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
+	vn_audit_request(c, request, reply, r < 0 || !reply ? err.text : NULL);
+	if (r < 0 || !reply) {
+		json_decref(reply);
+		vn_conn_error(c, &err);
+		return;
+	}
+	vn_conn_reply(c, reply, c->monitor);
+}
+
+/* A request that waits for much: its client may go meanwhile, the connection stays until it has ended. */
+struct request_job {
+	struct vn_daemon *d;
+	struct vn_conn *c;
+	json_t *request;
+};
+
+static void run_request(void *arg)
+{
+	struct request_job *j = arg;
+
+	answer(j->d, j->c, j->request);
+}
+
+static void request_ended(void *arg)
+{
+	struct request_job *j = arg;
+
+	vn_conn_done(j->c);
+	json_decref(j->request);
+	free(j);
+}
+
+static int begin_job(struct vn_daemon *d, struct vn_conn *c, const json_t *request)
+{
+	struct request_job *j = calloc(1, sizeof(*j));
+	struct vn_err err = {0};
+
+	if (j)
+		*j = (struct request_job){.d = d, .c = c, .request = json_incref((json_t *)request)};
+	if (j && vn_job_start(&d->parts.jobs, run_request, request_ended, j) == 0)
+		return -EINPROGRESS;
+	if (j)
+		json_decref(j->request);
+	free(j);
+	vn_err_nomem(&err);
+	vn_conn_error(c, &err);
+	return 0;
+}
+
 static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 {
 	struct vn_daemon *d = arg;
-	struct vn_err err = {0};
-	json_t *reply = NULL;
 	int r;
 
 	if (shows_much(d, request)) {
@@ -103,23 +159,14 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 
 		/* What the kernel has told already is in the copy, which itself reads nothing of it. */
 		for (size_t i = 0; i < d->parts.store.n_running; i++)
-			vn_watch_sync(&d->parts.observe, &d->parts.store.running[i], VN_NONE, until_ns);
+			vn_watch_sync(&d->parts.observe, d->parts.store.running[i], VN_NONE, until_ns);
 		r = vn_conn_aside(c, make_reply, d, request);
 		if (r != -EOPNOTSUPP)
 			return r;
 	}
-	r = vn_methods_call(&d->parts, c, request, &reply, &err);
-	if (r == -EBUSY && !err.err)
-		return -EBUSY;
-	if ((r < 0 || !reply) && !err.err)
-		vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
-	vn_audit_request(c, request, reply, r < 0 || !reply ? err.text : NULL);
-	if (r < 0 || !reply) {
-		json_decref(reply);
-		vn_conn_error(c, &err);
-		return 0;
-	}
-	vn_conn_reply(c, reply, c->monitor);
+	if (vn_method_is_long(request))
+		return begin_job(d, c, request);
+	answer(d, c, request);
 	return 0;
 }
 
@@ -290,7 +337,11 @@ static void assemble(struct vn_daemon *d)
 	p->lease.runtime_dir = p->runtime_dir;
 	p->lease.pin_dir = p->pin_dir;
 	p->lease.tell = p->tell;
+	p->jobs.loop = &p->loop;
+	p->locks.jobs = &p->jobs;
 	p->store.loop = &p->loop;
+	p->store.jobs = &p->jobs;
+	p->store.locks = &p->locks;
 	p->store.fabric = &p->fabric;
 	p->store.dp = &p->dp;
 	p->store.arena = &p->arena;
@@ -564,7 +615,8 @@ static int serve(struct vn_daemon *d, struct vn_err *err)
 	       d->parts.store.n_running, d->parts.dp.maps.max_ports);
 	notify_ready();
 	vn_background_tell(&d->background_fd, NULL);
-	while (!d->parts.stop) {
+	/* What was begun is finished; what waits is told that the daemon is about to end. */
+	while (!d->parts.stop || d->parts.jobs.n) {
 		r = vn_loop_turn(&d->parts.loop, -1);
 		if (r < 0)
 			return vn_err_kernel(err, -r, "event loop: %s", strerror(-r));

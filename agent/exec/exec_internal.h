@@ -52,6 +52,8 @@ struct vn_exec {
 
 /* Give the daemon a turn when the last is 20 ms ago; @done steps of the current batch are finished. */
 void vn_exec_tick(struct vn_exec *x, size_t done);
+/* Wait for @ns while others are served. */
+void vn_exec_pause(struct vn_exec *x, uint64_t ns);
 /* The namespace of node @i of @new; owned by @x. */
 int vn_exec_node_fd(struct vn_exec *x, size_t i, int *ret_fd);
 

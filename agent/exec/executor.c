@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Running a plan: batches of like steps, forwards; and backwards when one fails. */
+#include <time.h>
+
 #include <base/util.h>
 
 #include "exec/exec_internal.h"
@@ -19,6 +21,16 @@ void vn_exec_tick(struct vn_exec *x, size_t done)
 		return;
 	x->ops->progress(x->ops->arg, x->n_done + done, x->n_steps);
 	x->told_ns = vn_now_ns();
+}
+
+void vn_exec_pause(struct vn_exec *x, uint64_t ns)
+{
+	const struct timespec ts = {.tv_sec = (time_t)(ns / VN_NSEC_PER_SEC), .tv_nsec = (long)(ns % VN_NSEC_PER_SEC)};
+
+	if (x->ops && x->ops->pause)
+		x->ops->pause(x->ops->arg, ns);
+	else
+		nanosleep(&ts, NULL);
 }
 
 static void describe(void *arg, uint64_t tag, char *buf, size_t size)

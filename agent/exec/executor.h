@@ -64,6 +64,8 @@ int vn_fabric_xsks(struct vn_fabric *f, const struct vn_topo *t, const struct vn
 struct vn_exec_ops {
 	/* After each batch, at least every 50 ms: @done of @total steps. The daemon serves its other duties here. */
 	void (*progress)(void *arg, size_t done, size_t total);
+	/* Wait for @ns while others are served; NULL: nobody else is. */
+	void (*pause)(void *arg, uint64_t ns);
 	/* Before containers of @t start, whose devices are complete: what their programs look for. May be NULL. */
 	int (*before_runs)(void *arg, const struct vn_topo *t, struct vn_err *err);
 	void *arg;

@@ -14,6 +14,8 @@
 #include "net/veth.h"
 #include "disc/disc_words.h"
 
+#define FLUSH_LOOK_NS (500 * VN_NSEC_PER_USEC) /* how often a helper thread is asked whether it is through */
+
 /* The ports of @n link steps one after the other, 2 * n of them: link * 2 + side, as tags have it. */
 static size_t new_port(const struct vn_step *steps, size_t i)
 {
@@ -40,15 +42,16 @@ void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc
 	vn_port_flags(&f->dp->maps, number, flags, VN_PORT_DISC_FLAGS & ~flags);
 }
 
-static void turn(void *arg)
+static void wait_a_moment(void *arg)
 {
+	vn_exec_pause(arg, FLUSH_LOOK_NS);
 	vn_exec_tick(arg, 0);
 }
 
 /* Slow, because others may hold the lock for network configuration, and sweeps hold it themselves. */
 static int flush(struct vn_exec *x)
 {
-	return vn_nl_flush_slow(&x->nl, turn, x);
+	return vn_nl_flush_slow(&x->nl, wait_a_moment, x);
 }
 
 /* --- create ----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
 
 #include "exec/exec_internal.h"
 
-#define TURN_MS 20
+#define LOOK_NS (2 * VN_NSEC_PER_MSEC) /* how often replies are looked for */
 
 static bool has_ports(const struct vn_topo *t, const struct vn_node *n)
 {
@@ -37,25 +37,13 @@ static struct vn_runner_job job_of(const struct vn_topo *t, size_t node, enum vn
 struct batch {
 	struct vn_runner *runner;
 	const struct vn_topo *topo;
-	uint64_t *ids;
+	uint64_t *ids; /* 0: answered */
 	size_t *nodes;
 	size_t n, sent, received;
 	enum vn_runner_op op;
 	struct vn_err *err;
 	int first; /* failure */
 };
-
-static void take_reply(struct batch *b, uint64_t id, const struct vn_err *why)
-{
-	for (size_t i = 0; i < b->sent; i++) {
-		if (b->ids[i] != id)
-			continue;
-		b->received++;
-		if (why->err && !b->first)
-			b->first = vn_err(b->err, why->exit, why->err, "node %s: %s", b->topo->nodes[b->nodes[i]].name,
-					  why->text);
-	}
-}
 
 static int runner_died(struct vn_err *err, int r)
 {
@@ -64,32 +52,44 @@ static int runner_died(struct vn_err *err, int r)
 					      : "is gone: restart the daemon");
 }
 
-/* Send as much as the runner takes, wait for a reply. 0, or the runner is gone. After a failure nothing more begins. */
+static int take_replies(struct batch *b)
+{
+	for (size_t i = 0; i < b->sent; i++) {
+		struct vn_err why = {0};
+		pid_t pid;
+		int r = b->ids[i] ? vn_runner_receive(b->runner, b->ids[i], &pid, &why) : -EAGAIN;
+
+		if (r < 0 && r != -EAGAIN)
+			return runner_died(b->err, r);
+		if (r < 0)
+			continue;
+		b->ids[i] = 0;
+		b->received++;
+		if (why.err && !b->first)
+			b->first = vn_err(b->err, why.exit, why.err, "node %s: %s", b->topo->nodes[b->nodes[i]].name,
+					  why.text);
+	}
+	return 0;
+}
+
+/*
+ * Send as much as the runner takes, and take what it answered. 0, or the runner is gone. After a failure nothing more
+ * begins; those under way are still waited for.
+ */
 static int turn(struct batch *b)
 {
-	struct vn_err why = {0};
-	uint64_t id;
-	pid_t pid;
-	int r = 0;
-
 	while (!b->first && b->sent < b->n) {
 		const struct vn_runner_job job = job_of(b->topo, b->nodes[b->sent], b->op);
+		int r = vn_runner_send(b->runner, &job, &b->ids[b->sent], b->err);
 
-		r = vn_runner_send(b->runner, &job, &b->ids[b->sent], b->err);
 		if (r == -EAGAIN)
 			break;
-		/* Those under way are still waited for: their replies are nobody else's. */
 		if (r < 0)
 			b->first = r;
 		else
 			b->sent++;
 	}
-	if (b->received == b->sent)
-		return 0;
-	r = vn_runner_receive(b->runner, TURN_MS, &id, &pid, &why);
-	if (r == 0)
-		take_reply(b, id, &why);
-	return r == -EAGAIN ? 0 : r < 0 ? runner_died(b->err, r) : 0;
+	return take_replies(b);
 }
 
 static bool finished(const struct batch *b)
@@ -107,6 +107,8 @@ static int run_batch(struct batch *b, struct vn_exec *x)
 	while (r == 0 && !finished(b)) {
 		r = turn(b);
 		vn_exec_tick(x, b->received);
+		if (r == 0 && !finished(b))
+			vn_exec_pause(x, LOOK_NS);
 	}
 	free(b->ids);
 	return r < 0 ? r : b->first;
@@ -144,16 +146,19 @@ static int sandbox(struct vn_exec *x, const struct vn_topo *t, size_t node, enum
 {
 	const struct vn_runner_job job = job_of(t, node, op);
 	struct vn_err why = {0};
-	uint64_t id, got = 0;
+	uint64_t id;
 	int r;
 
 	if (!x->f->runner)
 		return vn_err_kernel(x->err, ENOTCONN, "containers: there is no runner");
-	r = vn_runner_send(x->f->runner, &job, &id, x->err);
+	while ((r = vn_runner_send(x->f->runner, &job, &id, x->err)) == -EAGAIN)
+		vn_exec_pause(x, LOOK_NS);
 	if (r < 0)
 		return r;
-	while ((r = vn_runner_receive(x->f->runner, TURN_MS, &got, ret_pid, &why)) == -EAGAIN || (r == 0 && got != id))
+	while ((r = vn_runner_receive(x->f->runner, id, ret_pid, &why)) == -EAGAIN) {
+		vn_exec_pause(x, LOOK_NS);
 		vn_exec_tick(x, 0);
+	}
 	if (r < 0)
 		return runner_died(x->err, r);
 	return why.err ? vn_err(x->err, why.exit, why.err, "node %s: %s", t->nodes[node].name, why.text) : 0;

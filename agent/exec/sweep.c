@@ -71,14 +71,13 @@ static bool guess(int dir, const char *name, struct vn_runner_job *job)
 static int run_job(struct vn_runner *runner, const struct vn_runner_job *job, struct vn_err *err)
 {
 	struct vn_err why = {0};
-	uint64_t id, got = 0;
+	uint64_t id;
 	pid_t pid;
 	int r = vn_runner_send(runner, job, &id, err);
 
-	while (r == 0 && got != id) {
-		r = vn_runner_receive(runner, WAIT_MS, &got, &pid, &why);
-		r = r == -EAGAIN ? 0 : r;
-	}
+	if (r == 0)
+		while ((r = vn_runner_receive(runner, id, &pid, &why)) == -EAGAIN)
+			vn_runner_wait(runner, WAIT_MS);
 	return r < 0 ? r : why.err ? vn_err(err, why.exit, why.err, "%s", why.text) : 0;
 }
 

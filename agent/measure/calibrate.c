@@ -24,7 +24,7 @@
 #define FULL_WIRE_BYTES (TWIN_MTU + WIRE_BYTES)
 #define UNCOUNTED_BYTES 24u /* of which the figures count all but preamble, checksum and gap */
 #define BULK_WAIT_NS    (2 * VN_NSEC_PER_SEC)
-#define BULK_TURN_MS    5
+#define BULK_LOOK_NS    (5 * VN_NSEC_PER_MSEC)
 
 static const uint32_t rates_pps[] = {1000, 10000, 50000};
 
@@ -256,7 +256,7 @@ static int measure_bulk(struct run *x)
 	while (!vn_engines_bulk_up(x->m->engines)) {
 		if (vn_now_ns() > until_ns || *x->m->stop)
 			return 0;
-		vn_loop_turn(x->m->store->loop, BULK_TURN_MS);
+		vn_job_sleep(x->m->store->jobs, BULK_LOOK_NS);
 	}
 	disc.delay_ns = HOLD_NS;
 	disc.holder = VN_HOLDER_BULK;
@@ -300,7 +300,7 @@ int vn_calibrate(struct vn_measure *m, uint64_t time_ns, const bool *cancelled, 
 	struct run x = {.m = m, .cancelled = cancelled, .step_ns = time_ns / STEPS, .err = err};
 	int r;
 
-	r = vn_twin_open(m, TWIN_MTU, 1, &x.twin, err);
+	r = vn_twin_open(m, cancelled, TWIN_MTU, 1, &x.twin, err);
 	if (r < 0)
 		return r;
 	x.out = machine();

@@ -14,7 +14,7 @@
 #include "net/veth.h"
 #include "model/topo.h"
 
-#define LOOK_MS 5 /* how often the queue is looked at */
+#define LOOK_NS (5 * VN_NSEC_PER_MSEC) /* how often the queue is looked at */
 
 /* --- the twin ----------------------------------------------------------------------------------------------------- */
 
@@ -55,35 +55,59 @@ static int twin_change(struct vn_measure *m, struct vn_topo *from, struct vn_top
 	return r == 0 ? vn_plan_execute(m->store, NULL, plan, err) : r;
 }
 
-int vn_twin_open(struct vn_measure *m, uint32_t mtu, size_t n_links, struct vn_twin *ret, struct vn_err *err)
+static void twin_release(struct vn_measure *m, struct vn_twin *t)
 {
-	struct vn_twin t = {.netns_fd = {-EBADF, -EBADF}};
+	for (int i = 0; i < VN_DIRS; i++)
+		vn_cleanup_close(&t->netns_fd[i]);
+	vn_planned_drop(m->store, &t->planned);
+	vn_topo_free(t->topo);
+	free(t->dropped);
+	t->topo = NULL;
+	t->dropped = NULL;
+	vn_ports_rebuild(m->store);
+	vn_lock_drop(m->store->locks, &t->lock);
+}
+
+static int twin_begin(struct vn_measure *m, uint32_t mtu, size_t n_links, struct vn_twin *t, struct vn_err *err)
+{
 	int r;
 
 	if (vn_running_find(m->store, VN_TWIN_NAME))
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY,
 			      "topology " VN_TWIN_NAME " has the name that probes need: delete it");
-	t.dropped = calloc(n_links, sizeof(*t.dropped));
-	r = t.dropped ? make_topo(m, mtu, n_links, &t.topo, err) : -ENOMEM;
-	if (r == 0)
-		r = twin_change(m, NULL, t.topo, err);
+	t->dropped = calloc(n_links, sizeof(*t->dropped));
+	r = t->dropped ? make_topo(m, mtu, n_links, &t->topo, err) : -ENOMEM;
+	if (r < 0)
+		return r;
+	vn_planned_add(m->store, &t->planned, t->topo);
+	return twin_change(m, NULL, t->topo, err);
+}
+
+int vn_twin_open(struct vn_measure *m, const bool *cancelled, uint32_t mtu, size_t n_links, struct vn_twin *t,
+		 struct vn_err *err)
+{
+	int r;
+
+	*t = (struct vn_twin){.netns_fd = {-EBADF, -EBADF}};
+	r = vn_lock_take(m->store->locks, &t->lock, VN_TWIN_NAME, false, cancelled);
+	if (r < 0 || *m->stop) {
+		vn_lock_drop(m->store->locks, &t->lock);
+		return vn_err(err, VN_EXIT_CHANGED, ECANCELED, "probe: cancelled");
+	}
+	r = twin_begin(m, mtu, n_links, t, err);
 	if (r < 0) {
-		vn_topo_free(t.topo);
-		free(t.dropped);
-		vn_ports_rebuild(m->store);
+		twin_release(m, t);
 		return r;
 	}
-	m->store->busy = true;
 	for (int i = 0; i < VN_DIRS && r >= 0; i++) {
 		char name[VN_NETNS_NAME_MAX];
 
-		r = t.netns_fd[i] = vn_netns_open(vn_netns_name(name, t.topo->name, t.topo->nodes[i].name));
+		r = t->netns_fd[i] = vn_netns_open(vn_netns_name(name, t->topo->name, t->topo->nodes[i].name));
 	}
 	if (r < 0) {
-		vn_twin_close(m, &t);
+		vn_twin_close(m, t);
 		return vn_err_kernel(err, -r, "probe: its namespace: %s", strerror(-r));
 	}
-	*ret = t;
 	return 0;
 }
 
@@ -91,17 +115,11 @@ void vn_twin_close(struct vn_measure *m, struct vn_twin *t)
 {
 	struct vn_err err = {0};
 
-	for (int i = 0; i < VN_DIRS; i++)
-		vn_cleanup_close(&t->netns_fd[i]);
 	if (twin_change(m, t->topo, NULL, &err) < 0)
 		vn_log_at(VN_LOG_WARNING, "probe: cleaning up: %s", err.text);
 	else
-		vn_state_abandon(m->store);
-	m->store->busy = false;
-	vn_topo_free(t->topo);
-	free(t->dropped);
-	*t = (struct vn_twin){.netns_fd = {-EBADF, -EBADF}};
-	vn_ports_rebuild(m->store);
+		vn_state_abandon(m->store, VN_TWIN_NAME);
+	twin_release(m, t);
 }
 
 uint32_t vn_twin_slot(const struct vn_twin *t, size_t link, int dir)
@@ -180,7 +198,7 @@ int vn_probe_run(struct vn_measure *m, const bool *cancelled, struct vn_twin *t,
 	if (pid < 0)
 		return vn_err_kernel(err, -pid, "probe: fork: %s", strerror(-pid));
 	while (waitpid(pid, &st, WNOHANG) == 0) {
-		vn_loop_turn(m->store->loop, LOOK_MS);
+		vn_job_sleep(m->store->jobs, LOOK_NS);
 		if (seen && __atomic_load_n(&s->bursting, __ATOMIC_ACQUIRE))
 			look(m, t, jobs, n, seen);
 		if (!killed && (*m->stop || (cancelled && *cancelled))) {

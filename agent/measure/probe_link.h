@@ -17,10 +17,16 @@ struct vn_twin {
 	struct vn_topo *topo;
 	int netns_fd[VN_DIRS];
 	struct vn_verify_port (*dropped)[VN_DIRS]; /* of each link, at its port before this probing */
+	struct vn_planned planned;
+	struct vn_lock lock; /* there is one twin at a time */
 };
 
-/* A twin with @n_links links. Between open and close no other change of topologies begins (m->store->busy). */
-int vn_twin_open(struct vn_measure *m, uint32_t mtu, size_t n_links, struct vn_twin *ret, struct vn_err *err);
+/*
+ * A twin with @n_links links; waits while another job has one. @t stays where it is until it is closed. -ECANCELED when
+ * *@cancelled becomes true meanwhile.
+ */
+int vn_twin_open(struct vn_measure *m, const bool *cancelled, uint32_t mtu, size_t n_links, struct vn_twin *t,
+		 struct vn_err *err);
 void vn_twin_close(struct vn_measure *m, struct vn_twin *t);
 /* The slot of direction @dir of @link. */
 uint32_t vn_twin_slot(const struct vn_twin *t, size_t link, int dir);

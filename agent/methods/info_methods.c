@@ -36,7 +36,7 @@ int vn_op_info(struct vn_parts *parts, struct vn_conn *c, const json_t *params, 
 		json_pack("{s:s, s:i, s:I, s:I, s:s, s:I, s:b, s:o, s:o, s:b, s:O?, s:s?, s:s?}", "version", VN_VERSION,
 			  "pid", (int)getpid(), "uptime_ns", (json_int_t)(vn_now_ns() - parts->start_ns), "max_ports",
 			  (json_int_t)parts->dp.maps.max_ports, "runtime_dir", parts->runtime_dir, "topologies",
-			  (json_int_t)parts->store.n_running, "busy", parts->store.busy, "engines", engines_json(parts),
+			  (json_int_t)parts->store.n_running, "busy", parts->jobs.n > 0, "engines", engines_json(parts),
 			  "damaged", vn_damaged_to_json(&parts->store), "runner", vn_runner_there(&parts->runner),
 			  "calibration", parts->measure.calibration, "program",
 			  vn_program_text(parts->program, program), "bpf_build", bpf[0] ? bpf : NULL);
@@ -173,10 +173,10 @@ int vn_op_node_show(struct vn_parts *parts, struct vn_conn *c, const json_t *par
 		json_array_append_new(list, vn_node_to_json(parts, run, index));
 	} else {
 		for (i = 0; i < parts->store.n_running; i++)
-			vn_watch_sync(&parts->observe, &parts->store.running[i], VN_NONE, until_ns);
+			vn_watch_sync(&parts->observe, parts->store.running[i], VN_NONE, until_ns);
 		for (i = 0; i < parts->store.n_running; i++)
-			for (size_t n = 0; n < parts->store.running[i].topo->n_nodes; n++)
-				json_array_append_new(list, vn_node_to_json(parts, &parts->store.running[i], n));
+			for (size_t n = 0; n < parts->store.running[i]->topo->n_nodes; n++)
+				json_array_append_new(list, vn_node_to_json(parts, parts->store.running[i], n));
 	}
 	if (c->observe)
 		json_array_foreach (list, i, node)

@@ -240,10 +240,10 @@ int vn_op_link_show(struct vn_parts *parts, struct vn_conn *c, const json_t *par
 		json_array_append_new(list, link_json(parts, run, index, with_stats));
 	} else {
 		for (size_t i = 0; i < parts->store.n_running; i++)
-			vn_watch_sync(&parts->observe, &parts->store.running[i], VN_NONE, until_ns);
+			vn_watch_sync(&parts->observe, parts->store.running[i], VN_NONE, until_ns);
 		for (size_t i = 0; i < parts->store.n_running; i++)
-			for (size_t l = 0; l < parts->store.running[i].topo->n_links; l++)
-				json_array_append_new(list, link_json(parts, &parts->store.running[i], l, with_stats));
+			for (size_t l = 0; l < parts->store.running[i]->topo->n_links; l++)
+				json_array_append_new(list, link_json(parts, parts->store.running[i], l, with_stats));
 	}
 	*ret_reply = json_pack("{s:o}", "links", list);
 	return *ret_reply ? 0 : -ENOMEM;

@@ -15,6 +15,8 @@
 /* The parts of the daemon, for the methods: each of them takes what it needs, and no part knows of this. */
 struct vn_parts {
 	struct vn_loop loop;
+	struct vn_jobs jobs;
+	struct vn_locks locks;
 	struct vn_tell tell; /* to every `monitor` */
 	struct vn_dp dp;
 	struct vn_fabric fabric;
@@ -32,11 +34,31 @@ struct vn_parts {
 };
 
 /*
- * Run the method that @request names: *@ret_reply (a new object), or @err. -EBUSY: it works on plans, and one is being
- * executed: ask again later.
+ * Run the method that @request names: *@ret_reply (a new object), or @err. One that may take long waits: it is run in a
+ * job.
  */
+bool vn_method_is_long(const json_t *request);
 int vn_methods_call(struct vn_parts *parts, struct vn_conn *c, const json_t *request, json_t **ret_reply,
 		    struct vn_err *err);
+
+/* What a method holds of the store's locks (store/store.h); dropped at the end of its scope. */
+struct vn_hold {
+	struct vn_locks *locks;
+	struct vn_lock all, topo, mends, vfs;
+};
+void vn_hold_drop(struct vn_hold *h);
+#define cleanup_hold __attribute__((cleanup(vn_hold_drop)))
+/*
+ * Topology @name, for the changes of @c; waits while another job has it. -ECANCELED: the client went, or the daemon is
+ * about to end. Then VN_LOCK_VFS as well, where a topology has VFs.
+ */
+int vn_hold_topology(struct vn_parts *parts, struct vn_conn *c, const char *name, struct vn_hold *h,
+		     struct vn_err *err);
+/* The same for who mends it or moves a node to another namespace: others may go on looking at it. */
+int vn_hold_mends(struct vn_parts *parts, struct vn_conn *c, const char *name, struct vn_hold *h, struct vn_err *err);
+int vn_hold_vfs(struct vn_parts *parts, struct vn_conn *c, struct vn_hold *h, struct vn_err *err);
+/* All of them, for who works on the engines. */
+int vn_hold_all(struct vn_parts *parts, struct vn_conn *c, struct vn_hold *h, struct vn_err *err);
 
 /* Who asked for a change, if it wants to (`more`), is told how far it is. */
 struct vn_change_progress vn_progress_to(struct vn_conn *c);

@@ -32,14 +32,15 @@ static bool may_enter(int fd, uid_t uid)
 static bool find_owner(struct vn_parts *parts, int fd, const struct vn_running **ret_run, size_t *ret_node)
 {
 	for (size_t i = 0; i < parts->store.n_running; i++)
-		for (size_t n = 0; n < parts->store.running[i].topo->n_nodes; n++) {
+		for (size_t n = 0; n < parts->store.running[i]->topo->n_nodes; n++) {
 			char name[VN_NETNS_NAME_MAX];
-			cleanup_close int there = vn_netns_open(vn_netns_name(
-				name, parts->store.running[i].topo->name, parts->store.running[i].topo->nodes[n].name));
+			cleanup_close int there =
+				vn_netns_open(vn_netns_name(name, parts->store.running[i]->topo->name,
+							    parts->store.running[i]->topo->nodes[n].name));
 
 			if (!vn_netns_same(fd, there))
 				continue;
-			*ret_run = &parts->store.running[i];
+			*ret_run = parts->store.running[i];
 			*ret_node = n;
 			return true;
 		}
@@ -68,6 +69,7 @@ static int check_namespace(struct vn_parts *parts, const struct vn_conn *c, cons
  */
 
 struct target {
+	struct vn_hold hold;
 	struct vn_running *run;
 	size_t index;
 	const char *node, *holder; /* holder NULL: not named */
@@ -75,18 +77,36 @@ struct target {
 	bool held, ended;
 };
 
-static int find_target(struct vn_parts *parts, const json_t *params, struct target *ret, struct vn_err *err)
+static void target_release(struct target *t)
+{
+	vn_hold_drop(&t->hold);
+}
+#define cleanup_target __attribute__((cleanup(target_release)))
+
+static int find_target(struct vn_parts *parts, struct vn_conn *c, const json_t *params, struct target *ret,
+		       struct vn_err *err)
 {
 	const char *name = json_string_value(json_object_get(params, "name"));
+	char topo[VN_NAME_MAX + 1];
 	const struct vn_node *n;
 	int r;
 
 	if (!name)
 		return vn_err_usage(err, "parameter 'name' is missing: which node");
-	*ret = (struct target){.holder = json_string_value(json_object_get(params, "holder"))};
+	ret->holder = json_string_value(json_object_get(params, "holder"));
 	if (ret->holder && (strlen(ret->holder) >= VN_HOLDER_MAX || strpbrk(ret->holder, "\r\n") || !*ret->holder))
 		return vn_err_usage(err, "parameter 'holder': not one line of at most %d bytes", VN_HOLDER_MAX - 1);
 	r = vn_running_find_node(&parts->store, name, &ret->run, &ret->index, err);
+	if (r < 0)
+		return r;
+	/* Another job may change the topology, or delete it, before it is ours. */
+	snprintf(topo, sizeof(topo), "%s", ret->run->topo->name);
+	r = vn_hold_mends(parts, c, topo, &ret->hold, err);
+	if (r == 0)
+		r = vn_running_find_node(&parts->store, name, &ret->run, &ret->index, err);
+	if (r == 0 && strcmp(ret->run->topo->name, topo) != 0)
+		r = vn_err(err, VN_EXIT_CHANGED, EAGAIN, "node %s: it was in topology %s a moment ago: try again", name,
+			   topo);
 	if (r < 0)
 		return r;
 	n = &ret->run->topo->nodes[ret->index];
@@ -109,7 +129,9 @@ static int complete(struct vn_parts *parts, struct vn_conn *c, struct target *t,
 	if (r == 0)
 		r = vn_plan_execute(&parts->store, &told, plan, err);
 	if (r == 0)
-		vn_state_abandon(&parts->store); /* from and to are the same: nothing to commit but the end of it */
+		vn_state_abandon(
+			&parts->store,
+			t->run->topo->name); /* from and to are the same: nothing to commit but the end of it */
 	vn_plan_free(plan);
 	return r;
 }
@@ -160,10 +182,10 @@ int vn_op_node_attach(struct vn_parts *parts, struct vn_conn *c, const json_t *p
 {
 	const pid_t pid = (pid_t)json_integer_value(json_object_get(params, "pid"));
 	const struct vn_running *run;
-	struct target t;
+	cleanup_target struct target t = {0};
 	size_t node;
 	bool moved;
-	int r = find_target(parts, params, &t, err);
+	int r = find_target(parts, c, params, &t, err);
 
 	if (r == 0)
 		r = check_namespace(parts, c, t.node, err);
@@ -199,8 +221,8 @@ int vn_op_node_detach(struct vn_parts *parts, struct vn_conn *c, const json_t *p
 {
 	char name[VN_NETNS_NAME_MAX];
 	cleanup_close int fd = -EBADF;
-	struct target t;
-	int r = find_target(parts, params, &t, err);
+	cleanup_target struct target t = {0};
+	int r = find_target(parts, c, params, &t, err);
 
 	if (r < 0)
 		return r;

@@ -14,7 +14,7 @@ void vn_sync_ports(struct vn_parts *parts)
 {
 	cleanup_free struct vn_topo **topos = vn_running_topos(&parts->store);
 
-	if (topos || !parts->store.n_running)
+	if (topos)
 		vn_handover_sync(&parts->lease, topos, parts->store.n_running);
 	vn_sweep_left(&parts->store);
 }
@@ -22,13 +22,13 @@ void vn_sync_ports(struct vn_parts *parts)
 void vn_ports_adopt(struct vn_parts *parts)
 {
 	for (size_t i = 0; i < parts->store.n_running; i++) {
-		const struct vn_topo *t = parts->store.running[i].topo;
+		const struct vn_topo *t = parts->store.running[i]->topo;
 
 		for (size_t p = 0; p < t->n_links * VN_DIRS; p++) {
 			const struct vn_port *port = &t->links[p / VN_DIRS].ports[p % VN_DIRS];
 			struct vn_err err = {0};
 
-			if (port->kind != VN_PORT_AFXDP || parts->store.running[i].link_broken[p / VN_DIRS])
+			if (port->kind != VN_PORT_AFXDP || parts->store.running[i]->link_broken[p / VN_DIRS])
 				continue;
 			if (vn_fabric_adopt_afxdp(&parts->fabric, t, p / VN_DIRS, p % VN_DIRS, &err) < 0)
 				vn_log("port %s/%s:%s: %s", t->name, t->nodes[port->node].name, port->ifname, err.text);
@@ -181,7 +181,7 @@ int vn_op_port_show(struct vn_parts *parts, struct vn_conn *c, const json_t *par
 		json_array_append_new(list, port_json(parts, run->topo, id));
 	}
 	for (size_t i = 0; i < parts->store.n_running && !name; i++) {
-		struct vn_topo *t = parts->store.running[i].topo;
+		struct vn_topo *t = parts->store.running[i]->topo;
 
 		for (size_t p = 0; p < t->n_links * VN_DIRS; p++) {
 			const struct vn_port *port = &t->links[p / VN_DIRS].ports[p % VN_DIRS];

@@ -4,7 +4,7 @@
  *
  * Another engine stands in for it: started for the time on a trunk of its own, it also shows that the program starts
  * here, before anything moves. The bulk holder's directions, and those of an engine when no trunk is free, go to the
- * precise engines that there are. All of it is moves as `engine move` makes them, and the loop turns meanwhile. When
+ * precise engines that there are. All of it is moves as `engine move` makes them, in a job. When
  * something fails, directions stay with engines that work; what is left over vn_engines_tick() tidies up.
  */
 #include "base/log.h"
@@ -20,7 +20,7 @@
 
 #define UP_NS   (10 * VN_NSEC_PER_SEC) /* until a process that was started works */
 #define HELD_NS (60 * VN_NSEC_PER_SEC) /* until what an engine holds has left */
-#define TURN_MS 5
+#define TURN_NS (5 * VN_NSEC_PER_MSEC)
 
 struct restart {
 	struct vn_parts *parts;
@@ -40,7 +40,7 @@ static bool turn_until(struct restart *x, bool (*done)(struct restart *x), uint6
 	while (!done(x)) {
 		if (vn_now_ns() > until_ns || x->parts->stop)
 			return false;
-		vn_loop_turn(&x->parts->loop, TURN_MS);
+		vn_job_sleep(&x->parts->jobs, TURN_NS);
 	}
 	return true;
 }
@@ -251,9 +251,9 @@ static int restart_one(struct vn_parts *parts, uint32_t trunk, json_t *list, str
 	if (!x.moved)
 		return -ENOMEM;
 	vn_log("engine %u (pid %d): restart was asked for", trunk, (int)parts->engines.engine[trunk].pid);
-	parts->store.busy = parts->engines.restarting = true;
+	parts->engines.restarting = true;
 	r = replace(&x, err);
-	parts->store.busy = parts->engines.restarting = false;
+	parts->engines.restarting = false;
 	free(x.moved);
 	if (r < 0)
 		return r;
@@ -271,10 +271,11 @@ int vn_op_engine_restart(struct vn_parts *parts, struct vn_conn *c, const json_t
 {
 	const json_t *one = json_object_get(params, "engine");
 	uint32_t first = 0, last = VN_ENGINES_MAX - 1;
+	cleanup_hold struct vn_hold hold = {0};
 	json_t *list;
-	int r = 0;
+	int r = vn_hold_all(parts, c, &hold, err);
 
-	if (one) {
+	if (r == 0 && one) {
 		r = vn_engine_take(parts, params, &first, err);
 		last = first;
 	}

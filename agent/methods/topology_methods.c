@@ -49,25 +49,66 @@ static int take_drift(const struct vn_running *run, struct vn_observed *seen)
 	return 0;
 }
 
-/* From the text in @params to a plan against what runs. @ret_topo goes with the plan: it borrows from it. */
-static int make_plan(struct vn_parts *parts, const json_t *params, struct vn_topo **ret_topo, struct vn_plan **ret_plan,
-		     struct vn_err *err)
+/* A change in the making: what it is to be, the plan that borrows from it, and what it holds meanwhile. */
+struct change {
+	struct vn_parts *parts;
+	struct vn_topo *topo;
+	struct vn_plan *plan;
+	struct vn_planned planned;
+	struct vn_hold hold;
+};
+
+static void change_release(struct change *x)
+{
+	vn_planned_drop(&x->parts->store, &x->planned);
+	vn_plan_free(x->plan);
+	vn_topo_free(x->topo);
+	vn_ports_rebuild(&x->parts->store);
+	vn_hold_drop(&x->hold);
+}
+#define cleanup_change __attribute__((cleanup(change_release)))
+
+static bool has_vfs(const struct vn_topo *t)
+{
+	for (size_t p = 0; t && p < t->n_links * VN_DIRS; p++)
+		if (t->links[p / VN_DIRS].ports[p % VN_DIRS].vf.mode)
+			return true;
+	return false;
+}
+
+/* The topology in @params, as it is wished, held against what runs. */
+static int take_topology(struct change *x, struct vn_conn *c, const json_t *params, struct vn_err *err)
 {
 	const char *file = json_string_value(json_object_get(params, "file"));
 	const json_t *text = json_object_get(params, "text");
-	cleanup_observed struct vn_observed seen = {0};
-	cleanup_topo struct vn_topo *topo = NULL;
-	struct vn_topo *old = NULL;
-	struct vn_running *run;
+	const struct vn_running *run;
 	int r;
 
 	if (!json_is_string(text))
 		return vn_err_usage(err, "parameter 'text' is missing: the topology file's content");
-	r = vn_topo_parse(file ? file : "topology", json_string_value(text), json_string_length(text), &topo, err);
+	r = vn_topo_parse(file ? file : "topology", json_string_value(text), json_string_length(text), &x->topo, err);
 	if (r < 0)
 		return r;
-	take_source(topo, params);
-	run = vn_running_find(&parts->store, topo->name);
+	take_source(x->topo, params);
+	r = vn_hold_topology(x->parts, c, x->topo->name, &x->hold, err);
+	if (r < 0)
+		return r;
+	run = vn_running_find(&x->parts->store, x->topo->name);
+	return has_vfs(x->topo) || (run && has_vfs(run->topo)) ? vn_hold_vfs(x->parts, c, &x->hold, err) : 0;
+}
+
+/* From the text in @params to a plan against what runs. */
+static int make_plan(struct change *x, struct vn_conn *c, const json_t *params, struct vn_err *err)
+{
+	struct vn_parts *parts = x->parts;
+	cleanup_observed struct vn_observed seen = {0};
+	struct vn_topo *old = NULL;
+	struct vn_running *run;
+	int r = take_topology(x, c, params, err);
+
+	if (r < 0)
+		return r;
+	run = vn_running_find(&parts->store, x->topo->name);
 	if (run) {
 		old = run->topo;
 		vn_watch_sync(&parts->observe, run, VN_NONE, 0);
@@ -77,56 +118,51 @@ static int make_plan(struct vn_parts *parts, const json_t *params, struct vn_top
 		if (r < 0)
 			return r;
 	}
-	r = vn_topo_resolve(topo, old, vn_ports_alloc, &parts->store, err);
+	r = vn_topo_resolve(x->topo, old, vn_ports_alloc, &parts->store, err);
 	if (r == 0 && old)
-		r = vn_exec_make_room(&parts->fabric, old, &seen, topo, vn_ports_alloc, &parts->store, err);
+		r = vn_exec_make_room(&parts->fabric, old, &seen, x->topo, vn_ports_alloc, &parts->store, err);
 	if (r == 0)
-		r = vn_vfs_give(parts, topo, old, err);
+		r = vn_vfs_give(parts, x->topo, old, err);
 	if (r == 0)
-		r = vn_files_fill_topo(&parts->store, params, topo, old, err);
+		r = vn_files_fill_topo(&parts->store, params, x->topo, old, err);
 	if (r == 0)
-		r = vn_limits_check_topo(&parts->measure, topo, err);
+		r = vn_limits_check_topo(&parts->measure, x->topo, err);
 	seen.kernel = &parts->store.kernel;
 	if (r == 0)
-		r = vn_plan_make(old, &seen, topo, ret_plan, err);
-	if (r < 0) {
-		vn_ports_rebuild(&parts->store);
-		return r;
-	}
-	*ret_topo = take_ptr(topo);
-	return 0;
+		r = vn_plan_make(old, &seen, x->topo, &x->plan, err);
+	if (r == 0)
+		vn_planned_add(&parts->store, &x->planned, x->topo);
+	return r;
 }
 
 int vn_op_topology_plan(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			struct vn_err *err)
 {
 	const struct vn_change_progress told = vn_progress_to(c);
-	cleanup_topo struct vn_topo *topo = NULL;
-	cleanup_plan struct vn_plan *plan = NULL;
-	uint32_t next_port = parts->store.next_port;
+	cleanup_change struct change x = {.parts = parts};
+	const uint32_t next_port = parts->store.next_port;
 	json_t *reply;
 	int r;
 
-	r = make_plan(parts, params, &topo, &plan, err);
+	r = make_plan(&x, c, params, err);
 	if (r < 0)
 		return r;
-	/* What apply would refuse before its first step. */
-	vn_containers_asked(parts, plan, topo, c->uid);
-	r = vn_privileged_allowed(plan, c->uid, err);
-	if (r == 0)
-		r = vn_plan_check_runs(&parts->store, &told, plan, err);
 	/* A look changes nothing: the apply that follows gets the same numbers. */
-	vn_ports_rebuild(&parts->store);
 	parts->store.next_port = next_port;
+	/* What apply would refuse before its first step. */
+	vn_containers_asked(parts, x.plan, x.topo, c->uid);
+	r = vn_privileged_allowed(x.plan, c->uid, err);
+	if (r == 0)
+		r = vn_plan_check_runs(&parts->store, &told, x.plan, err);
 	if (r < 0)
 		return r;
-	reply = vn_plan_to_json(plan);
+	reply = vn_plan_to_json(x.plan);
 	if (!reply)
 		return -ENOMEM;
-	json_object_set_new(reply, "topology", json_string(topo->name));
-	json_object_set_new(reply, "longest_path", json_integer(topo->longest_path));
-	if (plan->n_steps)
-		tell_source(reply, plan->old, topo);
+	json_object_set_new(reply, "topology", json_string(x.topo->name));
+	json_object_set_new(reply, "longest_path", json_integer(x.topo->longest_path));
+	if (x.plan->n_steps)
+		tell_source(reply, x.plan->old, x.topo);
 	*ret_reply = reply;
 	return 0;
 }
@@ -141,43 +177,42 @@ int vn_op_topology_apply(struct vn_parts *parts, struct vn_conn *c, const json_t
 			 struct vn_err *err)
 {
 	const struct vn_change_progress told = vn_progress_to(c);
-	cleanup_topo struct vn_topo *topo = NULL;
-	cleanup_plan struct vn_plan *plan = NULL;
+	cleanup_change struct change x = {.parts = parts};
 	uint64_t start_ns = vn_now_ns();
 	const struct vn_running *run;
 	const char *name;
 	int r;
 
-	r = make_plan(parts, params, &topo, &plan, err);
+	r = make_plan(&x, c, params, err);
 	if (r < 0)
 		return r;
-	name = topo->name;
+	name = x.topo->name;
 	run = vn_running_find(&parts->store, name);
-	if (plan->n_steps == 0 && run && run->topo->strict == topo->strict) {
+	if (x.plan->n_steps == 0 && run && run->topo->strict == x.topo->strict) {
 		*ret_reply = summary(name, 0, start_ns);
-		json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
+		json_object_set_new(*ret_reply, "longest_path", json_integer(x.topo->longest_path));
 		return 0;
 	}
-	vn_containers_asked(parts, plan, topo, c->uid);
-	r = vn_privileged_allowed(plan, c->uid, err);
+	vn_containers_asked(parts, x.plan, x.topo, c->uid);
+	r = vn_privileged_allowed(x.plan, c->uid, err);
 	if (r == 0)
-		r = vn_plan_execute(&parts->store, &told, plan, err);
-	if (r == 0 && vn_state_commit(&parts->store, name, topo, err) < 0)
-		r = vn_plan_undo(&parts->store, plan, err);
+		r = vn_plan_execute(&parts->store, &told, x.plan, err);
+	if (r == 0 && vn_state_commit(&parts->store, name, x.topo, err) < 0)
+		r = vn_plan_undo(&parts->store, x.plan, err);
 	if (r < 0) {
-		vn_ports_rebuild(&parts->store);
 		vn_carrier_sync(&parts->observe);
 		vn_sync_ports(parts);
 		return r;
 	}
-	*ret_reply = summary(name, plan->n_steps, start_ns);
-	json_object_set_new(*ret_reply, "longest_path", json_integer(topo->longest_path));
-	tell_source(*ret_reply, plan->old, topo);
+	*ret_reply = summary(name, x.plan->n_steps, start_ns);
+	json_object_set_new(*ret_reply, "longest_path", json_integer(x.topo->longest_path));
+	tell_source(*ret_reply, x.plan->old, x.topo);
 	vn_tell(&parts->tell, json_pack("{s:s, s:s, s:I}", "event", "topology-applied", "topology", name, "steps",
-					(json_int_t)plan->n_steps));
-	r = vn_running_replace(&parts->store, name, topo, plan);
+					(json_int_t)x.plan->n_steps));
+	r = vn_running_replace(&parts->store, name, x.topo, x.plan);
 	if (r == 0)
-		topo = NULL;
+		x.topo = NULL;
+	vn_planned_drop(&parts->store, &x.planned);
 	vn_ports_rebuild(&parts->store);
 	vn_carrier_sync(&parts->observe);
 	vn_sync_ports(parts);
@@ -189,19 +224,25 @@ int vn_op_topology_delete(struct vn_parts *parts, struct vn_conn *c, const json_
 {
 	const struct vn_change_progress told = vn_progress_to(c);
 	const char *name = json_string_value(json_object_get(params, "name"));
+	cleanup_hold struct vn_hold hold = {0};
 	cleanup_observed struct vn_observed seen = {0};
 	cleanup_plan struct vn_plan *plan = NULL;
 	uint64_t start_ns = vn_now_ns();
 	struct vn_running *run;
 	int r;
 
-	if (!name)
-		return vn_err_usage(err, "parameter 'name' is missing: which topology");
+	if (!name || strlen(name) > VN_NAME_MAX)
+		return vn_err_usage(err, "parameter 'name' is missing or too long: which topology");
+	r = vn_hold_topology(parts, c, name, &hold, err);
+	if (r < 0)
+		return r;
 	run = vn_running_find(&parts->store, name);
 	if (!run)
 		return vn_err(err, VN_EXIT_USAGE, ENOENT, "topology '%s': not running (see `vnet-agent topology show`)",
 			      name);
-	r = vn_observe(&parts->fabric, run->topo, &seen, err);
+	r = has_vfs(run->topo) ? vn_hold_vfs(parts, c, &hold, err) : 0;
+	if (r == 0)
+		r = vn_observe(&parts->fabric, run->topo, &seen, err);
 	if (r == 0)
 		r = vn_plan_make(run->topo, &seen, NULL, &plan, err);
 	if (r == 0)
@@ -259,10 +300,10 @@ int vn_op_topology_show(struct vn_parts *parts, struct vn_conn *c, const json_t 
 	}
 	list = json_array();
 	for (i = 0; i < parts->store.n_running; i++) {
-		if (only && only != &parts->store.running[i])
+		if (only && only != parts->store.running[i])
 			continue;
-		vn_watch_sync(&parts->observe, &parts->store.running[i], VN_NONE, until_ns);
-		json_array_append_new(list, topo_brief(parts, &parts->store.running[i]));
+		vn_watch_sync(&parts->observe, parts->store.running[i], VN_NONE, until_ns);
+		json_array_append_new(list, topo_brief(parts, parts->store.running[i]));
 	}
 	reply = json_pack("{s:o}", "topologies", list);
 	if (only && reply) {

@@ -27,7 +27,7 @@
 #define PATH_NS         (200 * VN_NSEC_PER_USEC) /* from the sender to the rate's queue, and more */
 #define TWIN_MTU        1500u
 #define BALANCE_LOOKS   100u
-#define BALANCE_LOOK_MS 2
+#define BALANCE_LOOK_NS (2 * VN_NSEC_PER_MSEC)
 /* Of the engine as a whole: what any of its directions may have suffered from. */
 #define ENGINE_OVERLOAD (1u << VN_OVERLOAD_RX_FULL | 1u << VN_OVERLOAD_UMEM | 1u << VN_OVERLOAD_THROTTLED)
 
@@ -110,8 +110,8 @@ static int add_links(struct vn_parts *parts, struct request *q, const char *name
 		return r == 0 ? add_link(parts, q, run, link) : r;
 	}
 	for (size_t i = 0; i < parts->store.n_running && r == 0; i++)
-		for (link = 0; link < parts->store.running[i].topo->n_links && r == 0; link++)
-			r = add_link(parts, q, &parts->store.running[i], link);
+		for (link = 0; link < parts->store.running[i]->topo->n_links && r == 0; link++)
+			r = add_link(parts, q, parts->store.running[i], link);
 	/* Silence would be taken for a pass. */
 	return r == 0 && !q->n ? vn_err_usage(err, "link verify: no link runs, so there is nothing to judge") : r;
 }
@@ -177,12 +177,10 @@ static void follow_balances(struct vn_parts *parts, struct vn_conn *c, struct re
 
 	for (size_t i = 0; i < q->n; i++)
 		q->targets[i].balance.on_way = q->targets[i].balance.entered;
-	parts->store.busy = true;
 	for (uint32_t i = 0; i < BALANCE_LOOKS && !done && !parts->stop && !c->dead; i++) {
-		vn_loop_turn(&parts->loop, BALANCE_LOOK_MS);
+		vn_job_sleep(&parts->jobs, BALANCE_LOOK_NS);
 		done = look_at_balances(parts, q, false);
 	}
-	parts->store.busy = false;
 	ns = vn_now_ns() - begin;
 	for (size_t i = 0; i < q->n; i++) {
 		struct vn_verify_balance *b = &q->targets[i].balance;
@@ -238,16 +236,14 @@ static int look_at_rates(struct vn_parts *parts, struct vn_conn *c, struct reque
 		span = VN_MAX(span, q->time_ns + t->asked.delay_ns);
 	}
 	step = VN_MAX(span / LOOKS, VN_NSEC_PER_MSEC);
-	parts->store.busy = true;
 	for (uint64_t now = begin; now < begin + span && !parts->stop && !c->dead; now = vn_now_ns()) {
 		uint64_t next = now + step;
 
 		for (size_t i = 0; i < q->n; i++)
 			look(parts, &q->targets[i], max_looks);
 		for (; now < next; now = vn_now_ns())
-			vn_loop_turn(&parts->loop, (int)((next - now + VN_NSEC_PER_MSEC - 1) / VN_NSEC_PER_MSEC));
+			vn_job_sleep(&parts->jobs, next - now);
 	}
-	parts->store.busy = false;
 	return 0;
 }
 
@@ -549,7 +545,7 @@ static int probe_all(struct vn_parts *parts, struct vn_conn *c, struct request *
 			links[n++] = &q->targets[i * per_link];
 	if (!n)
 		return 0;
-	r = vn_twin_open(&parts->measure, TWIN_MTU, VN_MIN(n, LINKS_MAX), &twin, err);
+	r = vn_twin_open(&parts->measure, &c->dead, TWIN_MTU, VN_MIN(n, LINKS_MAX), &twin, err);
 	if (r < 0)
 		return r;
 	for (unsigned int attempt = 0; n && r == 0; attempt++) {
@@ -643,26 +639,62 @@ static json_t *answer(struct vn_parts *parts, const struct request *q)
 	return json_pack("{s:s, s:o}", "verdict", vn_judgement_words[all], "links", links);
 }
 
+/* What is judged stays as it is meanwhile: "all", or the topology of link @name. */
+static int keep_links(struct vn_parts *parts, struct vn_conn *c, const char *name, struct vn_keep *keep,
+		      struct vn_err *err)
+{
+	char topo[VN_NAME_MAX + 1];
+	struct vn_running *run;
+	size_t link;
+	int r;
+
+	if (!name || strcmp(name, "all") == 0) {
+		r = vn_keep_take(&parts->store, keep, NULL, &c->dead);
+	} else {
+		r = vn_running_find_link(&parts->store, name, &run, &link, err);
+		if (r < 0)
+			return r;
+		snprintf(topo, sizeof(topo), "%s", run->topo->name);
+		r = vn_keep_take(&parts->store, keep, topo, &c->dead);
+		if (r == -ENOENT)
+			return vn_running_find_link(&parts->store, name, &run, &link, err) ?: -EAGAIN;
+	}
+	return r < 0 ? vn_err(err, VN_EXIT_CHANGED, -r, "link verify: %s", strerror(-r)) : 0;
+}
+
+static int verify(struct vn_parts *parts, struct vn_conn *c, const json_t *params, struct request *q,
+		  struct vn_err *err)
+{
+	int r = take_request(parts, params, q, err);
+
+	if (r == 0)
+		r = look_at_rates(parts, c, q);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < q->n; i++)
+		if (i == 0 || q->targets[i].run != q->targets[i - 1].run)
+			vn_watch_sync(&parts->observe, q->targets[i].run, VN_NONE, 0);
+	follow_balances(parts, c, q);
+	for (size_t i = 0; i < q->n; i++)
+		judge_traffic(parts, &q->targets[i]);
+	return probe_all(parts, c, q, err);
+}
+
 int vn_op_link_verify(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		      struct vn_err *err)
 {
 	cleanup_request struct request q = {0};
-	int r = take_request(parts, params, &q, err);
+	struct vn_keep keep = {0};
+	int r = keep_links(parts, c, json_string_value(json_object_get(params, "name")), &keep, err);
 
 	if (r == 0)
-		r = look_at_rates(parts, c, &q);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < parts->store.n_running; i++)
-		vn_watch_sync(&parts->observe, &parts->store.running[i], VN_NONE, 0);
-	follow_balances(parts, c, &q);
-	for (size_t i = 0; i < q.n; i++)
-		judge_traffic(parts, &q.targets[i]);
-	r = probe_all(parts, c, &q, err);
-	if (r < 0)
-		return r;
-	*ret_reply = answer(parts, &q);
-	return *ret_reply ? 0 : -ENOMEM;
+		r = verify(parts, c, params, &q, err);
+	if (r == 0) {
+		*ret_reply = answer(parts, &q);
+		r = *ret_reply ? 0 : -ENOMEM;
+	}
+	vn_keep_drop(&parts->store, &keep);
+	return r;
 }
 
 int vn_op_link_reset(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,

@@ -7,15 +7,6 @@
 
 #include "exec/port_vf.h"
 
-static struct vn_topo **running_topos(struct vn_parts *parts)
-{
-	struct vn_topo **topos = calloc(parts->store.n_running + 1, sizeof(*topos));
-
-	for (size_t i = 0; topos && i < parts->store.n_running; i++)
-		topos[i] = parts->store.running[i].topo;
-	return topos;
-}
-
 int vn_vfs_give(struct vn_parts *parts, struct vn_topo *topo, struct vn_topo *old, struct vn_err *err)
 {
 	return vn_vf_assign(topo, old, vn_vfs_look, &parts->fabric, err);
@@ -23,7 +14,7 @@ int vn_vfs_give(struct vn_parts *parts, struct vn_topo *topo, struct vn_topo *ol
 
 int vn_vfs_adopt_all(struct vn_parts *parts, struct vn_err *err)
 {
-	cleanup_free struct vn_topo **topos = running_topos(parts);
+	cleanup_free struct vn_topo **topos = vn_running_topos(&parts->store);
 
 	return topos ? vn_vfs_adopt(&parts->fabric, topos, parts->store.n_running, vn_log, err) : -ENOMEM;
 }
@@ -32,7 +23,7 @@ int vn_op_vf_show(struct vn_parts *parts, struct vn_conn *c, const json_t *param
 		  struct vn_err *err)
 {
 	const char *pf = json_string_value(json_object_get(params, "name"));
-	cleanup_free struct vn_topo **topos = running_topos(parts);
+	cleanup_free struct vn_topo **topos = vn_running_topos(&parts->store);
 	json_t *list = topos ? vn_vfs_show(&parts->fabric, pf, topos, parts->store.n_running, err) : NULL;
 
 	if (!list)
@@ -45,11 +36,15 @@ int vn_op_vf_reclaim(struct vn_parts *parts, struct vn_conn *c, const json_t *pa
 		     struct vn_err *err)
 {
 	const char *pf = json_string_value(json_object_get(params, "name"));
+	cleanup_hold struct vn_hold hold = {0};
 	json_t *list;
 	int r;
 
 	if (!pf)
 		return vn_err_usage(err, "parameter 'name' is missing: which PF");
+	r = vn_hold_vfs(parts, c, &hold, err);
+	if (r < 0)
+		return r;
 	list = json_array();
 	r = vn_vfs_reclaim(&parts->fabric, pf, list, err);
 	if (r < 0) {

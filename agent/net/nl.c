@@ -233,23 +233,13 @@ static void *send_batch_thread(void *nl)
 	return NULL;
 }
 
-static int join_before(pthread_t thread, uint64_t deadline_ns)
-{
-	const struct timespec ts = {
-		.tv_sec = (time_t)(deadline_ns / VN_NSEC_PER_SEC),
-		.tv_nsec = (long)(deadline_ns % VN_NSEC_PER_SEC),
-	};
-
-	return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &ts);
-}
-
-int vn_nl_flush_slow(struct vn_nl *nl, void (*turn)(void *arg), void *arg)
+int vn_nl_flush_slow(struct vn_nl *nl, void (*wait)(void *arg), void *arg)
 {
 	pthread_t thread;
 
 	if (nl->n_reqs && pthread_create(&thread, NULL, send_batch_thread, nl) == 0)
-		while (join_before(thread, vn_now_ns() + VN_NL_TURN_MS * VN_NSEC_PER_MSEC) == ETIMEDOUT)
-			turn(arg);
+		while (pthread_tryjoin_np(thread, NULL) == EBUSY)
+			wait(arg);
 	return vn_nl_flush(nl);
 }
 

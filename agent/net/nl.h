@@ -92,11 +92,10 @@ void vn_nl_end(struct vn_nl *nl, const char *what, uint32_t ok);
 /* Send what is left; 0 or the first failure since the last flush, -errno. */
 int vn_nl_flush(struct vn_nl *nl);
 /*
- * The same for requests over which the kernel sits long: a helper thread waits for it, and @turn is called every
- * VN_NL_TURN_MS meanwhile. @nl is not to be touched in there.
+ * The same for requests over which the kernel sits long, since rtnetlink works within sendmsg(2): a helper thread sits
+ * there, and @wait is called until it is through, each time to wait for a moment. @nl is not to be touched in there.
  */
-#define VN_NL_TURN_MS 20
-int vn_nl_flush_slow(struct vn_nl *nl, void (*turn)(void *arg), void *arg);
+int vn_nl_flush_slow(struct vn_nl *nl, void (*wait)(void *arg), void *arg);
 
 /*
  * Send the request begun by vn_nl_begin(), of a dump (flags with NLM_F_DUMP) or of one object (NLM_F_ACK); @each sees

@@ -133,8 +133,8 @@ static void post(struct vn_observe *o, uint32_t number)
 static bool is_changing(struct vn_observe *o, const struct vn_topo *t)
 {
 	for (size_t i = 0; i < o->store->n_running; i++)
-		if (o->store->running[i].topo == t)
-			return o->store->running[i].changing;
+		if (o->store->running[i]->topo == t)
+			return o->store->running[i]->changing;
 	return true;
 }
 
@@ -277,8 +277,8 @@ void vn_carrier_index(struct vn_observe *o)
 	for (uint32_t i = 1; i < c->n; i++)
 		c->end[i].topo = NULL;
 	for (size_t r = 0; r < o->store->n_running; r++)
-		for (size_t p = 0; p < o->store->running[r].topo->n_links * VN_DIRS; p++) {
-			const struct vn_topo *t = o->store->running[r].topo;
+		for (size_t p = 0; p < o->store->running[r]->topo->n_links * VN_DIRS; p++) {
+			const struct vn_topo *t = o->store->running[r]->topo;
 			const uint32_t number = t->links[p / VN_DIRS].ports[p % VN_DIRS].number;
 			struct vn_carrier_end *e = &c->end[number];
 
@@ -292,8 +292,8 @@ void vn_carrier_index(struct vn_observe *o)
 static void look_at_all(struct vn_observe *o)
 {
 	for (size_t r = 0; r < o->store->n_running; r++)
-		for (size_t l = 0; l < o->store->running[r].topo->n_links; l++)
-			look_at_link(o, o->store->running[r].topo, l);
+		for (size_t l = 0; l < o->store->running[r]->topo->n_links; l++)
+			look_at_link(o, o->store->running[r]->topo, l);
 	flush(&o->carrier);
 }
 

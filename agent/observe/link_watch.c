@@ -26,17 +26,17 @@ static void device_gone(struct vn_observe *o, const char *ifname, uint32_t ifind
 	if (cfg->ifindex != ifindex || !(cfg->flags & VN_PORT_ACTIVE))
 		return;
 	for (size_t i = 0; i < o->store->n_running; i++)
-		for (size_t l = 0; l < o->store->running[i].topo->n_links; l++)
+		for (size_t l = 0; l < o->store->running[i]->topo->n_links; l++)
 			for (int side = 0; side < VN_DIRS; side++)
-				if (o->store->running[i].topo->links[l].ports[side].number == number)
-					vn_running_link_lost(o->store, &o->store->running[i], l, side);
+				if (o->store->running[i]->topo->links[l].ports[side].number == number)
+					vn_running_link_lost(o->store, o->store->running[i], l, side);
 }
 
 /* A VF leaves its node, or goes with the node's namespace, without a word in the fabric. */
 void vn_links_look_at_vfs(struct vn_observe *o)
 {
 	for (size_t i = 0; i < o->store->n_running; i++) {
-		struct vn_running *run = &o->store->running[i];
+		struct vn_running *run = o->store->running[i];
 
 		for (size_t p = 0; p < run->topo->n_links * VN_DIRS; p++) {
 			const struct vn_port *port = &run->topo->links[p / VN_DIRS].ports[p % VN_DIRS];
@@ -91,7 +91,7 @@ void vn_links_read_events(struct vn_observe *o)
 	/* The newest are missing: look for ourselves, now that the old ones are read. */
 	o->links_lost = false;
 	for (size_t i = 0; i < o->store->n_running; i++)
-		vn_running_observe(o->store, &o->store->running[i], NULL);
+		vn_running_observe(o->store, o->store->running[i], NULL);
 	vn_carrier_sync(o);
 }
 

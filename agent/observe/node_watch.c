@@ -60,9 +60,9 @@ static void index_nsids(struct vn_observe *o)
 		w->by_nsid[i].run = VN_NONE;
 	w->stale = false;
 	for (size_t i = 0; i < o->store->n_running; i++)
-		for (size_t n = 0; n < o->store->running[i].topo->n_nodes; n++)
-			if (o->store->running[i].nodes[n].seen.nsid >= 0 &&
-			    note_nsid(w, o->store->running[i].nodes[n].seen.nsid, (struct vn_node_ref){i, n}) < 0)
+		for (size_t n = 0; n < o->store->running[i]->topo->n_nodes; n++)
+			if (o->store->running[i]->nodes[n].seen.nsid >= 0 &&
+			    note_nsid(w, o->store->running[i]->nodes[n].seen.nsid, (struct vn_node_ref){i, n}) < 0)
 				w->stale = true;
 }
 
@@ -183,7 +183,7 @@ static void take_message(struct vn_observe *o, int nsid, const struct nlmsghdr *
 	if (nsid < 0 || (size_t)nsid >= w->n_by_nsid || w->by_nsid[nsid].run == VN_NONE)
 		return;
 	ref = w->by_nsid[nsid];
-	run = &o->store->running[ref.run];
+	run = o->store->running[ref.run];
 	if (!run->nodes[ref.node].dirty && concerns(h, run->topo, &run->topo->nodes[ref.node]))
 		mark(o, run, ref.node);
 }
@@ -201,7 +201,7 @@ static bool take_messages(struct vn_observe *o, unsigned int max)
 		/* Too many at once, or one that is too long: which nodes they were about is not known. */
 		if (n == -ENOBUFS || n == -EMSGSIZE)
 			for (size_t r = 0; r < o->store->n_running; r++)
-				vn_watch_touch(o, &o->store->running[r], VN_NONE);
+				vn_watch_touch(o, o->store->running[r], VN_NONE);
 		if (n == -EAGAIN)
 			return false;
 		for (h = (struct nlmsghdr *)buf; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
@@ -311,7 +311,7 @@ static void look_at_links(struct vn_observe *o, struct vn_running *run, size_t n
 
 static bool heals(const struct vn_observe *o, const struct vn_running *run, const struct vn_node_state *s)
 {
-	return run->topo->heal && !o->store->busy && !run->changing && vn_drift_is_mendable(&s->drift);
+	return run->topo->heal && !run->changing && vn_drift_is_mendable(&s->drift);
 }
 
 /* A fight with the node's root costs less and less; each round is told. */
@@ -455,8 +455,8 @@ static void on_done(void *arg, uint32_t events)
 		return;
 	end_look(o);
 	for (size_t i = 0; i < o->store->n_running; i++)
-		if (o->store->running[i].topo == j->topo)
-			run = &o->store->running[i];
+		if (o->store->running[i]->topo == j->topo)
+			run = o->store->running[i];
 	/* Somebody has asked since, and was given what is newer. */
 	if (run && run->nodes[j->node].looks == j->looks && !run->changing)
 		take_look(o, run, j, true);
@@ -473,14 +473,14 @@ static size_t count_nodes(const struct vn_observe *o)
 	size_t n = 0;
 
 	for (size_t i = 0; i < o->store->n_running; i++)
-		n += o->store->running[i].topo->n_nodes;
+		n += o->store->running[i]->topo->n_nodes;
 	return n;
 }
 
 /* The next of all nodes that run, the first after the last. */
 static struct vn_node_ref next_node(const struct vn_observe *o, struct vn_node_ref at)
 {
-	for (at.node++; at.run >= o->store->n_running || at.node >= o->store->running[at.run].topo->n_nodes;
+	for (at.node++; at.run >= o->store->n_running || at.node >= o->store->running[at.run]->topo->n_nodes;
 	     at.node = 0)
 		at.run = at.run + 1 < o->store->n_running ? at.run + 1 : 0;
 	return at;
@@ -498,7 +498,7 @@ static struct vn_running *find_due(struct vn_observe *o, size_t *ret_node, uint6
 		struct vn_node_state *s;
 
 		*at = next_node(o, *at);
-		run = &o->store->running[at->run];
+		run = o->store->running[at->run];
 		s = &run->nodes[at->node];
 		if (!s->dirty)
 			continue;
@@ -539,12 +539,13 @@ void vn_watch_sync(struct vn_observe *o, struct vn_running *run, size_t node, ui
 {
 	uint64_t turned = vn_now_ns();
 	const uint64_t drained = until_ns ?: turned + VN_NSEC_PER_SEC;
-	const bool busy = o->store->busy;
 
+	/* Who only shows does not wait for another one's look. */
+	while (o->watch.looking && !until_ns && vn_job_is_one(o->store->jobs))
+		vn_job_sleep(o->store->jobs, TURN_NS);
 	if (run->changing || o->watch.looking)
 		return;
 	o->watch.looking = true;
-	o->store->busy |= !until_ns;
 	/* One that is being looked at is looked at again: what was done meanwhile may not be seen by that. */
 	if (o->watch.job.running && o->watch.job.topo == run->topo)
 		run->nodes[o->watch.job.node].dirty = true;
@@ -562,12 +563,11 @@ void vn_watch_sync(struct vn_observe *o, struct vn_running *run, size_t node, ui
 		if (until_ns && now > until_ns)
 			break;
 		if (!until_ns && now - turned > TURN_NS) {
-			for (int t = 0; t < 16 && vn_loop_turn(o->store->loop, 0) > 0; t++)
-				;
+			if (vn_job_is_one(o->store->jobs))
+				vn_job_sleep(o->store->jobs, 0);
 			turned = vn_now_ns();
 		}
 	}
-	o->store->busy = busy;
 	o->watch.looking = false;
 	arm(&o->watch, PAUSE_NS);
 }
@@ -593,7 +593,7 @@ static void heal_links(struct vn_observe *o, struct vn_running *run)
 	if (r == 0 && plan->n_steps)
 		r = vn_plan_execute(o->store, NULL, plan, &err);
 	if (r == 0) {
-		vn_state_abandon(o->store);
+		vn_state_abandon(o->store, run->topo->name);
 		vn_running_observe(o->store, run, NULL);
 	}
 	vn_watch_touch(o, run, VN_NONE);
@@ -602,22 +602,58 @@ static void heal_links(struct vn_observe *o, struct vn_running *run)
 	vn_log("topology %s: %s", run->topo->name, r < 0 ? err.text : "lost devices were made anew (`heal: true`)");
 }
 
+static bool is_due(struct vn_running *run, uint64_t now)
+{
+	return run->topo->heal && !run->changing && now >= run->heal_ns && has_broken(run);
+}
+
+/* A job: each topology that is due, unless somebody changes it just now, who mends it anyhow. */
+static void heal_job(void *arg)
+{
+	struct vn_observe *o = arg;
+	struct vn_running *run = NULL;
+	struct vn_lock all, topo, mends;
+	char name[VN_LOCK_NAME_MAX];
+	const uint64_t now = vn_now_ns();
+
+	for (size_t i = 0; i < o->store->n_running && !run; i++)
+		if (is_due(o->store->running[i], now))
+			run = o->store->running[i];
+	if (!run || vn_lock_try(o->store->locks, &all, VN_LOCK_ALL, true) < 0)
+		return;
+	snprintf(name, sizeof(name), "%s" VN_LOCK_MENDS, run->topo->name);
+	if (vn_lock_try(o->store->locks, &topo, run->topo->name, true) == 0) {
+		if (vn_lock_try(o->store->locks, &mends, name, false) == 0) {
+			if (now - run->heal_ns > HEAL_CALM)
+				run->healed = 0;
+			run->heal_ns = now + VN_MIN(HEAL_NS << VN_MIN(run->healed, 10), HEAL_MAX_NS);
+			run->healed++;
+			heal_links(o, run);
+			vn_lock_drop(o->store->locks, &mends);
+		}
+		vn_lock_drop(o->store->locks, &topo);
+	}
+	vn_lock_drop(o->store->locks, &all);
+}
+
+static void heal_ended(void *arg)
+{
+	struct vn_observe *o = arg;
+
+	o->watch.healing = false;
+}
+
 void vn_watch_tick(struct vn_observe *o)
 {
 	const uint64_t now = vn_now_ns();
 
-	for (size_t i = 0; i < o->store->n_running && !o->store->busy && !o->watch.looking; i++) {
-		struct vn_running *run = &o->store->running[i];
-
-		if (!run->topo->heal || run->changing || now < run->heal_ns || !has_broken(run))
-			continue;
-		if (now - run->heal_ns > HEAL_CALM)
-			run->healed = 0;
-		run->heal_ns = now + VN_MIN(HEAL_NS << VN_MIN(run->healed, 10), HEAL_MAX_NS);
-		run->healed++;
-		heal_links(o, run);
-		return; /* the loop was turned meanwhile: what runs may be other topologies */
-	}
+	for (size_t i = 0; i < o->store->n_running && !o->watch.healing; i++)
+		if (is_due(o->store->running[i], now)) {
+			o->watch.healing = true;
+			if (vn_job_start(o->store->jobs, heal_job, heal_ended, o) < 0)
+				o->watch.healing = false;
+			return;
+		}
 }
 
 /* --- the beginning and the end ------------------------------------------------------------------------------------ */

@@ -61,6 +61,7 @@ struct vn_watch {
 	size_t n_by_nsid;
 	bool stale;              /* @by_nsid */
 	bool looking;            /* within a look: none is begun */
+	bool healing;            /* a job mends a topology */
 	struct vn_node_ref next; /* the node that was looked at last */
 };
 
@@ -77,7 +78,7 @@ void vn_watch_touch(struct vn_observe *o, struct vn_running *run, size_t node);
 
 /*
  * Bring what is known of the nodes of @run up to date: @node, or all of them (VN_NONE). After @until_ns what is left
- * stays as it was seen last; 0: all of it, and the loop is turned meanwhile, the caller being busy.
+ * stays as it was seen last; 0: all of it, by a job, which lets others run meanwhile.
  */
 #define VN_WATCH_SHOW_NS (5 * VN_NSEC_PER_MSEC) /* for who asks what is */
 void vn_watch_sync(struct vn_observe *o, struct vn_running *run, size_t node, uint64_t until_ns);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "runtime/runner.h"
 
+#include <uthash.h>
+
 #include <fcntl.h>
 #include <glob.h>
 #include <poll.h>
@@ -328,6 +330,14 @@ static void keep(struct server *s)
 	}
 }
 
+/* A reply that waits for who asked. */
+struct vn_runner_reply {
+	uint64_t id;
+	pid_t pid;
+	struct vn_err why;
+	UT_hash_handle hh;
+};
+
 /* --- the daemon's side
  * ---------------------------------------------------------------------------------------------------
  */
@@ -376,8 +386,14 @@ int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pau
 
 void vn_runner_close(struct vn_runner *r)
 {
+	struct vn_runner_reply *reply, *next;
+
 	if (r->fd < 0)
 		return;
+	HASH_ITER (hh, r->replies, reply, next) {
+		HASH_DEL(r->replies, reply);
+		free(reply);
+	}
 	vn_cleanup_close(&r->fd);
 	r->fd = -1;
 	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
@@ -391,19 +407,67 @@ bool vn_runner_there(const struct vn_runner *r)
 	return r->fd >= 0 && (poll(&p, 1, 0) == 0 || !(p.revents & (POLLRDHUP | POLLHUP | POLLERR)));
 }
 
+/* One message of the runner: false, there is none. */
+static bool take_reply(struct vn_runner *r)
+{
+	struct vn_runner_reply *reply;
+	json_int_t id = 0, pid = 0;
+	const char *text = "";
+	int e = 0, ex = 0;
+	json_error_t why;
+	char buf[4096];
+	json_t *msg;
+	ssize_t n;
+
+	n = recv(r->fd, buf, sizeof(buf), MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		r->gone = -ENOTCONN;
+		return false;
+	}
+	msg = json_loadb(buf, (size_t)n, 0, &why);
+	if (!msg || json_unpack(msg, "{s:I, s:I, s:i, s:i, s:s}", "id", &id, "pid", &pid, "errno", &e, "exit", &ex,
+				"text", &text) < 0) {
+		json_decref(msg);
+		r->gone = -EBADMSG;
+		return false;
+	}
+	if (id == 0) {
+		r->lost_before = r->next_id;
+		r->pending = 0;
+	} else {
+		reply = calloc(1, sizeof(*reply));
+		if (reply) {
+			*reply = (struct vn_runner_reply){.id = (uint64_t)id, .pid = (pid_t)pid};
+			if (e)
+				vn_err(&reply->why, (enum vn_exit)ex, e, "%s", text);
+			HASH_ADD(hh, r->replies, id, sizeof(reply->id), reply);
+		}
+		if (r->pending)
+			r->pending--;
+	}
+	json_decref(msg);
+	return true;
+}
+
+static void take_replies(struct vn_runner *r)
+{
+	while (r->fd >= 0 && !r->gone && take_reply(r))
+		;
+}
+
 int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_t *ret_id, struct vn_err *err)
 {
 	cleanup_free char *text = NULL;
-	char stale[16];
 	json_t *msg;
 	size_t len;
 
+	take_replies(r);
 	if (r->fd < 0)
 		return vn_err_kernel(err, ENOTCONN, "the runner of containers is gone: restart the daemon");
 	if (r->pending >= VN_RUNNER_PARALLEL)
 		return -EAGAIN;
-	while (!r->pending && recv(r->fd, stale, sizeof(stale), MSG_DONTWAIT) > 0)
-		; /* nobody waits for it any more, such as the word that an idle runner died */
 	msg = json_pack("{s:I, s:i, s:i, s:s, s:s, s:I, s:b, s:I, s:b, s:O}", "id", (json_int_t)r->next_id, "op",
 			(int)job->op, "runtime", (int)job->runtime, "topology", job->topo, "node", job->node, "place",
 			(json_int_t)job->place, "ports", job->ports, "asked_by", (json_int_t)job->asked_by,
@@ -424,42 +488,26 @@ int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_
 	return 0;
 }
 
-int vn_runner_receive(struct vn_runner *r, int timeout_ms, uint64_t *ret_id, pid_t *ret_pid, struct vn_err *ret_why)
+int vn_runner_receive(struct vn_runner *r, uint64_t id, pid_t *ret_pid, struct vn_err *ret_why)
+{
+	struct vn_runner_reply *reply;
+
+	take_replies(r);
+	HASH_FIND(hh, r->replies, &id, sizeof(id), reply);
+	if (!reply)
+		return id < r->lost_before ? -ECONNRESET : r->gone ?: -EAGAIN;
+	*ret_pid = reply->pid;
+	*ret_why = reply->why;
+	HASH_DEL(r->replies, reply);
+	free(reply);
+	return 0;
+}
+
+void vn_runner_wait(struct vn_runner *r, int timeout_ms)
 {
 	struct pollfd p = {.fd = r->fd, .events = POLLIN};
-	const char *text = "";
-	json_int_t id = 0, pid = 0;
-	int e = 0, ex = 0;
-	json_error_t why;
-	char buf[4096];
-	json_t *msg;
-	ssize_t n;
 
-	if (poll(&p, 1, timeout_ms) <= 0)
-		return -EAGAIN;
-	n = recv(r->fd, buf, sizeof(buf), 0);
-	if (n <= 0)
-		return -ENOTCONN;
-	msg = json_loadb(buf, (size_t)n, 0, &why);
-	if (!msg || json_unpack(msg, "{s:I, s:I, s:i, s:i, s:s}", "id", &id, "pid", &pid, "errno", &e, "exit", &ex,
-				"text", &text) < 0) {
-		json_decref(msg);
-		return -EBADMSG;
-	}
-	if (id == 0) {
-		json_decref(msg);
-		r->pending = 0;
-		return -ECONNRESET;
-	}
-	*ret_why = (struct vn_err){0};
-	if (e)
-		vn_err(ret_why, (enum vn_exit)ex, e, "%s", text);
-	*ret_id = (uint64_t)id;
-	*ret_pid = (pid_t)pid;
-	json_decref(msg);
-	if (r->pending)
-		r->pending--;
-	return 0;
+	poll(&p, 1, timeout_ms);
 }
 
 int vn_container_pid(const char *runtime_dir, const char *topo, const char *node, const char *what, pid_t *ret_pid)

@@ -26,7 +26,10 @@ struct vn_runner {
 	int fd;
 	pid_t pid; /* of its keeper */
 	uint64_t next_id;
+	uint64_t lost_before; /* what was asked under a smaller id is answered no more */
 	unsigned int pending;
+	int gone;                        /* -errno: there is no runner any more */
+	struct vn_runner_reply *replies; /* uthash, by id: that nobody has taken yet */
 };
 
 #define VN_RUNNER_INIT                                                                                                 \
@@ -61,14 +64,16 @@ void vn_runner_close(struct vn_runner *r);
 /* Somebody is there to ask. */
 bool vn_runner_there(const struct vn_runner *r);
 
-/* Begin; its reply has *@ret_id. -EAGAIN when VN_RUNNER_PARALLEL are under way: receive first. */
+/* Begin; its reply has *@ret_id. -EAGAIN when VN_RUNNER_PARALLEL are under way: try again later. */
 int vn_runner_send(struct vn_runner *r, const struct vn_runner_job *job, uint64_t *ret_id, struct vn_err *err);
 /*
- * A reply within @timeout_ms: 0, *@ret_id, *@ret_pid (of the process started) and *@ret_why (why->err 0: it went well).
- * -EAGAIN when none came; -ECONNRESET: the runner was killed, what it was asked for is answered no more, and another
- * one serves what is asked from now on; another error when it is gone for good.
+ * The reply to @id: 0, *@ret_pid (of the process started) and *@ret_why (why->err 0: it went well). -EAGAIN: it has not
+ * come yet; -ECONNRESET: the runner was killed, this is answered no more, and another one serves what is asked from now
+ * on; another error when it is gone for good. Replies to others are kept for them.
  */
-int vn_runner_receive(struct vn_runner *r, int timeout_ms, uint64_t *ret_id, pid_t *ret_pid, struct vn_err *ret_why);
+int vn_runner_receive(struct vn_runner *r, uint64_t id, pid_t *ret_pid, struct vn_err *ret_why);
+/* For who has nothing else to do: until a reply to somebody is there, at most @timeout_ms. */
+void vn_runner_wait(struct vn_runner *r, int timeout_ms);
 
 /*
  * The process that is written in file @what (VN_CONTAINER_STARTED, VN_CONTAINER_SANDBOX) of the node's directory;

@@ -239,12 +239,12 @@ void vn_files_tick(struct vn_store *store)
 	uint64_t now = vn_now_ns();
 
 	/* While a plan is being executed, its blocks are in nobody's hands yet. */
-	if (!store->arena->n || store->busy || now - store->collected_ns < COLLECT_NS)
+	if (!store->arena->n || store->planned || store->changes || now - store->collected_ns < COLLECT_NS)
 		return;
 	store->collected_ns = now;
 	vn_arena_collect_begin(store->arena);
 	for (size_t i = 0; i < store->n_running; i++) {
-		struct vn_topo *t = store->running[i].topo;
+		struct vn_topo *t = store->running[i]->topo;
 
 		for (size_t l = 0; l < t->n_links * VN_DIRS; l++) {
 			const struct vn_disc *disc = &t->links[l / VN_DIRS].disc[l % VN_DIRS];

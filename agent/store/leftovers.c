@@ -76,8 +76,8 @@ static void with_owners(struct vn_store *store, void (*sweep)(struct vn_fabric *
 	const struct vn_sweep s = {.has_port = has_port, .has_node = has_node, .tell = tell, .arg = &o};
 
 	for (size_t i = 0; afxdp && i < store->n_running; i++)
-		for (size_t p = 0; p < store->running[i].topo->n_links * VN_DIRS; p++) {
-			const struct vn_port *port = &store->running[i].topo->links[p / VN_DIRS].ports[p % VN_DIRS];
+		for (size_t p = 0; p < store->running[i]->topo->n_links * VN_DIRS; p++) {
+			const struct vn_port *port = &store->running[i]->topo->links[p / VN_DIRS].ports[p % VN_DIRS];
 
 			if (port->kind == VN_PORT_AFXDP && port->number <= VN_PORTS_MAX)
 				afxdp[port->number] = true;

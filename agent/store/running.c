@@ -18,8 +18,8 @@
 struct vn_running *vn_running_find(struct vn_store *store, const char *name)
 {
 	for (size_t i = 0; i < store->n_running; i++)
-		if (strcmp(store->running[i].topo->name, name) == 0)
-			return &store->running[i];
+		if (strcmp(store->running[i]->topo->name, name) == 0)
+			return store->running[i];
 	return NULL;
 }
 
@@ -31,16 +31,42 @@ static void running_release(struct vn_store *store, struct vn_running *r)
 	*r = (struct vn_running){0};
 }
 
+static void drop(struct vn_store *store, struct vn_running *run)
+{
+	for (size_t i = 0; i < store->n_running; i++)
+		if (store->running[i] == run) {
+			store->running[i] = store->running[--store->n_running];
+			break;
+		}
+	running_release(store, run);
+	free(run);
+	store->observer.changed(store->observer.arg);
+}
+
+static int add(struct vn_store *store, const struct vn_running *fresh)
+{
+	struct vn_running **more = reallocarray(store->running, store->n_running + 1, sizeof(struct vn_running *));
+	struct vn_running *run = malloc(sizeof(*run));
+
+	if (more)
+		store->running = more;
+	if (!more || !run) {
+		free(run);
+		return -ENOMEM;
+	}
+	*run = *fresh;
+	store->running[store->n_running++] = run;
+	return 0;
+}
+
 int vn_running_replace(struct vn_store *store, const char *name, struct vn_topo *topo, const struct vn_plan *plan)
 {
-	struct vn_running *run = vn_running_find(store, name), *more, fresh = {.topo = topo};
+	struct vn_running *run = vn_running_find(store, name), fresh = {.topo = topo};
+	int r = 0;
 
 	if (!topo) {
-		if (run) {
-			running_release(store, run);
-			*run = store->running[--store->n_running];
-			store->observer.changed(store->observer.arg);
-		}
+		if (run)
+			drop(store, run);
 		return 0;
 	}
 	fresh.link_broken = calloc(topo->n_links + 1, sizeof(*fresh.link_broken));
@@ -51,17 +77,15 @@ int vn_running_replace(struct vn_store *store, const char *name, struct vn_topo 
 	if (run) {
 		store->observer.inherit(run, &fresh, plan);
 		running_release(store, run);
+		*run = fresh;
 	} else {
-		more = reallocarray(store->running, store->n_running + 1, sizeof(*more));
-		if (!more) {
-			store->observer.end(store->observer.arg, &fresh);
-			free(fresh.link_broken);
-			return -ENOMEM;
-		}
-		store->running = more;
-		run = &store->running[store->n_running++];
+		r = add(store, &fresh);
 	}
-	*run = fresh;
+	if (r < 0) {
+		store->observer.end(store->observer.arg, &fresh);
+		free(fresh.link_broken);
+		return r;
+	}
 	store->observer.changed(store->observer.arg);
 	return 0;
 }
@@ -79,7 +103,7 @@ static int find_object(struct vn_store *store, bool link, const char *full, stru
 	size_t index = 0, i_found = 0;
 
 	for (size_t i = 0; i < store->n_running; i++) {
-		struct vn_running *run = &store->running[i];
+		struct vn_running *run = store->running[i];
 		const char *topo = run->topo->name;
 
 		if (slash && (strncmp(topo, full, (size_t)(slash - full)) != 0 || topo[slash - full]))
@@ -152,17 +176,38 @@ int vn_ports_alloc(void *arg, uint32_t *ret_number)
 	return -ENOSPC;
 }
 
+static void take_numbers(struct vn_store *store, const struct vn_topo *t)
+{
+	for (size_t p = 0; p < t->n_links * VN_DIRS; p++) {
+		const uint32_t number = t->links[p / VN_DIRS].ports[p % VN_DIRS].number;
+
+		if (number < store->dp->maps.max_ports)
+			store->ports_used[number / 64] |= 1ULL << (number % 64);
+	}
+}
+
 void vn_ports_rebuild(struct vn_store *store)
 {
 	memset(store->ports_used, 0, (store->dp->maps.max_ports / 64 + 1) * sizeof(*store->ports_used));
 	for (size_t i = 0; i < store->n_running; i++)
-		for (size_t l = 0; l < store->running[i].topo->n_links; l++)
-			for (int side = 0; side < VN_DIRS; side++) {
-				uint32_t number = store->running[i].topo->links[l].ports[side].number;
+		take_numbers(store, store->running[i]->topo);
+	for (const struct vn_planned *p = store->planned; p; p = p->next)
+		take_numbers(store, p->topo);
+}
 
-				if (number < store->dp->maps.max_ports)
-					store->ports_used[number / 64] |= 1ULL << (number % 64);
-			}
+void vn_planned_add(struct vn_store *store, struct vn_planned *p, const struct vn_topo *topo)
+{
+	*p = (struct vn_planned){.topo = topo, .next = store->planned};
+	store->planned = p;
+}
+
+void vn_planned_drop(struct vn_store *store, struct vn_planned *p)
+{
+	for (struct vn_planned **pp = &store->planned; *pp; pp = &(*pp)->next)
+		if (*pp == p) {
+			*pp = p->next;
+			return;
+		}
 }
 
 /* --- devices that go
@@ -185,10 +230,10 @@ void vn_running_link_lost(struct vn_store *store, struct vn_running *run, size_t
 
 struct vn_topo **vn_running_topos(const struct vn_store *store)
 {
-	struct vn_topo **topos = store->n_running ? calloc(store->n_running, sizeof(struct vn_topo *)) : NULL;
+	struct vn_topo **topos = calloc(store->n_running + 1, sizeof(struct vn_topo *));
 
 	for (size_t i = 0; topos && i < store->n_running; i++)
-		topos[i] = store->running[i].topo;
+		topos[i] = store->running[i]->topo;
 	return topos;
 }
 
@@ -202,7 +247,7 @@ int vn_store_open(struct vn_store *store, struct vn_err *err)
 void vn_store_release(struct vn_store *store)
 {
 	while (store->n_running)
-		vn_running_replace(store, store->running[0].topo->name, NULL, NULL);
+		vn_running_replace(store, store->running[0]->topo->name, NULL, NULL);
 	free(store->running);
 	free(store->ports_used);
 	store->running = NULL;

@@ -3,7 +3,7 @@
  * What is on disk, under the runtime directory (a tmpfs: it goes with the kernel objects it describes).
  *
  *   topologies/NAME.json   a running topology, resolved
- *   pending.json           a change in the making: {"name", "from": resolved|null, "to": resolved|null}
+ *   pending/NAME.json      a change in the making: {"name", "from": resolved|null, "to": resolved|null}
  *
  * One that is damaged is put aside (damaged.h) and the others are adopted; what it told of belongs to nobody then and
  * is swept (sweep.h).
@@ -27,7 +27,7 @@
 #include "base/atomic_file.h"
 #include "model/topo.h"
 
-#define PENDING "pending.json"
+#define PENDING "pending"
 #define TOPOS   "topologies"
 
 static int write_file(const struct vn_store *store, const char *name, json_t *content, struct vn_err *err)
@@ -43,6 +43,11 @@ static void topo_file(char *buf, size_t size, const char *name)
 	snprintf(buf, size, TOPOS "/%s.json", name);
 }
 
+static void pending_file(char *buf, size_t size, const char *name)
+{
+	snprintf(buf, size, PENDING "/%s.json", name);
+}
+
 static json_t *topo_or_null(const struct vn_topo *t)
 {
 	return t ? vn_topo_to_json(t) : json_null();
@@ -51,17 +56,20 @@ static json_t *topo_or_null(const struct vn_topo *t)
 int vn_state_save_pending(struct vn_store *store, const struct vn_topo *from, const struct vn_topo *to,
 			  struct vn_err *err)
 {
-	return write_file(store, PENDING,
+	char file[256];
+
+	pending_file(file, sizeof(file), to ? to->name : from->name);
+	return write_file(store, file,
 			  json_pack("{s:s, s:o, s:o}", "name", to ? to->name : from->name, "from", topo_or_null(from),
 				    "to", topo_or_null(to)),
 			  err);
 }
 
-void vn_state_abandon(struct vn_store *store)
+void vn_state_abandon(struct vn_store *store, const char *name)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/" PENDING, store->runtime_dir);
+	snprintf(path, sizeof(path), "%s/" PENDING "/%s.json", store->runtime_dir, name);
 	unlink(path);
 }
 
@@ -80,7 +88,7 @@ int vn_state_commit(struct vn_store *store, const char *name, const struct vn_to
 		if (unlink(path) < 0 && errno != ENOENT)
 			return vn_err_kernel(err, errno, "%s: %s", path, strerror(errno));
 	}
-	vn_state_abandon(store);
+	vn_state_abandon(store, name);
 	return 0;
 }
 
@@ -167,7 +175,7 @@ static int read_pending(struct vn_store *store, const json_t *pending, struct vn
  * An interrupted apply is undone, an interrupted delete is finished; a change that was committed but for its mark is
  * only confirmed.
  */
-static int recover(struct vn_store *store, const json_t *pending, struct vn_err *err)
+static int recover(struct vn_store *store, const char *mark, const json_t *pending, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *from = NULL, *to = NULL;
 	struct vn_err why = {0};
@@ -179,8 +187,7 @@ static int recover(struct vn_store *store, const json_t *pending, struct vn_err 
 	int r = read_pending(store, pending, &from, &to, &name, &why);
 
 	if (r < 0) {
-		vn_damaged_aside(store, PENDING, why.text,
-				 "a change that was interrupted is neither finished nor undone");
+		vn_damaged_aside(store, mark, why.text, "a change that was interrupted is neither finished nor undone");
 		return 0;
 	}
 	topo_file(file, sizeof(file), name);
@@ -249,17 +256,37 @@ static int adopt_topo(struct vn_store *store, const char *name, struct vn_err *e
 		return r;
 	t = NULL;
 	vn_ports_rebuild(store);
-	return vn_running_observe(store, &store->running[store->n_running - 1], err);
+	return vn_running_observe(store, store->running[store->n_running - 1], err);
 }
 
-static int adopt_all(struct vn_store *store, struct vn_err *err)
+static int recover_one(struct vn_store *store, const char *name, struct vn_err *err)
+{
+	struct vn_err why = {0};
+	json_t *pending = NULL;
+	char file[512];
+	int r;
+
+	snprintf(file, sizeof(file), PENDING "/%s", name);
+	r = vn_damaged_load(store, file, &pending, &why);
+	if (r < 0) {
+		vn_damaged_aside(store, file, why.text, "a change that was interrupted is neither finished nor undone");
+		return 0;
+	}
+	r = recover(store, file, pending, err);
+	json_decref(pending);
+	return r;
+}
+
+/* Each file NAME.json of directory @sub of the runtime directory, which is made where it is missing. */
+static int each_file(struct vn_store *store, const char *sub,
+		     int (*take)(struct vn_store *store, const char *name, struct vn_err *err), struct vn_err *err)
 {
 	struct dirent *e;
 	char path[512];
 	DIR *dir;
 	int r = 0;
 
-	snprintf(path, sizeof(path), "%s/" TOPOS, store->runtime_dir);
+	snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, sub);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return vn_err_kernel(err, errno, "mkdir %s: %s", path, strerror(errno));
 	dir = opendir(path);
@@ -269,9 +296,9 @@ static int adopt_all(struct vn_store *store, struct vn_err *err)
 		const char *dot = strrchr(e->d_name, '.');
 
 		if (dot && strcmp(dot, ".json") == 0)
-			r = adopt_topo(store, e->d_name, err);
+			r = take(store, e->d_name, err);
 		else if (dot && strcmp(dot, ".new") == 0)
-			unlinkat(dirfd(dir), e->d_name, 0); /* never became one */
+			unlinkat(dirfd(dir), e->d_name, 0); /* of a daemon that was killed while it wrote */
 	}
 	closedir(dir);
 	return r;
@@ -279,23 +306,12 @@ static int adopt_all(struct vn_store *store, struct vn_err *err)
 
 int vn_state_adopt(struct vn_store *store, struct vn_err *err)
 {
-	struct vn_err why = {0};
-	json_t *pending = NULL;
-	char path[512];
-	int r = vn_damaged_load(store, PENDING, &pending, &why);
+	int r = each_file(store, PENDING, recover_one, err);
 
-	if (r < 0 && r != -ENOENT)
-		vn_damaged_aside(store, PENDING, why.text,
-				 "a change that was interrupted is neither finished nor undone");
-	r = pending ? recover(store, pending, err) : 0;
-	json_decref(pending);
-	/* of a daemon that was killed while it wrote: never became one */
-	snprintf(path, sizeof(path), "%s/" PENDING ".new", store->runtime_dir);
-	unlink(path);
 	if (r < 0)
 		return r;
 	vn_ports_rebuild(store);
-	r = adopt_all(store, err);
+	r = each_file(store, TOPOS, adopt_topo, err);
 	if (r < 0)
 		return r;
 	vn_ports_rebuild(store);
@@ -304,21 +320,22 @@ int vn_state_adopt(struct vn_store *store, struct vn_err *err)
 
 bool vn_state_is_empty(const struct vn_store *store)
 {
+	static const char *const dirs[] = {PENDING, TOPOS};
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, PENDING);
-	if (access(path, F_OK) == 0)
-		return false;
-	snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, TOPOS);
-	return rmdir(path) == 0 || errno == ENOENT;
+	for (size_t i = 0; i < VN_ARRAY_SIZE(dirs); i++) {
+		snprintf(path, sizeof(path), "%s/%s", store->runtime_dir, dirs[i]);
+		if (rmdir(path) < 0 && errno != ENOENT)
+			return false;
+	}
+	return true;
 }
 
 void vn_state_wipe(struct vn_store *store)
 {
-	static const char *const files[] = {VN_SOCK_CONTROL,     VN_SOCK_OBSERVE, PENDING,
-					    VN_ARENA_FILE,       VN_NAMES_FILE,   VN_DAEMON_LOCK,
-					    VN_CALIBRATION_FILE, VN_DAEMON_LOG};
-	static const char *const dirs[] = {TOPOS, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR, "owners", VN_DAMAGED_DIR};
+	static const char *const files[] = {VN_SOCK_CONTROL, VN_SOCK_OBSERVE,     VN_ARENA_FILE, VN_NAMES_FILE,
+					    VN_DAEMON_LOCK,  VN_CALIBRATION_FILE, VN_DAEMON_LOG};
+	static const char *const dirs[] = {TOPOS, PENDING, VN_RUNNER_DIR, VN_RUNNER_RUNC_DIR, "owners", VN_DAMAGED_DIR};
 	char path[512];
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(dirs); i++) {

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/event_loop.h"
+#include "base/job.h"
 #include "base/tell.h"
 #include "engines/arena.h"
 #include "exec/executor.h"
@@ -35,9 +36,26 @@ struct vn_store_observer {
 	void *arg;
 };
 
+/*
+ * What a change locks, in this order: everybody VN_LOCK_ALL, shared by all but who works on the engines; the topology,
+ * by its name (who only needs it to stay as it is wished: shared); its nodes and links, by its name and VN_LOCK_MENDS,
+ * for who makes what is there as it is wished without another wish; and VN_LOCK_VFS, where VFs are given or taken.
+ */
+#define VN_LOCK_ALL   "*"
+#define VN_LOCK_MENDS "/mends"
+#define VN_LOCK_VFS   "~vf"
+
+/* A topology that is about to run: its port numbers are taken. */
+struct vn_planned {
+	const struct vn_topo *topo;
+	struct vn_planned *next;
+};
+
 struct vn_store {
 	/* borrowed */
 	struct vn_loop *loop;
+	struct vn_jobs *jobs;
+	struct vn_locks *locks; /* VN_LOCK_ALL, then a topology's by its name, then VN_LOCK_VFS */
 	struct vn_fabric *fabric;
 	struct vn_dp *dp;
 	struct vn_arena *arena; /* tables and traces */
@@ -47,11 +65,12 @@ struct vn_store {
 	struct vn_store_observer observer;
 
 	struct vn_kernel kernel;
-	struct vn_running *running;
+	struct vn_running **running; /* each stays where it is */
 	size_t n_running;
-	uint64_t *ports_used;  /* bitmap by number */
-	uint32_t next_port;    /* next fit: a number rests before it is given out again */
-	bool busy;             /* a plan is being executed: other changes of topologies wait */
+	uint64_t *ports_used; /* bitmap by number */
+	uint32_t next_port;   /* next fit: a number rests before it is given out again */
+	unsigned int changes; /* plans that are being executed */
+	struct vn_planned *planned;
 	bool unswept;          /* something could not be removed */
 	uint64_t collected_ns; /* when unused blocks were last looked for */
 };
@@ -66,7 +85,7 @@ int vn_state_save_pending(struct vn_store *store, const struct vn_topo *from, co
 			  struct vn_err *err);
 /* The change is done (@committed non-NULL: this runs; NULL: topology @name is gone), then the pending mark goes. */
 int vn_state_commit(struct vn_store *store, const char *name, const struct vn_topo *committed, struct vn_err *err);
-void vn_state_abandon(struct vn_store *store);
+void vn_state_abandon(struct vn_store *store, const char *name);
 /* Read everything, finish or undo the interrupted change, fill @store->running. */
 int vn_state_adopt(struct vn_store *store, struct vn_err *err);
 /* Nothing runs: remove the runtime directory and all that is ours in it. */
@@ -92,6 +111,9 @@ int vn_running_observe(struct vn_store *store, struct vn_running *run, struct vn
 /* Port numbers: vn_port_alloc_fn with the store as its argument; the bitmap is rebuilt from what runs. */
 int vn_ports_alloc(void *store, uint32_t *ret_number);
 void vn_ports_rebuild(struct vn_store *store);
+/* The numbers of @topo stay taken until vn_planned_drop(), which may be called twice. */
+void vn_planned_add(struct vn_store *store, struct vn_planned *p, const struct vn_topo *topo);
+void vn_planned_drop(struct vn_store *store, struct vn_planned *p);
 bool vn_port_used(const struct vn_store *store, uint32_t number);
 /* After a start, when all that runs is known. */
 void vn_sweep_start(struct vn_store *store);
@@ -106,8 +128,19 @@ bool vn_node_is_open(const struct vn_store *store, const struct vn_topo *t, size
 json_t *vn_open_nodes(const struct vn_store *store, const struct vn_topo *t);
 /* No: its bounding set says so. */
 bool vn_may_have_net_admin(pid_t pid);
-/* The topologies that run, in an array to be freed; NULL when none does, or memory is short. */
+/* The topologies that run, in an array to be freed; NULL: memory is short. */
 struct vn_topo **vn_running_topos(const struct vn_store *store);
+
+/*
+ * Keep topology @name, or with NULL all that run, from being changed, and let others do the same: shared locks.
+ * -ENOENT: it does not run (any more). Dropped by vn_keep_drop().
+ */
+struct vn_keep {
+	struct vn_lock *lock;
+	size_t n;
+};
+int vn_keep_take(struct vn_store *store, struct vn_keep *keep, const char *name, const bool *cancelled);
+void vn_keep_drop(struct vn_store *store, struct vn_keep *keep);
 
 /* Between two batches of steps: @done of @total. */
 struct vn_change_progress {
@@ -122,7 +155,7 @@ int vn_plan_check_runs(struct vn_store *store, const struct vn_change_progress *
  * would not know of it, or its application would wait for ever. @err says why; what came of it is added.
  */
 int vn_plan_undo(struct vn_store *store, const struct vn_plan *plan, struct vn_err *err);
-/* Run the steps of @plan under the mark of pending.json. @progress may be NULL. */
+/* Run the steps of @plan under the mark of pending/NAME.json. In a job; @progress may be NULL. */
 int vn_plan_execute(struct vn_store *store, const struct vn_change_progress *progress, struct vn_plan *plan,
 		    struct vn_err *err);
 

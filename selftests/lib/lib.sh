@@ -286,6 +286,11 @@ engine_down_drops() {
 	vnet -j -s link show | jq '[.links[].directions[].stats.drops["engine-down"]] | add // 0'
 }
 
+# All frames dropped so far because they found no room on their way to an engine.
+ring_full_drops() {
+	vnet -j -s link show | jq '[.links[].directions[].stats.drops["ring-full"]] | add // 0'
+}
+
 # unexcused LOST BEFORE: of LOST packets, those that engine-down drops since BEFORE do not explain
 unexcused() {
 	local left=$(($1 - ($(engine_down_drops) - $2)))

@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq iperf3
-plan 13
+plan 14
 
 cat >"$WORK/bulk.yaml" <<YAML
 name: bk
@@ -48,6 +48,7 @@ else
 	check "under load the bulk holder takes it" busywait 15000 held_by bulk
 fi
 down=$(engine_down_drops)
+full=$(ring_full_drops)
 # A prober at the same time: UDP of its own, through every move.
 "$PERF/vnprobe" -t /run/netns/bk.a -r /run/netns/bk.b -a "$ip4" -p 9100 -n 8000 -R 2000 >"$WORK/probe" &
 PROBE=$!
@@ -59,7 +60,8 @@ check "moved to the precise holder and back, three times" held_by bulk
 wait $PROBE
 wait $PID
 cmp_num "TCP came through" "$(jq '.end.sum_received.bytes // 0' "$WORK/tcp")" ">=" 50000000
-cmp_num "probes lost in the moves" "$(unexcused "$(jq .lost "$WORK/probe")" "$down")" "<=" 0
+# TCP as fast as it can beside them may fill the ring in front of an engine: that is counted, and no fault of a move.
+cmp_num "probes lost in the moves" "$(unexcused "$(jq .lost "$WORK/probe")" "$((down - ($(ring_full_drops) - full)))")" "<=" 0
 for c in TcpInCsumErrors UdpInCsumErrors; do
 	is "$c in b" "$(nstat_get bk.b $c | cut -d. -f1)" 0
 done
@@ -67,6 +69,8 @@ all_out() {
 	[ "$(vnet -j -s link show l | jq '[.links[0].directions[].stats.held_packets] | add')" = 0 ]
 }
 check "nothing stays held" busywait 3000 all_out
+is "and every frame is accounted for" "$(vnet -j -s link show l | jq -c '[.links[0].directions[].stats
+	| .in_packets + .duplicated - .out_packets - ([.drops[]] | add // 0)]')" '[0,0]'
 
 # --- what the holder books, and what its tap has no room for ---
 vnet link replace l delay 5ms holder bulk >/dev/null

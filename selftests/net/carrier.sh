@@ -181,7 +181,16 @@ set_times() {
 		echo $((${EPOCHREALTIME/[.,]/} - t))
 	done | sort -n | tail -n 2 | head -n 1
 }
+# As much of the processor is used, and of the kernel's lock for network configuration, by a device of nobody's.
+ip netns add flap
+defer ip netns delete flap
+ip -netns flap link add h1 type dummy
+yes "$(printf 'link set h1 down\nlink set h1 up')" | nsenter --net=/run/netns/flap ip -batch - 2>/dev/null &
+flapper=$!
+defer kill $flapper
 alone=$(set_times)
+kill $flapper
+wait $flapper 2>/dev/null
 yes "$(printf 'link set h1 down\nlink set h1 up')" | nsenter --net=/run/netns/hub.h ip -batch - 2>/dev/null &
 flapper=$!
 defer kill $flapper
@@ -189,7 +198,7 @@ while_flapping=$(set_times)
 kill $flapper
 wait $flapper 2>/dev/null
 inn hub.h ip link set h1 up
-diag "link set, the slowest of 100 but one: alone $alone us, beside a flapping end $while_flapping us"
+diag "link set, the slowest of 100 but one: beside a flapping device of nobody's $alone us, beside a flapping end $while_flapping us"
 cmp_num "a flapping end keeps nobody waiting" "$while_flapping" "<" "$((4 * alone + 20000))"
 check "and follows its last word" busywait 5000 none_has 0
 vnet topology delete hub >/dev/null

@@ -52,7 +52,7 @@ damaged "a file with another topology's content" topologies/lost.json "$(cat /ru
 leak_check "of the topology that it was nothing is left" "$WORK/keep"
 
 # ---- the other files ----
-damaged "a change in the making that makes no sense" pending.json '{"name": "x"}' 'a change that was interrupted'
+damaged "a change in the making that makes no sense" pending/x.json '{"name": "x"}' 'a change that was interrupted'
 damaged "a calibration that is none" calibration.json '[]' 'this host counts as not calibrated'
 printf 'time,delay\n0s,3ms\n1s,4ms\n' >"$WORK/t.csv"
 (cd "$WORK" && vnet link set keep/bc trace t.csv loop) >/dev/null

@@ -71,7 +71,7 @@ expect_exit "without room it does not apply, is undone, and says why" 6 "No spac
 	vnet topology apply "$WORK/room.yaml"
 is "no node is left over" "$(nodes_there room)" 0
 is "none is said to run" "$(vnet -j topology show | jq '.topologies | length')" 0
-is "nothing half-written is left over" "$(find /run/vnet -name '*.new' -o -name pending.json)" ""
+is "nothing half-written is left over" "$(find /run/vnet -name '*.new' -o -path "*/pending/*.json")" ""
 rm /run/vnet/filler
 check "with room again it applies" vnet topology apply "$WORK/room.yaml"
 vnet topology delete room >/dev/null
@@ -84,10 +84,10 @@ start_agent || exit 1
 check "many nodes apply" vnet topology apply "$WORK/many.yaml"
 vnet topology apply "$WORK/changed.yaml" >/dev/null 2>&1 &
 C=$!
-busywait 5000 test -e /run/vnet/pending.json >/dev/null
+busywait 5000 test -e /run/vnet/pending/many.json >/dev/null
 kill_agent
 wait $C
-check "it was killed in the middle" test -e /run/vnet/pending.json
+check "it was killed in the middle" test -e /run/vnet/pending/many.json
 check "a start mends them" start_agent
 is "every node is there" "$(nodes_there many)" "$NODES"
 is "no link is broken" "$(broken)" 0

@@ -154,7 +154,7 @@ is "no node saw a frame of it, no counter moved" \
 	"$(vnet -j -s link show idle | jq -c '[.links[0].directions[].stats | [.in_packets, .out_packets]]')" "$before"
 is "nor did the node's interface" "$(inn v.a cat /proc/net/dev | grep e1:)" "$(cat "$WORK/dev")"
 is "the twin is gone" "$(ls /run/netns)" "$NS_BEFORE"
-is "and so is the mark of its making" "$(ls /run/vnet/pending.json 2>/dev/null)" ""
+is "and so is the mark of its making" "$(ls /run/vnet/pending 2>/dev/null)" ""
 
 # A node that sends what probes look like, with the slots of others as its own 802.1ad tags: none of it is among them.
 forge() {
@@ -190,13 +190,14 @@ check "which can probe again" steadily 0 idle --probe --time 1s
 # --- rate ---
 check "a rate is proven by a burst of probes" steadily 0 slow dir ab --probe --time 2s
 on_time "within 1 %" "$(verdict rate probe)" pass
-"$PERF/vntcp" -t /run/netns/v.a -r /run/netns/v.b -a "$(addr slow 1)" -d 20 >/dev/null &
-TCP=$!
+# Half as much again as the rate, steadily: TCP need not fill a queue (BBR, where it is the host's default, drains it).
+"$PERF/vnprobe" -t /run/netns/v.a -r /run/netns/v.b -a "$(addr slow 1)" -n 50000 -R 2500 -s 1472 >/dev/null &
+FLOOD=$!
 busy() {
 	[ "$(vnet -j -s link show slow | jq '.links[0].directions[0].stats.held_packets')" -gt 5 ]
 }
 busywait 5000 busy >/dev/null
-# Whether TCP keeps the queue full for long enough in a given second is TCP's affair, and then `unknown` is the right word.
+# The sender may be kept off its processor for so long that the queue runs empty; then `unknown` is the right word.
 for try in 1 2 3 4 5 6 7 8; do
 	verify slow dir ab --no-probe --time 1s
 	case $(verdict rate traffic) in
@@ -207,8 +208,8 @@ for try in 1 2 3 4 5 6 7 8; do
 	diag "try $try: $(jq -c '[.links[].directions[].checks[] | select(.check == "rate")]' "$WORK/report")"
 done
 on_time "and by the users' own packets when they fill the queue" "$(verdict rate traffic)" pass
-kill $TCP 2>/dev/null
-wait $TCP 2>/dev/null
+kill $FLOOD 2>/dev/null
+wait $FLOOD 2>/dev/null
 
 # --- a starved engine turns it red ---
 vnet link reset all
