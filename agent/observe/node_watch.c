@@ -263,6 +263,25 @@ static uint64_t hash(const char *s)
 	return h ?: 1;
 }
 
+/* Links of the node that differ from the topology at one of their ends now, or no longer. */
+static void tell_links(struct vn_observe *o, struct vn_running *run, size_t node)
+{
+	const struct vn_node *n = &run->topo->nodes[node];
+	char text[VN_WATCH_TEXT];
+
+	for (size_t i = 0; i < n->n_links; i++) {
+		const size_t link = n->link_ids[i] / VN_DIRS;
+		const bool degraded = *vn_watch_link_text(run, link, text);
+
+		if (degraded == run->link_degraded[link])
+			continue;
+		run->link_degraded[link] = degraded;
+		vn_tell(&o->store->tell,
+			json_pack("{s:s, s:s, s:s, s:s}", "event", degraded ? "link-degraded" : "link-recovered",
+				  "topology", run->topo->name, "link", run->topo->links[link].name, "drift", text));
+	}
+}
+
 static void tell(struct vn_observe *o, struct vn_running *run, size_t node, uint64_t now)
 {
 	struct vn_node_state *s = &run->nodes[node];
@@ -285,6 +304,7 @@ static void tell(struct vn_observe *o, struct vn_running *run, size_t node, uint
 	vn_tell(&o->store->tell,
 		json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "node-changed", "topology", run->topo->name, "node",
 			  run->topo->nodes[node].name, "state", *text ? "degraded" : "up", "drift", text));
+	tell_links(o, run, node);
 }
 
 /* Links whose devices the node's root has moved away or deleted; and those that are whole again. */

@@ -28,6 +28,7 @@ static void running_release(struct vn_store *store, struct vn_running *r)
 	store->observer.end(store->observer.arg, r);
 	vn_topo_free(r->topo);
 	free(r->link_broken);
+	free(r->link_degraded);
 	*r = (struct vn_running){0};
 }
 
@@ -59,6 +60,17 @@ static int add(struct vn_store *store, const struct vn_running *fresh)
 	return 0;
 }
 
+/* What was told of links that stay. */
+static void inherit_links(const struct vn_running *was, struct vn_running *run)
+{
+	for (size_t i = 0; i < was->topo->n_links; i++) {
+		size_t at;
+
+		if (was->link_degraded[i] && vn_topo_find_link(run->topo, was->topo->links[i].name, &at) == 0)
+			run->link_degraded[at] = true;
+	}
+}
+
 int vn_running_replace(struct vn_store *store, const char *name, struct vn_topo *topo, const struct vn_plan *plan)
 {
 	struct vn_running *run = vn_running_find(store, name), fresh = {.topo = topo};
@@ -70,12 +82,15 @@ int vn_running_replace(struct vn_store *store, const char *name, struct vn_topo 
 		return 0;
 	}
 	fresh.link_broken = calloc(topo->n_links + 1, sizeof(*fresh.link_broken));
-	if (!fresh.link_broken || store->observer.begin(store->observer.arg, &fresh) < 0) {
+	fresh.link_degraded = calloc(topo->n_links + 1, sizeof(*fresh.link_degraded));
+	if (!fresh.link_broken || !fresh.link_degraded || store->observer.begin(store->observer.arg, &fresh) < 0) {
 		free(fresh.link_broken);
+		free(fresh.link_degraded);
 		return -ENOMEM;
 	}
 	if (run) {
 		store->observer.inherit(run, &fresh, plan);
+		inherit_links(run, &fresh);
 		running_release(store, run);
 		*run = fresh;
 	} else {
@@ -84,6 +99,7 @@ int vn_running_replace(struct vn_store *store, const char *name, struct vn_topo 
 	if (r < 0) {
 		store->observer.end(store->observer.arg, &fresh);
 		free(fresh.link_broken);
+		free(fresh.link_degraded);
 		return r;
 	}
 	store->observer.changed(store->observer.arg);

@@ -162,7 +162,7 @@ without() {
 none_has() {
 	[ "$(without)" = "$1" ]
 }
-vnet monitor >"$WORK/events" &
+vnet -j monitor >"$WORK/events" &
 defer kill $!
 busywait 5000 grep -q start "$WORK/events" >/dev/null
 seq $LEAVES | sed 's/.*/link set h& down/' | inn hub.h ip -batch -

@@ -5,7 +5,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ip
-plan 75
+plan 79
 
 cat >"$WORK/d.yaml" <<'YAML'
 name: d
@@ -51,9 +51,14 @@ told() {
 start_agent || exit 1
 check "the topology applies" vnet topology apply "$FILE"
 MONITOR_FILE=$WORK/events
-vnet monitor >"$MONITOR_FILE" &
+vnet -j monitor >"$MONITOR_FILE" &
 MONITOR=$!
 defer kill $MONITOR
+vnet monitor d >"$MONITOR_FILE.words" &
+defer kill $!
+vnet monitor other >"$MONITOR_FILE.others" &
+defer kill $!
+busywait 3000 test -s "$MONITOR_FILE.words" -a -s "$MONITOR_FILE.others" >/dev/null
 busywait 3000 test -s "$MONITOR_FILE" >/dev/null
 A=$(vnet -j node show b | jq -r '.nodes[0].ports[0].addresses[0]' | cut -d/ -f1)
 C=$(vnet -j node show c | jq -r '.nodes[0].addresses[0]' | cut -d/ -f1)
@@ -77,14 +82,21 @@ is "the other link is not" "$(vnet -j link show bc | jq -r '.links[0].state')" u
 is "the topology says how many" "$(vnet -j topology show d | jq '.topologies[0].degraded_nodes')" 1
 expect_exit "verify has a check for it" 1 "fail +node" vnet link verify ab --no-probe
 check "monitor tells" busywait 3000 told a "2 routes missing"
+link_told() {
+	jq -se --arg e "$1" 'any(.[]; .event == $e and .link == "ab" and .topology == "d")' "$MONITOR_FILE" >/dev/null
+}
+check "and of the link" busywait 3000 link_told link-degraded
 check "the log has it" grep -q "node d/a: 1 address missing" "$AGENT_LOG"
 check "an apply mends it" vnet topology apply "$FILE"
 check "it is reached again" inn d.a ping -nq -c 2 -i 0.05 -W 2 "$C"
 expect_exit "nothing is left to do" 0 "nothing to do" vnet topology plan "$FILE"
 again() {
-	jq -e 'select(.event == "node-changed" and .node == "a" and .state == "up")' "$MONITOR_FILE" >/dev/null
+	jq -se 'any(.[]; .event == "node-changed" and .node == "a" and .state == "up")' "$MONITOR_FILE" >/dev/null
 }
 check "monitor tells that, too" busywait 3000 again
+check "of the link as well" busywait 3000 link_told link-recovered
+check "in words, of the topologies that were asked for" busywait 3000 grep -qE '^20[0-9TZ:.-]+ link-degraded +d/ab drift=a: ' "$MONITOR_FILE.words"
+is "and of no other" "$(grep -c node-changed "$MONITOR_FILE.others")" 0
 vnet link reset ab >/dev/null # a frame may have met the end while it was down
 expect_exit "verify passes" 0 "pass +node" vnet link verify ab --no-probe
 

@@ -40,7 +40,7 @@ check "SIGHUP has a line" logged "SIGHUP from pid $$, uid 0: nothing to read aga
 check "and the daemon goes on" vnet link show ab
 vnet topology delete l
 check "delete is logged" logged 'audit: uid 0 .*: topology.delete l: done$'
-vnet monitor >"$WORK/events" &
+vnet -j monitor >"$WORK/events" &
 M=$!
 busywait 3000 grep -q start "$WORK/events" >/dev/null
 stop_agent
