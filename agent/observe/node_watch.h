@@ -83,6 +83,9 @@ void vn_watch_touch(struct vn_observe *o, struct vn_running *run, size_t node);
 #define VN_WATCH_SHOW_NS (5 * VN_NSEC_PER_MSEC) /* for who asks what is */
 void vn_watch_sync(struct vn_observe *o, struct vn_running *run, size_t node, uint64_t until_ns);
 
+/* Mended @healed times in a row: not again before *@heal_ns, each time later, until there was peace for a while. */
+void vn_heal_back_off(uint64_t *heal_ns, unsigned int *healed, uint64_t now);
+
 /* Every tick: links whose device is gone are made anew where the topology says `heal: true`. */
 void vn_watch_tick(struct vn_observe *o);
 

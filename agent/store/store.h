@@ -19,7 +19,7 @@
 struct vn_running {
 	struct vn_topo *topo;
 	bool *link_broken;
-	bool *link_degraded; /* as events told last */
+	bool *link_degraded;         /* as events told last */
 	struct vn_node_state *nodes; /* as they were seen last */
 	bool changing;               /* a plan on it is being executed: its links cannot be set meanwhile */
 	uint64_t heal_ns;            /* `heal: true`: lost devices are not made anew before */
