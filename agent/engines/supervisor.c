@@ -543,26 +543,51 @@ static bool is_engine(const struct vn_supervisor *s, pid_t pid)
 	return false;
 }
 
+/* Was it started for this engine port? Its arguments are what we gave it; it can change them for itself, for nobody
+ * else. */
+static bool serves(const struct vn_supervisor *s, pid_t pid)
+{
+	char path[32], args[1024], index[16];
+	cleanup_close int fd = -EBADF;
+	const char *a;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	snprintf(index, sizeof(index), "%u", s->trunk);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, args, sizeof(args) - 1);
+	if (n <= 0)
+		return false;
+	args[n] = '\0';
+	for (a = args; a < args + n; a += strlen(a) + 1)
+		if (strcmp(a, "--index") == 0)
+			return strcmp(a + strlen(a) + 1, index) == 0;
+	return false;
+}
+
 /*
- * Somebody removed the lock's file while the engine that holds it ran on: a second one could not bind its trunk. Its
- * user is nobody else's, its heart beats, so it is the one.
+ * Somebody removed the lock's file while the engine that holds it ran on: a second one could not bind its port. Its
+ * user is nobody else's, so when its heart beats it is the one; and one that hangs is ended, or no other could start.
  */
 static int adopt_unlocked(struct vn_supervisor *s, pid_t pid)
 {
+	const bool beats = (int64_t)(vn_now_ns() - status(s)->heartbeat_ns) < (int64_t)HUNG_NS;
 	int r;
 
-	if ((int64_t)(vn_now_ns() - status(s)->heartbeat_ns) >= (int64_t)HUNG_NS || !is_engine(s, pid))
+	if (!is_engine(s, pid) || (!beats && !serves(s, pid)))
 		return -ESRCH;
 	r = watch(s, pid);
 	if (r < 0)
 		return r;
-	if (!is_engine(s, pid)) {
+	if (!is_engine(s, pid) || (!beats && !serves(s, pid))) {
 		unwatch(s);
 		return -ESRCH;
 	}
-	vn_log("engine %u (pid %d): the file of its lock was removed: adopted all the same", s->trunk, (int)pid);
 	s->started_ns = status(s)->start_ns;
 	s->program = 0;
+	s->hung = !beats;
+	vn_log_at(beats ? VN_LOG_NOTICE : VN_LOG_WARNING, "engine %u (pid %d): the file of its lock was removed%s",
+		  s->trunk, (int)pid, beats ? ": adopted all the same" : ", and it has no heartbeat: replaced");
 	return 0;
 }
 
@@ -605,6 +630,10 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
 	if (r == 0 && s->placement->home->made) {
 		vn_log("engine %u (pid %d): its trunk is in a namespace that lost its name: replaced", s->trunk,
 		       (int)s->pid);
+		sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
+		return 0; /* its death starts ours */
+	}
+	if (r == 0 && s->hung) {
 		sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
 		return 0; /* its death starts ours */
 	}

@@ -6,7 +6,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 24
+plan 27
 
 OTHER=(--runtime-dir "$WORK/other" --pin-dir /sys/fs/bpf/other)
 start_agent || exit 1
@@ -39,6 +39,21 @@ is "an engine whose lock was removed is adopted" "$(engine_pid)" "$engine"
 is "there is no second one" "$(pgrep -cx vnet-engine)" 1
 is "it is up" "$(vnet -j engine show | jq '.engines[0].up')" true
 check "and frames flow" answers
+
+# The same of one that hangs: another one would find its port taken for ever.
+engine=$(engine_pid)
+kill_agent
+kill -STOP "$engine"
+rm /run/vnet/engine0.lock
+no_beat() {
+	[ "$(jq -n "$(awk '{ print int($1 * 1000) }' /proc/uptime) - $1")" -gt 300 ]
+}
+stopped=$(awk '{ print int($1 * 1000) }' /proc/uptime)
+busywait 5000 no_beat "$stopped" >/dev/null
+start_agent || exit 1
+check "an engine that hangs, and whose lock was removed, is ended" busywait 10000 gone_or_zombie "$engine"
+check "and another one's frames flow" busywait 10000 answers
+is "there is one" "$(pgrep -cx vnet-engine)" 1
 
 lost_names() {
 	grep -c "deleted its name" "$AGENT_LOG"
