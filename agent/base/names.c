@@ -48,7 +48,12 @@ bool vn_ifname_valid(const char *name)
 
 size_t vn_bom(const char *text, size_t len)
 {
-	return len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+	size_t n = 0;
+
+	/* Tools that put one before what had one already are about. */
+	while (len - n >= 3 && !memcmp(text + n, "\xef\xbb\xbf", 3))
+		n += 3;
+	return n;
 }
 
 int vn_refuse_at(struct vn_err *err, const char *file, size_t line, size_t column, const char *fmt, va_list ap)

@@ -59,7 +59,7 @@ static const struct unit rate_units[] = {
 	{NULL, 0},
 };
 
-static const struct unit percent_units[] = {{"%", VN_PPB_ONE / 100}, {NULL, 0}};
+static const struct unit percent_units[] = {{"%", VN_PPB_ONE / 100}, {"percent", VN_PPB_ONE / 100}, {NULL, 0}};
 
 /* tc(8): sizes in powers of 1024. */
 static const struct unit size_units[] = {
@@ -92,10 +92,21 @@ static const struct unit *unit_find(const struct unit *u, const char *word)
 	return NULL;
 }
 
+/* "bps", "Mbps", "Mibps": bits to most people, bytes to tc. */
+static bool is_bps(const char *word)
+{
+	if (*word && strchr("kKmMgGtT", *word)) {
+		word++;
+		word += *word == 'i' || *word == 'I';
+	}
+	return strcasecmp(word, "bps") == 0;
+}
+
 bool vn_is_unit(const char *word)
 {
-	return unit_find(time_units, word) || unit_find(rate_units, word) || unit_find(percent_units, word) ||
-	       unit_find(size_units, word);
+	/* One that is refused belongs to its number as well: the error shows both. */
+	return is_bps(word) || unit_find(time_units, word) || unit_find(rate_units, word) ||
+	       unit_find(percent_units, word) || unit_find(size_units, word);
 }
 
 /*

@@ -101,6 +101,17 @@ void vn_word_print_rate(const struct vn_disc *d, bool full, char *buf, size_t si
 		vn_word_add(buf, size, "%s", vn_format_rate(t, d->rate_bps));
 }
 
+/* What people call packets, after a number. */
+static bool is_packets(const char *word)
+{
+	static const char *const words[] = {"packets", "packet", "pkts", "pkt", "frames"};
+
+	for (size_t i = 0; i < VN_ARRAY_SIZE(words); i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
 int vn_word_parse_limit(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
 	size_t digits = strspn(argv[0], "0123456789");
@@ -109,11 +120,11 @@ int vn_word_parse_limit(struct vn_disc *d, int argc, char *const argv[], struct 
 	int r, n = 1;
 
 	if (strcmp(argv[0], "auto") != 0) {
-		/* "100packets", "100 packets" */
+		/* "100packets", "100 packets", as one word or as two */
 		snprintf(number, sizeof(number), "%s", argv[0]);
-		if (digits && digits < sizeof(number) && !strcmp(argv[0] + digits, "packets"))
+		if (digits && digits < sizeof(number) && is_packets(argv[0] + digits + strspn(argv[0] + digits, " ")))
 			number[digits] = '\0';
-		else if (digits && !argv[0][digits] && argc > 1 && !strcmp(argv[1], "packets"))
+		else if (digits && !argv[0][digits] && argc > 1 && is_packets(argv[1]))
 			n = 2;
 		r = vn_parse_u64(digits < sizeof(number) ? number : argv[0], UINT32_MAX, &packets);
 		if (r == -ERANGE || (r == 0 && !packets))

@@ -529,6 +529,8 @@ static void test_spellings(void **state)
 		{"rate 10 Mbit/s", "rate 10mbit"},
 		{"rate 10Mbit/s limit 100 packets", "rate 10mbit limit 100"},
 		{"limit 100packets delay 1 s", "limit 100 delay 1s"},
+		{"delay 1s limit 100 pkts", "delay 1s limit 100"},
+		{"delay 1s limit 100pkt loss 1 percent", "delay 1s limit 100 loss 1%"},
 		{"slot 1ms packets 32 bytes 9000", "slot 1ms packets 32 bytes 9000"},
 		{"rate 1 MB/s 14 53 5", "rate 8mbit overhead 14 cell 53 5"},
 		{"delay 1min", "delay 60s"},
