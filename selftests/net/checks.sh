@@ -103,7 +103,7 @@ nd_learns() {
 	echo "$learned"
 }
 
-is "isolation off: a foreign MAC is learned in seven ways" "$(nd_learns 0 5)" " 0 1 2 3 4 5 6"
+is "isolation off: a foreign MAC is learned in seven ways" "$(nd_learns 0 30)" " 0 1 2 3 4 5 6"
 is "level mac: in none" "$(nd_learns 1 1)" ""
 is "level ip, held: in none" "$(nd_learns 2 1)" ""
 is "level mac: counted" "$(drops mac nd-spoof) $(drops mac malformed)" "35 10"
