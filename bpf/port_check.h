@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What a port may send: the steps of isolation, shared by every program that stands at a port.
- * Each returns VN_PASS or the reason to drop. Reads go through bpf_skb_load_bytes(): a super-frame's headers may be
+ * Each returns VN_PASS or the reason to drop. Reads go through bpf_skb_load_bytes(): a GSO frame's headers may be
  * outside the linear part, and direct writes would unclone every skb.
  */
 #ifndef VNET_BPF_PORT_CHECK_H
@@ -331,7 +331,7 @@ VN_APART int vn_skip_ip6_ext(struct __sk_buff *skb, struct vn_ip6_upper *u, __u3
 }
 
 /*
- * A payload length of 0 is a jumbogram's, whose end Linux does not look for. The kernel's own super-frames of more than
+ * A payload length of 0 is a jumbogram's, whose end Linux does not look for. The kernel's own GSO frames of more than
  * 64 KB have it, and they are TCP; no next header (59) ends there by itself.
  */
 VN_APART int vn_check_ip6(struct __sk_buff *skb, const struct vn_port_cfg *port, __u32 off)

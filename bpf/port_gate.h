@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the discipline of a direction does at its port, whether or not the engine holds the frames after that: the gate
- * (state, flap schedule) and the policer. Both know super-frames, which is how a node's TCP arrives here.
+ * (state, flap schedule) and the policer. Both know GSO frames, which is how a node's TCP arrives here.
  */
 #ifndef VNET_BPF_PORT_GATE_H
 #define VNET_BPF_PORT_GATE_H
@@ -47,7 +47,7 @@ static __always_inline int vn_police_frame(struct __sk_buff *skb, __u32 head, co
 	return VN_DROP_POLICE;
 }
 
-/* Gate and policer of a port that has one; VN_PASS or the reason to drop. @head: of a super-frame's segments. */
+/* Gate and policer of a port that has one; VN_PASS or the reason to drop. @head: of a GSO frame's segments. */
 static __always_inline int vn_port_gate(struct __sk_buff *skb, __u32 head, __u32 number, __u32 flags)
 {
 	const struct vn_disc_slot *s = bpf_map_lookup_elem(&vn_disc, &number);

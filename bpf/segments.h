@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Super-frames: tc sees up to 64 KB as one skb, which on a wire would be many frames. */
+/* GSO frames: tc sees up to 64 KB as one skb, which on a wire would be many frames. */
 #ifndef VNET_BPF_SEGMENTS_H
 #define VNET_BPF_SEGMENTS_H
 
@@ -10,8 +10,8 @@
 #include "class.h"
 
 /*
- * Bytes that each segment of a super-frame repeats: everything up to the payload of TCP or UDP. Of a tunnel's
- * super-frame only the outer headers are seen.
+ * Bytes that each segment of a GSO frame repeats: everything up to the payload of TCP or UDP. Of a tunnel's
+ * GSO frame only the outer headers are seen.
  */
 static __always_inline __u32 vn_segment_head(struct __sk_buff *skb, const struct vn_l3 *l3)
 {
@@ -47,7 +47,7 @@ struct vn_sum {
 	__u64 packets, bytes;
 };
 
-/* @size: its gso_size; @head: vn_segment_head() of a super-frame */
+/* @size: its gso_size; @head: vn_segment_head() of a GSO frame */
 static __always_inline struct vn_sum vn_segments(struct __sk_buff *skb, __u32 size, __u32 head)
 {
 	__u32 len = skb->len, tag;
@@ -68,7 +68,7 @@ static __always_inline struct vn_sum vn_segments(struct __sk_buff *skb, __u32 si
 
 /*
  * What a wire with the link's MTU would not carry: a frame, or a segment, of which more than that stands behind the
- * Ethernet header and the VLAN tags. And what no TCP or UDP sends: a super-frame of so many and so small segments that
+ * Ethernet header and the VLAN tags. And what no TCP or UDP sends: a GSO frame of so many and so small segments that
  * one call of its sender were a flood. A link whose MTU is so small that its TCP must go below, may.
  */
 static __always_inline int vn_check_length(struct __sk_buff *skb, const struct vn_port_cfg *port,

@@ -7,7 +7,7 @@
  * What bpf_redirect_peer() hands over meets the program, and with it the XSKMAP, without a second way through a veth.
  * So which of the two a frame is for is decided here.
  *
- * Handed over so, a frame is what it is. One that the kernel has not completed (super-frames, checksums) goes through
+ * Handed over so, a frame is what it is. One that the kernel has not completed (GSO frames, checksums) goes through
  * the pair VN_TRUNK_FINISH first, and one whose tag stands in metadata, where XDP sees none, gets the slot's above it:
  * that moves the tag into the frame.
  */

@@ -18,10 +18,10 @@
 #include "port_gate.h"
 #include "to_app.h"
 
-#define VN_GSO_LEGACY_MAX 65536 /* bytes of a super-frame that fit in the length of IP */
+#define VN_GSO_LEGACY_MAX 65536 /* bytes of a GSO frame that fit in the length of IP */
 #define VN_IP6_TLV_JUMBO  0xc2  /* RFC 2675 */
 
-/* @n frames: a super-frame is as many as it would be on a wire, as in the counters. */
+/* @n frames: a GSO frame is as many as it would be on a wire, as in the counters. */
 static __always_inline int vn_drop(__u32 number, __u32 reason, __u64 n)
 {
 	struct vn_port_drop *d = bpf_map_lookup_elem(&vn_port_drop, &number);
@@ -64,7 +64,7 @@ static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 befo
 }
 
 /*
- * A super-frame of over 64 KiB (BIG TCP over IPv6) has a jumbo payload option in front of TCP, which no segment may
+ * A GSO frame of over 64 KiB (BIG TCP over IPv6) has a jumbo payload option in front of TCP, which no segment may
  * have. The kernel takes it out when it segments, but not below a tag. Such a frame comes from a local TCP or from GRO:
  * no tag, the option first and alone.
  */

@@ -136,7 +136,7 @@ static struct vn_frame *keep_landing(struct vn_loop *l, uint32_t slot)
 static struct vn_frame *body_keep(struct vn_loop *l, uint32_t slot)
 {
 	struct vn_body *b = vn_body_of(landing(l));
-	uint32_t raw_bytes = b->shift + (uint32_t)VN_VH_BYTES + b->super.len;
+	uint32_t raw_bytes = b->shift + (uint32_t)VN_VH_BYTES + b->gso.len;
 	int class = vn_slab_class(VN_BODY_OVERHEAD + raw_bytes);
 
 	b->refs = 0;
@@ -190,9 +190,9 @@ static void chunk_free(struct vn_loop *l, struct vn_frame *f)
 static bool chunk_write(struct vn_loop *l, struct vn_frame *body, const struct vn_chunk *c)
 {
 	struct vn_body *b = vn_body_of(body);
-	const struct vn_super *s = &b->super;
+	const struct vn_gso *s = &b->gso;
 	const uint32_t at = b->shift, all = (uint32_t)VN_VH_BYTES + s->len;
-	uint8_t head[VN_VH_BYTES + VN_SUPER_HDR_MAX] __attribute__((aligned(8)));
+	uint8_t head[VN_VH_BYTES + VN_GSO_HDR_MAX] __attribute__((aligned(8)));
 	struct iovec iov[1 + VN_IOV_MAX];
 	uint32_t expect = all;
 	ssize_t n;
@@ -201,10 +201,10 @@ static bool chunk_write(struct vn_loop *l, struct vn_frame *body, const struct v
 	if (c->segs == s->segs) {
 		k = vn_body_map(&l->hold.slab, body, at, all, iov);
 	} else {
-		uint32_t hdr = (uint32_t)VN_VH_BYTES + s->hdr_len, payload = vn_super_payload(s, c->first, c->segs);
+		uint32_t hdr = (uint32_t)VN_VH_BYTES + s->hdr_len, payload = vn_gso_payload(s, c->first, c->segs);
 
 		memcpy(head, vn_body_vh(b), hdr);
-		vn_super_cut(s, c->first, c->segs, (struct virtio_net_hdr *)(void *)head, head + VN_VH_BYTES);
+		vn_gso_cut(s, c->first, c->segs, (struct virtio_net_hdr *)(void *)head, head + VN_VH_BYTES);
 		iov[0] = (struct iovec){head, hdr};
 		k = 1 + vn_body_map(&l->hold.slab, body, at + hdr + c->first * s->gso_size, payload, iov + 1);
 		expect = hdr + payload;
@@ -259,13 +259,13 @@ static uint32_t bulk_release(struct vn_loop *l)
 {
 	uint32_t n;
 
-	if (l->seam_head)
-		vn_loop_seam_release(l);
+	if (l->reorder_head)
+		vn_loop_reorder_release(l);
 	for (n = 0; n < TX_PER_TURN && vn_hold_next_ns(&l->hold) <= l->now_ns; n++) {
 		struct vn_frame *f = vn_hold_pop(&l->hold);
 
-		if (vn_loop_seam_shut(l, f))
-			vn_loop_seam(l, f);
+		if (vn_loop_reorder_shut(l, f))
+			vn_loop_reorder(l, f);
 		else
 			bulk_send(l, f);
 	}
@@ -322,11 +322,11 @@ static bool understand(struct vn_loop *l, uint32_t n, uint32_t *ret_slot, uint64
 			vh->csum_start = (__virtio16)(vh->csum_start - TAG_BYTES);
 	}
 	n -= b->shift + (uint32_t)VN_VH_BYTES;
-	/* A kind of super-frame we do not know is one frame: it passes as it is. */
-	if (vn_super_parse(vh, vn_body_frame(b), (uint32_t)VN_HEAD_RAW - 64, n, &b->super) < 0)
-		b->super = (struct vn_super){.len = n, .segs = 1};
-	if (b->super.hdr_len)
-		vh->hdr_len = b->super.hdr_len;
+	/* A kind of GSO frame we do not know is one frame: it passes as it is. */
+	if (vn_gso_parse(vh, vn_body_frame(b), (uint32_t)VN_HEAD_RAW - 64, n, &b->gso) < 0)
+		b->gso = (struct vn_gso){.len = n, .segs = 1};
+	if (b->gso.hdr_len)
+		vh->hdr_len = b->gso.hdr_len;
 	if (b->n_pieces)
 		memcpy(vn_body_pieces(f), &l->bulk->land[1], b->n_pieces * sizeof(l->bulk->land[1]));
 	*ret_slot = slot;
@@ -334,7 +334,7 @@ static bool understand(struct vn_loop *l, uint32_t n, uint32_t *ret_slot, uint64
 }
 
 /* Of @left segments, how many go together. */
-static uint32_t chunk_segs(const struct vn_disc *d, const struct vn_disc_state *state, const struct vn_super *s,
+static uint32_t chunk_segs(const struct vn_disc *d, const struct vn_disc_state *state, const struct vn_gso *s,
 			   uint32_t left)
 {
 	uint32_t segs = left;
@@ -398,18 +398,18 @@ static bool chunk_hold(struct vn_loop *l, struct vn_frame *body, const struct vn
 /* The frame in @body, which is the landing unless @kept, chunk by chunk. */
 static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struct vn_frame *body, bool kept)
 {
-	const struct vn_super s = vn_body_of(body)->super;
+	const struct vn_gso s = vn_body_of(body)->gso;
 	struct vn_dir *dir = &l->dir[slot];
 	struct vn_disc_in in = {
 		.arrival_ns = arrival_ns, .ect = s.ect, .hdr_len = s.hdr_len ? s.hdr_len - TAG_BYTES : 0};
 	struct vn_tx_note note = {.slot = slot};
 	const struct vn_disc *disc = vn_loop_enter(l, slot, &note.gen);
 	/* The limit counts what other engines hold as well. */
-	uint32_t away = disc->limit_packets && l->own.seam[slot] ? vn_own_away(&l->own, slot) : 0;
+	uint32_t away = disc->limit_packets && l->own.reorder[slot] ? vn_own_away(&l->own, slot) : 0;
 	struct vn_chunk c = {0};
 
 	vn_stat_add(&dir->in_packets, s.segs);
-	vn_stat_add(&dir->in_bytes, vn_super_bytes(&s, 0, s.segs) - s.segs * TAG_BYTES);
+	vn_stat_add(&dir->in_bytes, vn_gso_bytes(&s, 0, s.segs) - s.segs * TAG_BYTES);
 	note.hop_ns = sample_hop_ns(dir, s.segs);
 	for (uint32_t first = 0; first < s.segs; first += c.segs) {
 		struct vn_fate fate[2];
@@ -417,7 +417,7 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struc
 		dir->state.held_packets += away;
 		c.first = first;
 		c.segs = in.segs = chunk_segs(disc, &dir->state, &s, s.segs - first);
-		c.bytes = vn_super_bytes(&s, first, c.segs) - c.segs * TAG_BYTES;
+		c.bytes = vn_gso_bytes(&s, first, c.segs) - c.segs * TAG_BYTES;
 		in.len = c.bytes - (c.segs - 1) * in.hdr_len;
 		vn_disc_apply(disc, &dir->state, &l->env, &in, fate);
 		dir->state.held_packets -= away;
@@ -431,7 +431,7 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struc
 		note.len = c.bytes + TAG_BYTES;
 		note.segs = c.segs;
 		if (!kept && fate[0].release_ns <= l->now_ns && fate[0].release_ns < vn_hold_next_ns(&l->hold) &&
-		    !l->own.seam[slot]) {
+		    !l->own.reorder[slot]) {
 			chunk_send(l, body, &c, &note);
 			note.hop_ns = 0;
 			continue;
@@ -456,7 +456,7 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struc
 static void park(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns)
 {
 	struct vn_bulk *bulk = l->bulk;
-	uint32_t segs = vn_body_of(landing(l))->super.segs;
+	uint32_t segs = vn_body_of(landing(l))->gso.segs;
 	struct vn_frame *f = body_keep(l, slot);
 
 	if (!f) {
@@ -508,7 +508,7 @@ static void unpark(struct vn_loop *l)
 static void marker(struct vn_loop *l)
 {
 	struct vn_body *b = vn_body_of(landing(l));
-	uint32_t slot = vn_own_marker_slot(vn_body_frame(b), VN_MIN(b->super.len, VN_MARKER_BYTES));
+	uint32_t slot = vn_own_marker_slot(vn_body_frame(b), VN_MIN(b->gso.len, VN_MARKER_BYTES));
 
 	unpark(l);
 	vn_loop_hand_over(l, slot);
@@ -527,7 +527,7 @@ static void received(struct vn_loop *l, uint32_t bytes)
 		marker(l);
 		return;
 	}
-	l->rx_packets += vn_body_of(landing(l))->super.segs;
+	l->rx_packets += vn_body_of(landing(l))->gso.segs;
 	switch (vn_loop_claim(l, slot)) {
 	case VN_OWN_MINE:
 		/* Earlier ones of it may wait for having been handed over since. */
@@ -619,7 +619,7 @@ static void drain(struct vn_loop *l)
 		if (slot == 0)
 			marker(l);
 		else if (vn_loop_claim(l, slot) == VN_OWN_MINE)
-			vn_stat_join(&l->dir[slot].drops[VN_EDROP_LOST], vn_body_of(landing(l))->super.segs);
+			vn_stat_join(&l->dir[slot].drops[VN_EDROP_LOST], vn_body_of(landing(l))->gso.segs);
 	}
 }
 

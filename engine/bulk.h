@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The bulk holder: a trunk that is a tap with IFF_VNET_HDR. Frames come and go with their offloads, super-frames of up
+ * The bulk holder: a trunk that is a tap with IFF_VNET_HDR. Frames come and go with their offloads, GSO frames of up
  * to 64 KiB whole; a discipline with a rate is applied to chunks of them, each of which leaves when its own last bit
  * has been served. It serves delay, rate and limit; other words of a discipline act on whole chunks, or not at all.
  */

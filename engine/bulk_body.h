@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 
 #include "engine/hold.h"
-#include "engine/super.h"
+#include "engine/gso.h"
 
 #define VN_PIECE_BYTES 4096u
 #define VN_PIECES_MAX  17u /* the head included: 64 KiB of IP, headers, tags */
@@ -40,7 +40,7 @@ struct vn_body {
 	uint32_t refs;
 	uint16_t n_pieces;
 	uint16_t shift;
-	struct vn_super super;
+	struct vn_gso gso;
 	uint32_t pad;
 	uint8_t raw[];
 };

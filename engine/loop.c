@@ -97,7 +97,7 @@ void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sen
 }
 
 /* After a pause the caches are cold, and the way out is longer. */
-static struct vn_way *way_out(struct vn_loop *l)
+static struct vn_path_latency *way_out(struct vn_loop *l)
 {
 	return &l->way_out[l->now_ns - l->kick_ns > WAY_COLD_NS];
 }
@@ -111,17 +111,17 @@ static struct vn_way *way_out(struct vn_loop *l)
  */
 static uint64_t lead_ns(struct vn_loop *l)
 {
-	return 2 * vn_way_ns(&l->way_in) + vn_way_ns(way_out(l));
+	return 2 * vn_path_latency_ns(&l->way_in) + vn_path_latency_ns(way_out(l));
 }
 
 /* What took place between @begin_ns and now. */
-static void way_answered(struct vn_loop *l, struct vn_way *w, uint64_t begin_ns)
+static void way_answered(struct vn_loop *l, struct vn_path_latency *w, uint64_t begin_ns)
 {
 	uint64_t at_ns = __atomic_load_n(&l->status->path_at_ns, __ATOMIC_RELAXED);
 
 	/* Else it is not there yet: the kernel has put it off. */
 	if (at_ns > begin_ns && at_ns <= l->now_ns)
-		vn_way_learn(w, at_ns - begin_ns);
+		vn_path_latency_learn(w, at_ns - begin_ns);
 }
 
 /*
@@ -133,7 +133,7 @@ static int flush(struct vn_loop *l)
 	uint32_t first = l->io.note_head, n, refused;
 	uint64_t begin, took;
 	struct vn_tx_note note;
-	struct vn_way *way = NULL;
+	struct vn_path_latency *way = NULL;
 	int r;
 
 	if (!vn_xio_pending(&l->io))
@@ -193,13 +193,13 @@ static uint32_t release_due(struct vn_loop *l, uint32_t max)
 	uint64_t due_ns = l->now_ns + lead_ns(l);
 	uint32_t n = 0;
 
-	if (l->seam_head && !vn_loop_seam_release(l))
+	if (l->reorder_head && !vn_loop_reorder_release(l))
 		return 0;
 	while (n < max && vn_hold_next_ns(&l->hold) <= due_ns) {
 		struct vn_frame *f = vn_hold_first(&l->hold);
 
-		if (vn_loop_seam_shut(l, f)) {
-			vn_loop_seam(l, vn_hold_pop(&l->hold));
+		if (vn_loop_reorder_shut(l, f)) {
+			vn_loop_reorder(l, vn_hold_pop(&l->hold));
 			continue;
 		}
 		if (!send_held(l, f))
@@ -432,7 +432,7 @@ static int wait_for_work(struct vn_loop *l)
 		return 0;
 	}
 	/* Other engines hand over, or let out what stands in the way, within moments. */
-	if (l->parked_n || l->seam_head || l->fenced) {
+	if (l->parked_n || l->reorder_head || l->fenced) {
 		doze_until(l, l->now_ns + REST_NS);
 		return 0;
 	}

@@ -10,8 +10,8 @@
 #include <disc/discipline.h>
 
 #include "engine/hold.h"
-#include "engine/own.h"
-#include "engine/way.h"
+#include "engine/ownership.h"
+#include "engine/path_latency.h"
 #include "engine/xsk.h"
 
 struct vn_loop;
@@ -55,7 +55,8 @@ extern const struct vn_trunk_ops vn_xsk_ops;
  *              it has been sent, and the fence behind them all
  * @fence_no, @fence_ns, @fence_round, @fence_sent: the fence that is under way: its number, since when, the how manieth
  * @park_wait:  by slot: in which pass over parked frames one of it had to stay
- * @seam:       due frames that wait for earlier ones which another engine holds, in order; slab references + 1, 0 ends
+ * @reorder buffer:       due frames that wait for earlier ones which another engine holds, in order; slab references +
+ * 1, 0 ends
  * @env:        tables that the disciplines draw from, and the arena
  * @chain:      descriptors of a frame of which not all have been seen
  */
@@ -71,7 +72,7 @@ struct vn_loop {
 	bool fifo, spin, rests;
 	uint64_t now_ns, turn_ns, beat_ns, house_ns, woke_ns, margin_ns, stalled_ns;
 	uint64_t rx_ns, slack_ns[2], slack_until_ns;
-	struct vn_way way_in, way_out[2];
+	struct vn_path_latency way_in, way_out[2];
 	uint64_t kick_ns;
 	uint32_t kicks;
 	uint64_t rx_packets, tx_packets, tx_errors, bad_meta, wakeups, late_packets;
@@ -86,8 +87,8 @@ struct vn_loop {
 	uint64_t fence_ns;
 	uint8_t fence_round;
 	bool fence_sent;
-	uint32_t seam_head, seam_tail;
-	uint8_t seam_pass;
+	uint32_t reorder_head, reorder_tail;
+	uint8_t reorder_pass;
 	uint32_t chain_n;
 	struct xdp_desc chain[VN_CHAIN_MAX];
 	struct vn_dist_set dist;
@@ -136,10 +137,11 @@ enum vn_own_verdict vn_loop_claim_parked(struct vn_loop *l, uint32_t slot);
 void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n);
 /* The fate of a new frame of @slot: not before what other engines still hold, where frames keep their order. */
 void vn_loop_queue_behind(const struct vn_loop *l, uint32_t slot, const struct vn_disc *d, struct vn_fate *fate);
-/* Must a due frame wait for others? Then it goes into the seam. Let out those that need no longer; false: no room. */
-bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f);
-void vn_loop_seam(struct vn_loop *l, struct vn_frame *f);
-bool vn_loop_seam_release(struct vn_loop *l);
+/* Must a due frame wait for others? Then it goes into the reorder buffer. Let out those that need no longer; false: no
+ * room. */
+bool vn_loop_reorder_shut(struct vn_loop *l, const struct vn_frame *f);
+void vn_loop_reorder(struct vn_loop *l, struct vn_frame *f);
+bool vn_loop_reorder_release(struct vn_loop *l);
 /* What was handed over: tell when the last of its frames has been delivered. */
 void vn_loop_fence(struct vn_loop *l);
 /* The engine ends: nobody need wait for it. */

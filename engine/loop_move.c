@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Directions that come from another engine, or go to one, while traffic runs (engine/own.h): frames parked in the
- * chunks in which they came, and the seam, where due frames wait for earlier ones that the other engine still holds.
+ * chunks in which they came, and the reorder buffer, where due frames wait for earlier ones that the other engine still
+ * holds.
  */
 #include "engine/loop.h"
 
@@ -12,18 +13,18 @@
 #include <disc/discipline.h>
 #include <base/util.h>
 
-#define PARKED_MAX    6144u                  /* descriptors: a quarter of the chunks, so that sending goes on */
-#define FENCE_SCAN    64u                    /* directions looked at in a turn */
-#define FENCE_MAX_NS  (5 * VN_NSEC_PER_MSEC) /* then it has got lost, or the kernel has no time for it */
-#define FENCE_ROUNDS  2
-#define SEAM_PASS_MIN ((uint8_t)2) /* 1: vn_own_claim() has just set it */
+#define PARKED_MAX       6144u                  /* descriptors: a quarter of the chunks, so that sending goes on */
+#define FENCE_SCAN       64u                    /* directions looked at in a turn */
+#define FENCE_MAX_NS     (5 * VN_NSEC_PER_MSEC) /* then it has got lost, or the kernel has no time for it */
+#define FENCE_ROUNDS     2
+#define REORDER_PASS_MIN ((uint8_t)2) /* 1: vn_own_claim() has just set it */
 
 int vn_loop_move_init(struct vn_loop *l)
 {
 	l->parked = calloc(PARKED_MAX, sizeof(*l->parked));
 	l->park_wait = calloc(l->max_ports, 1);
 	l->leaving = calloc(l->max_ports, sizeof(*l->leaving));
-	l->seam_pass = SEAM_PASS_MIN;
+	l->reorder_pass = REORDER_PASS_MIN;
 	l->fence_no = l->status->fence_seen;
 	return l->parked && l->park_wait && l->leaving ? 0 : -ENOMEM;
 }
@@ -113,7 +114,7 @@ static uint64_t held_until_ns(const struct vn_loop *l, uint32_t slot)
 		if (f->slot == slot)
 			until = VN_MAX(until, f->release_ns);
 	}
-	for (uint32_t link = l->seam_head; link; link = f->next) {
+	for (uint32_t link = l->reorder_head; link; link = f->next) {
 		f = frame_at(l, link - 1);
 		if (f->slot == slot)
 			until = VN_MAX(until, f->release_ns);
@@ -224,16 +225,16 @@ void vn_loop_marker(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 	vn_xio_drop(&l->io, d, n);
 }
 
-void vn_loop_seam(struct vn_loop *l, struct vn_frame *f)
+void vn_loop_reorder(struct vn_loop *l, struct vn_frame *f)
 {
 	uint32_t link = vn_hold_ref(&l->hold, f) + 1;
 
 	f->next = 0;
-	if (l->seam_head)
-		frame_at(l, l->seam_tail - 1)->next = link;
+	if (l->reorder_head)
+		frame_at(l, l->reorder_tail - 1)->next = link;
 	else
-		l->seam_head = link;
-	l->seam_tail = link;
+		l->reorder_head = link;
+	l->reorder_tail = link;
 }
 
 /*
@@ -242,44 +243,45 @@ void vn_loop_seam(struct vn_loop *l, struct vn_frame *f)
  */
 void vn_loop_queue_behind(const struct vn_loop *l, uint32_t slot, const struct vn_disc *d, struct vn_fate *fate)
 {
-	if (l->own.seam[slot] && !d->jitter_ns && !d->reorder_ppb && !d->trace_block)
+	if (l->own.reorder[slot] && !d->jitter_ns && !d->reorder_ppb && !d->trace_block)
 		fate->release_ns = VN_MAX(fate->release_ns, l->dir[slot].away_until_ns);
 }
 
-/* Once a frame of a slot stays in a pass over the seam, all later ones of that pass do: seam[] says in which that was.
+/* Once a frame of a slot stays in a pass over the reorder buffer, all later ones of that pass do: reorder buffer[] says
+ * in which that was.
  */
-bool vn_loop_seam_shut(struct vn_loop *l, const struct vn_frame *f)
+bool vn_loop_reorder_shut(struct vn_loop *l, const struct vn_frame *f)
 {
-	uint8_t *seam = &l->own.seam[f->slot];
+	uint8_t *reorder = &l->own.reorder[f->slot];
 
-	if (!*seam || f->release_ns < l->dir[f->slot].away_until_ns)
+	if (!*reorder || f->release_ns < l->dir[f->slot].away_until_ns)
 		return false;
-	if (*seam == l->seam_pass || vn_own_others_leave(&l->own, f->slot)) {
-		*seam = l->seam_pass;
+	if (*reorder == l->reorder_pass || vn_own_others_leave(&l->own, f->slot)) {
+		*reorder = l->reorder_pass;
 		return true;
 	}
-	if (!l->seam_head)
-		*seam = 0;
+	if (!l->reorder_head)
+		*reorder = 0;
 	return false;
 }
 
-bool vn_loop_seam_release(struct vn_loop *l)
+bool vn_loop_reorder_release(struct vn_loop *l)
 {
-	uint32_t link = l->seam_head;
+	uint32_t link = l->reorder_head;
 	bool room = true;
 
-	l->seam_head = l->seam_tail = 0;
-	l->seam_pass = l->seam_pass == UINT8_MAX ? SEAM_PASS_MIN : (uint8_t)(l->seam_pass + 1);
+	l->reorder_head = l->reorder_tail = 0;
+	l->reorder_pass = l->reorder_pass == UINT8_MAX ? REORDER_PASS_MIN : (uint8_t)(l->reorder_pass + 1);
 	while (link) {
 		struct vn_frame *f = frame_at(l, link - 1);
 
 		link = f->next;
-		if (room && !vn_loop_seam_shut(l, f)) {
+		if (room && !vn_loop_reorder_shut(l, f)) {
 			room = l->ops->send(l, f);
 			if (room)
 				continue;
 		}
-		vn_loop_seam(l, f);
+		vn_loop_reorder(l, f);
 	}
 	return room;
 }

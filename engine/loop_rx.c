@@ -6,7 +6,7 @@
 #include <disc/discipline.h>
 #include <base/util.h>
 
-#include "engine/edit.h"
+#include "engine/mangle.h"
 
 #define SEQ_TRIES 64                /* the daemon may have died, or have lost the CPU, inside its critical section */
 #define TAG_BYTES VN_EDIT_TAG_BYTES /* which the discipline does not count */
@@ -215,7 +215,7 @@ static bool carry_out(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, s
 	note->release_ns = fate->release_ns;
 	/* Due already and nothing that is due before it is waiting: no need to copy it. */
 	if (last && fate->release_ns <= l->now_ns && fate->release_ns < vn_hold_next_ns(&l->hold) &&
-	    !l->own.seam[note->slot] && vn_xio_forward(&l->io, d, n, note))
+	    !l->own.reorder[note->slot] && vn_xio_forward(&l->io, d, n, note))
 		return true;
 	if (hold_frame(l, d, n, note, fate)) {
 		vn_disc_held(&dir->state, note->len - TAG_BYTES);
@@ -258,14 +258,14 @@ void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const
 	note = (struct vn_tx_note){.slot = m->slot, .len = m->len + TAG_BYTES, .segs = 1, .hop_ns = m->hop_ns};
 	/* its clock was cut to units: it may be half of one less */
 	if (m->hop_ns)
-		vn_way_learn(&l->way_in, m->hop_ns - VN_MIN(m->hop_ns, (1u << VN_SAMPLE_SHIFT) / 2));
+		vn_path_latency_learn(&l->way_in, m->hop_ns - VN_MIN(m->hop_ns, (1u << VN_SAMPLE_SHIFT) / 2));
 	disc = vn_loop_enter(l, m->slot, &note.gen);
 	vn_stat_add(&dir->in_packets, 1);
 	vn_stat_add(&dir->in_bytes, m->len);
 	if (disc->flags & VN_DISC_ECN)
 		in.ect = vn_edit_is_ect(vn_xio_data(&l->io, d->addr), d->len);
 	/* The limit counts what other engines hold as well. */
-	away = disc->limit_packets && l->own.seam[m->slot] ? vn_own_away(&l->own, m->slot) : 0;
+	away = disc->limit_packets && l->own.reorder[m->slot] ? vn_own_away(&l->own, m->slot) : 0;
 	dir->state.held_packets += away;
 	n_fates = vn_disc_apply(disc, &dir->state, &l->env, &in, fate);
 	dir->state.held_packets -= away;

@@ -39,7 +39,7 @@ static int print_calibration(const json_t *o)
 	printf("packets a second    %" PRIu64 " of one sender through an engine, %s of its processor each\n",
 	       vn_json_u64(o, "pps_max"), vn_human_time(a, vn_json_u64(o, "cpu_ns_per_packet")));
 	if (vn_json_u64(o, "bulk_bps_max"))
-		printf("bulk holder         %.3ggbit of one sender's super-frames\n",
+		printf("bulk holder         %.3ggbit of one sender's GSO frames\n",
 		       (double)vn_json_u64(o, "bulk_bps_max") / 1e9);
 	printf("held at most        %s, %s in one direction: %" PRIu64 " full frames\n",
 	       vn_human_bytes(a, vn_json_u64(o, "memory_bytes")), vn_human_bytes(b, vn_json_u64(o, "direction_bytes")),

@@ -53,7 +53,7 @@ const struct vn_command vn_commands[] = {
 	 .raw_after = -1, .run = vn_cmd_link_set, .kinds = {VN_ARG_LINK, VN_ARG_DISC}},
 	{"link", "verify", "[NAME|all] [dir ab|ba|both]", "compare what a link did with its discipline; exit 1 when a check fails, 11 when not all could be judged", 0, 3,
 	 .raw_after = -1, .run = vn_cmd_link_verify, .kinds = {VN_ARG_LINK_OR_ALL, VN_ARG_DIR},
-	 .options = {{"--probe", NULL, "send probes through a twin of each link"},
+	 .options = {{"--probe", NULL, "send probes through a probe link beside each link"},
 		     {"--no-probe", NULL, "only look at what the users' frames met"},
 		     {"--time", "TIME", "how long to look and to probe (2s)"}}},
 	{"link", "reset", "NAME|all", "reset the statistics; disciplines and their random numbers go on", 1, 1, .raw_after = -1,

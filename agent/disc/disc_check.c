@@ -189,7 +189,7 @@ static int check_slot_flap_police(const struct vn_disc *d, struct vn_err *err)
 	return 0;
 }
 
-/* The bulk holder keeps super-frames whole: what looks at single frames is beyond it. */
+/* The bulk holder keeps GSO frames whole: what looks at single frames is beyond it. */
 static int check_holder(const struct vn_disc *d, struct vn_err *err)
 {
 	const struct {

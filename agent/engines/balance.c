@@ -110,7 +110,7 @@ static uint32_t drain_to(const struct vn_engines *e, uint32_t trunk)
 	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
 		if (e->engine[i].stand_in == trunk + 1 && e->placement->trunk[i].takes)
 			return i;
-	return vn_shard_pick(e->placement);
+	return vn_placement_pick(e->placement);
 }
 
 void vn_engine_drain(struct vn_engines *e, uint32_t trunk)
@@ -118,9 +118,9 @@ void vn_engine_drain(struct vn_engines *e, uint32_t trunk)
 	uint32_t n = 0;
 
 	for (uint32_t i = 1; i < maps(e)->max_ports && n < DRAIN_BATCH; i++)
-		if (maps(e)->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(e->placement, i) == trunk)
-			n += vn_shard_begin(e->placement, i, drain_to(e, trunk)) == 0;
-	vn_shard_settle(e->placement);
+		if (maps(e)->port[i].flags & VN_PORT_ACTIVE && vn_placement_trunk(e->placement, i) == trunk)
+			n += vn_placement_begin(e->placement, i, drain_to(e, trunk)) == 0;
+	vn_placement_settle(e->placement);
 }
 
 /* What it says of all together may be a moment old; of a direction that has left it, it is exact. */
@@ -152,7 +152,7 @@ static void leave(struct vn_engines *e, uint32_t trunk)
 		vn_log("engine %u: gone", trunk);
 		return;
 	}
-	vn_shard_count(e->placement);
+	vn_placement_count(e->placement);
 	if (e->placement->trunk[trunk].ports)
 		vn_engine_drain(e, trunk);
 	else if (!e->placement->n_moves && !vn_engine_holds(e, trunk) && !s->stopping)
@@ -251,14 +251,14 @@ bool vn_engines_bulk_up(struct vn_engines *e)
 
 static void choose_holder(struct vn_engines *e, uint32_t number)
 {
-	bool at_bulk = vn_shard_trunk(e->placement, number) == VN_TRUNK_BULK;
+	bool at_bulk = vn_placement_trunk(e->placement, number) == VN_TRUNK_BULK;
 
-	if (vn_shard_is_moving(e->placement, number))
+	if (vn_placement_is_moving(e->placement, number))
 		return;
 	if (at_bulk && (e->engine[VN_TRUNK_BULK].refuses || !wants_bulk(e, number, true)))
-		vn_shard_begin(e->placement, number, vn_shard_pick(e->placement));
+		vn_placement_begin(e->placement, number, vn_placement_pick(e->placement));
 	else if (!at_bulk && wants_bulk(e, number, false) && vn_engines_bulk_up(e))
-		vn_shard_begin(e->placement, number, VN_TRUNK_BULK);
+		vn_placement_begin(e->placement, number, VN_TRUNK_BULK);
 }
 
 /* The direction of @from whose packets come nearest to evening out @from and @to without turning them round; 0: none.
@@ -271,8 +271,8 @@ static uint32_t best_to_move(struct vn_engines *e, uint32_t from, uint32_t to)
 	for (uint32_t i = 1; i < maps(e)->max_ports; i++) {
 		uint64_t n = e->balance.dir[i].packets_per_s;
 
-		if (vn_shard_trunk(e->placement, i) != from || !(maps(e)->port[i].flags & VN_PORT_HELD) ||
-		    vn_shard_is_moving(e->placement, i) || n >= gap)
+		if (vn_placement_trunk(e->placement, i) != from || !(maps(e)->port[i].flags & VN_PORT_HELD) ||
+		    vn_placement_is_moving(e->placement, i) || n >= gap)
 			continue;
 		n = VN_MIN(n, gap - n);
 		if (n > best)
@@ -298,7 +298,7 @@ static void rebalance(struct vn_engines *e)
 	    !t[to].takes || !vn_supervisor_is_up(&e->engine[to]))
 		return;
 	number = best_to_move(e, from, to);
-	if (!number || vn_shard_begin(e->placement, number, to) < 0)
+	if (!number || vn_placement_begin(e->placement, number, to) < 0)
 		return;
 	/* Wait and see what that did. */
 	e->balance.engine[from].bad = 0;
@@ -324,8 +324,8 @@ static void look(struct vn_engines *e, uint64_t ns)
 	}
 	if (e->rebalance && e->n > 1)
 		rebalance(e);
-	vn_shard_settle(e->placement);
-	vn_shard_count(e->placement);
+	vn_placement_settle(e->placement);
+	vn_placement_count(e->placement);
 }
 
 /* After a restart, or when an engine that one had left without has come up after all: who stood in for it goes. */
@@ -355,7 +355,7 @@ void vn_engines_tick(struct vn_engines *e)
 		if (e->engine[i].leaving)
 			leave(e, i);
 	}
-	vn_shard_turn(e->placement);
+	vn_placement_turn(e->placement);
 	if (now - e->balance.at_ns < LOOK_NS)
 		return;
 	if (e->balance.at_ns)

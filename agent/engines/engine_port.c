@@ -16,7 +16,7 @@
 #define TAP_FRAMES    2048 /* that its engine has not read yet: a stall of some ms */
 #define TAP_HDR_BYTES 12   /* struct virtio_net_hdr_v1 */
 /*
- * What may wait for room in a trunk's ring (256 frames), on the wire: a burst of super-frames of many senders, and no
+ * What may wait for room in a trunk's ring (256 frames), on the wire: a burst of GSO frames of many senders, and no
  * more of anybody's than the engine takes in a few ms.
  */
 #define QUEUE_BYTES (2u << 20)
@@ -76,7 +76,7 @@ static int make_pair(struct vn_nl *nl, uint32_t index, struct vn_err *err)
 	return r == 0 ? vn_offload_all_off(a.ifname, err) : r;
 }
 
-/* What the engine can take: super-frames, and checksums still to be made. Older kernels lack the segmentation of UDP.
+/* What the engine can take: GSO frames, and checksums still to be made. Older kernels lack the segmentation of UDP.
  */
 static int set_offloads(int fd)
 {

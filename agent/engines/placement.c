@@ -35,37 +35,37 @@ static void pause_ns(uint64_t ns)
 	nanosleep(&ts, NULL);
 }
 
-uint32_t vn_shard_trunk(const struct vn_placement *p, uint32_t number)
+uint32_t vn_placement_trunk(const struct vn_placement *p, uint32_t number)
 {
 	return maps(p)->disc[number].trunk;
 }
 
-bool vn_shard_is_moving(const struct vn_placement *p, uint32_t number)
+bool vn_placement_is_moving(const struct vn_placement *p, uint32_t number)
 {
 	return maps(p)->disc[number].trunk != maps(p)->disc[number].from;
 }
 
 /*
- * Each engine knows of one seam only: another move, before the frames of the last one have left, would let the holder's
- * overtake them. What a dead engine held is lost and stands in nobody's way.
+ * Each engine knows of one reorder buffer only: another move, before the frames of the last one have left, would let
+ * the holder's overtake them. What a dead engine held is lost and stands in nobody's way.
  */
-uint32_t vn_shard_away(const struct vn_placement *p, uint32_t number)
+uint32_t vn_placement_away(const struct vn_placement *p, uint32_t number)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		if (i != vn_shard_trunk(p, number) && p->trunk[i].engine)
+		if (i != vn_placement_trunk(p, number) && p->trunk[i].engine)
 			n += vn_dir_away(maps(p), number, i);
 	return n;
 }
 
-uint32_t vn_shard_wait_away(const struct vn_placement *p, uint32_t number)
+uint32_t vn_placement_wait_away(const struct vn_placement *p, uint32_t number)
 {
-	uint32_t n = vn_shard_away(p, number);
+	uint32_t n = vn_placement_away(p, number);
 
 	for (uint64_t ns = 0; n && ns < AWAY_NS; ns += AWAY_STEP_NS) {
 		pause_ns(AWAY_STEP_NS);
-		n = vn_shard_away(p, number);
+		n = vn_placement_away(p, number);
 	}
 	return n;
 }
@@ -88,27 +88,27 @@ static int note_move(struct vn_placement *p, uint32_t number)
 	return 0;
 }
 
-void vn_shard_count(struct vn_placement *p)
+void vn_placement_count(struct vn_placement *p)
 {
 	for (uint32_t t = 0; t < VN_ENGINES_MAX; t++)
 		p->trunk[t].ports = 0;
 	for (uint32_t i = 1; i < maps(p)->max_ports; i++)
 		if (maps(p)->port[i].flags & VN_PORT_ACTIVE)
-			p->trunk[vn_shard_trunk(p, i) % VN_ENGINES_MAX].ports++;
+			p->trunk[vn_placement_trunk(p, i) % VN_ENGINES_MAX].ports++;
 }
 
-int vn_shard_open(struct vn_placement *p, struct vn_err *err)
+int vn_placement_open(struct vn_placement *p, struct vn_err *err)
 {
 	int r = 0;
 
 	for (uint32_t i = 1; i < maps(p)->max_ports && r == 0; i++)
-		if (maps(p)->port[i].flags & VN_PORT_ACTIVE && vn_shard_is_moving(p, i))
+		if (maps(p)->port[i].flags & VN_PORT_ACTIVE && vn_placement_is_moving(p, i))
 			r = note_move(p, i);
-	vn_shard_count(p);
+	vn_placement_count(p);
 	return r < 0 ? vn_err_kernel(err, -r, "moves between engines: %s", strerror(-r)) : 0;
 }
 
-void vn_shard_release(struct vn_placement *p)
+void vn_placement_release(struct vn_placement *p)
 {
 	free(p->moves);
 	p->moves = NULL;
@@ -116,7 +116,7 @@ void vn_shard_release(struct vn_placement *p)
 }
 
 /* Packets a second as last measured; where that says nothing, directions. */
-uint32_t vn_shard_pick(const struct vn_placement *p)
+uint32_t vn_placement_pick(const struct vn_placement *p)
 {
 	uint32_t best = VN_TRUNK_BULK;
 
@@ -125,25 +125,27 @@ uint32_t vn_shard_pick(const struct vn_placement *p)
 
 		if (!a->takes)
 			continue;
-		if (best == VN_TRUNK_BULK || a->packets_per_s / VN_SHARD_STEP < b->packets_per_s / VN_SHARD_STEP ||
-		    (a->packets_per_s / VN_SHARD_STEP == b->packets_per_s / VN_SHARD_STEP && a->ports < b->ports))
+		if (best == VN_TRUNK_BULK ||
+		    a->packets_per_s / VN_PLACEMENT_STEP < b->packets_per_s / VN_PLACEMENT_STEP ||
+		    (a->packets_per_s / VN_PLACEMENT_STEP == b->packets_per_s / VN_PLACEMENT_STEP &&
+		     a->ports < b->ports))
 			best = i;
 	}
 	return best == VN_TRUNK_BULK ? 0 : best;
 }
 
-uint32_t vn_shard_place(struct vn_placement *p, uint32_t number)
+uint32_t vn_placement_place(struct vn_placement *p, uint32_t number)
 {
-	uint32_t to = vn_shard_pick(p);
+	uint32_t to = vn_placement_pick(p);
 
 	vn_disc_place(maps(p), number, to, to);
 	p->trunk[to].ports++;
 	return to;
 }
 
-void vn_shard_leave(struct vn_placement *p, uint32_t number)
+void vn_placement_leave(struct vn_placement *p, uint32_t number)
 {
-	struct vn_trunk *t = &p->trunk[vn_shard_trunk(p, number) % VN_ENGINES_MAX];
+	struct vn_trunk *t = &p->trunk[vn_placement_trunk(p, number) % VN_ENGINES_MAX];
 
 	t->ports -= t->ports > 0;
 }
@@ -167,16 +169,16 @@ static void hurry(struct vn_placement *p, bool on)
 		p->hurries = sched_setscheduler(0, SCHED_OTHER, &none) < 0;
 }
 
-int vn_shard_begin(struct vn_placement *p, uint32_t number, uint32_t to)
+int vn_placement_begin(struct vn_placement *p, uint32_t number, uint32_t to)
 {
-	uint32_t from = vn_shard_trunk(p, number);
+	uint32_t from = vn_placement_trunk(p, number);
 	int r;
 
-	if (vn_shard_is_moving(p, number))
+	if (vn_placement_is_moving(p, number))
 		return -EBUSY;
 	if (from == to)
 		return 0;
-	if (vn_shard_away(p, number))
+	if (vn_placement_away(p, number))
 		return -EAGAIN;
 	r = note_move(p, number);
 	if (r < 0)
@@ -234,7 +236,7 @@ static void check_moves(struct vn_placement *p, bool mark)
 	p->n_moves = kept;
 }
 
-void vn_shard_turn(struct vn_placement *p)
+void vn_placement_turn(struct vn_placement *p)
 {
 	if (!p->n_moves)
 		return;
@@ -244,19 +246,19 @@ void vn_shard_turn(struct vn_placement *p)
 	hurry(p, false);
 }
 
-void vn_shard_settle(struct vn_placement *p)
+void vn_placement_settle(struct vn_placement *p)
 {
-	vn_shard_turn(p);
+	vn_placement_turn(p);
 	for (uint64_t ns = 0; p->n_moves && ns < SETTLE_NS; ns += SETTLE_STEP_NS) {
 		pause_ns(SETTLE_STEP_NS);
 		check_moves(p, false);
 	}
 }
 
-void vn_shard_prepare(struct vn_placement *p, uint32_t number, const struct vn_disc *d)
+void vn_placement_prepare(struct vn_placement *p, uint32_t number, const struct vn_disc *d)
 {
 	bool was_held = maps(p)->port[number].flags & VN_PORT_HELD;
-	uint32_t at = vn_shard_trunk(p, number), best;
+	uint32_t at = vn_placement_trunk(p, number), best;
 
 	if (at == VN_TRUNK_BULK) {
 		if (vn_disc_is_held(d) && vn_disc_bulk_can(d) && d->holder != VN_HOLDER_PRECISE)
@@ -264,9 +266,9 @@ void vn_shard_prepare(struct vn_placement *p, uint32_t number, const struct vn_d
 	} else if (was_held || !vn_disc_is_held(d)) {
 		return;
 	}
-	best = vn_shard_pick(p);
+	best = vn_placement_pick(p);
 	if (at != VN_TRUNK_BULK && p->trunk[at].ports <= p->trunk[best].ports + 1)
 		return;
-	if (vn_shard_begin(p, number, best) == 0)
-		vn_shard_settle(p);
+	if (vn_placement_begin(p, number, best) == 0)
+		vn_placement_settle(p);
 }

@@ -129,7 +129,7 @@ int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err)
 		vn_netns_leave(f->home.host_netns_fd);
 	}
 	if (r == 0)
-		r = vn_shard_open(&f->placement, err);
+		r = vn_placement_open(&f->placement, err);
 	if (r < 0)
 		vn_fabric_release(f);
 	return r;
@@ -148,7 +148,7 @@ void vn_fabric_release(struct vn_fabric *f)
 	vn_cleanup_close(&f->home.host_netns_fd);
 	vn_cleanup_close(&f->placement.packet_fd);
 	f->home.netns_fd = f->home.host_netns_fd = f->placement.packet_fd = -EBADF;
-	vn_shard_release(&f->placement);
+	vn_placement_release(&f->placement);
 }
 
 /* --- what stands in it -----------------------------------------------------------------------------------------------

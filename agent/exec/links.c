@@ -37,7 +37,7 @@ void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc
 {
 	uint32_t flags = vn_port_disc_flags(d);
 
-	vn_shard_prepare(&f->placement, number, d);
+	vn_placement_prepare(&f->placement, number, d);
 	vn_disc_write(&f->dp->maps, number, d);
 	vn_port_flags(&f->dp->maps, number, flags, VN_PORT_DISC_FLAGS & ~flags);
 }
@@ -73,7 +73,7 @@ static int create_pair(struct vn_exec *x, size_t port_id)
 	if (r < 0)
 		return r;
 	snprintf(host, sizeof(host), VN_PORT_IFNAME, port->number);
-	/* Super-frames of over 64 KiB, of a node that is set to send them (BIG TCP), stay whole as on a pair of its
+	/* GSO frames of over 64 KiB, of a node that is set to send them (BIG TCP), stay whole as on a pair of its
 	 * own. */
 	if (vn_kernel_at_least(6, 3))
 		end.gso_max = VN_GSO_MAX;
@@ -173,7 +173,7 @@ static int publish_port(struct vn_exec *x, const struct vn_link *l, int side)
 
 	if (r < 0)
 		return vn_err_kernel(x->err, -r, "link %s: %s", l->name, strerror(-r));
-	cfg.trunk = (uint8_t)vn_shard_trunk(&x->f->placement, l->ports[side].number);
+	cfg.trunk = (uint8_t)vn_placement_trunk(&x->f->placement, l->ports[side].number);
 	cfg.trunk_ifindex = vn_trunk_ifindex(cfg.trunk, 0);
 	vn_port_publish(&x->f->dp->maps, l->ports[side].number, &cfg);
 	return 0;
@@ -195,7 +195,7 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 		const int side = (int)(i % VN_DIRS);
 
 		vn_disc_renew(maps, l->ports[side].number);
-		vn_shard_place(&x->f->placement, l->ports[side].number);
+		vn_placement_place(&x->f->placement, l->ports[side].number);
 		vn_disc_write(maps, l->ports[side].number, &l->disc[side]);
 		r = publish_port(x, l, side);
 		if (r == 0)
@@ -288,7 +288,7 @@ static int delete_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 		vn_exec_afxdp_delete(x, &x->old->links[id / VN_DIRS].ports[id % VN_DIRS]);
 		/* Closed before its device goes; what the engine still holds for it is dropped there. */
 		vn_port_clear(maps, number);
-		vn_shard_leave(&x->f->placement, number);
+		vn_placement_leave(&x->f->placement, number);
 		vn_disc_renew(maps, number);
 		vn_disc_write(maps, number, &none);
 		/* A VF is not deleted but given back, by a step of its own. */
@@ -333,7 +333,7 @@ static int change_port(struct vn_exec *x, const struct vn_link *was, const struc
 	a.flags &= ~(VN_PORT_DISC_FLAGS | VN_PORT_APP_FLAGS);
 	b.flags &= ~(VN_PORT_DISC_FLAGS | VN_PORT_APP_FLAGS);
 	if (memcmp(&a, &b, sizeof(a)) != 0) {
-		vn_shard_prepare(&x->f->placement, is->ports[side].number, &is->disc[side]);
+		vn_placement_prepare(&x->f->placement, is->ports[side].number, &is->disc[side]);
 		vn_disc_write(&x->f->dp->maps, is->ports[side].number, &is->disc[side]);
 		return publish_port(x, is, side);
 	}

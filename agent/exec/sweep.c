@@ -178,7 +178,7 @@ static void close_port(struct vn_fabric *f, uint32_t number)
 	static const struct vn_disc none;
 
 	vn_port_clear(&f->dp->maps, number);
-	vn_shard_leave(&f->placement, number);
+	vn_placement_leave(&f->placement, number);
 	vn_disc_renew(&f->dp->maps, number);
 	vn_disc_write(&f->dp->maps, number, &none);
 }

@@ -18,10 +18,10 @@
 
 #define STEPS           7u /* of equal length */
 #define PROBE_PPS       1000u
-#define TWIN_MTU        1500u
+#define PROBE_MTU       1500u
 #define HOLD_NS         VN_NSEC_PER_MSEC
 #define WIRE_BYTES      38u /* that a full frame has on the wire beyond its MTU */
-#define FULL_WIRE_BYTES (TWIN_MTU + WIRE_BYTES)
+#define FULL_WIRE_BYTES (PROBE_MTU + WIRE_BYTES)
 #define UNCOUNTED_BYTES 24u /* of which the figures count all but preamble, checksum and gap */
 #define BULK_WAIT_NS    (2 * VN_NSEC_PER_SEC)
 #define BULK_LOOK_NS    (5 * VN_NSEC_PER_MSEC)
@@ -93,7 +93,7 @@ static uint64_t engine_cpu_ns(const struct vn_measure *m, uint32_t trunk)
 struct run {
 	struct vn_measure *m;
 	const bool *cancelled;
-	struct vn_twin twin;
+	struct vn_probe_link pair;
 	uint64_t step_ns;
 	json_t *out;
 	struct vn_err *err;
@@ -102,7 +102,7 @@ struct run {
 /* The engine under test: that of the probed direction. */
 static uint32_t trunk_of(const struct run *x)
 {
-	return vn_shard_trunk(&x->m->store->fabric->placement, vn_twin_slot(&x->twin, 0, 0));
+	return vn_placement_trunk(&x->m->store->fabric->placement, vn_probe_link_slot(&x->pair, 0, 0));
 }
 
 static void put(struct run *x, const char *key, uint64_t v)
@@ -120,8 +120,8 @@ static int probe(struct run *x, const struct vn_disc *disc, uint32_t trunk, cons
 
 	if (!s)
 		return -ENOMEM;
-	vn_twin_set(x->m, &x->twin, 0, 0, disc, trunk);
-	r = vn_probe_run(x->m, x->cancelled, &x->twin, &own, 1, s, NULL, x->err);
+	vn_probe_link_set(x->m, &x->pair, 0, 0, disc, trunk);
+	r = vn_probe_run(x->m, x->cancelled, &x->pair, &own, 1, s, NULL, x->err);
 	if (r < 0)
 		vn_prober_unmap(s);
 	else
@@ -199,20 +199,20 @@ static int measure_lateness(struct run *x)
 		if (r < 0)
 			return r;
 		vn_prober_unmap(s);
-		vn_dir_read(&x->m->store->dp->maps, vn_twin_slot(&x->twin, 0, 0), &dir);
+		vn_dir_read(&x->m->store->dp->maps, vn_probe_link_slot(&x->pair, 0, 0), &dir);
 		json_array_append_new(list, lateness(&dir, rates_pps[i]));
 	}
 	return 0;
 }
 
 /* As much as one sender can send: the limit of the engine of @trunk, or the sender's, whichever is lower. */
-static int send_most(struct run *x, const struct vn_disc *disc, uint32_t trunk, bool super, struct vn_dir *ret_dir,
+static int send_most(struct run *x, const struct vn_disc *disc, uint32_t trunk, bool gso, struct vn_dir *ret_dir,
 		     uint64_t *ret_ns)
 {
 	const struct vn_probe_job job = {.burst_ns = VN_MIN(x->step_ns, VN_NSEC_PER_SEC / 2),
 					 .burst_gap_ns = 1,
 					 .burst_len = VN_PROBE_LEN_MIN,
-					 .burst_super = super,
+					 .burst_gso = gso,
 					 .blind = true,
 					 .wait_ns = 50 * VN_NSEC_PER_MSEC};
 	struct vn_probe_shared *s;
@@ -221,7 +221,7 @@ static int send_most(struct run *x, const struct vn_disc *disc, uint32_t trunk, 
 	if (r < 0)
 		return r;
 	vn_prober_unmap(s);
-	vn_dir_read(&x->m->store->dp->maps, vn_twin_slot(&x->twin, 0, 0), ret_dir);
+	vn_dir_read(&x->m->store->dp->maps, vn_probe_link_slot(&x->pair, 0, 0), ret_dir);
 	*ret_ns = job.burst_ns;
 	return 0;
 }
@@ -300,12 +300,12 @@ int vn_calibrate(struct vn_measure *m, uint64_t time_ns, const bool *cancelled, 
 	struct run x = {.m = m, .cancelled = cancelled, .step_ns = time_ns / STEPS, .err = err};
 	int r;
 
-	r = vn_twin_open(m, cancelled, TWIN_MTU, 1, &x.twin, err);
+	r = vn_probe_link_open(m, cancelled, PROBE_MTU, 1, &x.pair, err);
 	if (r < 0)
 		return r;
 	x.out = machine();
 	r = x.out ? measure(&x) : -ENOMEM;
-	vn_twin_close(m, &x.twin);
+	vn_probe_link_close(m, &x.pair);
 	if (r == 0)
 		r = save(m, x.out, err);
 	if (r < 0) {
@@ -395,7 +395,7 @@ static int check_floor(struct vn_measure *m, const char *what, const struct vn_d
 }
 
 /*
- * Full frames at the full rate: what a long transfer sends. The bulk holder carries them by the super-frame, where it
+ * Full frames at the full rate: what a long transfer sends. The bulk holder carries them by the GSO frame, where it
  * may serve at all.
  */
 static int check_rate(struct vn_measure *m, const char *what, const struct vn_disc *disc, uint32_t mtu,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What this host can do, measured on a twin link, and the disciplines that go beyond it. */
+/* What this host can do, measured on a probe link link, and the disciplines that go beyond it. */
 #ifndef VNET_MEASURE_CALIBRATE_H
 #define VNET_MEASURE_CALIBRATE_H
 

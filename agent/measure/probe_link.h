@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Probing a link without touching it: on a *twin*, a link of the daemon's own between two namespaces of its own, whose
- * directions carry the same disciplines over the same path (vn_tc_port, trunk, engine, vn_tc_deliver). See
+ * Probing a link without touching it: on a *probe link*, a link of the daemon's own between two namespaces of its own,
+ * whose directions carry the same disciplines over the same path (vn_tc_port, trunk, engine, vn_tc_deliver). See
  * docs/ARCHITECTURE.md for why.
  */
 #ifndef VNET_MEASURE_PROBE_LINK_H
@@ -11,28 +11,29 @@
 #include "measure/prober.h"
 #include "measure/verdict.h"
 
-#define VN_TWIN_NAME "vnet-probe"
+#define VN_PROBE_LINK_NAME "vnet-probe"
 
-struct vn_twin {
+struct vn_probe_link {
 	struct vn_topo *topo;
 	int netns_fd[VN_DIRS];
 	struct vn_verify_port (*dropped)[VN_DIRS]; /* of each link, at its port before this probing */
 	struct vn_planned planned;
-	struct vn_lock lock; /* there is one twin at a time */
+	struct vn_lock lock; /* there is one probe link at a time */
 };
 
 /*
- * A twin with @n_links links; waits while another job has one. @t stays where it is until it is closed. -ECANCELED when
+ * A probe link with @n_links links; waits while another job has one. @t stays where it is until it is closed.
+ * -ECANCELED when
  * *@cancelled becomes true meanwhile.
  */
-int vn_twin_open(struct vn_measure *m, const bool *cancelled, uint32_t mtu, size_t n_links, struct vn_twin *t,
-		 struct vn_err *err);
-void vn_twin_close(struct vn_measure *m, struct vn_twin *t);
+int vn_probe_link_open(struct vn_measure *m, const bool *cancelled, uint32_t mtu, size_t n_links,
+		       struct vn_probe_link *t, struct vn_err *err);
+void vn_probe_link_close(struct vn_measure *m, struct vn_probe_link *t);
 /* The slot of direction @dir of @link. */
-uint32_t vn_twin_slot(const struct vn_twin *t, size_t link, int dir);
+uint32_t vn_probe_link_slot(const struct vn_probe_link *t, size_t link, int dir);
 /* The discipline of a direction is @disc from now on, held by the engine of @trunk, with own draws; figures begin. */
-void vn_twin_set(struct vn_measure *m, struct vn_twin *t, size_t link, int dir, const struct vn_disc *disc,
-		 uint32_t trunk);
+void vn_probe_link_set(struct vn_measure *m, struct vn_probe_link *t, size_t link, int dir, const struct vn_disc *disc,
+		       uint32_t trunk);
 
 /*
  * When the queue of a rate was certainly never empty: at one look it was busy until beyond the next.
@@ -53,12 +54,13 @@ struct vn_probe_seen {
 };
 
 /*
- * Send @n @jobs (namespaces and addresses are filled in here) through the twin and wait for the end, the daemon doing
- * its other duties meanwhile. Job i goes by direction i % VN_DIRS of link i / VN_DIRS. @seen (as many, or NULL): what
- * was seen of each meanwhile. -ECANCELED when *@cancelled (may be NULL) becomes true, or the daemon is told to stop.
+ * Send @n @jobs (namespaces and addresses are filled in here) through the probe link and wait for the end, the daemon
+ * doing its other duties meanwhile. Job i goes by direction i % VN_DIRS of link i / VN_DIRS. @seen (as many, or NULL):
+ * what was seen of each meanwhile. -ECANCELED when *@cancelled (may be NULL) becomes true, or the daemon is told to
+ * stop.
  * @s: fresh from vn_prober_map(), of this run alone.
  */
-int vn_probe_run(struct vn_measure *m, const bool *cancelled, struct vn_twin *t, struct vn_probe_job *jobs, size_t n,
-		 struct vn_probe_shared *s, struct vn_probe_seen *seen, struct vn_err *err);
+int vn_probe_run(struct vn_measure *m, const bool *cancelled, struct vn_probe_link *t, struct vn_probe_job *jobs,
+		 size_t n, struct vn_probe_shared *s, struct vn_probe_seen *seen, struct vn_err *err);
 
 #endif

@@ -38,18 +38,18 @@ struct lane {
 	uint32_t nonce, highest;
 	bool any;
 	uint8_t frame[2][FRAME_MAX]; /* one by one, burst */
-	struct super *super;
+	struct gso *gso;
 };
 
-/* A super-frame as a packet socket takes it. Its addresses are of TEST-NET-1 (RFC 5737): no node's. */
-struct super {
+/* A GSO frame as a packet socket takes it. Its addresses are of TEST-NET-1 (RFC 5737): no node's. */
+struct gso {
 	struct virtio_net_hdr vnet;
 	struct ethhdr eth;
 	struct iphdr ip;
 	struct tcphdr tcp;
-	uint8_t payload[VN_PROBE_SUPER_BYTES];
+	uint8_t payload[VN_PROBE_GSO_BYTES];
 } __attribute__((packed));
-#define SUPER_HEAD (sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct tcphdr))
+#define GSO_HEAD (sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct tcphdr))
 
 struct lanes {
 	struct lane *lane;
@@ -103,7 +103,7 @@ static int lane_open(struct lane *l)
 	if (l->tx < 0)
 		return l->tx;
 	setsockopt(l->tx, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on));
-	if (l->super && setsockopt(l->tx, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
+	if (l->gso && setsockopt(l->tx, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
 		return -errno;
 	if (l->job->blind)
 		return 0;
@@ -129,17 +129,17 @@ static void frame_init(const struct lane *l, uint8_t *frame)
 }
 
 /* What nobody reads, the checksums for one, is not there. */
-static struct super *super_new(const struct vn_probe_job *j)
+static struct gso *gso_new(const struct vn_probe_job *j)
 {
-	struct super *f = calloc(1, sizeof(*f));
+	struct gso *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
 	f->vnet = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 					  .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-					  .hdr_len = SUPER_HEAD,
+					  .hdr_len = GSO_HEAD,
 					  .gso_size = 1460,
-					  .csum_start = SUPER_HEAD - sizeof(f->tcp),
+					  .csum_start = GSO_HEAD - sizeof(f->tcp),
 					  .csum_offset = offsetof(struct tcphdr, check)};
 	memcpy(f->eth.h_dest, j->dst, ETH_ALEN);
 	memcpy(f->eth.h_source, j->src, ETH_ALEN);
@@ -326,8 +326,8 @@ static void send_burst(struct lane *l, uint64_t elapsed_ns)
 	for (uint32_t i = 0; i < BURST_PER_TURN && r->burst_sent < due && r->burst_sent < r->burst_max; i++) {
 		r->burst_sent_ns[r->burst_sent] = vn_now_ns();
 		frame_number(l, l->frame[1], BURST_BIT | r->burst_sent++);
-		if (l->super ? send(l->tx, l->super, sizeof(*l->super), 0) < 0
-			     : send(l->tx, l->frame[1], l->job->burst_len, 0) < 0)
+		if (l->gso ? send(l->tx, l->gso, sizeof(*l->gso), 0) < 0
+			   : send(l->tx, l->frame[1], l->job->burst_len, 0) < 0)
 			break;
 	}
 }
@@ -403,7 +403,7 @@ static int work(const struct vn_probe_job *jobs, size_t n, struct vn_probe_share
 		l->nonce = (uint32_t)(vn_now_ns() >> 4) * 2654435761u + (uint32_t)i;
 		frame_init(l, l->frame[0]);
 		frame_init(l, l->frame[1]);
-		if (jobs[i].burst_super && !(l->super = super_new(&jobs[i])))
+		if (jobs[i].burst_gso && !(l->gso = gso_new(&jobs[i])))
 			return -ENOMEM;
 		r = lane_open(l);
 		if (r < 0)

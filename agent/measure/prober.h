@@ -18,7 +18,7 @@
 #define VN_PROBE_BURST_MAX 400000u
 #define VN_PROBE_LEN_MIN   60u
 
-#define VN_PROBE_SUPER_BYTES (44u * 1460u) /* as much as an IPv4 packet takes in whole segments */
+#define VN_PROBE_GSO_BYTES (44u * 1460u) /* as much as an IPv4 packet takes in whole segments */
 
 /**
  * struct vn_probe_job - what to send in one direction
@@ -28,7 +28,7 @@
  * @burst_at_ns: when all have sent those, the burst begins so much later ...
  * @burst_ns, @burst_gap_ns, @burst_len: ... and lasts so long, frames this far apart: as many as the clock says at each
  * ms
- * @burst_super: the burst is of super-frames of TCP, VN_PROBE_SUPER_BYTES of payload in segments of an MTU of 1500
+ * @burst_super: the burst is of GSO frames of TCP, VN_PROBE_SUPER_BYTES of payload in segments of an MTU of 1500
  */
 struct vn_probe_job {
 	int tx_ns, rx_ns;
@@ -39,7 +39,7 @@ struct vn_probe_job {
 	uint32_t len;
 	uint64_t burst_at_ns, burst_ns, burst_gap_ns;
 	uint32_t burst_len;
-	bool burst_super;
+	bool burst_gso;
 	bool blind;       /* nobody receives: the sender is to be as fast as it can */
 	uint64_t wait_ns; /* for stragglers, after the last was sent */
 };

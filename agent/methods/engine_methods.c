@@ -49,7 +49,7 @@ int vn_op_engine_show(struct vn_parts *parts, struct vn_conn *c, const json_t *p
 {
 	json_t *list = json_array();
 
-	vn_shard_count(&parts->fabric.placement);
+	vn_placement_count(&parts->fabric.placement);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
 		if (parts->engines.used[i])
 			json_array_append_new(list, vn_engine_to_json(parts, i));
@@ -119,14 +119,14 @@ int vn_op_engine_move(struct vn_parts *parts, struct vn_conn *c, const json_t *p
 			r = check_move(&run->topo->links[index], dir, to, err);
 	/* Moves that have begun are over within moments: unless an engine hangs. */
 	if (r == 0)
-		vn_shard_settle(&parts->fabric.placement);
+		vn_placement_settle(&parts->fabric.placement);
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++)
 		if (dirs >> dir & 1 &&
-		    vn_shard_wait_away(&parts->fabric.placement, run->topo->links[index].ports[dir].number))
+		    vn_placement_wait_away(&parts->fabric.placement, run->topo->links[index].ports[dir].number))
 			r = -EAGAIN;
 	for (int dir = 0; dir < VN_DIRS && r == 0; dir++)
 		if (dirs >> dir & 1)
-			r = vn_shard_begin(&parts->fabric.placement, run->topo->links[index].ports[dir].number, to);
+			r = vn_placement_begin(&parts->fabric.placement, run->topo->links[index].ports[dir].number, to);
 	if (r == -EBUSY)
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY, "link %s is moving already: try again in a moment", name);
 	if (r == -EAGAIN)
@@ -137,7 +137,7 @@ int vn_op_engine_move(struct vn_parts *parts, struct vn_conn *c, const json_t *p
 			name);
 	if (r < 0)
 		return r;
-	vn_shard_settle(&parts->fabric.placement);
+	vn_placement_settle(&parts->fabric.placement);
 	*ret_reply = json_pack("{s:s, s:i, s:b}", "link", name, "engine", (int)to, "moving",
 			       parts->fabric.placement.n_moves > 0);
 	return *ret_reply ? 0 : -ENOMEM;

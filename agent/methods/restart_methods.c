@@ -133,8 +133,8 @@ static void note_moved(struct restart *x)
 	const struct vn_maps *m = &x->parts->dp.maps;
 
 	for (uint32_t i = 1; i < m->max_ports; i++) {
-		x->moved[i] =
-			m->port[i].flags & VN_PORT_ACTIVE && vn_shard_trunk(&x->parts->fabric.placement, i) == x->trunk;
+		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE &&
+			      vn_placement_trunk(&x->parts->fabric.placement, i) == x->trunk;
 		x->n_moved += x->moved[i];
 	}
 }
@@ -145,13 +145,13 @@ static bool is_empty(struct restart *x)
 	struct vn_fabric *f = &x->parts->fabric;
 	const struct vn_engine *e = &x->parts->dp.maps.engine[x->trunk];
 
-	vn_shard_count(&f->placement);
+	vn_placement_count(&f->placement);
 	if (f->placement.trunk[x->trunk].ports) {
 		vn_engine_drain(&x->parts->engines, x->trunk);
 		x->empty_ns = 0;
 		return false;
 	}
-	vn_shard_turn(&f->placement);
+	vn_placement_turn(&f->placement);
 	if (f->placement.n_moves || vn_engine_holds(&x->parts->engines, x->trunk)) {
 		x->empty_ns = 0;
 		return false;
@@ -190,12 +190,12 @@ static bool is_back(struct restart *x)
 			continue;
 		vn_disc_read(m, i, &disc, NULL);
 		x->moved[i] = m->port[i].flags & VN_PORT_ACTIVE &&
-			      vn_shard_trunk(&x->parts->fabric.placement, i) != x->trunk &&
+			      vn_placement_trunk(&x->parts->fabric.placement, i) != x->trunk &&
 			      (x->trunk != VN_TRUNK_BULK || vn_disc_bulk_can(&disc)) &&
-			      vn_shard_begin(&x->parts->fabric.placement, i, x->trunk) < 0;
+			      vn_placement_begin(&x->parts->fabric.placement, i, x->trunk) < 0;
 		all &= !x->moved[i];
 	}
-	vn_shard_settle(&x->parts->fabric.placement);
+	vn_placement_settle(&x->parts->fabric.placement);
 	return all && !x->parts->fabric.placement.n_moves;
 }
 

@@ -25,7 +25,7 @@
 #define ATTEMPTS        3u
 #define ATTEMPTS_FAILED 2u
 #define PATH_NS         (200 * VN_NSEC_PER_USEC) /* from the sender to the rate's queue, and more */
-#define TWIN_MTU        1500u
+#define PROBE_MTU       1500u
 #define BALANCE_LOOKS   100u
 #define BALANCE_LOOK_NS (2 * VN_NSEC_PER_MSEC)
 /* Of the engine as a whole: what any of its directions may have suffered from. */
@@ -391,7 +391,7 @@ static void burst_rate(const struct vn_disc *d, const struct vn_probe_job *j, st
 	p->burst_ns = at[(n - half) / 2];
 }
 
-/* What probes one direction: its place among the links of the twin. */
+/* What probes one direction: its place among the links of the probe link. */
 struct lane {
 	struct target *t;
 	size_t link;
@@ -400,10 +400,10 @@ struct lane {
 	const struct vn_probe_seen *seen;
 };
 
-static void judge_probes(struct vn_parts *parts, const struct vn_twin *twin, const struct lane *l)
+static void judge_probes(struct vn_parts *parts, const struct vn_probe_link *pair, const struct lane *l)
 {
 	const struct vn_disc *asked = &l->t->asked;
-	uint32_t slot = vn_twin_slot(twin, l->link, l->t->dir);
+	uint32_t slot = vn_probe_link_slot(pair, l->link, l->t->dir);
 	struct vn_probe_result *r = l->res;
 	struct vn_verify_probes p = {
 		.delay_ns = r->delay_ns,
@@ -416,9 +416,9 @@ static void judge_probes(struct vn_parts *parts, const struct vn_twin *twin, con
 		.missed = r->missed,
 		.serve_ns = vn_rate_serve_ns(asked, l->job->len),
 		.port = {.engine_down = parts->dp.maps.drop[slot].count[VN_DROP_ENGINE_DOWN] -
-					twin->dropped[l->link][l->t->dir].engine_down,
+					pair->dropped[l->link][l->t->dir].engine_down,
 			 .ring_full = parts->dp.maps.drop[slot].count[VN_DROP_RING_FULL] -
-				      twin->dropped[l->link][l->t->dir].ring_full},
+				      pair->dropped[l->link][l->t->dir].ring_full},
 	};
 	struct vn_dir dir;
 
@@ -443,7 +443,7 @@ static bool can_probe(const struct request *q, const struct target *t)
 }
 
 /* The directions of @n links, @per_link of each, @links[i] pointing to the first: all at the same time. */
-static int probe_links(struct vn_parts *parts, struct vn_conn *c, struct vn_twin *twin, const struct request *q,
+static int probe_links(struct vn_parts *parts, struct vn_conn *c, struct vn_probe_link *pair, const struct request *q,
 		       struct target *const *links, size_t n, size_t per_link, struct vn_err *err)
 {
 	const struct vn_disc *disc[LINKS_MAX * VN_DIRS] = {NULL};
@@ -466,21 +466,21 @@ static int probe_links(struct vn_parts *parts, struct vn_conn *c, struct vn_twin
 			own.flags &= ~(__u32)VN_DISC_DOWN;
 			own.flap_up_ns = own.flap_down_ns = own.flap_start_ns = 0;
 			own.police_bps = own.police_burst_bytes = 0;
-			vn_twin_set(&parts->measure, twin, i, t->dir, &own,
-				    vn_shard_trunk(&parts->fabric.placement, t->slot));
+			vn_probe_link_set(&parts->measure, pair, i, t->dir, &own,
+					  vn_placement_trunk(&parts->fabric.placement, t->slot));
 			disc[i * VN_DIRS + (size_t)t->dir] = &t->asked;
 		}
 	vn_probe_plan(disc, jobs, n * VN_DIRS, q->probe_ns);
 	s = vn_prober_map(jobs, n * VN_DIRS);
 	if (!s)
 		return -ENOMEM;
-	r = vn_probe_run(&parts->measure, &c->dead, twin, jobs, n * VN_DIRS, s, seen, err);
+	r = vn_probe_run(&parts->measure, &c->dead, pair, jobs, n * VN_DIRS, s, seen, err);
 	for (size_t i = 0; i < n && r == 0; i++)
 		for (struct target *t = links[i]; t < links[i] + per_link; t++) {
 			size_t k = i * VN_DIRS + (size_t)t->dir;
 
 			if (jobs[k].n)
-				judge_probes(parts, twin, &(struct lane){t, i, &jobs[k], &s->job[k], &seen[k]});
+				judge_probes(parts, pair, &(struct lane){t, i, &jobs[k], &s->job[k], &seen[k]});
 		}
 	vn_prober_unmap(s);
 	return r;
@@ -535,7 +535,7 @@ static int probe_all(struct vn_parts *parts, struct vn_conn *c, struct request *
 {
 	size_t per_link = q->dirs == 3 ? VN_DIRS : 1, n_links = q->n / per_link, n = 0;
 	cleanup_free struct target **links = calloc(n_links + 1, sizeof(*links));
-	struct vn_twin twin;
+	struct vn_probe_link pair;
 	int r;
 
 	if (!links)
@@ -545,20 +545,20 @@ static int probe_all(struct vn_parts *parts, struct vn_conn *c, struct request *
 			links[n++] = &q->targets[i * per_link];
 	if (!n)
 		return 0;
-	r = vn_twin_open(&parts->measure, &c->dead, TWIN_MTU, VN_MIN(n, LINKS_MAX), &twin, err);
+	r = vn_probe_link_open(&parts->measure, &c->dead, PROBE_MTU, VN_MIN(n, LINKS_MAX), &pair, err);
 	if (r < 0)
 		return r;
 	for (unsigned int attempt = 0; n && r == 0; attempt++) {
 		size_t again = 0;
 
 		for (size_t i = 0; i < n && r == 0; i += LINKS_MAX)
-			r = probe_links(parts, c, &twin, q, links + i, VN_MIN(n - i, LINKS_MAX), per_link, err);
+			r = probe_links(parts, c, &pair, q, links + i, VN_MIN(n - i, LINKS_MAX), per_link, err);
 		for (size_t i = 0; i < n; i++)
 			if (wants_another(links[i], per_link, attempt))
 				links[again++] = links[i];
 		n = again;
 	}
-	vn_twin_close(&parts->measure, &twin);
+	vn_probe_link_close(&parts->measure, &pair);
 	return r;
 }
 

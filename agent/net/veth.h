@@ -19,7 +19,7 @@ struct vn_veth_end {
 	uint32_t ifindex;   /* 0: any */
 	int netns_fd;       /* -1: the socket's namespace; only for the peer */
 	const uint8_t *mac; /* NULL: the kernel's choice */
-	uint32_t gso_max; /* bytes of a super-frame that it passes on whole; only for the first end; 0: the kernel's */
+	uint32_t gso_max;   /* bytes of a GSO frame that it passes on whole; only for the first end; 0: the kernel's */
 };
 #define VN_GSO_MAX (8u * 65535) /* what a veth can be told since Linux 6.3 */
 

@@ -32,7 +32,7 @@ enum vn_loss_model {
 enum vn_holder {
 	VN_HOLDER_AUTO = 0,
 	VN_HOLDER_PRECISE = 1, /* AF_XDP trunk: every discipline, per packet */
-	VN_HOLDER_BULK = 2,    /* tap trunk: delay, rate and limit, super-frames whole */
+	VN_HOLDER_BULK = 2,    /* tap trunk: delay, rate and limit, GSO frames whole */
 };
 
 enum vn_disc_flag {

@@ -15,9 +15,9 @@
 #define VN_PORT_PREFIXES 6      /* source prefixes per family */
 #define VN_PORT_MACS     8      /* MACs that a port may use beside its own */
 #define VN_FRAME_MIN     16u    /* shorter frames are filled up with zeros at their port */
-#define VN_GSO_SIZE_MIN  48u  /* bytes of payload in each segment of a super-frame: Linux's TCP sends no smaller ones */
-#define VN_GSO_MTU       160u /* ... on links of at least this MTU */
-#define VN_GSO_SEGS_MAX  1500u   /* segments of a super-frame; UDP_SEGMENT makes 128 at most, TCP fewer than this */
+#define VN_GSO_SIZE_MIN  48u    /* bytes of payload in each segment of a GSO frame: Linux's TCP sends no smaller ones */
+#define VN_GSO_MTU       160u   /* ... on links of at least this MTU */
+#define VN_GSO_SEGS_MAX  1500u  /* segments of a GSO frame; UDP_SEGMENT makes 128 at most, TCP fewer than this */
 #define VN_SLOT_TPID     0x88a8u /* the slot's tag on the trunk */
 
 /*
@@ -75,7 +75,7 @@ enum vn_isolation {
 	X(POLICE, "police", "over the rate that the discipline polices")                                               \
 	X(DOWN, "down", "the link is down, by its state or its flap schedule")                                         \
 	X(FOREIGN, "foreign", "reached the peer's VF from somebody else than the port")                                \
-	X(TOO_LONG, "too-long", "frame, or a segment of a super-frame, longer than the link's MTU")                    \
+	X(TOO_LONG, "too-long", "frame, or a segment of a GSO frame, longer than the link's MTU")                      \
 	X(RING_FULL, "ring-full", "found no room on its way to the engine")                                            \
 	X(UNDELIVERED, "undelivered", "refused by the receiving end: it is down, full, or its MTU is smaller")
 
@@ -141,7 +141,7 @@ _Static_assert(__builtin_offsetof(struct vn_port_cfg, macs) <= 64, "the hot part
  * copies that a discipline makes.
  */
 struct vn_port_ctr {
-	__u64 in_packets; /* that the node sent; a super-frame counts its segments */
+	__u64 in_packets; /* that the node sent; a GSO frame counts its segments */
 	__u64 in_bytes;
 	__u64 out_packets; /* taken by the peer's device */
 	__u64 out_bytes;

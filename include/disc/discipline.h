@@ -46,9 +46,9 @@ enum vn_fate_flag {
 /**
  * struct vn_disc_in - what the discipline knows of a frame
  * @arrival_ns: CLOCK_MONOTONIC when it reached the link; not before the previous one's, or a little
- * @len:        bytes of the frame, or super-frame, from its Ethernet header on, without FCS
- * @segs:       frames it stands for; 1 but for super-frames
- * @hdr_len:    of a super-frame: header bytes that each of its frames repeats
+ * @len:        bytes of the frame, or GSO frame, from its Ethernet header on, without FCS
+ * @segs:       frames it stands for; 1 but for GSO frames
+ * @hdr_len:    of a GSO frame: header bytes that each of its frames repeats
  * @ect:        it can be marked: IP with ECT(0), ECT(1) or CE
  */
 struct vn_disc_in {
@@ -564,7 +564,7 @@ VN_DISC_INLINE __u32 vn_disc_apply_all(const struct vn_disc *d, struct vn_disc_s
  * Return: number of fates, 1 or 2
  *
  * In this order:
- *  1. The frame takes a number, whatever becomes of it (a super-frame as many as it stands for).
+ *  1. The frame takes a number, whatever becomes of it (a GSO frame as many as it stands for).
  *  2. Loss. A lost frame never enters the queue and does not occupy the rate server (netem draws loss before it
  *     enqueues); it is not duplicated either, while in netem one of the two survives: what is lost is what was asked
  *     for. With `ecn` a frame that can be marked is marked instead and goes on like any other.

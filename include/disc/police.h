@@ -11,9 +11,9 @@
 
 /*
  * vn_police_bytes() - what a frame takes from the bucket: its bytes on the wire, like the discipline's rate
- * @len:      of the frame or super-frame, Ethernet header on
- * @head:     bytes of headers that each segment of a super-frame repeats
- * @gso_size: payload of each segment but the last, which may be shorter; 0: not a super-frame
+ * @len:      of the frame or GSO frame, Ethernet header on
+ * @head:     bytes of headers that each segment of a GSO frame repeats
+ * @gso_size: payload of each segment but the last, which may be shorter; 0: not a GSO frame
  */
 static inline __u64 vn_police_bytes(__u32 len, __u32 head, __u32 gso_size)
 {
@@ -34,7 +34,7 @@ static inline __u64 vn_police_bytes(__u32 len, __u32 head, __u32 gso_size)
  * @ret_tat_ns: the new word; set only when the frame passes
  *
  * A frame passes when the bucket holds its bytes; one longer than the whole bucket when the bucket is full. Either way
- * all of it is charged, so the rate over any longer time is exact and super-frames need no burst of their size.
+ * all of it is charged, so the rate over any longer time is exact and GSO frames need no burst of their size.
  * Returns 1 when it passes.
  *
  * The word is in whole ns, although 84 bytes take 0.7 ns at 1 Tbit/s: vn_disc_serve_ns() rounds up for just the

@@ -131,7 +131,7 @@ static inline __u64 vn_trace_opp_first(const struct vn_trace *t, __u64 t_ns)
 
 /**
  * vn_trace_opp_depart() - give a frame its opportunities
- * @bytes:       of IP, all of a super-frame's frames together
+ * @bytes:       of IP, all of a GSO frame's frames together
  * @limit_bytes: most that may wait, itself included; in IP bytes here, 0: any. An empty queue takes any frame.
  * Return:       when its last byte leaves; VN_TRACE_NEVER: dropped, nothing changed
  *

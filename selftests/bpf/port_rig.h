@@ -72,7 +72,7 @@ static inline int run_tc(int fd, const struct pkt *p, struct __sk_buff *ctx)
 	return (int)o.retval;
 }
 
-/* The frame passes, or is dropped for exactly @reason. @ctx: of a super-frame, or NULL. */
+/* The frame passes, or is dropped for exactly @reason. @ctx: of a GSO frame, or NULL. */
 static inline void check_skb(const struct vn_port_cfg *cfg, const struct pkt *p, struct __sk_buff *ctx,
 			     unsigned int reason)
 {

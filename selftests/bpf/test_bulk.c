@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Both holders at work on what both serve, and the bulk holder with super-frames: each, cut into whatever chunks, must
+ * Both holders at work on what both serve, and the bulk holder with GSO frames: each, cut into whatever chunks, must
  * arrive as the very segments that the kernel makes of it on the same path without a holder.
  */
 #include <linux/virtio_net.h>
 
-#include "engine/super.h"
+#include "engine/gso.h"
 #include "selftests/bpf/holder_cases.h"
 
-#define SUPER_MAX 65600u
-#define SEGS_MAX  128u
+#define GSO_MAX  65600u
+#define SEGS_MAX 128u
 
-/* --- super-frames in, by a packet socket with virtio_net_hdr */
+/* --- GSO frames in, by a packet socket with virtio_net_hdr */
 
 struct shape {
 	const char *name;
@@ -23,7 +23,7 @@ struct shape {
 
 struct out_frame {
 	struct virtio_net_hdr vh;
-	uint8_t data[SUPER_MAX];
+	uint8_t data[GSO_MAX];
 	uint32_t len;
 } __attribute__((packed));
 
@@ -144,7 +144,7 @@ static void build(struct out_frame *f, const struct shape *s)
 }
 
 /* False where the kernel's virtio headers know no UDP segments: before Linux 6.2 such a frame cannot be sent. */
-static bool send_super(int fd, const struct out_frame *f)
+static bool send_gso(int fd, const struct out_frame *f)
 {
 	const struct iovec iov[2] = {{(void *)&f->vh, sizeof(f->vh)}, {(void *)f->data, f->len}};
 	const struct msghdr m = {.msg_iov = (void *)iov, .msg_iovlen = 2};
@@ -205,7 +205,7 @@ static void same(const struct capture *a, const struct capture *b)
 	}
 }
 
-/* Frames that the tap took in: super-frames count once. */
+/* Frames that the tap took in: GSO frames count once. */
 static uint64_t tap_frames(void)
 {
 	unsigned long long n = 0;
@@ -217,7 +217,7 @@ static uint64_t tap_frames(void)
 	return n;
 }
 
-static void test_super_frames(void **state)
+static void test_gso_frames(void **state)
 {
 	static const struct shape shapes[] = {
 		{"TCP/IPv4", true, false, 0, 1448, 60000, 0x18},
@@ -253,7 +253,7 @@ static void test_super_frames(void **state)
 
 		build(&f, s);
 		vn_port_flags(&rig.dp.maps, 1, 0, VN_PORT_HELD);
-		known = send_super(fd, &f);
+		known = send_gso(fd, &f);
 		if (known)
 			collect(&plain, segs);
 		vn_port_flags(&rig.dp.maps, 1, VN_PORT_HELD, 0);
@@ -269,7 +269,7 @@ static void test_super_frames(void **state)
 			uint64_t whole = tap_frames(), busy_ns = rates[k] ? bits * 1000000000u / rates[k] : 0;
 
 			hc_link(&d);
-			send_super(fd, &f);
+			send_gso(fd, &f);
 			collect(&held, segs);
 			same(&plain, &held);
 			assert_int_equal(tap_frames() - whole, 1); /* not cut before it was held */
@@ -284,8 +284,8 @@ static void test_super_frames(void **state)
 	close(fd);
 }
 
-/* A limit in packets or bytes takes as many segments as have room, not all or none of a super-frame. */
-static void test_super_limits(void **state)
+/* A limit in packets or bytes takes as many segments as have room, not all or none of a GSO frame. */
+static void test_gso_limits(void **state)
 {
 	static const struct shape s = {"", true, false, 0, 1448, 1448 * 40, 0x18};
 	struct vn_disc d = {.delay_ns = 100 * VN_NSEC_PER_MSEC, .limit_packets = 7};
@@ -295,21 +295,21 @@ static void test_super_limits(void **state)
 	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)), 0);
 	build(&f, &s);
 	hc_link(&d);
-	send_super(fd, &f);
+	send_gso(fd, &f);
 	assert_true(hc_settled(40));
 	assert_int_equal(rig_dir(&rig, 1)->out_packets, 7);
 	assert_int_equal(rig_dir(&rig, 1)->drops[VN_EDROP_LIMIT], 33);
 	d = (struct vn_disc){.rate_bps = 10000000, .limit_bytes = 10 * 1538};
 	hc_link(&d);
-	send_super(fd, &f);
+	send_gso(fd, &f);
 	assert_true(hc_arrived(40));
 	assert_in_range(rig_dir(&rig, 1)->drops[VN_EDROP_LIMIT], 25, 31);
 	assert_true(hc_settled(40));
 	close(fd);
 }
 
-/* 100 super-frames held take little more memory than their bytes, and give it all back. */
-static void test_super_memory(void **state)
+/* 100 GSO frames held take little more memory than their bytes, and give it all back. */
+static void test_gso_memory(void **state)
 {
 	static const struct shape s = {"", true, false, 0, 1448, 60000, 0x18};
 	struct vn_disc d = {.delay_ns = 3600 * VN_NSEC_PER_SEC};
@@ -326,7 +326,7 @@ static void test_super_memory(void **state)
 	assert_true(rig_wait(e->slab_bytes != 0));
 	idle = e->slab_bytes;
 	for (uint32_t i = 0; i < 100; i++) {
-		send_super(fd, &f);
+		send_gso(fd, &f);
 		assert_true(hc_arrived((i + 1) * 42));
 	}
 	assert_true(rig_wait(e->held_packets == 4200));
@@ -354,11 +354,11 @@ static void test_killed_under_load(void **state)
 		uint64_t out = dir->out_packets;
 
 		for (uint32_t i = 0; i < 200; i++)
-			send_super(fd, &f);
+			send_gso(fd, &f);
 		assert_true(WIFSIGNALED(rig_engine_stop(&rig, SIGKILL)));
 		assert_int_equal(hc->start(&rig), 0);
 		assert_int_equal(dir->state.held_packets, 0);
-		send_super(fd, &f);
+		send_gso(fd, &f);
 		assert_true(rig_wait(dir->out_packets > out));
 		assert_true(rig_wait(dir->state.held_packets == 0));
 	}
@@ -384,9 +384,9 @@ int main(void)
 	const struct CMUnitTest on_precise[] = {HC_CASES, cmocka_unit_test(hc_trunk_lost)};
 	const struct CMUnitTest on_bulk[] = {
 		HC_CASES,
-		cmocka_unit_test(test_super_frames),
-		cmocka_unit_test(test_super_limits),
-		cmocka_unit_test(test_super_memory),
+		cmocka_unit_test(test_gso_frames),
+		cmocka_unit_test(test_gso_limits),
+		cmocka_unit_test(test_gso_memory),
 		cmocka_unit_test(test_killed_under_load),
 		cmocka_unit_test(hc_trunk_lost),
 	};

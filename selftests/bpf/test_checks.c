@@ -411,7 +411,7 @@ static void test_too_long(void **state)
 	check_port(&cfg, &p, VN_PASS);
 }
 
-static void test_super(void **state)
+static void test_gso(void **state)
 {
 	static const struct {
 		uint32_t size, segs, mtu, len;
@@ -451,7 +451,7 @@ int main(void)
 		cmocka_unit_test(test_nd_hidden),    cmocka_unit_test(test_nd_fragments),
 		cmocka_unit_test(test_nd_targets),   cmocka_unit_test(test_arp_odd),
 		cmocka_unit_test(test_macs),         cmocka_unit_test(test_priority_tags),
-		cmocka_unit_test(test_too_long),     cmocka_unit_test(test_super),
+		cmocka_unit_test(test_too_long),     cmocka_unit_test(test_gso),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

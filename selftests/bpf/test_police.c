@@ -101,7 +101,7 @@ static void test_reference(void **state)
 		compare(rates[i], 15000, 1538, 2.0);
 		compare(rates[i], 100000, 1538, 0.8);
 		compare(rates[i], 1538, 9038, 2.0);   /* frames longer than the bucket */
-		compare(rates[i], 10000, 70000, 3.0); /* super-frames */
+		compare(rates[i], 10000, 70000, 3.0); /* GSO frames */
 		compare(rates[i], 0x7fffffff, 1538, 1.2);
 	}
 }
@@ -273,8 +273,8 @@ static void tcp_frame(struct pkt *p, bool six, uint32_t payload)
 	put(p, zero, payload);
 }
 
-/* What a super-frame is charged is what its segments are. */
-static void test_port_super_frame(void **state)
+/* What a GSO frame is charged is what its segments are. */
+static void test_port_gso_frame(void **state)
 {
 	struct vn_disc d = {.police_bps = 1000, .police_burst_bytes = 1};
 	struct __sk_buff ctx = {.gso_segs = 3, .gso_size = 100};
@@ -371,14 +371,10 @@ static void test_cost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reference),
-		cmocka_unit_test(test_extremes),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_gate),
-		cmocka_unit_test(test_port_down),
-		cmocka_unit_test(test_port_burst),
-		cmocka_unit_test(test_port_super_frame),
-		cmocka_unit_test(test_port_all_cpus),
+		cmocka_unit_test(test_reference),      cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_bytes),          cmocka_unit_test(test_gate),
+		cmocka_unit_test(test_port_down),      cmocka_unit_test(test_port_burst),
+		cmocka_unit_test(test_port_gso_frame), cmocka_unit_test(test_port_all_cpus),
 		cmocka_unit_test(test_cost),
 	};
 

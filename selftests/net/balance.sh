@@ -59,7 +59,7 @@ tcp() {
 	"$PERF/vntcp" -t /run/netns/bal.a -r /run/netns/bal.b -a "$(addr "$1" "${3-0}")" -n "$2" -d 0.7 -w 0.1 >/dev/null
 }
 
-# super LINK N SIZE BYTES [KIND]: N super-frames of UDP, or of TCP (super-tcp), from a, BYTES of payload in segments of SIZE
+# super LINK N SIZE BYTES [KIND]: N GSO frames of UDP, or of TCP (super-tcp), from a, BYTES of payload in segments of SIZE
 super() {
 	local dev
 
@@ -82,7 +82,7 @@ for link in plain held bulk; do
 	settled "$link, TCP" $link
 done
 
-# --- BIG TCP: super-frames of over 64 KiB, in which the kernel puts a jumbo payload option that no segment may have ---
+# --- BIG TCP: GSO frames of over 64 KiB, in which the kernel puts a jumbo payload option that no segment may have ---
 for link in plain held bulk; do
 	case $link in plain) dev=e0 ;; held) dev=e1 ;; *) dev=e2 ;; esac
 	inn bal.a ip link set $dev gso_max_size 150000 2>"$WORK/big" || { ktap_skip "$link: BIG TCP" "$(cat "$WORK/big")" && continue; }
@@ -116,19 +116,19 @@ wait $pid 2>/dev/null
 settled "a flood" held
 is "verify when it is quiet: balance" "$(balance held)" pass
 
-# --- super-frames: as many frames on every way, whoever drops them ---
+# --- GSO frames: as many frames on every way, whoever drops them ---
 for link in plain held bulk; do
 	case $link in plain) dev=e0 ;; held) dev=e1 ;; *) dev=e2 ;; esac
 	in=$(fig $link | jq .in_packets)
 	out=$(fig $link | jq .out_packets)
 	super $link 5 1000 10000
-	settled "$link, super-frames" $link
-	is "$link: of 5 super-frames of 10, in" "$(($(fig $link | jq .in_packets) - in))" 50
-	is "$link: of 5 super-frames of 10, out" "$(($(fig $link | jq .out_packets) - out))" 50
+	settled "$link, GSO frames" $link
+	is "$link: of 5 GSO frames of 10, in" "$(($(fig $link | jq .in_packets) - in))" 50
+	is "$link: of 5 GSO frames of 10, out" "$(($(fig $link | jq .out_packets) - out))" 50
 	# hostile: 20 calls that would be a million frames
 	in=$(fig $link | jq .in_packets)
 	super $link 20 1 60000 super-tcp
-	settled "$link, super-frames of segments of one byte" $link
+	settled "$link, GSO frames of segments of one byte" $link
 	# a receiver that is down
 	inn bal.b ip link set $dev down
 	out=$(fig $link | jq .out_packets)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# What a port lets through, with real frames: neighbour discovery that hides another's MAC, super-frames and frames over
+# What a port lets through, with real frames: neighbour discovery that hides another's MAC, GSO frames and frames over
 # the MTU, priority tags. Each on an undisciplined link and on links of both holders.
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -115,7 +115,7 @@ done
 is "an ARP packet cut anywhere: counted" "$(($(drops mac malformed) - before))" 25
 counted "a foreign MAC in ARP behind two tags" mac arp-spoof m m1 --vlan ad:5,6 arp 10.0.0.1 10.0.0.2 02:66:00:00:00:99
 
-# --- super-frames: what a wire of the link's MTU would not carry, and what nobody sends ---
+# --- GSO frames: what a wire of the link's MTU would not carry, and what nobody sends ---
 N=0
 for l in plain held bulk; do
 	SRC=$(address -4 s s$N global)

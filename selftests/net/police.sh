@@ -91,8 +91,8 @@ cmp_num "and no other" "$(($(stat 0 drops.police) - before - $(got .lost)))" "<=
 probe ba -n 2000 -R 10000 -s 1000
 is "the other direction is not policed" "$(got .lost)" 0
 
-# --- TCP, whose super-frames are longer than the bucket ---
-# Loss of whole super-frames is hard on TCP: little passes, and the less the smaller the bucket. It never stands still.
+# --- TCP, whose GSO frames are longer than the bucket ---
+# Loss of whole GSO frames is hard on TCP: little passes, and the less the smaller the bucket. It never stands still.
 while read -r burst least; do
 	check "police rate 100mbit burst $burst" vnet link set ab dir ab police rate 100mbit burst "$burst"
 	"$PERF/vntcp" -t /run/netns/police.a -r /run/netns/police.b -a "$BB" -d 2 >"$WORK/tcp"

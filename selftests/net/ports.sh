@@ -169,7 +169,7 @@ fi
 
 # --- checksums as a reader of raw frames sees them ---
 
-# sums N: how many of five datagrams, and of the first segments of five super-frames, are wrong; the longest frame
+# sums N: how many of five datagrams, and of the first segments of five GSO frames, are wrong; the longest frame
 sums() {
 	local dst
 
@@ -180,7 +180,7 @@ sums() {
 	jq -j '.frames, " ", .bad_checksum, " ", if .len > 1514 then "whole" else "cut" end' "$WORK/cap"
 }
 
-is "a plain link: partial by default, super-frames stay whole" "$(sums 0)" "5 5, 5 5 whole"
+is "a plain link: partial by default, GSO frames stay whole" "$(sums 0)" "5 5, 5 5 whole"
 is "a held link: complete" "$(sums 1)" "5 0, 5 0 cut"
 plain_pid=$(vnet -j link show plain | jq -c '.links[0].endpoints')
 check "checksum: complete, while it runs" apply $'  r:r0: {checksum: complete}\n  r:r2: {checksum: complete}'

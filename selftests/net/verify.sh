@@ -153,7 +153,7 @@ is "by probes" "$(jq '[.links[0].directions[].probed] | all' "$WORK/report")" tr
 is "no node saw a frame of it, no counter moved" \
 	"$(vnet -j -s link show idle | jq -c '[.links[0].directions[].stats | [.in_packets, .out_packets]]')" "$before"
 is "nor did the node's interface" "$(inn v.a cat /proc/net/dev | grep e1:)" "$(cat "$WORK/dev")"
-is "the twin is gone" "$(ls /run/netns)" "$NS_BEFORE"
+is "the probe link is gone" "$(ls /run/netns)" "$NS_BEFORE"
 is "and so is the mark of its making" "$(ls /run/vnet/pending 2>/dev/null)" ""
 
 # A node that sends what probes look like, with the slots of others as its own 802.1ad tags: none of it is among them.
@@ -174,7 +174,7 @@ wait $FORGE 2>/dev/null
 is "of a node that forges them, none is counted" "$(jq '[.links[0].directions[0].checks[] | select(.source == "probe")
 	| select(.check == "duplicate" or .check == "corrupt" or .check == "loss" or .check == "reorder")] | length' "$WORK/report")" 0
 
-# --- a daemon killed while it probes leaves a twin, which the next one removes ---
+# --- a daemon killed while it probes leaves a probe link, which the next one removes ---
 vnet link verify idle --probe --time 20s >/dev/null 2>&1 &
 P=$!
 twin_there() {
@@ -184,7 +184,7 @@ busywait 5000 twin_there >/dev/null
 kill_agent
 wait $P 2>/dev/null
 start_agent
-is "a killed daemon's twin goes with the next start" "$(ls /run/netns)" "$NS_BEFORE"
+is "a killed daemon's probe link goes with the next start" "$(ls /run/netns)" "$NS_BEFORE"
 check "which can probe again" steadily 0 idle --probe --time 1s
 
 # --- rate ---
@@ -245,7 +245,7 @@ check "calibrate" vnet calibrate --time 2s
 is "its file names the host and has figures" "$(jq '(.kernel | length > 0) and .floor_ns > 0 and .pps_max > 0
 	and .direction_frames > 0 and (.lateness | length) == 3
 	and .bulk_bps_max > 0' /run/vnet/calibration.json)" true
-# One sender's super-frames are more than its small frames, so a rate between the two tells the holders apart.
+# One sender's GSO frames are more than its small frames, so a rate between the two tells the holders apart.
 between=$(jq '(.pps_max * 1538 * 8 * 1.2 / 1e6 | floor) as $m | if $m * 1e6 < .bulk_bps_max then $m else 0 end' \
 	/run/vnet/calibration.json)
 expect_exit "a rate beyond all holders is refused, and says what is possible" 7 "went at most [0-9.]+gbit" \
@@ -258,7 +258,7 @@ if [ "$between" -gt 0 ]; then
 	check "the rate goes" vnet link replace idle delay 1ms
 else
 	for words in "is refused to the one" "is granted to the other" "is refused without the other" "goes again"; do
-		ktap_skip "a rate between the two holders $words" "super-frames are not faster here: $(jq -c \
+		ktap_skip "a rate between the two holders $words" "GSO frames are not faster here: $(jq -c \
 			'[.pps_max, .bulk_bps_max]' /run/vnet/calibration.json)"
 	done
 fi

@@ -195,7 +195,7 @@ shape_one() {
 
 # shape_htb MBIT FLOWS: the same flows through the kernel's HTB, with a queue of as many bytes. It stands behind a bridge, since
 # its queue in the sender's own namespace would hold the sender back; it counts 14 bytes a packet by itself, and gets
-# segments, not super-frames.
+# segments, not GSO frames.
 shape_htb() {
 	local rate=$1 flows=$2 warm=3 seconds=4 i got limit
 

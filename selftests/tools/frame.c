@@ -11,7 +11,7 @@
  *                 with --options N: N others in front of the one with MAC
  *                 with --jumbo: behind a hop-by-hop header, payload length 0; with --fragment: in a whole fragment
  *             super | super-tcp SIZE BYTES SRC DST
- *                                               BYTES of UDP or TCP as one super-frame with segments of SIZE
+ *                                               BYTES of UDP or TCP as one GSO frame with segments of SIZE
  *             dgram4 DST BYTES [SEGMENT]        no frame: a datagram to port 9, from a socket (UDP_SEGMENT)
  *             hex BYTES                         the whole frame, as it is
  *       prints {"sent": N}; frames carry --mark and their number, so that a capture can tell them
@@ -244,7 +244,7 @@ static void make_nd(struct buf *b, const struct opts *o, uint8_t type, const cha
 }
 
 /* A virtio_net_hdr in front: what the kernel segments where a device does not. */
-static void make_super(struct buf *b, const struct opts *o, unsigned int number, bool tcp, char **argv)
+static void make_gso(struct buf *b, const struct opts *o, unsigned int number, bool tcp, char **argv)
 {
 	struct opts big = *o;
 	struct virtio_net_hdr vh = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -312,7 +312,7 @@ static void make(struct buf *b, const struct opts *o, unsigned int number, int a
 	} else if (strcmp(kind, "rs") == 0) {
 		make_nd(b, o, 133, NULL, argc > 1 ? argv[1] : NULL);
 	} else if (strncmp(kind, "super", 5) == 0 && argc == 5) {
-		make_super(b, o, number, kind[5] == '-', argv + 1);
+		make_gso(b, o, number, kind[5] == '-', argv + 1);
 	} else if (strcmp(kind, "hex") == 0 && argc == 2) {
 		make_hex(b, argv[1]);
 	} else {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The discipline where it is arithmetic: overhead and cells, slots, order, super-frames; and what is done to bytes. */
+/* The discipline where it is arithmetic: overhead and cells, slots, order, GSO frames; and what is done to bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "engine/edit.h"
+#include "engine/mangle.h"
 #include "selftests/unit/disc_lab.h"
 
 #define MS VN_NSEC_PER_MSEC
@@ -221,8 +221,8 @@ static void test_plain_is_the_same(void **state)
 	assert_false(plain.flags & VN_DISC_PLAIN);
 }
 
-/* A super-frame takes the time and the numbers of its frames. */
-static void test_super_frame(void **state)
+/* A GSO frame takes the time and the numbers of its frames. */
+static void test_gso_frame(void **state)
 {
 	struct vn_disc d = {.rate_bps = 1000000000};
 	struct vn_disc_in in = {.arrival_ns = S, .len = 66 + 10 * 1448, .segs = 10, .hdr_len = 66};
@@ -325,7 +325,7 @@ int main(void)
 		cmocka_unit_test(test_slot_bytes),         cmocka_unit_test(test_slot_wide),
 		cmocka_unit_test(test_slot_distribution),  cmocka_unit_test(test_slot_and_others),
 		cmocka_unit_test(test_order_keep),         cmocka_unit_test(test_plain_is_the_same),
-		cmocka_unit_test(test_super_frame),        cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_gso_frame),          cmocka_unit_test(test_mark),
 	};
 
 	return cmocka_run_group_tests(tests, lab_setup, lab_teardown);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "engine/super.h"
+#include "engine/gso.h"
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -97,7 +97,7 @@ static uint32_t find_l4(const uint8_t *head, uint32_t head_len, uint32_t l3, boo
 	return l3 + 4u * (head[l3] & 0xf);
 }
 
-static int parse_gso(const struct virtio_net_hdr *vh, const uint8_t *head, uint32_t head_len, struct vn_super *s)
+static int parse_gso(const struct virtio_net_hdr *vh, const uint8_t *head, uint32_t head_len, struct vn_gso *s)
 {
 	uint8_t kind = vh->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN, proto = 0;
 	uint32_t l3 = find_l3(head, head_len, &s->ip6), l4, payload;
@@ -114,7 +114,7 @@ static int parse_gso(const struct virtio_net_hdr *vh, const uint8_t *head, uint3
 	s->l4 = (uint16_t)l4;
 	s->hdr_len = (uint16_t)(l4 + (s->tcp ? 4u * (head[l4 + 12] >> 4) : sizeof(struct udphdr)));
 	if (s->hdr_len < l4 + (s->tcp ? sizeof(struct tcphdr) : sizeof(struct udphdr)) || s->hdr_len >= s->len ||
-	    s->hdr_len > VN_MIN(head_len, VN_SUPER_HDR_MAX))
+	    s->hdr_len > VN_MIN(head_len, VN_GSO_HDR_MAX))
 		return -EBADMSG;
 	s->ect = (s->ip6 ? head[l3 + 1] >> 4 & 3 : head[l3 + 1] & 3) != 0;
 	s->gso_size = vh->gso_size;
@@ -123,18 +123,18 @@ static int parse_gso(const struct virtio_net_hdr *vh, const uint8_t *head, uint3
 	return 0;
 }
 
-int vn_super_parse(const struct virtio_net_hdr *vh, const uint8_t *head, uint32_t head_len, uint32_t len,
-		   struct vn_super *ret_super)
+int vn_gso_parse(const struct virtio_net_hdr *vh, const uint8_t *head, uint32_t head_len, uint32_t len,
+		 struct vn_gso *ret_gso)
 {
-	struct vn_super s = {.len = len, .segs = 1};
+	struct vn_gso s = {.len = len, .segs = 1};
 	int r = vh->gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : parse_gso(vh, head, VN_MIN(head_len, len), &s);
 
 	if (r == 0)
-		*ret_super = s;
+		*ret_gso = s;
 	return r;
 }
 
-uint32_t vn_super_payload(const struct vn_super *s, uint32_t first, uint32_t segs)
+uint32_t vn_gso_payload(const struct vn_gso *s, uint32_t first, uint32_t segs)
 {
 	uint32_t all = s->len - s->hdr_len, from = first * s->gso_size;
 
@@ -143,15 +143,15 @@ uint32_t vn_super_payload(const struct vn_super *s, uint32_t first, uint32_t seg
 	return VN_MIN(segs * s->gso_size, all - from);
 }
 
-uint32_t vn_super_bytes(const struct vn_super *s, uint32_t first, uint32_t segs)
+uint32_t vn_gso_bytes(const struct vn_gso *s, uint32_t first, uint32_t segs)
 {
-	return vn_super_payload(s, first, segs) + segs * s->hdr_len;
+	return vn_gso_payload(s, first, segs) + segs * s->hdr_len;
 }
 
 /* --- cutting */
 
 /* IP's lengths, and IPv4's number and checksum. */
-static void cut_l3(const struct vn_super *s, uint32_t first, uint32_t l4_bytes, uint8_t *head)
+static void cut_l3(const struct vn_gso *s, uint32_t first, uint32_t l4_bytes, uint8_t *head)
 {
 	uint8_t *ip = head + s->l3;
 	uint32_t ihl = s->l4 - s->l3;
@@ -167,7 +167,7 @@ static void cut_l3(const struct vn_super *s, uint32_t first, uint32_t l4_bytes, 
 }
 
 /* What the device that completes the checksum expects to find: the sum of the pseudo header. */
-static uint16_t pseudo_sum(const struct vn_super *s, uint32_t l4_bytes, const uint8_t *head)
+static uint16_t pseudo_sum(const struct vn_gso *s, uint32_t l4_bytes, const uint8_t *head)
 {
 	const uint8_t *ip = head + s->l3;
 	uint32_t sum = l4_bytes + (s->tcp ? IPPROTO_TCP : IPPROTO_UDP);
@@ -175,7 +175,7 @@ static uint16_t pseudo_sum(const struct vn_super *s, uint32_t l4_bytes, const ui
 	return fold(s->ip6 ? sum16(ip + 8, 32, sum) : sum16(ip + 12, 8, sum));
 }
 
-static void cut_l4(const struct vn_super *s, uint32_t first, uint32_t segs, uint8_t *l4, uint32_t l4_bytes)
+static void cut_l4(const struct vn_gso *s, uint32_t first, uint32_t segs, uint8_t *l4, uint32_t l4_bytes)
 {
 	if (!s->tcp) {
 		put16(l4 + 4, l4_bytes);
@@ -188,10 +188,10 @@ static void cut_l4(const struct vn_super *s, uint32_t first, uint32_t segs, uint
 		l4[13] &= (uint8_t)~TCP_CWR;
 }
 
-void vn_super_cut(const struct vn_super *s, uint32_t first, uint32_t segs, struct virtio_net_hdr *vh, uint8_t *head)
+void vn_gso_cut(const struct vn_gso *s, uint32_t first, uint32_t segs, struct virtio_net_hdr *vh, uint8_t *head)
 {
 	uint32_t old_bytes = s->len - s->l4;
-	uint32_t l4_bytes = s->hdr_len - s->l4 + vn_super_payload(s, first, segs);
+	uint32_t l4_bytes = s->hdr_len - s->l4 + vn_gso_payload(s, first, segs);
 	uint32_t check_at = s->l4 + (s->tcp ? 16u : 6u);
 
 	cut_l3(s, first, l4_bytes, head);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "engine/edit.h"
+#include "engine/mangle.h"
 
 #include <linux/if_ether.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "engine/own.h"
+#include "engine/ownership.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ int vn_own_init(struct vn_own *o, const struct vn_disc_slot *disc, struct vn_dir
 		.disc = disc, .dir = dir, .index = index, .holder = VN_HOLDER_PRECISE, .n = n, .mine = calloc(2, n)};
 	if (!o->mine)
 		return -ENOMEM;
-	o->seam = o->mine + n;
+	o->reorder = o->mine + n;
 	return 0;
 }
 
@@ -70,7 +70,7 @@ static enum vn_own_verdict take(struct vn_own *o, uint32_t slot)
 	d->away[o->index] = d->away_bytes[o->index] = 0;
 	d->holder = o->holder;
 	o->mine[slot] = 1;
-	o->seam[slot] = vn_own_others_leave(o, slot);
+	o->reorder[slot] = vn_own_others_leave(o, slot);
 	return VN_OWN_MINE;
 }
 
@@ -108,7 +108,7 @@ bool vn_own_hand_over(struct vn_own *o, uint32_t slot, uint64_t until_ns)
 
 	if (to == o->index || to >= VN_ENGINES_MAX || vn_own_claim(o, slot) != VN_OWN_MINE)
 		return false;
-	o->mine[slot] = o->seam[slot] = 0;
+	o->mine[slot] = o->reorder[slot] = 0;
 	__atomic_store_n(&d->away[o->index], (uint32_t)d->state.held_packets, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->away_bytes[o->index], (uint32_t)d->state.held_bytes, __ATOMIC_RELAXED);
 	d->state.held_packets = d->state.held_bytes = 0;

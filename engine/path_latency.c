@@ -8,7 +8,7 @@
  * quarter above the shortest ever, nor above VN_WAY_MAX_NS, should load be all that was ever seen. Three such parts are
  * less than a packet needs from the sender's call to the receiver without any discipline.
  */
-#include "engine/way.h"
+#include "engine/path_latency.h"
 
 #include <base/util.h>
 
@@ -16,7 +16,7 @@
 #define STEP_PART  128u
 #define SPARE_PART 4
 
-void vn_way_learn(struct vn_way *w, uint64_t ns)
+void vn_path_latency_learn(struct vn_path_latency *w, uint64_t ns)
 {
 	uint64_t step = w->low_ns / STEP_PART + 1;
 
@@ -26,12 +26,12 @@ void vn_way_learn(struct vn_way *w, uint64_t ns)
 	else if (ns > w->low_ns)
 		w->low_ns += step;
 	else
-		w->low_ns -= VN_MIN(w->low_ns, step * (VN_WAY_ONE_IN - 1));
+		w->low_ns -= VN_MIN(w->low_ns, step * (VN_PATH_LATENCY_ONE_IN - 1));
 }
 
-uint64_t vn_way_ns(const struct vn_way *w)
+uint64_t vn_path_latency_ns(const struct vn_path_latency *w)
 {
-	uint64_t most_ns = VN_MIN(w->min_ns + w->min_ns / SPARE_PART, VN_WAY_MAX_NS);
+	uint64_t most_ns = VN_MIN(w->min_ns + w->min_ns / SPARE_PART, VN_PATH_LATENCY_MAX_NS);
 
 	return w->n < SEEN_MIN ? 0 : VN_MIN(w->low_ns, most_ns);
 }

@@ -3,8 +3,8 @@
  * What the discipline does to a frame's bytes. Frames lie as the trunk delivers them: the slot's tag, of which the
  * discipline knows nothing, behind the addresses.
  */
-#ifndef VNET_ENGINE_EDIT_H
-#define VNET_ENGINE_EDIT_H
+#ifndef VNET_ENGINE_MANGLE_H
+#define VNET_ENGINE_MANGLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -209,7 +209,7 @@ static void test_others_leave(void **state)
 	dir[1].leaving = 1u << OTHER;
 	handed_over(1);
 	assert_int_equal(vn_own_claim(&loop.own, 1), VN_OWN_MINE);
-	assert_int_equal(loop.own.seam[1], 1);
+	assert_int_equal(loop.own.reorder[1], 1);
 	assert_true(vn_own_others_leave(&loop.own, 1));
 	dir[1].leaving = 0;
 	assert_false(vn_own_others_leave(&loop.own, 1));

@@ -12,8 +12,8 @@
  *
  * For engines of both kinds; knows nothing of how they hold frames.
  */
-#ifndef VNET_ENGINE_OWN_H
-#define VNET_ENGINE_OWN_H
+#ifndef VNET_ENGINE_OWNERSHIP_H
+#define VNET_ENGINE_OWNERSHIP_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,14 +27,14 @@
  * @index:      of this engine's trunk
  * @holder:     enum vn_holder: what it is (precise, unless set otherwise)
  * @mine:       by slot: this engine is its owner
- * @seam:       by slot: set to 1 with a direction of which others still hold frames: while vn_own_others_leave(), no
- *              frame due at or after vn_dir.away_until_ns may leave. The holder clears it
+ * @reorder buffer:       by slot: set to 1 with a direction of which others still hold frames: while
+ * vn_own_others_leave(), no frame due at or after vn_dir.away_until_ns may leave. The holder clears it
  */
 struct vn_own {
 	const struct vn_disc_slot *disc;
 	struct vn_dir *dir;
 	uint32_t index, holder, n;
-	uint8_t *mine, *seam;
+	uint8_t *mine, *reorder;
 };
 
 enum vn_own_verdict {
