@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Frames that a device of the fabric loses after a program of ours has let them pass: the trunk's ring or queue is full
- * on the way to the engine, the receiving end is down, too full or too small on the way to the node. The kernel tells
- * of each, whichever device it is, and costs nothing where nothing is lost.
+ * Frames that a device of the fabric loses after a program of ours has let them pass: the engine port's ring or queue
+ * is full on the way to the engine, the receiving end is down, too full or too small on the way to the node. The kernel
+ * tells of each, whichever device it is, and costs nothing where nothing is lost.
  *
  * Whose frame it is says its mark, set by vn_tc_port, vn_tc_deliver and vn_tc_finish and gone when the frame leaves the
  * fabric's namespace; marks of nodes never enter it. Frames that a program drops itself have none and are counted
@@ -100,9 +100,9 @@ static __always_inline void vn_count(__u32 slot, __u32 reason, __u64 n)
 		__sync_fetch_and_add(&d->count[reason], n);
 }
 
-static __always_inline void vn_lost_on_way(__u32 trunk, __u32 slot, bool down, __u64 n)
+static __always_inline void vn_lost_on_way(__u32 engine, __u32 slot, bool down, __u64 n)
 {
-	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &engine);
 
 	vn_count(slot, down ? VN_DROP_ENGINE_DOWN : VN_DROP_RING_FULL, n);
 	if (e && !down)
@@ -142,8 +142,8 @@ int vn_lost_tp(__u64 *ctx)
 	/* the skb, where it was dropped, why */
 	const struct sk_buff *skb = (const void *)ctx[0];
 	const struct net_device *dev = skb->dev;
-	struct vn_trunk_note *note;
-	__u32 ifindex, slot = skb->mark, none = 0, trunk;
+	struct vn_engine_port_note *note;
+	__u32 ifindex, slot = skb->mark, none = 0, engine;
 	struct vn_port_ctr *c;
 	struct vn_lost lost;
 
@@ -160,10 +160,10 @@ int vn_lost_tp(__u64 *ctx)
 	if (!slot || slot > VN_LAST_SLOT || dev->nd_net.net->ns.inum != vn_fabric_inum)
 		return 0;
 	lost = vn_measure(skb);
-	trunk = (ifindex - VN_TRUNK_IFINDEX) / 2;
-	if (ifindex >= VN_TRUNK_IFINDEX && trunk < VN_ENGINES_MAX) {
-		note = bpf_map_lookup_elem(&vn_trunk_note, &none);
-		vn_lost_on_way(trunk, slot, note && note->down && note->slot == slot, lost.packets);
+	engine = (ifindex - VN_ENGINE_PORT_IFINDEX) / 2;
+	if (ifindex >= VN_ENGINE_PORT_IFINDEX && engine < VN_ENGINES_MAX) {
+		note = bpf_map_lookup_elem(&vn_engine_port_note, &none);
+		vn_lost_on_way(engine, slot, note && note->down && note->slot == slot, lost.packets);
 		if (note)
 			note->down = 0;
 		return 0;
@@ -174,15 +174,15 @@ int vn_lost_tp(__u64 *ctx)
 	return 0;
 }
 
-/* The engine's own ring had no room, or no buffer was there: for the frame that vn_xdp_trunk has just let pass. */
+/* The engine's own ring had no room, or no buffer was there: for the frame that vn_xdp_engine has just let pass. */
 SEC("tp_btf/xdp_redirect_err")
 int vn_ring_full_tp(__u64 *ctx)
 {
 	const struct net_device *dev = (const void *)ctx[0];
-	__u32 ifindex = (__u32)dev->ifindex, none = 0, trunk = (ifindex - VN_TRUNK_IFINDEX) / 2;
-	struct vn_trunk_note *note = bpf_map_lookup_elem(&vn_trunk_note, &none);
+	__u32 ifindex = (__u32)dev->ifindex, none = 0, engine = (ifindex - VN_ENGINE_PORT_IFINDEX) / 2;
+	struct vn_engine_port_note *note = bpf_map_lookup_elem(&vn_engine_port_note, &none);
 
-	if (ifindex < VN_TRUNK_IFINDEX || trunk >= VN_ENGINES_MAX || dev->nd_net.net->ns.inum != vn_fabric_inum)
+	if (ifindex < VN_ENGINE_PORT_IFINDEX || engine >= VN_ENGINES_MAX || dev->nd_net.net->ns.inum != vn_fabric_inum)
 		return 0;
 	if (note && note->slot)
 		vn_count(note->slot, VN_DROP_RING_FULL, 1);

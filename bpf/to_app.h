@@ -8,8 +8,8 @@
  * So which of the two a frame is for is decided here.
  *
  * Handed over so, a frame is what it is. One that the kernel has not completed (GSO frames, checksums) goes through
- * the pair VN_TRUNK_FINISH first, and one whose tag stands in metadata, where XDP sees none, gets the slot's above it:
- * that moves the tag into the frame.
+ * the pair VN_ENGINE_PORT_FINISH first, and one whose tag stands in metadata, where XDP sees none, gets the slot's
+ * above it: that moves the tag into the frame.
  */
 #ifndef VNET_BPF_TO_APP_H
 #define VNET_BPF_TO_APP_H
@@ -86,7 +86,7 @@ static __always_inline int vn_to_app(struct __sk_buff *skb, const struct vn_boun
 	    bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID), b->number))
 		return TC_ACT_SHOT;
 	if (!b->whole)
-		return bpf_redirect(VN_TRUNK_IFINDEX + 2 * VN_TRUNK_FINISH, 0);
+		return bpf_redirect(VN_ENGINE_PORT_IFINDEX + 2 * VN_ENGINE_PORT_FINISH, 0);
 	vn_app_count(app, VN_AFXDP_FATE_APP, &b->sum);
 	skb->queue_mapping = queue + 1;
 	/* It is in the node at once. (Volatile: one store for both words is not allowed.) */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The programs of the data path on veth: a port's enforcement point, the trunk's way into the engine, and delivery.
+ * The programs of the data path on veth: a port's enforcement point, the engine port's way into the engine, and
+ * delivery.
  *
  *   node -> vn_tc_port -> (not held) -> peer's host end
- *                      -> (held) tr0 -> tr1: vn_xdp_trunk -> engine -> tr1 -> tr0: vn_tc_deliver -> peer's host end
+ *                      -> (held) tr0 -> tr1: vn_xdp_engine -> engine -> tr1 -> tr0: vn_tc_deliver -> peer's host end
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -53,7 +54,7 @@ static __always_inline bool vn_engine_up(const struct vn_engine *e)
 
 /*
  * Whether the frames @before + 1 .. @before + @n of the port contain one whose turn it is. A second tag must not make a
- * frame need a second page on the trunk (kernels before 6.6 cannot hold those): frames near that size are never
+ * frame need a second page on the engine port (kernels before 6.6 cannot hold those): frames near that size are never
  * samples.
  */
 static __always_inline bool vn_is_sample(const struct __sk_buff *skb, __u64 before, __u64 n)
@@ -84,13 +85,13 @@ static __always_inline bool vn_without_jumbo(struct __sk_buff *skb)
 }
 
 /*
- * Into the trunk: the slot becomes the outermost tag; what tag the user had moves below it, untouched. A second tag
- * carries the port's clock: that of every frame into a tap, of samples elsewhere.
+ * Into the engine port: the slot becomes the outermost tag; what tag the user had moves below it, untouched. A second
+ * tag carries the port's clock: that of every frame into a tap, of samples elsewhere.
  */
 static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_cfg *port, const struct vn_engine *e,
 				   __u32 number, __u64 before, __u64 n)
 {
-	__u32 ifindex = *(const volatile __u32 *)&port->trunk_ifindex;
+	__u32 ifindex = *(const volatile __u32 *)&port->engine_ifindex;
 	bool tap = e->stamp_ifindex == ifindex;
 	__u16 tpid = VN_SLOT_TPID;
 
@@ -146,8 +147,8 @@ int vn_tc_port(struct __sk_buff *skb)
 	if (reason != VN_PASS)
 		return vn_drop(number, reason, sum.packets);
 	if (flags & VN_PORT_HELD) {
-		__u32 trunk = port->trunk;
-		const struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+		__u32 engine = port->engine;
+		const struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &engine);
 
 		if (vn_engine_up(e))
 			return vn_hold(skb, port, e, number, before, sum.packets);
@@ -167,8 +168,8 @@ int vn_tc_port(struct __sk_buff *skb)
 /* The engine wants to know how long its frames take to here (engine/loop.c, "the way out"). */
 static __always_inline void vn_answer_path(__u32 ifindex)
 {
-	__u32 trunk = (ifindex - VN_TRUNK_IFINDEX) / 2;
-	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+	__u32 engine = (ifindex - VN_ENGINE_PORT_IFINDEX) / 2;
+	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &engine);
 
 	if (!e || !e->path_ask)
 		return;
@@ -179,8 +180,8 @@ static __always_inline void vn_answer_path(__u32 ifindex)
 /* The engine wants to know that all it sent before this has been delivered from here (engine/loop_move.c). */
 static __always_inline int vn_fence(struct __sk_buff *skb)
 {
-	__u32 trunk = (skb->ifindex - VN_TRUNK_IFINDEX) / 2, no;
-	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &trunk);
+	__u32 engine = (skb->ifindex - VN_ENGINE_PORT_IFINDEX) / 2, no;
+	struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &engine);
 
 	/* Its tag is not in the frame any more. */
 	if (e && !bpf_skb_load_bytes(skb, offsetof(struct vn_marker, slot) - 4, &no, sizeof(no)))
@@ -224,7 +225,7 @@ int vn_tc_deliver(struct __sk_buff *skb)
 		const struct vn_bound_for b = {.port = port,
 					       .number = number,
 					       .slotted = true,
-					       .whole = skb->ifindex != VN_TRUNK_IFINDEX + 2 * VN_TRUNK_BULK,
+					       .whole = skb->ifindex != VN_ENGINE_PORT_IFINDEX + 2 * VN_ENGINE_BULK,
 					       .l3 = l3,
 					       .sum = sum};
 
@@ -303,15 +304,16 @@ static __always_inline __u32 vn_unsample(struct xdp_md *ctx, __u64 now)
 	return now > (1u << VN_SAMPLE_SHIFT) / 2 ? now - (1u << VN_SAMPLE_SHIFT) / 2 : 1;
 }
 
-/* Second device of each trunk: frames on their way to the engine, each with its time of arrival and its slot in front.
+/* Second device of each engine port: frames on their way to the engine, each with its time of arrival and its slot in
+ * front.
  */
 SEC("xdp.frags")
-int vn_xdp_trunk(struct xdp_md *ctx)
+int vn_xdp_engine(struct xdp_md *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u32 hop_ns = vn_unsample(ctx, now), none = 0;
-	struct vn_trunk_note *note = bpf_map_lookup_elem(&vn_trunk_note, &none);
-	struct vn_trunk_meta *meta;
+	struct vn_engine_port_note *note = bpf_map_lookup_elem(&vn_engine_port_note, &none);
+	struct vn_engine_meta *meta;
 	__u8 *data;
 	int r;
 
@@ -327,8 +329,8 @@ int vn_xdp_trunk(struct xdp_md *ctx)
 	meta->hop_ns = hop_ns;
 	meta->slot = bpf_ntohs(*(__be16 *)(data + 14));
 	meta->len = bpf_xdp_get_buff_len(ctx) - 4;
-	/* This trunk's, whatever the port says by now: frames on their way stay on it. */
-	r = bpf_redirect_map(&vn_xsk, (ctx->ingress_ifindex - VN_TRUNK_IFINDEX) / 2, XDP_DROP);
+	/* This engine port's, whatever the port says by now: frames on their way stay on it. */
+	r = bpf_redirect_map(&vn_xsk, (ctx->ingress_ifindex - VN_ENGINE_PORT_IFINDEX) / 2, XDP_DROP);
 	note->slot = meta->slot;
 	note->down = r == XDP_DROP;
 	return r;

@@ -581,7 +581,7 @@ static int bulk_check(struct vn_loop *l)
 	return l->bulk->error;
 }
 
-const struct vn_trunk_ops vn_bulk_ops = {
+const struct vn_marker_ops vn_bulk_ops = {
 	.release = bulk_release, .receive = bulk_receive, .send = bulk_send, .mark = bulk_mark, .check = bulk_check};
 
 /* --- at the start */

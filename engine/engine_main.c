@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 	vn_own_adopt(&loop.own);
 	r = o.bulk ? vn_bulk_open(&loop, VN_ENGINE_FD_XSK) : vn_xio_open(&loop.io, &o.xio);
 	if (r < 0)
-		return fail("binding to the trunk", r);
+		return fail("binding to the engine port", r);
 	loop.ops = o.bulk ? &vn_bulk_ops : &vn_xsk_ops;
 	loop.status->stamp_ifindex = o.bulk ? o.xio.ifindex : 0;
 	r = vn_sandbox_enter(VN_ENGINE_FD_XSK, o.bulk);
@@ -241,5 +241,5 @@ int main(int argc, char **argv)
 	vn_loop_move_end(&loop);
 	/* The ports see it at once, and not only when the heartbeat has grown old. */
 	vn_stat_set(&loop.status->heartbeat_ns, 0);
-	return r < 0 ? fail("trunk lost", r) : 0;
+	return r < 0 ? fail("engine port lost", r) : 0;
 }

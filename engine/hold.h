@@ -30,7 +30,7 @@ struct vn_frame {
 	uint8_t queued; /* stands in its lane's queue, not alone in the heap */
 	uint8_t class;
 	uint8_t pad[2];
-	uint32_t hop_ns; /* struct vn_trunk_meta */
+	uint32_t hop_ns; /* struct vn_engine_meta */
 	uint8_t data[];
 };
 _Static_assert(sizeof(struct vn_frame) == 40, "a minimal frame with its header fits the smallest class");

@@ -16,7 +16,7 @@
 #define HOUSE_NS        (100 * VN_NSEC_PER_MSEC)
 #define LATE_NS         VN_NSEC_PER_MSEC
 #define THROTTLED_NS    (20 * VN_NSEC_PER_MSEC)
-#define STALL_NS        (200 * VN_NSEC_PER_USEC) /* pause when the trunk takes no frame */
+#define STALL_NS        (200 * VN_NSEC_PER_USEC) /* pause when the engine port takes no frame */
 #define HOUSE_SCAN      256u
 #define TRIM_KEEP_SPANS 64u /* 4 MiB for the next burst */
 #define TRIM_SPANS      16u
@@ -56,8 +56,8 @@
 /* --- the way out */
 
 /*
- * What a sample was on the way longer than its discipline says: from the port's program to the trunk's, and past its
- * time of release. The discipline counts from the trunk for every frame, samples too, or they would overtake.
+ * What a sample was on the way longer than its discipline says: from the port's program to the engine port's, and past
+ * its time of release. The discipline counts from the engine port for every frame, samples too, or they would overtake.
  */
 static void account_error(struct vn_dir *d, uint64_t error_ns)
 {
@@ -103,10 +103,10 @@ static struct vn_path_latency *way_out(struct vn_loop *l)
 }
 
 /*
- * A frame is on its way for some us that no discipline asked for: from its port to the trunk, from here to the program
- * that delivers it, and from there to its node. It may leave earlier by as much as hardly any frame falls short of;
- * what it spends between the sender's call and the port's program is not counted, so that none arrives early. The first
- * part is measured by samples, the second by questions that the program answers, one in so many kicks of a single
+ * A frame is on its way for some us that no discipline asked for: from its port to the engine port, from here to the
+ * program that delivers it, and from there to its node. It may leave earlier by as much as hardly any frame falls short
+ * of; what it spends between the sender's call and the port's program is not counted, so that none arrives early. The
+ * first part is measured by samples, the second by questions that the program answers, one in so many kicks of a single
  * frame. The third nobody sees, but it is what the first is: one redirection, one veth.
  */
 static uint64_t lead_ns(struct vn_loop *l)
@@ -275,7 +275,7 @@ static void look_around(struct vn_loop *l)
 }
 
 /* A deleted device leaves its error with the socket; poll() does not tell (Linux 6.18). */
-static int trunk_error(const struct vn_loop *l)
+static int engine_error(const struct vn_loop *l)
 {
 	socklen_t len = sizeof(int);
 	int err = 0;
@@ -323,10 +323,10 @@ static bool xsk_mark(struct vn_loop *l, const struct vn_marker *m)
 static int xsk_check(struct vn_loop *l)
 {
 	read_losses(l);
-	return trunk_error(l);
+	return engine_error(l);
 }
 
-const struct vn_trunk_ops vn_xsk_ops = {
+const struct vn_marker_ops vn_xsk_ops = {
 	.release = xsk_release, .receive = xsk_receive, .send = xsk_send, .mark = xsk_mark, .check = xsk_check};
 
 static int keep_house(struct vn_loop *l)
@@ -363,7 +363,7 @@ static void slept(struct vn_loop *l, uint64_t wake_ns, bool timed_out)
 		l->margin_ns = VN_MAX(l->margin_ns - MARGIN_DOWN_NS, MARGIN_MIN_NS);
 }
 
-/* Sleep until a frame comes, or until @wake_ns. -ENETDOWN when the trunk is gone. */
+/* Sleep until a frame comes, or until @wake_ns. -ENETDOWN when the engine port is gone. */
 static int sleep_until(struct vn_loop *l, uint64_t wake_ns)
 {
 	uint64_t ns = wake_ns - l->now_ns;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The engine itself: frames in, the discipline, frames held, frames out at their time. One thread, one trunk. */
+/* The engine itself: frames in, the discipline, frames held, frames out at their time. One thread, one engine port. */
 #ifndef VNET_ENGINE_LOOP_H
 #define VNET_ENGINE_LOOP_H
 
@@ -17,8 +17,8 @@
 struct vn_loop;
 struct vn_bulk;
 
-/* What depends on the kind of the trunk. */
-struct vn_trunk_ops {
+/* What depends on the kind of the engine port. */
+struct vn_marker_ops {
 	/* Send frames whose time has come, at most VN_TX_BATCH; how many. */
 	uint32_t (*release)(struct vn_loop *l);
 	/* Take in frames, a moderate number; how many. */
@@ -27,24 +27,24 @@ struct vn_trunk_ops {
 	bool (*send)(struct vn_loop *l, struct vn_frame *f);
 	/* Send the daemon's kind of marker behind all that was sent before; false: no room. */
 	bool (*mark)(struct vn_loop *l, const struct vn_marker *m);
-	/* Now and then: what the trunk lost goes into the status; an error when it is gone. */
+	/* Now and then: what the engine port lost goes into the status; an error when it is gone. */
 	int (*check)(struct vn_loop *l);
 };
 
-extern const struct vn_trunk_ops vn_xsk_ops;
+extern const struct vn_marker_ops vn_xsk_ops;
 
 /**
  * struct vn_loop
- * @io:         of a precise trunk; of a tap the descriptor alone
+ * @io:         of a precise engine port; of a tap the descriptor alone
  * @bulk:       of a tap
  * @disc, @dir, @status: mapped elements of the maps vn_disc, vn_dir (arrays of @max_ports) and vn_engine (ours)
- * @index:      of the trunk
+ * @index:      of the engine port
  * @now_ns:     of this turn
  * @woke_ns:    when the process last came back from sleeping of its own will
  * @rx_ns:      when frames last came
  * @slack_ns:   shortest time that a frame was to be held in this and the last second (a sliding minimum)
  * @margin_ns:  how long before a release it must be awake: what the kernel's wake-ups took lately
- * @way_in:     how long frames take at least from their port to the trunk
+ * @way_in:     how long frames take at least from their port to the engine port
  * @way_out:    and from release() to delivery: soon after another frame, and after a pause
  * @kick_ns:    when frames were last sent
  * @spin:       do not sleep while frames are held or keep coming
@@ -61,7 +61,7 @@ extern const struct vn_trunk_ops vn_xsk_ops;
  * @chain:      descriptors of a frame of which not all have been seen
  */
 struct vn_loop {
-	const struct vn_trunk_ops *ops;
+	const struct vn_marker_ops *ops;
 	struct vn_xio io;
 	struct vn_bulk *bulk;
 	struct vn_hold hold;
@@ -95,7 +95,7 @@ struct vn_loop {
 	struct vn_disc_env env;
 };
 
-/* Until *@stop, at most 10 ms longer. 0, or -ENETDOWN when the trunk went away. */
+/* Until *@stop, at most 10 ms longer. 0, or -ENETDOWN when the engine port went away. */
 int vn_loop_run(struct vn_loop *l, const volatile sig_atomic_t *stop);
 
 /* One frame of @n descriptors received at or before l->now_ns (loop_rx.c). */
@@ -113,19 +113,19 @@ static inline enum vn_own_verdict vn_loop_claim(struct vn_loop *l, uint32_t slot
  * discipline. @ret_gen: of the slot.
  */
 const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *ret_gen);
-/* What became of a frame at its release: sent at @sent_ns, or refused by the trunk. */
+/* What became of a frame at its release: sent at @sent_ns, or refused by the engine port. */
 void vn_loop_account(struct vn_loop *l, const struct vn_tx_note *n, uint64_t sent_ns, bool refused);
 /* Receive at most @max frames. */
 uint32_t vn_loop_receive(struct vn_loop *l, uint32_t max);
 
 /* Its direction is this engine's: what the discipline makes of it (loop_rx.c). */
-void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m);
+void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_engine_meta *m);
 
 struct vn_fate;
 /* Moves of directions between engines: loop_move.c. */
 int vn_loop_move_init(struct vn_loop *l);
 /* Keep a frame until its direction is this engine's; take in those that have become so; read a marker. */
-void vn_loop_park(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m);
+void vn_loop_park(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_engine_meta *m);
 void vn_loop_unpark(struct vn_loop *l);
 /*
  * Whose is the slot of a parked frame? A pass over them begins with vn_loop_park_pass(). A direction that is handed

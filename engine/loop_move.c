@@ -49,12 +49,12 @@ enum vn_own_verdict vn_loop_claim_parked(struct vn_loop *l, uint32_t slot)
 	return v;
 }
 
-static const struct vn_trunk_meta *meta(const struct vn_loop *l, const struct xdp_desc *d)
+static const struct vn_engine_meta *meta(const struct vn_loop *l, const struct xdp_desc *d)
 {
-	return (const void *)(vn_xio_data(&l->io, d->addr) - sizeof(struct vn_trunk_meta));
+	return (const void *)(vn_xio_data(&l->io, d->addr) - sizeof(struct vn_engine_meta));
 }
 
-void vn_loop_park(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m)
+void vn_loop_park(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_engine_meta *m)
 {
 	if (l->parked_n + n > VN_MIN(PARKED_MAX, l->io.chunks / 4)) {
 		vn_stat_join(&l->dir[m->slot].drops[VN_EDROP_MEMORY], 1);
@@ -76,7 +76,7 @@ void vn_loop_unpark(struct vn_loop *l)
 	vn_loop_park_pass(l);
 	for (uint32_t i = 0; i < l->parked_n; i += n) {
 		struct xdp_desc *d = l->parked + i;
-		const struct vn_trunk_meta *m = meta(l, d);
+		const struct vn_engine_meta *m = meta(l, d);
 
 		for (n = 1; d[n - 1].options & XDP_PKT_CONTD;)
 			n++;
@@ -142,8 +142,8 @@ void vn_loop_hand_over(struct vn_loop *l, uint32_t slot)
  *
  * A frame has left when the call that sent it returns, but the kernel may have put it off: onto the CPU's backlog, for
  * ksoftirqd (always, while that runs, before Linux 6.5). A frame that another engine sends from another CPU would
- * overtake it. So a marker goes after the last one, by the same way. Two: when the program at the trunk's end has seen
- * the first, what it has passed on before may stand behind it in that backlog, but before the second.
+ * overtake it. So a marker goes after the last one, by the same way. Two: when the program at the engine port's end has
+ * seen the first, what it has passed on before may stand behind it in that backlog, but before the second.
  */
 
 /* Those whose last frame has been sent come to the front. */
@@ -239,7 +239,7 @@ void vn_loop_reorder(struct vn_loop *l, struct vn_frame *f)
 
 /*
  * Without jitter and the like frames leave in the order in which they came. Across a move their times alone do not see
- * to that: each trunk has its own way to tell when a frame came.
+ * to that: each engine port has its own way to tell when a frame came.
  */
 void vn_loop_queue_behind(const struct vn_loop *l, uint32_t slot, const struct vn_disc *d, struct vn_fate *fate)
 {

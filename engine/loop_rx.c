@@ -135,9 +135,9 @@ const struct vn_disc *vn_loop_enter(struct vn_loop *l, uint32_t slot, uint32_t *
 }
 
 /* The frame's metadata when it is sane, else NULL. Slot 0 is that of markers. */
-static const struct vn_trunk_meta *meta_of(const struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
+static const struct vn_engine_meta *meta_of(const struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 {
-	const struct vn_trunk_meta *m = (const void *)(vn_xio_data(&l->io, d->addr) - sizeof(*m));
+	const struct vn_engine_meta *m = (const void *)(vn_xio_data(&l->io, d->addr) - sizeof(*m));
 	uint64_t len = 0;
 
 	if (d->addr % l->io.chunk_size < sizeof(*m))
@@ -245,7 +245,7 @@ static bool carry_out_all(struct vn_loop *l, const struct xdp_desc *d, uint32_t 
 	return carry_out(l, d, n, note, &fate[1], true);
 }
 
-void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_trunk_meta *m)
+void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const struct vn_engine_meta *m)
 {
 	struct vn_dir *dir = &l->dir[m->slot];
 	const struct vn_disc *disc;
@@ -284,7 +284,7 @@ void vn_loop_take(struct vn_loop *l, const struct xdp_desc *d, uint32_t n, const
 
 void vn_loop_frame(struct vn_loop *l, const struct xdp_desc *d, uint32_t n)
 {
-	const struct vn_trunk_meta *m = meta_of(l, d, n);
+	const struct vn_engine_meta *m = meta_of(l, d, n);
 
 	if (!m) {
 		l->bad_meta++;
@@ -322,11 +322,11 @@ static void prefetch(const struct vn_loop *l, uint32_t idx, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		__builtin_prefetch(vn_xio_data(&l->io, xsk_ring_cons__rx_desc(rx, idx + i)->addr) -
-				   sizeof(struct vn_trunk_meta));
+				   sizeof(struct vn_engine_meta));
 	for (uint32_t i = 0; i < n; i++) {
 		const struct xdp_desc *d = xsk_ring_cons__rx_desc(rx, idx + i);
-		const struct vn_trunk_meta *m =
-			(const void *)(vn_xio_data(&l->io, d->addr) - sizeof(struct vn_trunk_meta));
+		const struct vn_engine_meta *m =
+			(const void *)(vn_xio_data(&l->io, d->addr) - sizeof(struct vn_engine_meta));
 		uint32_t slot = d->addr % l->io.chunk_size < sizeof(*m) || m->slot >= l->max_ports ? 0 : m->slot;
 
 		__builtin_prefetch(&l->disc[slot]);

@@ -42,7 +42,7 @@ void vn_own_adopt(struct vn_own *o)
 			__atomic_store_n(&d->away[o->index], 0, __ATOMIC_RELEASE);
 		}
 		/* One that the daemon gave away meanwhile is another's to clear. */
-		if (d->state.held_packets && d->trunk == o->index &&
+		if (d->state.held_packets && d->engine == o->index &&
 		    (d->gen != o->disc[i].gen || o->disc[i].from == o->index))
 			held_is_lost(d);
 	}
@@ -54,7 +54,7 @@ static void renew(struct vn_own *o, uint32_t slot, uint32_t gen)
 	struct vn_dir *d = &o->dir[slot];
 
 	memset(d, 0, sizeof(*d));
-	d->trunk = o->index;
+	d->engine = o->index;
 	d->reset = __atomic_load_n(&o->disc[slot].reset, __ATOMIC_RELAXED);
 	d->replay = __atomic_load_n(&o->disc[slot].replay, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->gen, gen, __ATOMIC_RELEASE);
@@ -79,7 +79,7 @@ enum vn_own_verdict vn_own_claim_slow(struct vn_own *o, uint32_t slot)
 	const struct vn_disc_slot *s = &o->disc[slot];
 	struct vn_dir *d = &o->dir[slot];
 	uint32_t from = __atomic_load_n(&s->from, __ATOMIC_ACQUIRE);
-	uint32_t to = __atomic_load_n(&s->trunk, __ATOMIC_ACQUIRE);
+	uint32_t to = __atomic_load_n(&s->engine, __ATOMIC_ACQUIRE);
 	uint32_t gen = __atomic_load_n(&s->gen, __ATOMIC_RELAXED);
 
 	o->mine[slot] = 0;
@@ -90,21 +90,21 @@ enum vn_own_verdict vn_own_claim_slow(struct vn_own *o, uint32_t slot)
 		}
 		return to == o->index ? VN_OWN_WAIT : VN_OWN_STRAY;
 	}
-	if (__atomic_load_n(&d->trunk, __ATOMIC_ACQUIRE) == o->index)
+	if (__atomic_load_n(&d->engine, __ATOMIC_ACQUIRE) == o->index)
 		return take(o, slot);
 	if (to != o->index)
 		return VN_OWN_STRAY;
 	if (from != o->index)
 		return VN_OWN_WAIT;
 	held_is_lost(d);
-	__atomic_store_n(&d->trunk, o->index, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->engine, o->index, __ATOMIC_RELEASE);
 	return take(o, slot);
 }
 
 bool vn_own_hand_over(struct vn_own *o, uint32_t slot, uint64_t until_ns)
 {
 	struct vn_dir *d = &o->dir[slot];
-	uint32_t to = __atomic_load_n(&o->disc[slot].trunk, __ATOMIC_ACQUIRE);
+	uint32_t to = __atomic_load_n(&o->disc[slot].engine, __ATOMIC_ACQUIRE);
 
 	if (to == o->index || to >= VN_ENGINES_MAX || vn_own_claim(o, slot) != VN_OWN_MINE)
 		return false;
@@ -114,7 +114,7 @@ bool vn_own_hand_over(struct vn_own *o, uint32_t slot, uint64_t until_ns)
 	d->state.held_packets = d->state.held_bytes = 0;
 	d->away_until_ns = VN_MAX(vn_own_away(o, slot) ? d->away_until_ns : 0, until_ns);
 	__atomic_fetch_or(&d->leaving, 1u << o->index, __ATOMIC_RELAXED);
-	__atomic_store_n(&d->trunk, to, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->engine, to, __ATOMIC_RELEASE);
 	return true;
 }
 

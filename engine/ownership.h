@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Whose a direction is. Exactly one engine applies the discipline of a direction and writes its state: the one that
- * vn_dir.trunk names. The daemon moves it to another while traffic runs (docs/ARCHITECTURE.md, "Life of a move"):
+ * vn_dir.engine names. The daemon moves it to another while traffic runs (docs/ARCHITECTURE.md, "Life of a move"):
  *
- *  1. It stores the new trunk in vn_disc_slot.trunk and switches the port. The new engine keeps what arrives,
- * untouched.
- *  2. It sends a marker into the old trunk. The engine that reads it has seen all that came before, and hands the
- * direction over by storing vn_dir.trunk. What it holds it still releases, counted in vn_dir.away.
+ *  1. It stores the new engine port in vn_disc_slot.engine and switches the port. The new engine keeps what
+ * arrives, untouched.
+ *  2. It sends a marker into the old engine port. The engine that reads it has seen all that came before, and hands the
+ * direction over by storing vn_dir.engine. What it holds it still releases, counted in vn_dir.away.
  *  3. The new engine applies the discipline to what it kept, with the times of arrival, and lets out no frame due after
  * the last of those before that one has left, and been delivered: which the old one says last (vn_dir.leaving).
  *
@@ -24,7 +24,7 @@
 /**
  * struct vn_own
  * @disc, @dir: mapped elements of the maps, @n of each
- * @index:      of this engine's trunk
+ * @index:      of this engine's engine port
  * @holder:     enum vn_holder: what it is (precise, unless set otherwise)
  * @mine:       by slot: this engine is its owner
  * @reorder buffer:       by slot: set to 1 with a direction of which others still hold frames: while
@@ -44,7 +44,7 @@ enum vn_own_verdict {
 };
 
 int vn_own_init(struct vn_own *o, const struct vn_disc_slot *disc, struct vn_dir *dir, uint32_t index, uint32_t n);
-/* What an earlier engine of this trunk held is lost: say so. */
+/* What an earlier engine of this engine port held is lost: say so. */
 void vn_own_adopt(struct vn_own *o);
 
 enum vn_own_verdict vn_own_claim_slow(struct vn_own *o, uint32_t slot);
@@ -54,7 +54,7 @@ static inline enum vn_own_verdict vn_own_claim(struct vn_own *o, uint32_t slot)
 	const struct vn_dir *d = &o->dir[slot];
 
 	if (o->mine[slot] && d->gen == __atomic_load_n(&o->disc[slot].gen, __ATOMIC_RELAXED) &&
-	    __atomic_load_n(&d->trunk, __ATOMIC_RELAXED) == o->index)
+	    __atomic_load_n(&d->engine, __ATOMIC_RELAXED) == o->index)
 		return VN_OWN_MINE;
 	return vn_own_claim_slow(o, slot);
 }

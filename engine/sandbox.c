@@ -98,7 +98,7 @@ static int add_xsk_rules(scmp_filter_ctx c, uint64_t fd)
 	return r;
 }
 
-static int add_rules(scmp_filter_ctx c, int trunk_fd, bool tap)
+static int add_rules(scmp_filter_ctx c, int engine_fd, bool tap)
 {
 	/* clock_gettime and gettimeofday: where the vdso falls back to the system call (some virtual machines) */
 	static const int plain[] = {
@@ -109,7 +109,7 @@ static int add_rules(scmp_filter_ctx c, int trunk_fd, bool tap)
 	for (size_t i = 0; i < VN_ARRAY_SIZE(plain) && r == 0; i++)
 		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, plain[i], 0);
 	if (r == 0)
-		r = tap ? add_tap_rules(c, (uint64_t)trunk_fd) : add_xsk_rules(c, (uint64_t)trunk_fd);
+		r = tap ? add_tap_rules(c, (uint64_t)engine_fd) : add_xsk_rules(c, (uint64_t)engine_fd);
 	if (r == 0)
 		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1, SCMP_A2(SCMP_CMP_EQ, MADV_DONTNEED));
 	if (r == 0)
@@ -117,21 +117,21 @@ static int add_rules(scmp_filter_ctx c, int trunk_fd, bool tap)
 	return r;
 }
 
-static int set_filter(int trunk_fd, bool tap)
+static int set_filter(int engine_fd, bool tap)
 {
 	scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int r;
 
 	if (!c)
 		return -ENOMEM;
-	r = add_rules(c, trunk_fd, tap);
+	r = add_rules(c, engine_fd, tap);
 	if (r == 0)
 		r = seccomp_load(c);
 	seccomp_release(c);
 	return r;
 }
 
-int vn_sandbox_enter(int trunk_fd, bool tap)
+int vn_sandbox_enter(int engine_fd, bool tap)
 {
 	int r;
 
@@ -143,5 +143,5 @@ int vn_sandbox_enter(int trunk_fd, bool tap)
 	r = set_limits();
 	if (r < 0)
 		return r;
-	return SANITIZER ? 0 : set_filter(trunk_fd, tap);
+	return SANITIZER ? 0 : set_filter(engine_fd, tap);
 }

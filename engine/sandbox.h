@@ -10,7 +10,7 @@
  * that kills on every system call but those of the loop. @trunk_fd is the only descriptor it may send on, a tap
  * (@tap) or an AF_XDP socket.
  */
-int vn_sandbox_enter(int trunk_fd, bool tap);
+int vn_sandbox_enter(int engine_fd, bool tap);
 /* Memory for frames stays where it is; timers are exact. To be called before. */
 void vn_sandbox_prepare(void);
 /* True when this process runs under SCHED_FIFO, by its parent's doing or by trying. */

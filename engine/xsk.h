@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The engine's side of the trunk: one AF_XDP socket, its rings and its chunks. A chunk is either with the kernel to be
- * filled, in a received frame, on its way out, or free.
+ * The engine's side of the engine port: one AF_XDP socket, its rings and its chunks. A chunk is either with the kernel
+ * to be filled, in a received frame, on its way out, or free.
  */
 #ifndef VNET_ENGINE_XSK_H
 #define VNET_ENGINE_XSK_H
@@ -22,7 +22,7 @@ struct vn_tx_note {
 	uint32_t slot;
 	uint32_t len;    /* with the slot's tag */
 	uint32_t segs;   /* that it stands for */
-	uint32_t hop_ns; /* struct vn_trunk_meta */
+	uint32_t hop_ns; /* struct vn_engine_meta */
 	bool away;       /* held since before its direction went to another engine */
 };
 

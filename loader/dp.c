@@ -201,7 +201,7 @@ static int open_progs(const struct vnet_bpf *skel, struct vn_dp *dp, struct vn_e
 		int *fd;
 	} progs[] = {
 		{skel->progs.vn_tc_port, &dp->fd_tc_port},       {skel->progs.vn_tc_deliver, &dp->fd_tc_deliver},
-		{skel->progs.vn_tc_finish, &dp->fd_tc_finish},   {skel->progs.vn_xdp_trunk, &dp->fd_xdp_trunk},
+		{skel->progs.vn_tc_finish, &dp->fd_tc_finish},   {skel->progs.vn_xdp_engine, &dp->fd_xdp_engine},
 		{skel->progs.vn_xdp_finish, &dp->fd_xdp_finish},
 	};
 	int r;
@@ -349,9 +349,9 @@ void vn_dp_release(struct vn_dp *dp)
 	vn_cleanup_close(&dp->fd_tc_port);
 	vn_cleanup_close(&dp->fd_tc_deliver);
 	vn_cleanup_close(&dp->fd_tc_finish);
-	vn_cleanup_close(&dp->fd_xdp_trunk);
+	vn_cleanup_close(&dp->fd_xdp_engine);
 	vn_cleanup_close(&dp->fd_xdp_finish);
-	dp->fd_tc_port = dp->fd_tc_deliver = dp->fd_tc_finish = dp->fd_xdp_trunk = dp->fd_xdp_finish = -1;
+	dp->fd_tc_port = dp->fd_tc_deliver = dp->fd_tc_finish = dp->fd_xdp_engine = dp->fd_xdp_finish = -1;
 }
 
 int vn_dp_unpin(const char *pin_dir, struct vn_err *err)
@@ -418,9 +418,9 @@ static int attach_xdp(const char *pin_dir, const char *name, uint32_t index, uin
 	return 0;
 }
 
-int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struct vn_err *err)
+int vn_dp_attach_engine(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struct vn_err *err)
 {
-	return attach_xdp(dp->pin_dir, "trunk", index, ifindex, dp->fd_xdp_trunk, err);
+	return attach_xdp(dp->pin_dir, "trunk", index, ifindex, dp->fd_xdp_engine, err);
 }
 
 int vn_dp_attach_finish(struct vn_dp *dp, int end, uint32_t ifindex, struct vn_err *err)
@@ -428,7 +428,7 @@ int vn_dp_attach_finish(struct vn_dp *dp, int end, uint32_t ifindex, struct vn_e
 	return attach_xdp(dp->pin_dir, "finish", (uint32_t)end, ifindex, dp->fd_xdp_finish, err);
 }
 
-void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index)
+void vn_dp_detach_engine(const struct vn_dp *dp, uint32_t index)
 {
 	char path[256];
 
@@ -448,6 +448,6 @@ void vn_dp_detach_finish(const struct vn_dp *dp)
 int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *err)
 {
 	if (bpf_map_update_elem(dp->maps.fd_xsk, &index, &xsk_fd, BPF_ANY) < 0)
-		return vn_err_kernel(err, errno, "trunk %u: XSKMAP: %s", index, strerror(errno));
+		return vn_err_kernel(err, errno, "engine port %u: XSKMAP: %s", index, strerror(errno));
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The data path: programs and maps opened, loaded, pinned, adopted; attached to the trunk. Never logs.
+ * The data path: programs and maps opened, loaded, pinned, adopted; attached to the engine port. Never logs.
  */
 #ifndef VNET_LOADER_LOADER_H
 #define VNET_LOADER_LOADER_H
@@ -15,14 +15,14 @@
 struct vn_dp {
 	struct vn_maps maps;
 	int fd_tc_port, fd_tc_deliver, fd_tc_finish; /* programs; for cls_bpf, */
-	int fd_xdp_trunk, fd_xdp_finish;             /* and for bpf_link */
+	int fd_xdp_engine, fd_xdp_finish;            /* and for bpf_link */
 	char pin_dir[128];
 	bool adopted; /* programs and maps were there already */
 };
 
 #define VN_DP_INIT                                                                                                     \
 	{                                                                                                              \
-		.maps = VN_MAPS_INIT, .fd_tc_port = -1, .fd_tc_deliver = -1, .fd_tc_finish = -1, .fd_xdp_trunk = -1,   \
+		.maps = VN_MAPS_INIT, .fd_tc_port = -1, .fd_tc_deliver = -1, .fd_tc_finish = -1, .fd_xdp_engine = -1,  \
 		.fd_xdp_finish = -1                                                                                    \
 	}
 
@@ -44,12 +44,12 @@ void vn_dp_release(struct vn_dp *dp);
 int vn_dp_unpin(const char *pin_dir, struct vn_err *err);
 
 /*
- * Native XDP on the trunk's tr1 by a pinned bpf_link (name "link_trunk<index>"); adopts and updates an existing one.
- * Call in the namespace of @ifindex. A foreign program there is an error that names it.
+ * Native XDP on the engine port's tr1 by a pinned bpf_link (name "link_trunk<index>"); adopts and updates an existing
+ * one. Call in the namespace of @ifindex. A foreign program there is an error that names it.
  */
-int vn_dp_attach_trunk(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struct vn_err *err);
+int vn_dp_attach_engine(struct vn_dp *dp, uint32_t index, uint32_t ifindex, struct vn_err *err);
 
-/* The same on device @end of the pair VN_TRUNK_FINISH ("link_finish<end>"). */
+/* The same on device @end of the pair VN_ENGINE_PORT_FINISH ("link_finish<end>"). */
 int vn_dp_attach_finish(struct vn_dp *dp, int end, uint32_t ifindex, struct vn_err *err);
 
 /*
@@ -59,7 +59,7 @@ int vn_dp_attach_finish(struct vn_dp *dp, int end, uint32_t ifindex, struct vn_e
 int vn_dp_watch_lost(const struct vn_dp *dp, uint32_t fabric_inum);
 
 /* Its device is gone or going: forget the attachment. */
-void vn_dp_detach_trunk(const struct vn_dp *dp, uint32_t index);
+void vn_dp_detach_engine(const struct vn_dp *dp, uint32_t index);
 void vn_dp_detach_finish(const struct vn_dp *dp);
 
 /* An AF_XDP socket made in the namespace of the calling thread: UMEM on a memfd, receive ring. Not yet bound.
@@ -79,7 +79,7 @@ int vn_xsk_create(uint32_t chunks, uint32_t rx_entries, int old_umem_fd, struct 
 void vn_xsk_release(struct vn_xsk *x);
 /* Bytes of a chunk of every UMEM that vn_xsk_create() makes on this kernel. */
 uint32_t vn_xsk_chunk_size(void);
-/* Frames that vn_xdp_trunk sees on trunk @index go to @xsk from now on. */
+/* Frames that vn_xdp_engine sees on engine port @index go to @xsk from now on. */
 int vn_dp_set_xsk(struct vn_dp *dp, uint32_t index, int xsk_fd, struct vn_err *err);
 
 int vn_kernel_ask(struct vn_kernel *ret_kernel, struct vn_err *err);

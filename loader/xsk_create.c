@@ -13,7 +13,7 @@
 
 /*
  * Without multi-buffer AF_XDP a frame must be one piece, so veth must find room for it in one page, beside headroom and
- * skb_shared_info: 3520 bytes, of which the Ethernet header, a tag of the sender's and the trunk's own take 22.
+ * skb_shared_info: 3520 bytes, of which the Ethernet header, a tag of the sender's and the engine port's own take 22.
  */
 #define MTU_ONE_PIECE 3490
 

@@ -69,13 +69,13 @@ struct {
 	__type(value, __u64);
 } vn_app_lost SEC(".maps");
 
-/* What vn_xdp_trunk does on this CPU. Writer: vn_xdp_trunk; readers: the programs of bpf/lost.bpf.c. */
+/* What vn_xdp_engine does on this CPU. Writer: vn_xdp_engine; readers: the programs of bpf/lost.bpf.c. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct vn_trunk_note);
-} vn_trunk_note SEC(".maps");
+	__type(value, struct vn_engine_port_note);
+} vn_engine_port_note SEC(".maps");
 
 /* Drops of a port by reason. Writers: all programs (atomic); reader, and zeroed with the port: daemon. */
 struct {
@@ -104,7 +104,7 @@ struct {
 	__type(value, struct vn_police);
 } vn_police SEC(".maps");
 
-/* State and statistics by slot. Writer: the engine of the slot's trunk (by mmap); reader: daemon. */
+/* State and statistics by slot. Writer: the engine of the slot's engine port (by mmap); reader: daemon. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -113,7 +113,7 @@ struct {
 	__type(value, struct vn_dir);
 } vn_dir SEC(".maps");
 
-/* Status and heartbeat by trunk. Writer: that trunk's engine; readers: vn_tc_port, daemon. */
+/* Status and heartbeat by engine port. Writer: that engine port's engine; readers: vn_tc_port, daemon. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -122,7 +122,7 @@ struct {
 	__type(value, struct vn_engine);
 } vn_engine SEC(".maps");
 
-/* The engines' sockets by trunk. Writer: daemon; reader: vn_xdp_trunk. An entry goes with its socket. */
+/* The engines' sockets by engine port. Writer: daemon; reader: vn_xdp_engine. An entry goes with its socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, VN_ENGINES_MAX);

@@ -194,7 +194,7 @@ void vn_dir_read(const struct vn_maps *m, uint32_t slot, struct vn_dir *ret_dir)
 	}
 	if (__atomic_load_n(&dir->reset, __ATOMIC_ACQUIRE) != m->disc[slot].reset)
 		*ret_dir = (struct vn_dir){
-			.state = dir->state, .gen = dir->gen, .trunk = dir->trunk, .holder = dir->holder};
+			.state = dir->state, .gen = dir->gen, .engine = dir->engine, .holder = dir->holder};
 	else
 		*ret_dir = *dir;
 	for (int i = 0; i < VN_ENGINES_MAX; i++) {
@@ -208,27 +208,27 @@ void vn_disc_replay(struct vn_maps *m, uint32_t slot)
 	__atomic_fetch_add(&m->disc[slot].replay, 1, __ATOMIC_RELEASE);
 }
 
-void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t from)
+void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t engine, uint32_t from)
 {
 	struct vn_disc_slot *s = &m->disc[slot];
 
 	/* An engine may take what both words give it, so in between they must not both name a new one by accident. */
-	if (from == trunk) {
-		__atomic_store_n(&s->trunk, trunk, __ATOMIC_RELEASE);
+	if (from == engine) {
+		__atomic_store_n(&s->engine, engine, __ATOMIC_RELEASE);
 		__atomic_store_n(&s->from, from, __ATOMIC_RELEASE);
 	} else {
 		__atomic_store_n(&s->from, from, __ATOMIC_RELEASE);
-		__atomic_store_n(&s->trunk, trunk, __ATOMIC_RELEASE);
+		__atomic_store_n(&s->engine, engine, __ATOMIC_RELEASE);
 	}
 }
 
-uint32_t vn_dir_away(const struct vn_maps *m, uint32_t slot, uint32_t trunk)
+uint32_t vn_dir_away(const struct vn_maps *m, uint32_t slot, uint32_t engine)
 {
 	const struct vn_dir *d = &m->dir[slot];
 
 	return __atomic_load_n(&d->gen, __ATOMIC_ACQUIRE) == m->disc[slot].gen
-		       ? __atomic_load_n(&d->away[trunk], __ATOMIC_ACQUIRE) +
-				 (__atomic_load_n(&d->leaving, __ATOMIC_ACQUIRE) >> trunk & 1)
+		       ? __atomic_load_n(&d->away[engine], __ATOMIC_ACQUIRE) +
+				 (__atomic_load_n(&d->leaving, __ATOMIC_ACQUIRE) >> engine & 1)
 		       : 0;
 }
 
@@ -237,14 +237,14 @@ uint32_t vn_dir_owner(const struct vn_maps *m, uint32_t slot)
 	const struct vn_dir *d = &m->dir[slot];
 
 	return __atomic_load_n(&d->gen, __ATOMIC_ACQUIRE) == m->disc[slot].gen
-		       ? __atomic_load_n(&d->trunk, __ATOMIC_ACQUIRE)
+		       ? __atomic_load_n(&d->engine, __ATOMIC_ACQUIRE)
 		       : VN_ENGINES_MAX;
 }
 
-void vn_port_to_trunk(struct vn_maps *m, uint32_t number, uint32_t trunk)
+void vn_port_to_engine(struct vn_maps *m, uint32_t number, uint32_t engine)
 {
-	__atomic_store_n(&m->port[number].trunk_ifindex, VN_TRUNK_IFINDEX + 2 * trunk, __ATOMIC_RELEASE);
-	__atomic_store_n(&m->port[number].trunk, (uint8_t)trunk, __ATOMIC_RELEASE);
+	__atomic_store_n(&m->port[number].engine_ifindex, VN_ENGINE_PORT_IFINDEX + 2 * engine, __ATOMIC_RELEASE);
+	__atomic_store_n(&m->port[number].engine, (uint8_t)engine, __ATOMIC_RELEASE);
 }
 
 int vn_account_read(const struct vn_maps *m, uint32_t number, struct vn_account *ret)
@@ -315,14 +315,14 @@ uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot)
 	return __atomic_exchange_n(&m->dir[slot].overload, 0, __ATOMIC_RELAXED);
 }
 
-uint32_t vn_engine_trust(struct vn_maps *m, uint32_t trunk)
+uint32_t vn_engine_trust(struct vn_maps *m, uint32_t engine)
 {
-	return __atomic_exchange_n(&m->engine[trunk].overload, 0, __ATOMIC_RELAXED);
+	return __atomic_exchange_n(&m->engine[engine].overload, 0, __ATOMIC_RELAXED);
 }
 
-void vn_engine_lost(struct vn_maps *m, uint32_t trunk, uint64_t dropped)
+void vn_engine_lost(struct vn_maps *m, uint32_t engine, uint64_t dropped)
 {
-	struct vn_engine *e = &m->engine[trunk];
+	struct vn_engine *e = &m->engine[engine];
 
 	if (__atomic_load_n(&e->rx_dropped, __ATOMIC_RELAXED) == dropped)
 		return;

@@ -64,13 +64,13 @@ void vn_disc_renew(struct vn_maps *m, uint32_t slot);
 void vn_disc_replay(struct vn_maps *m, uint32_t slot);
 
 /* Whose the slot is to be, and whose it is until it has been handed over (vn_disc_slot). */
-void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t trunk, uint32_t from);
-/* How many frames of @slot the engine of @trunk still holds since it handed the direction over. */
-uint32_t vn_dir_away(const struct vn_maps *m, uint32_t slot, uint32_t trunk);
+void vn_disc_place(struct vn_maps *m, uint32_t slot, uint32_t engine, uint32_t from);
+/* How many frames of @slot the engine of @engine still holds since it handed the direction over. */
+uint32_t vn_dir_away(const struct vn_maps *m, uint32_t slot, uint32_t engine);
 /* Whose engine applies the discipline of @slot; VN_ENGINES_MAX: nobody's, no frame has come yet. */
 uint32_t vn_dir_owner(const struct vn_maps *m, uint32_t slot);
-/* The port's frames go to @trunk from now on. */
-void vn_port_to_trunk(struct vn_maps *m, uint32_t number, uint32_t trunk);
+/* The port's frames go to @engine from now on. */
+void vn_port_to_engine(struct vn_maps *m, uint32_t number, uint32_t engine);
 
 /*
  * A snapshot of the engine's figures for @slot; all zero when they belong to an earlier link of that slot, zero but for
@@ -108,10 +108,11 @@ int vn_account_read(const struct vn_maps *m, uint32_t number, struct vn_account 
  * The engine sets bits with an atomic or: none that comes meanwhile is lost.
  */
 uint32_t vn_dir_trust(struct vn_maps *m, uint32_t slot);
-/* @dropped frames in all never reached the engine of a trunk that cannot tell it: the figure, and the overload. */
-void vn_engine_lost(struct vn_maps *m, uint32_t trunk, uint64_t dropped);
+/* @dropped frames in all never reached the engine of an engine port that cannot tell it: the figure, and the overload.
+ */
+void vn_engine_lost(struct vn_maps *m, uint32_t engine, uint64_t dropped);
 /* Frames of @slot never reached its engine: the overload that this is. */
 void vn_dir_lost(struct vn_maps *m, uint32_t slot);
-uint32_t vn_engine_trust(struct vn_maps *m, uint32_t trunk);
+uint32_t vn_engine_trust(struct vn_maps *m, uint32_t engine);
 
 #endif

@@ -12,15 +12,14 @@
  *
  *   vnet.info [o]
  *     {} -> {version, pid, uptime_ns, max_ports, runtime_dir, topologies, busy, program: hash, bpf_build: hash,
- *            engines: [{trunk, pid, up, fifo, heartbeat_age_ns, restarts, failures, retry_in_ns, program: hash|null,
- * program_current, held_packets, held_bytes, slab_bytes, rx_packets, tx_packets, rx_dropped, overload: ["late", ...]}]}
- * vnet.topology.plan {file, text, files?: {"NAME": "text"}} -> {topology, steps: [{kind, object, text}], cost: {...}}
- * vnet.topology.apply {file, text, files?} -> progress {done, total} while "more"; at the end {topology, steps,
- * time_ns} vnet.topology.delete {name} -> progress; at the end {topology, steps, time_ns} vnet.topology.show [o]
- *     {name?} -> {topologies: [{name, nodes, links, ports, addressing, routing, seed, broken_links}]};
- *     with name also "topology": the resolved form (vn_topo_to_json) as it runs
- *   vnet.node.show [o]
- *     {name?} -> {nodes: [{topology, name, runtime, container?, holder?, pid (0: none), id, netns, forward, addresses:
+ *            engines: [{trunk, pid, up, fifo, heartbeat_age_ns, restarts, failures, retry_in_ns, program:
+ * hash|null, program_current, held_packets, held_bytes, slab_bytes, rx_packets, tx_packets, rx_dropped, overload:
+ * ["late", ...]}]} vnet.topology.plan {file, text, files?: {"NAME": "text"}} -> {topology, steps: [{kind, object,
+ * text}], cost: {...}} vnet.topology.apply {file, text, files?} -> progress {done, total} while "more"; at the end
+ * {topology, steps, time_ns} vnet.topology.delete {name} -> progress; at the end {topology, steps, time_ns}
+ * vnet.topology.show [o] {name?} -> {topologies: [{name, nodes, links, ports, addressing, routing, seed,
+ * broken_links}]}; with name also "topology": the resolved form (vn_topo_to_json) as it runs vnet.node.show [o] {name?}
+ * -> {nodes: [{topology, name, runtime, container?, holder?, pid (0: none), id, netns, forward, addresses:
  * [..], routes, state: "up"|"stopped"|"detached"|"broken", ports: [{ifname, link, mac, addresses: [..]}]}]}
  *   vnet.node.attach
  *     {name, holder?, pid?} and a descriptor of a network namespace (SCM_RIGHTS, with the request's first byte)

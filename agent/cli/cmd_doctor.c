@@ -119,7 +119,7 @@ static void check_memlock(struct report *rep)
 		snprintf(found, sizeof(found), "%llu KiB%s", (unsigned long long)lim.rlim_max >> 10,
 			 cap ? ", CAP_IPC_LOCK lifts it" : "");
 	check(rep, cap || lim.rlim_max >= 256u << 20 ? OK : WARN, "locked memory", found,
-	      "CAP_IPC_LOCK for the daemon, or RLIMIT_MEMLOCK of 256 MiB: the trunk's UMEM is locked");
+	      "CAP_IPC_LOCK for the daemon, or RLIMIT_MEMLOCK of 256 MiB: an engine's UMEM is locked");
 }
 
 static void check_throttling(struct report *rep)

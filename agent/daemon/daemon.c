@@ -177,9 +177,9 @@ static void on_engine(struct vn_supervisor *s, const char *what)
 {
 	struct vn_daemon *d = s->arg;
 
-	vn_log("engine %u: %s%s", s->trunk, what, s->pid ? "" : ", what it holds drops until it is back");
+	vn_log("engine %u: %s%s", s->engine, what, s->pid ? "" : ", what it holds drops until it is back");
 	vn_tell(&d->parts.tell, json_pack("{s:s, s:s, s:i, s:i}", "event", "engine", "what", what, "trunk",
-					  (int)s->trunk, "pid", (int)s->pid));
+					  (int)s->engine, "pid", (int)s->pid));
 }
 
 static int engine_identity(const struct vn_daemon *d, uid_t *ret_uid, gid_t *ret_gid, struct vn_err *err)
@@ -207,7 +207,7 @@ static int make_supervisors(struct vn_daemon *d, struct vn_err *err)
 								    .runtime_dir = d->parts.runtime_dir,
 								    .uid = uid,
 								    .gid = gid,
-								    .trunk = i,
+								    .engine = i,
 								    .cpu = d->opts.engine_cpu[i],
 								    .spin = d->opts.engine_spin,
 								    .umem_fd = -EBADF,

@@ -77,7 +77,7 @@ static int check_spin(struct vn_daemon_opts *o, int n_cpus, struct vn_err *err)
 				    "--engine-spin: --engine-cpus must name a processor of its own for each of the %u "
 				    "engines",
 				    n);
-	o->engine_cpu[VN_TRUNK_BULK] = bulk;
+	o->engine_cpu[VN_ENGINE_BULK] = bulk;
 	return 0;
 }
 

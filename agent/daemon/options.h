@@ -10,7 +10,7 @@
 #include <abi/abi_port.h>
 #include <base/err.h>
 
-#define VN_ENGINES_PRECISE_MAX VN_TRUNK_BULK
+#define VN_ENGINES_PRECISE_MAX VN_ENGINE_BULK
 /* So that RUNTIME/by-number/65535/afxdp.sock is an address: 107 bytes. */
 #define VN_RUNTIME_DIR_MAX 79
 

@@ -44,24 +44,24 @@ static struct vn_maps *maps(struct vn_engines *e)
 }
 
 /* By the options; others stand in, or are to go. */
-static bool is_asked_for(const struct vn_engines *e, uint32_t trunk)
+static bool is_asked_for(const struct vn_engines *e, uint32_t engine)
 {
-	return trunk < e->n || trunk == VN_TRUNK_BULK;
+	return engine < e->n || engine == VN_ENGINE_BULK;
 }
 
 /* --- their keepers ---------------------------------------------------------------------------------------------------
  */
 
-int vn_engine_open(struct vn_engines *e, uint32_t trunk, struct vn_err *err)
+int vn_engine_open(struct vn_engines *e, uint32_t engine, struct vn_err *err)
 {
-	int r = vn_trunk_add(e->placement, trunk, err);
+	int r = vn_engine_port_add(e->placement, engine, err);
 
 	if (r == 0)
-		r = vn_supervisor_open(&e->engine[trunk], err);
+		r = vn_supervisor_open(&e->engine[engine], err);
 	if (r < 0)
 		return r;
-	e->used[trunk] = true;
-	e->placement->trunk[trunk].takes = is_asked_for(e, trunk);
+	e->used[engine] = true;
+	e->placement->port[engine].takes = is_asked_for(e, engine);
 	return 0;
 }
 
@@ -73,7 +73,7 @@ int vn_engines_open(struct vn_engines *e, struct vn_err *err)
 	if (!e->balance.dir)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++) {
-		if (i >= e->n && !e->placement->trunk[i].there)
+		if (i >= e->n && !e->placement->port[i].there)
 			continue;
 		r = vn_engine_open(e, i, err);
 		e->engine[i].leaving = !is_asked_for(e, i);
@@ -101,61 +101,61 @@ void vn_engines_close(struct vn_engines *e, bool stop)
  * -------------------------------------------------------------------------------------------------------------- */
 
 /* Between an engine and the one that stands in for it, and else wherever there is the least to do. */
-static uint32_t drain_to(const struct vn_engines *e, uint32_t trunk)
+static uint32_t drain_to(const struct vn_engines *e, uint32_t engine)
 {
-	const uint32_t of = e->engine[trunk].stand_in;
+	const uint32_t of = e->engine[engine].stand_in;
 
-	if (of && e->placement->trunk[of - 1].takes)
+	if (of && e->placement->port[of - 1].takes)
 		return of - 1;
-	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++)
-		if (e->engine[i].stand_in == trunk + 1 && e->placement->trunk[i].takes)
+	for (uint32_t i = 0; i < VN_ENGINE_BULK; i++)
+		if (e->engine[i].stand_in == engine + 1 && e->placement->port[i].takes)
 			return i;
 	return vn_placement_pick(e->placement);
 }
 
-void vn_engine_drain(struct vn_engines *e, uint32_t trunk)
+void vn_engine_drain(struct vn_engines *e, uint32_t engine)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 1; i < maps(e)->max_ports && n < DRAIN_BATCH; i++)
-		if (maps(e)->port[i].flags & VN_PORT_ACTIVE && vn_placement_trunk(e->placement, i) == trunk)
-			n += vn_placement_begin(e->placement, i, drain_to(e, trunk)) == 0;
+		if (maps(e)->port[i].flags & VN_PORT_ACTIVE && vn_placement_engine(e->placement, i) == engine)
+			n += vn_placement_begin(e->placement, i, drain_to(e, engine)) == 0;
 	vn_placement_settle(e->placement);
 }
 
 /* What it says of all together may be a moment old; of a direction that has left it, it is exact. */
-bool vn_engine_holds(struct vn_engines *e, uint32_t trunk)
+bool vn_engine_holds(struct vn_engines *e, uint32_t engine)
 {
-	if (!e->engine[trunk].pid)
+	if (!e->engine[engine].pid)
 		return false;
-	if (maps(e)->engine[trunk].held_packets)
+	if (maps(e)->engine[engine].held_packets)
 		return true;
 	for (uint32_t i = 1; i < maps(e)->max_ports; i++)
-		if (maps(e)->port[i].flags & VN_PORT_ACTIVE && vn_dir_away(maps(e), i, trunk))
+		if (maps(e)->port[i].flags & VN_PORT_ACTIVE && vn_dir_away(maps(e), i, engine))
 			return true;
 	return false;
 }
 
-/* Its directions go, what it holds leaves, it ends, its trunk goes: one step a tick. */
-static void leave(struct vn_engines *e, uint32_t trunk)
+/* Its directions go, what it holds leaves, it ends, its engine port goes: one step a tick. */
+static void leave(struct vn_engines *e, uint32_t engine)
 {
-	struct vn_supervisor *s = &e->engine[trunk];
+	struct vn_supervisor *s = &e->engine[engine];
 	struct vn_err err = {0};
 
 	if (s->stopping && !s->pid) {
 		vn_supervisor_close(s);
-		if (vn_trunk_remove(e->placement, trunk, &err) < 0)
+		if (vn_engine_port_remove(e->placement, engine, &err) < 0)
 			vn_log_at(VN_LOG_ERROR, "%s", err.text);
-		e->used[trunk] = s->leaving = s->stopping = s->refuses = false;
+		e->used[engine] = s->leaving = s->stopping = s->refuses = false;
 		s->stand_in = s->failures = s->quick_deaths = 0;
 		s->retry_ns = 0;
-		vn_log("engine %u: gone", trunk);
+		vn_log("engine %u: gone", engine);
 		return;
 	}
 	vn_placement_count(e->placement);
-	if (e->placement->trunk[trunk].ports)
-		vn_engine_drain(e, trunk);
-	else if (!e->placement->n_moves && !vn_engine_holds(e, trunk) && !s->stopping)
+	if (e->placement->port[engine].ports)
+		vn_engine_drain(e, engine);
+	else if (!e->placement->n_moves && !vn_engine_holds(e, engine) && !s->stopping)
 		vn_supervisor_end(s);
 }
 
@@ -168,28 +168,28 @@ static void look_at_tap(struct vn_engines *e)
 	struct vn_err err = {0};
 	uint64_t dropped;
 
-	if (vn_trunk_dropped(e->placement, VN_TRUNK_BULK, &dropped, &err) == 0)
-		vn_engine_lost(maps(e), VN_TRUNK_BULK, dropped);
+	if (vn_engine_port_dropped(e->placement, VN_ENGINE_BULK, &dropped, &err) == 0)
+		vn_engine_lost(maps(e), VN_ENGINE_BULK, dropped);
 }
 
-static void look_at_engine(struct vn_engines *e, uint32_t trunk, uint64_t ns)
+static void look_at_engine(struct vn_engines *e, uint32_t engine, uint64_t ns)
 {
-	const struct vn_engine *now = &maps(e)->engine[trunk];
+	const struct vn_engine *now = &maps(e)->engine[engine];
 	uint64_t rx = now->rx_packets, dropped = now->rx_dropped + now->ring_dropped, late = now->late_packets;
 	uint64_t n = 0;
 	bool bad = false;
 
 	/* A new process counts from 0. */
-	if (rx >= e->balance.engine[trunk].rx_packets) {
-		n = rx - e->balance.engine[trunk].rx_packets;
-		bad = dropped > e->balance.engine[trunk].rx_dropped ||
-		      late - e->balance.engine[trunk].late_packets > n / LATE_PART;
+	if (rx >= e->balance.engine[engine].rx_packets) {
+		n = rx - e->balance.engine[engine].rx_packets;
+		bad = dropped > e->balance.engine[engine].rx_dropped ||
+		      late - e->balance.engine[engine].late_packets > n / LATE_PART;
 	}
-	e->placement->trunk[trunk].packets_per_s = n * VN_NSEC_PER_SEC / ns;
-	e->balance.engine[trunk].rx_packets = rx;
-	e->balance.engine[trunk].rx_dropped = dropped;
-	e->balance.engine[trunk].late_packets = late;
-	e->balance.engine[trunk].bad = bad ? e->balance.engine[trunk].bad + 1 : 0;
+	e->placement->port[engine].packets_per_s = n * VN_NSEC_PER_SEC / ns;
+	e->balance.engine[engine].rx_packets = rx;
+	e->balance.engine[engine].rx_dropped = dropped;
+	e->balance.engine[engine].late_packets = late;
+	e->balance.engine[engine].bad = bad ? e->balance.engine[engine].bad + 1 : 0;
 }
 
 static void look_at_dir(struct vn_engines *e, uint32_t number, uint64_t ns)
@@ -240,9 +240,9 @@ bool vn_engines_bulk_up(struct vn_engines *e)
 {
 	struct vn_err err = {0};
 
-	if (e->used[VN_TRUNK_BULK])
-		return e->placement->trunk[VN_TRUNK_BULK].takes && vn_supervisor_is_up(&e->engine[VN_TRUNK_BULK]);
-	if (!e->bulk_failed && vn_engine_open(e, VN_TRUNK_BULK, &err) < 0) {
+	if (e->used[VN_ENGINE_BULK])
+		return e->placement->port[VN_ENGINE_BULK].takes && vn_supervisor_is_up(&e->engine[VN_ENGINE_BULK]);
+	if (!e->bulk_failed && vn_engine_open(e, VN_ENGINE_BULK, &err) < 0) {
 		vn_log("%s: all links stay with the precise holder", err.text);
 		e->bulk_failed = true;
 	}
@@ -251,27 +251,27 @@ bool vn_engines_bulk_up(struct vn_engines *e)
 
 static void choose_holder(struct vn_engines *e, uint32_t number)
 {
-	bool at_bulk = vn_placement_trunk(e->placement, number) == VN_TRUNK_BULK;
+	bool at_bulk = vn_placement_engine(e->placement, number) == VN_ENGINE_BULK;
 
 	if (vn_placement_is_moving(e->placement, number))
 		return;
-	if (at_bulk && (e->engine[VN_TRUNK_BULK].refuses || !wants_bulk(e, number, true)))
+	if (at_bulk && (e->engine[VN_ENGINE_BULK].refuses || !wants_bulk(e, number, true)))
 		vn_placement_begin(e->placement, number, vn_placement_pick(e->placement));
 	else if (!at_bulk && wants_bulk(e, number, false) && vn_engines_bulk_up(e))
-		vn_placement_begin(e->placement, number, VN_TRUNK_BULK);
+		vn_placement_begin(e->placement, number, VN_ENGINE_BULK);
 }
 
 /* The direction of @from whose packets come nearest to evening out @from and @to without turning them round; 0: none.
  */
 static uint32_t best_to_move(struct vn_engines *e, uint32_t from, uint32_t to)
 {
-	uint64_t gap = e->placement->trunk[from].packets_per_s - e->placement->trunk[to].packets_per_s, best = 0;
+	uint64_t gap = e->placement->port[from].packets_per_s - e->placement->port[to].packets_per_s, best = 0;
 	uint32_t found = 0;
 
 	for (uint32_t i = 1; i < maps(e)->max_ports; i++) {
 		uint64_t n = e->balance.dir[i].packets_per_s;
 
-		if (vn_placement_trunk(e->placement, i) != from || !(maps(e)->port[i].flags & VN_PORT_HELD) ||
+		if (vn_placement_engine(e->placement, i) != from || !(maps(e)->port[i].flags & VN_PORT_HELD) ||
 		    vn_placement_is_moving(e->placement, i) || n >= gap)
 			continue;
 		n = VN_MIN(n, gap - n);
@@ -284,7 +284,7 @@ static uint32_t best_to_move(struct vn_engines *e, uint32_t from, uint32_t to)
 /* One direction a look, from the engine that falls behind most to the one with the least to do. */
 static void rebalance(struct vn_engines *e)
 {
-	const struct vn_trunk *t = e->placement->trunk;
+	const struct vn_engine_port *t = e->placement->port;
 	uint32_t from = 0, to = 0, number;
 
 	for (uint32_t i = 1; i < e->n; i++) {
@@ -309,7 +309,7 @@ static void rebalance(struct vn_engines *e)
 
 static void look(struct vn_engines *e, uint64_t ns)
 {
-	if (e->used[VN_TRUNK_BULK])
+	if (e->used[VN_ENGINE_BULK])
 		look_at_tap(e);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
 		if (e->used[i])
@@ -329,15 +329,15 @@ static void look(struct vn_engines *e, uint64_t ns)
 }
 
 /* After a restart, or when an engine that one had left without has come up after all: who stood in for it goes. */
-static void come_back(struct vn_engines *e, uint32_t trunk)
+static void come_back(struct vn_engines *e, uint32_t engine)
 {
-	struct vn_trunk *t = &e->placement->trunk[trunk];
-	struct vn_supervisor *s = &e->engine[trunk];
+	struct vn_engine_port *t = &e->placement->port[engine];
+	struct vn_supervisor *s = &e->engine[engine];
 
-	if (s->stand_in && e->placement->trunk[s->stand_in - 1].takes) {
+	if (s->stand_in && e->placement->port[s->stand_in - 1].takes) {
 		t->takes = false;
 		s->leaving = true;
-	} else if (!t->takes && is_asked_for(e, trunk)) {
+	} else if (!t->takes && is_asked_for(e, engine)) {
 		t->takes = vn_supervisor_is_up(s);
 	}
 }

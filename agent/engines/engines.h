@@ -22,7 +22,7 @@ struct vn_engines {
 	struct vn_tell tell;
 	uint32_t n;                                  /* asked for: numbers 0 to @n - 1, and the bulk engine */
 	bool rebalance;                              /* directions move by themselves when an engine falls behind */
-	struct vn_supervisor engine[VN_ENGINES_MAX]; /* by trunk */
+	struct vn_supervisor engine[VN_ENGINES_MAX]; /* by engine port */
 	bool used[VN_ENGINES_MAX];
 	struct vn_balance balance;
 	bool restarting;  /* an engine is being replaced on request */
@@ -33,12 +33,12 @@ struct vn_engines {
 int vn_engines_open(struct vn_engines *e, struct vn_err *err);
 /* Every tick: what their supervisors have to do, moves, engines that are to go, and each second who holds what. */
 void vn_engines_tick(struct vn_engines *e);
-/* Engine @trunk and what it needs, devices included. */
-int vn_engine_open(struct vn_engines *e, uint32_t trunk, struct vn_err *err);
-/* Move some directions of engine @trunk to others, as many as can be at once. */
-void vn_engine_drain(struct vn_engines *e, uint32_t trunk);
+/* Engine @engine and what it needs, devices included. */
+int vn_engine_open(struct vn_engines *e, uint32_t engine, struct vn_err *err);
+/* Move some directions of engine @engine to others, as many as can be at once. */
+void vn_engine_drain(struct vn_engines *e, uint32_t engine);
 /* Frames that are still to leave it. */
-bool vn_engine_holds(struct vn_engines *e, uint32_t trunk);
+bool vn_engine_holds(struct vn_engines *e, uint32_t engine);
 /* The bulk engine, started when it is first wanted; false while it cannot serve. */
 bool vn_engines_bulk_up(struct vn_engines *e);
 /* Forget them, or end them. */

@@ -13,8 +13,8 @@
 #include "disc/disc_words.h"
 
 /*
- * Between the switch of a port and the marker: a program that has read the old trunk on another CPU puts its frame into
- * that trunk within a microsecond, unless an interrupt or a hypervisor stops it in between.
+ * Between the switch of a port and the marker: a program that has read the old engine port on another CPU puts its
+ * frame into that engine port within a microsecond, unless an interrupt or a hypervisor stops it in between.
  */
 #define FENCE_NS       (100 * VN_NSEC_PER_USEC)
 #define HURRY_PRIORITY 12 /* above the engines' */
@@ -35,14 +35,14 @@ static void pause_ns(uint64_t ns)
 	nanosleep(&ts, NULL);
 }
 
-uint32_t vn_placement_trunk(const struct vn_placement *p, uint32_t number)
+uint32_t vn_placement_engine(const struct vn_placement *p, uint32_t number)
 {
-	return maps(p)->disc[number].trunk;
+	return maps(p)->disc[number].engine;
 }
 
 bool vn_placement_is_moving(const struct vn_placement *p, uint32_t number)
 {
-	return maps(p)->disc[number].trunk != maps(p)->disc[number].from;
+	return maps(p)->disc[number].engine != maps(p)->disc[number].from;
 }
 
 /*
@@ -54,7 +54,7 @@ uint32_t vn_placement_away(const struct vn_placement *p, uint32_t number)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-		if (i != vn_placement_trunk(p, number) && p->trunk[i].engine)
+		if (i != vn_placement_engine(p, number) && p->port[i].served)
 			n += vn_dir_away(maps(p), number, i);
 	return n;
 }
@@ -91,10 +91,10 @@ static int note_move(struct vn_placement *p, uint32_t number)
 void vn_placement_count(struct vn_placement *p)
 {
 	for (uint32_t t = 0; t < VN_ENGINES_MAX; t++)
-		p->trunk[t].ports = 0;
+		p->port[t].ports = 0;
 	for (uint32_t i = 1; i < maps(p)->max_ports; i++)
 		if (maps(p)->port[i].flags & VN_PORT_ACTIVE)
-			p->trunk[vn_placement_trunk(p, i) % VN_ENGINES_MAX].ports++;
+			p->port[vn_placement_engine(p, i) % VN_ENGINES_MAX].ports++;
 }
 
 int vn_placement_open(struct vn_placement *p, struct vn_err *err)
@@ -118,20 +118,20 @@ void vn_placement_release(struct vn_placement *p)
 /* Packets a second as last measured; where that says nothing, directions. */
 uint32_t vn_placement_pick(const struct vn_placement *p)
 {
-	uint32_t best = VN_TRUNK_BULK;
+	uint32_t best = VN_ENGINE_BULK;
 
-	for (uint32_t i = 0; i < VN_TRUNK_BULK; i++) {
-		const struct vn_trunk *a = &p->trunk[i], *b = &p->trunk[best];
+	for (uint32_t i = 0; i < VN_ENGINE_BULK; i++) {
+		const struct vn_engine_port *a = &p->port[i], *b = &p->port[best];
 
 		if (!a->takes)
 			continue;
-		if (best == VN_TRUNK_BULK ||
+		if (best == VN_ENGINE_BULK ||
 		    a->packets_per_s / VN_PLACEMENT_STEP < b->packets_per_s / VN_PLACEMENT_STEP ||
 		    (a->packets_per_s / VN_PLACEMENT_STEP == b->packets_per_s / VN_PLACEMENT_STEP &&
 		     a->ports < b->ports))
 			best = i;
 	}
-	return best == VN_TRUNK_BULK ? 0 : best;
+	return best == VN_ENGINE_BULK ? 0 : best;
 }
 
 uint32_t vn_placement_place(struct vn_placement *p, uint32_t number)
@@ -139,13 +139,13 @@ uint32_t vn_placement_place(struct vn_placement *p, uint32_t number)
 	uint32_t to = vn_placement_pick(p);
 
 	vn_disc_place(maps(p), number, to, to);
-	p->trunk[to].ports++;
+	p->port[to].ports++;
 	return to;
 }
 
 void vn_placement_leave(struct vn_placement *p, uint32_t number)
 {
-	struct vn_trunk *t = &p->trunk[vn_placement_trunk(p, number) % VN_ENGINES_MAX];
+	struct vn_engine_port *t = &p->port[vn_placement_engine(p, number) % VN_ENGINES_MAX];
 
 	t->ports -= t->ports > 0;
 }
@@ -171,7 +171,7 @@ static void hurry(struct vn_placement *p, bool on)
 
 int vn_placement_begin(struct vn_placement *p, uint32_t number, uint32_t to)
 {
-	uint32_t from = vn_placement_trunk(p, number);
+	uint32_t from = vn_placement_engine(p, number);
 	int r;
 
 	if (vn_placement_is_moving(p, number))
@@ -183,25 +183,25 @@ int vn_placement_begin(struct vn_placement *p, uint32_t number, uint32_t to)
 	r = note_move(p, number);
 	if (r < 0)
 		return r;
-	if (p->trunk[from].ports)
-		p->trunk[from].ports--;
-	p->trunk[to].ports++;
+	if (p->port[from].ports)
+		p->port[from].ports--;
+	p->port[to].ports++;
 	hurry(p, true);
 	/* The engine's word first: the new one must know the frames for its own when they come. */
 	vn_disc_place(maps(p), number, to, from);
-	vn_port_to_trunk(maps(p), number, to);
+	vn_port_to_engine(maps(p), number, to);
 	p->moved_ns = vn_now_ns();
 	return 0;
 }
 
-/* Behind all frames that the old trunk has got. When it gets lost, the next turn sends another. */
+/* Behind all frames that the old engine port has got. When it gets lost, the next turn sends another. */
 static void send_marker(struct vn_placement *p, uint32_t number)
 {
 	const struct vn_marker m = {
 		.tpid = htons(VN_SLOT_TPID), .proto = htons(VN_MARKER_PROTO), .magic = VN_MARKER_MAGIC, .slot = number};
 	const struct sockaddr_ll to = {.sll_family = AF_PACKET,
 				       .sll_protocol = htons(VN_SLOT_TPID),
-				       .sll_ifindex = (int)vn_trunk_ifindex(maps(p)->disc[number].from, 0)};
+				       .sll_ifindex = (int)vn_engine_port_ifindex(maps(p)->disc[number].from, 0)};
 
 	sendto(p->packet_fd, &m, sizeof(m), MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof(to));
 }
@@ -210,13 +210,12 @@ static void send_marker(struct vn_placement *p, uint32_t number)
 static bool finish(struct vn_placement *p, uint32_t number)
 {
 	const struct vn_disc_slot *s = &maps(p)->disc[number];
-	uint32_t to = s->trunk, from = s->from;
+	uint32_t to = s->engine, from = s->from;
 
 	if (to == from)
 		return true;
 	/* The old one's is taken from it only when it is dead for sure; the link may have been deleted meanwhile. */
-	if (vn_dir_owner(maps(p), number) != to && p->trunk[from].engine &&
-	    maps(p)->port[number].flags & VN_PORT_ACTIVE)
+	if (vn_dir_owner(maps(p), number) != to && p->port[from].served && maps(p)->port[number].flags & VN_PORT_ACTIVE)
 		return false;
 	vn_disc_place(maps(p), number, to, to);
 	return true;
@@ -258,16 +257,16 @@ void vn_placement_settle(struct vn_placement *p)
 void vn_placement_prepare(struct vn_placement *p, uint32_t number, const struct vn_disc *d)
 {
 	bool was_held = maps(p)->port[number].flags & VN_PORT_HELD;
-	uint32_t at = vn_placement_trunk(p, number), best;
+	uint32_t at = vn_placement_engine(p, number), best;
 
-	if (at == VN_TRUNK_BULK) {
+	if (at == VN_ENGINE_BULK) {
 		if (vn_disc_is_held(d) && vn_disc_bulk_can(d) && d->holder != VN_HOLDER_PRECISE)
 			return;
 	} else if (was_held || !vn_disc_is_held(d)) {
 		return;
 	}
 	best = vn_placement_pick(p);
-	if (at != VN_TRUNK_BULK && p->trunk[at].ports <= p->trunk[best].ports + 1)
+	if (at != VN_ENGINE_BULK && p->port[at].ports <= p->port[best].ports + 1)
 		return;
 	if (vn_placement_begin(p, number, best) == 0)
 		vn_placement_settle(p);

@@ -13,9 +13,9 @@
 #define VN_PLACEMENT_STEP 5000u /* engines whose packets a second differ by less are equally busy */
 
 /* What joins the fabric to an engine, and how busy that is. */
-struct vn_trunk {
+struct vn_engine_port {
 	bool there;             /* its devices are */
-	bool engine;            /* a process serves it, up or not: its keeper says so */
+	bool served;            /* a process serves it, up or not: its supervisor says so */
 	bool takes;             /* directions may come to it */
 	uint32_t ports;         /* directions that are given to it, held or not */
 	uint64_t packets_per_s; /* as the daemon measured it */
@@ -26,7 +26,7 @@ struct vn_placement {
 	struct vn_dp *dp;           /* borrowed */
 	const struct vn_home *home; /* borrowed */
 	int packet_fd;              /* sends markers into engine ports */
-	struct vn_trunk trunk[VN_ENGINES_MAX];
+	struct vn_engine_port port[VN_ENGINES_MAX];
 	uint32_t *moves; /* numbers of the directions that move */
 	size_t n_moves, moves_room;
 	uint64_t moved_ns; /* when the last one began */
@@ -39,19 +39,19 @@ void vn_placement_count(struct vn_placement *p);
 int vn_placement_open(struct vn_placement *p, struct vn_err *err);
 void vn_placement_release(struct vn_placement *p);
 
-/* "precise", "bulk": what kind of engine serves @trunk. */
-static inline const char *vn_holder_word(uint32_t trunk)
+/* "precise", "bulk": what kind of engine serves @engine. */
+static inline const char *vn_holder_word(uint32_t engine)
 {
-	return trunk == VN_TRUNK_BULK ? "bulk" : "precise";
+	return engine == VN_ENGINE_BULK ? "bulk" : "precise";
 }
 /* The precise engine with the least to do, among those that take directions. */
 uint32_t vn_placement_pick(const struct vn_placement *p);
-/* A new link: direction @number starts on the engine with the least to do. Its trunk. */
+/* A new link: direction @number starts on the engine with the least to do. Its engine port. */
 uint32_t vn_placement_place(struct vn_placement *p, uint32_t number);
 /* The link goes. */
 void vn_placement_leave(struct vn_placement *p, uint32_t number);
-/* The trunk of direction @number from now on, or at the end of its move. */
-uint32_t vn_placement_trunk(const struct vn_placement *p, uint32_t number);
+/* The engine port of direction @number from now on, or at the end of its move. */
+uint32_t vn_placement_engine(const struct vn_placement *p, uint32_t number);
 /* Frames of it that other engines still hold since it moved. */
 uint32_t vn_placement_away(const struct vn_placement *p, uint32_t number);
 /* The same after having waited for them, up to 50 ms. */
@@ -59,9 +59,9 @@ uint32_t vn_placement_wait_away(const struct vn_placement *p, uint32_t number);
 bool vn_placement_is_moving(const struct vn_placement *p, uint32_t number);
 
 /*
- * Begin to move direction @number. Frames go to trunk @to from now on, where they wait until vn_placement_turn() has
- * got the old engine to hand the direction over. -EBUSY while it is moving already, -EAGAIN while frames of an earlier
- * move are still out (vn_placement_away()).
+ * Begin to move direction @number. Frames go to engine port @to from now on, where they wait until vn_placement_turn()
+ * has got the old engine to hand the direction over. -EBUSY while it is moving already, -EAGAIN while frames of an
+ * earlier move are still out (vn_placement_away()).
  */
 int vn_placement_begin(struct vn_placement *p, uint32_t number, uint32_t to);
 /* Push on and finish the moves that have begun. Call now and then while there are some. */

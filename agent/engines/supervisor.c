@@ -42,14 +42,14 @@ static int sys_pidfd_send_signal(int fd, int sig)
 
 static volatile struct vn_engine *status(const struct vn_supervisor *s)
 {
-	return &s->placement->dp->maps.engine[s->trunk];
+	return &s->placement->dp->maps.engine[s->engine];
 }
 
 #define LOCK_PATH_MAX 256
 
 static const char *lock_path(const struct vn_supervisor *s, char buf[LOCK_PATH_MAX])
 {
-	snprintf(buf, LOCK_PATH_MAX, "%s/engine%u.lock", s->runtime_dir, s->trunk);
+	snprintf(buf, LOCK_PATH_MAX, "%s/engine%u.lock", s->runtime_dir, s->engine);
 	return buf;
 }
 
@@ -70,7 +70,7 @@ static void note_program(struct vn_supervisor *s, int lock)
 
 	if (ftruncate(lock, 0) < 0 || !vn_program_text(s->program, text) ||
 	    pwrite(lock, text, sizeof(text) - 1, 0) != sizeof(text) - 1)
-		vn_log_at(VN_LOG_DEBUG, "engine %u: which program it runs is not noted", s->trunk);
+		vn_log_at(VN_LOG_DEBUG, "engine %u: which program it runs is not noted", s->engine);
 }
 
 static void read_program(struct vn_supervisor *s)
@@ -105,7 +105,7 @@ static int watch(struct vn_supervisor *s, pid_t pid)
 		return r;
 	}
 	s->pid = pid;
-	s->placement->trunk[s->trunk].engine = true;
+	s->placement->port[s->engine].served = true;
 	return 0;
 }
 
@@ -118,7 +118,7 @@ static void unwatch(struct vn_supervisor *s)
 	s->pidfd.fd = -EBADF;
 	s->pid = 0;
 	s->hung = false;
-	s->placement->trunk[s->trunk].engine = false;
+	s->placement->port[s->engine].served = false;
 }
 
 /* --- the child
@@ -225,11 +225,11 @@ struct engine_args {
 
 static void make_args(const struct vn_supervisor *s, const struct vn_xsk *xsk, struct engine_args *a)
 {
-	const bool bulk = s->trunk == VN_TRUNK_BULK;
+	const bool bulk = s->engine == VN_ENGINE_BULK;
 	size_t n = 0;
 
-	snprintf(a->index, sizeof(a->index), "%u", s->trunk);
-	snprintf(a->ifindex, sizeof(a->ifindex), "%u", vn_trunk_ifindex(s->trunk, bulk ? 0 : 1));
+	snprintf(a->index, sizeof(a->index), "%u", s->engine);
+	snprintf(a->ifindex, sizeof(a->ifindex), "%u", vn_engine_port_ifindex(s->engine, bulk ? 0 : 1));
 	snprintf(a->chunks, sizeof(a->chunks), "%u", xsk->chunks);
 	snprintf(a->chunk_size, sizeof(a->chunk_size), "%u", xsk->chunk_size);
 	snprintf(a->max_ports, sizeof(a->max_ports), "%u", s->placement->dp->maps.max_ports);
@@ -329,7 +329,7 @@ static int spawn(struct vn_supervisor *s, const struct vn_xsk *xsk, int lock, st
 /* The tap's queue in the place of the socket, and nothing in that of the UMEM. */
 static int make_tap(struct vn_xsk *ret_xsk, struct vn_err *err)
 {
-	cleanup_close int fd = vn_trunk_open_tap(err), none = -EBADF;
+	cleanup_close int fd = vn_engine_port_open_tap(err), none = -EBADF;
 
 	if (fd < 0)
 		return fd;
@@ -347,7 +347,7 @@ static int make_socket(struct vn_supervisor *s, struct vn_xsk *ret_xsk, struct v
 
 	if (setns(s->placement->home->netns_fd, CLONE_NEWNET) < 0)
 		return vn_err_kernel(err, errno, "engine: entering %s: %s", VN_FABRIC_NAME, strerror(errno));
-	r = s->trunk == VN_TRUNK_BULK
+	r = s->engine == VN_ENGINE_BULK
 		    ? make_tap(ret_xsk, err)
 		    : vn_xsk_create(ENGINE_CHUNKS, vn_engine_rx_entries(ENGINE_CHUNKS), s->umem_fd, ret_xsk, err);
 	if (setns(s->placement->home->host_netns_fd, CLONE_NEWNET) < 0) {
@@ -372,13 +372,13 @@ static int start(struct vn_supervisor *s, struct vn_err *err)
 	if (lock < 0)
 		return lock;
 	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
-		return vn_err_kernel(err, errno, "engine %u: its lock is held: another engine still runs", s->trunk);
+		return vn_err_kernel(err, errno, "engine %u: its lock is held: another engine still runs", s->engine);
 	r = make_socket(s, &xsk, err);
 	if (r < 0)
 		return r;
 	/* Before the engine binds it: from the first bound moment on frames arrive. */
-	if (s->trunk != VN_TRUNK_BULK)
-		r = vn_dp_set_xsk(s->placement->dp, s->trunk, xsk.fd, err);
+	if (s->engine != VN_ENGINE_BULK)
+		r = vn_dp_set_xsk(s->placement->dp, s->engine, xsk.fd, err);
 	if (r < 0)
 		return r;
 	r = spawn(s, &xsk, lock, err);
@@ -388,7 +388,7 @@ static int start(struct vn_supervisor *s, struct vn_err *err)
 	}
 	s->started_ns = vn_now_ns();
 	vn_cleanup_close(&s->umem_fd);
-	if (s->trunk != VN_TRUNK_BULK)
+	if (s->engine != VN_ENGINE_BULK)
 		s->umem_fd = take_fd(&xsk.umem_fd);
 	return 0;
 }
@@ -401,7 +401,7 @@ static void back_off(struct vn_supervisor *s)
 	wait_ns = VN_MIN(wait_ns, BACKOFF_LAST_NS);
 	s->failures++;
 	s->retry_ns = vn_now_ns() + wait_ns;
-	vn_log_at(VN_LOG_ERROR, "engine %u: %u starts in a row failed: the next in %llu ms", s->trunk, s->failures,
+	vn_log_at(VN_LOG_ERROR, "engine %u: %u starts in a row failed: the next in %llu ms", s->engine, s->failures,
 		  (unsigned long long)(wait_ns / VN_NSEC_PER_MSEC));
 }
 
@@ -442,11 +442,11 @@ static bool reap(struct vn_supervisor *s)
 		if (WIFEXITED(st) && WEXITSTATUS(st) == ENGINE_EXIT_USAGE)
 			s->refuses = true;
 		else if (!s->stopping && !(s->replacing && st == 0))
-			vn_log_at(VN_LOG_ERROR, "engine %u (pid %d): %s %d", s->trunk, (int)s->pid,
+			vn_log_at(VN_LOG_ERROR, "engine %u (pid %d): %s %d", s->engine, (int)s->pid,
 				  WIFSIGNALED(st) ? "killed by signal" : "ended with",
 				  WIFSIGNALED(st) ? WTERMSIG(st) : WEXITSTATUS(st));
 		s->why = (struct vn_err){0};
-		vn_err_kernel(&s->why, ECHILD, "engine %u: %s %s %d", s->trunk, s->path,
+		vn_err_kernel(&s->why, ECHILD, "engine %u: %s %s %d", s->engine, s->path,
 			      WIFSIGNALED(st) ? "was killed by signal" : "ended with",
 			      WIFSIGNALED(st) ? WTERMSIG(st) : WEXITSTATUS(st));
 	}
@@ -477,7 +477,7 @@ static void watch_event(void *arg, uint32_t events)
 	s->changed(s, "died");
 	if (s->refuses) {
 		vn_log_at(VN_LOG_ERROR, "engine %u: %s does not understand how it was started: is it of this version?",
-			  s->trunk, s->path);
+			  s->engine, s->path);
 		s->retry_ns = UINT64_MAX;
 	} else if (!worked || s->quick_deaths >= QUICK_DEATHS_MAX) {
 		back_off(s);
@@ -503,7 +503,7 @@ void vn_supervisor_tick(struct vn_supervisor *s)
 	if (s->hung)
 		return;
 	s->hung = true;
-	vn_log_at(VN_LOG_WARNING, "engine %u (pid %d): no heartbeat for %llu ms: replaced", s->trunk, (int)s->pid,
+	vn_log_at(VN_LOG_WARNING, "engine %u (pid %d): no heartbeat for %llu ms: replaced", s->engine, (int)s->pid,
 		  (unsigned long long)((now - VN_MAX(beat, s->started_ns)) / VN_NSEC_PER_MSEC));
 	s->changed(s, "hung");
 	sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
@@ -511,7 +511,7 @@ void vn_supervisor_tick(struct vn_supervisor *s)
 
 bool vn_supervisor_is_up(const struct vn_supervisor *s)
 {
-	/* The beat of that process, not of one that fights it for the trunk. */
+	/* The beat of that process, not of one that fights it for the engine port. */
 	return s->pid && status(s)->pid == (uint32_t)s->pid &&
 	       (int64_t)(vn_now_ns() - status(s)->heartbeat_ns) < (int64_t)VN_ENGINE_STALE_NS;
 }
@@ -553,7 +553,7 @@ static bool serves(const struct vn_supervisor *s, pid_t pid)
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	snprintf(index, sizeof(index), "%u", s->trunk);
+	snprintf(index, sizeof(index), "%u", s->engine);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, args, sizeof(args) - 1);
 	if (n <= 0)
@@ -587,7 +587,7 @@ static int adopt_unlocked(struct vn_supervisor *s, pid_t pid)
 	s->program = 0;
 	s->hung = !beats;
 	vn_log_at(beats ? VN_LOG_NOTICE : VN_LOG_WARNING, "engine %u (pid %d): the file of its lock was removed%s",
-		  s->trunk, (int)pid, beats ? ": adopted all the same" : ", and it has no heartbeat: replaced");
+		  s->engine, (int)pid, beats ? ": adopted all the same" : ", and it has no heartbeat: replaced");
 	return 0;
 }
 
@@ -612,7 +612,7 @@ static int adopt(struct vn_supervisor *s)
 			vn_log_at(VN_LOG_ERROR,
 				  "engine %u: its status names pid %d, which is no engine: left alone; end what holds "
 				  "%s/engine%u.lock",
-				  s->trunk, (int)pid, s->runtime_dir, s->trunk);
+				  s->engine, (int)pid, s->runtime_dir, s->engine);
 		unwatch(s);
 		return -ESRCH;
 	}
@@ -628,7 +628,7 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
 	s->pidfd.fd = -EBADF;
 	r = adopt(s);
 	if (r == 0 && s->placement->home->made) {
-		vn_log("engine %u (pid %d): its trunk is in a namespace that lost its name: replaced", s->trunk,
+		vn_log("engine %u (pid %d): its port is in a namespace that lost its name: replaced", s->engine,
 		       (int)s->pid);
 		sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
 		return 0; /* its death starts ours */
@@ -642,7 +642,7 @@ int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err)
 		return 0;
 	}
 	if (r == 0) {
-		vn_log("engine %u (pid %d): of another version: replaced", s->trunk, (int)s->pid);
+		vn_log("engine %u (pid %d): of another version: replaced", s->engine, (int)s->pid);
 		sys_pidfd_send_signal(s->pidfd.fd, SIGKILL);
 		return 0; /* its death starts ours */
 	}

@@ -21,7 +21,7 @@ struct vn_supervisor {
 	int cpu; /* -1: any */
 	bool spin;
 	int umem_fd; /* memory of the last engine we started, for the next one; -1: none */
-	uint32_t trunk;
+	uint32_t engine;
 	pid_t pid; /* 0: none runs */
 	struct vn_source pidfd;
 	uint64_t program;            /* hash of what runs; 0: not known */
@@ -36,7 +36,7 @@ struct vn_supervisor {
 	bool hung;         /* killed for its silence, not gone yet */
 	bool leaving;      /* its directions go to other engines, then it ends */
 	bool replacing;    /* it was told to end, and the next one starts at once */
-	uint32_t stand_in; /* 1 + the trunk whose engine it stands in for; 0: for none */
+	uint32_t stand_in; /* 1 + the engine port whose engine it stands in for; 0: for none */
 	struct vn_err why; /* what the last start, or death, that failed said */
 	void (*changed)(struct vn_supervisor *s, const char *what); /* "started", "adopted", "died", "hung" */
 	void *arg;

@@ -29,21 +29,21 @@ struct vn_fabric {
 };
 
 /*
- * Create or adopt: namespace vnet-fabric (bound in VN_NETNS_DIR, lo down, IPv6 off by default, no forwarding), trunk 0,
- * and all other trunks that are there: tr0/tr1 (offloads off on tr0, MTU VN_TRUNK_MTU), vn_tc_deliver on tr0,
- * vn_xdp_trunk on tr1. Idempotent.
+ * Create or adopt: namespace vnet-fabric (bound in VN_NETNS_DIR, lo down, IPv6 off by default, no forwarding), engine
+ * port 0, and all other engine ports that are there: tr0/tr1 (offloads off on tr0, MTU VN_ENGINE_PORT_MTU),
+ * vn_tc_deliver on tr0, vn_xdp_engine on tr1. Idempotent.
  */
 int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err);
 void vn_fabric_release(struct vn_fabric *f);
 /* Count what its devices lose; -errno where the kernel does not let us (vn_dp_watch_lost()). */
 int vn_fabric_watch_lost(const struct vn_fabric *f);
-/* Namespace, trunks and every port in it are gone afterwards. */
+/* Namespace, engine ports and every port in it are gone afterwards. */
 int vn_fabric_destroy(struct vn_err *err);
 struct vn_link_info;
 /* @each sees every device in it (net/veth.h). */
 int vn_fabric_dump(struct vn_fabric *f, void (*each)(void *arg, const struct vn_link_info *l), void *arg,
 		   struct vn_err *err);
-/* Attach the tc programs of @f->dp anew to the trunks and all ports (after an upgrade of the programs). */
+/* Attach the tc programs of @f->dp anew to the engine ports and all ports (after an upgrade of the programs). */
 int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The agent's own namespace, its trunks, and what is seen in it. */
+/* The agent's own namespace, its engine ports, and what is seen in it. */
 #include <net/if.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,7 +49,7 @@ static int open_namespace(struct vn_fabric *f, struct vn_err *err)
 		f->home.made = true;
 		/* Programs pinned to devices of one that lost its name would pass for those of the same index here. */
 		for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
-			vn_dp_detach_trunk(f->dp, i);
+			vn_dp_detach_engine(f->dp, i);
 		vn_dp_detach_finish(f->dp);
 	}
 	if (f->home.netns_fd < 0)
@@ -63,7 +63,7 @@ void vn_fabric_filter(struct vn_nl *nl, const struct vn_fabric *f, uint32_t ifin
 	vn_tc_bpf_ingress(nl, ifindex, f->dp->fd_tc_port, "vn_tc_port", (uint16_t)(ifindex - VN_IFINDEX_HOST));
 }
 
-static void describe_trunk(void *arg, uint64_t tag, char *buf, size_t size)
+static void describe_engine_port(void *arg, uint64_t tag, char *buf, size_t size)
 {
 	snprintf(buf, size, "%s", (const char *)arg);
 }
@@ -72,19 +72,19 @@ static struct vn_nl fabric_nl(const char *object)
 {
 	struct vn_nl nl = VN_NL_INIT;
 
-	nl.describe = describe_trunk;
+	nl.describe = describe_engine_port;
 	nl.arg = (void *)object;
 	return nl;
 }
 
-/* Trunk 0, those that an earlier daemon made, and the finishing pair. */
-static int open_trunks(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
+/* Engine port 0, those that an earlier daemon made, and the finishing pair. */
+static int open_engine_ports(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++)
-		if (i == 0 || vn_trunk_there(i, 0))
-			r = vn_trunk_make(&f->placement, nl, i, err);
+		if (i == 0 || vn_engine_port_there(i, 0))
+			r = vn_engine_port_make(&f->placement, nl, i, err);
 	if (r == 0)
 		r = vn_finish_make(&f->placement, nl, err);
 	/* A crash may have left some between mark and sweep. */
@@ -100,7 +100,7 @@ static int open_inside(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err
 	if (r == 0)
 		r = vn_nl_open(nl, err);
 	if (r == 0)
-		r = open_trunks(f, nl, err);
+		r = open_engine_ports(f, nl, err);
 	if (r < 0)
 		return r;
 	f->placement.packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -109,7 +109,7 @@ static int open_inside(struct vn_fabric *f, struct vn_nl *nl, struct vn_err *err
 
 int vn_fabric_open(struct vn_fabric *f, struct vn_dp *dp, struct vn_err *err)
 {
-	cleanup_nl struct vn_nl nl = fabric_nl("trunk");
+	cleanup_nl struct vn_nl nl = fabric_nl("engine port");
 	int r;
 
 	*f = (struct vn_fabric){
@@ -216,8 +216,8 @@ int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err)
 		return r;
 	r = vn_nl_open(&nl, err);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++)
-		if (f->placement.trunk[i].there)
-			r = vn_trunk_refresh(&f->placement, &nl, i, err);
+		if (f->placement.port[i].there)
+			r = vn_engine_port_refresh(&f->placement, &nl, i, err);
 	if (r == 0)
 		r = vn_finish_refresh(&f->placement, &nl, err);
 	if (r == 0)

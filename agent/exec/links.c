@@ -173,8 +173,8 @@ static int publish_port(struct vn_exec *x, const struct vn_link *l, int side)
 
 	if (r < 0)
 		return vn_err_kernel(x->err, -r, "link %s: %s", l->name, strerror(-r));
-	cfg.trunk = (uint8_t)vn_placement_trunk(&x->f->placement, l->ports[side].number);
-	cfg.trunk_ifindex = vn_trunk_ifindex(cfg.trunk, 0);
+	cfg.engine = (uint8_t)vn_placement_engine(&x->f->placement, l->ports[side].number);
+	cfg.engine_ifindex = vn_engine_port_ifindex(cfg.engine, 0);
 	vn_port_publish(&x->f->dp->maps, l->ports[side].number, &cfg);
 	return 0;
 }

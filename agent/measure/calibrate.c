@@ -77,13 +77,13 @@ static json_t *machine(void)
 }
 
 /* Time that the engine has spent on a processor: first figure of its schedstat. */
-static uint64_t engine_cpu_ns(const struct vn_measure *m, uint32_t trunk)
+static uint64_t engine_cpu_ns(const struct vn_measure *m, uint32_t engine)
 {
 	unsigned long long ns = 0;
 	char path[64];
 	cleanup_fclose FILE *f = NULL;
 
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)m->engines->engine[trunk].pid);
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)m->engines->engine[engine].pid);
 	f = fopen(path, "re");
 	return f && fscanf(f, "%llu", &ns) == 1 ? ns : 0;
 }
@@ -100,9 +100,9 @@ struct run {
 };
 
 /* The engine under test: that of the probed direction. */
-static uint32_t trunk_of(const struct run *x)
+static uint32_t engine_of(const struct run *x)
 {
-	return vn_placement_trunk(&x->m->store->fabric->placement, vn_probe_link_slot(&x->pair, 0, 0));
+	return vn_placement_engine(&x->m->store->fabric->placement, vn_probe_link_slot(&x->pair, 0, 0));
 }
 
 static void put(struct run *x, const char *key, uint64_t v)
@@ -110,8 +110,8 @@ static void put(struct run *x, const char *key, uint64_t v)
 	json_object_set_new(x->out, key, json_integer((json_int_t)v));
 }
 
-/* One job by the first direction, which the engine of @trunk holds. */
-static int probe(struct run *x, const struct vn_disc *disc, uint32_t trunk, const struct vn_probe_job *job,
+/* One job by the first direction, which the engine of @engine holds. */
+static int probe(struct run *x, const struct vn_disc *disc, uint32_t engine, const struct vn_probe_job *job,
 		 struct vn_probe_shared **ret_s)
 {
 	struct vn_probe_job own = *job;
@@ -120,7 +120,7 @@ static int probe(struct run *x, const struct vn_disc *disc, uint32_t trunk, cons
 
 	if (!s)
 		return -ENOMEM;
-	vn_probe_link_set(x->m, &x->pair, 0, 0, disc, trunk);
+	vn_probe_link_set(x->m, &x->pair, 0, 0, disc, engine);
 	r = vn_probe_run(x->m, x->cancelled, &x->pair, &own, 1, s, NULL, x->err);
 	if (r < 0)
 		vn_prober_unmap(s);
@@ -144,7 +144,7 @@ static int measure_floor(struct run *x)
 	struct vn_disc disc = VN_DISC_NONE;
 	struct vn_probe_shared *s;
 	uint64_t wire, held;
-	int r = probe(x, &disc, trunk_of(x), &job, &s);
+	int r = probe(x, &disc, engine_of(x), &job, &s);
 
 	if (r < 0)
 		return r;
@@ -154,7 +154,7 @@ static int measure_floor(struct run *x)
 	put(x, "timer_p99_ns", quantile(s->timer_late_ns, s->n_timer_late, 99));
 	vn_prober_unmap(s);
 	disc.delay_ns = 1;
-	r = probe(x, &disc, trunk_of(x), &job, &s);
+	r = probe(x, &disc, engine_of(x), &job, &s);
 	if (r < 0)
 		return r;
 	if (!s->job[0].n_delays)
@@ -195,7 +195,7 @@ static int measure_lateness(struct run *x)
 						    .burst_gap_ns = VN_NSEC_PER_SEC / rates_pps[i],
 						    .burst_len = VN_PROBE_LEN_MIN,
 						    .wait_ns = 20 * VN_NSEC_PER_MSEC};
-		r = probe(x, &disc, trunk_of(x), &job, &s);
+		r = probe(x, &disc, engine_of(x), &job, &s);
 		if (r < 0)
 			return r;
 		vn_prober_unmap(s);
@@ -205,8 +205,8 @@ static int measure_lateness(struct run *x)
 	return 0;
 }
 
-/* As much as one sender can send: the limit of the engine of @trunk, or the sender's, whichever is lower. */
-static int send_most(struct run *x, const struct vn_disc *disc, uint32_t trunk, bool gso, struct vn_dir *ret_dir,
+/* As much as one sender can send: the limit of the engine of @engine, or the sender's, whichever is lower. */
+static int send_most(struct run *x, const struct vn_disc *disc, uint32_t engine, bool gso, struct vn_dir *ret_dir,
 		     uint64_t *ret_ns)
 {
 	const struct vn_probe_job job = {.burst_ns = VN_MIN(x->step_ns, VN_NSEC_PER_SEC / 2),
@@ -216,7 +216,7 @@ static int send_most(struct run *x, const struct vn_disc *disc, uint32_t trunk, 
 					 .blind = true,
 					 .wait_ns = 50 * VN_NSEC_PER_MSEC};
 	struct vn_probe_shared *s;
-	int r = probe(x, disc, trunk, &job, &s);
+	int r = probe(x, disc, engine, &job, &s);
 
 	if (r < 0)
 		return r;
@@ -228,19 +228,19 @@ static int send_most(struct run *x, const struct vn_disc *disc, uint32_t trunk, 
 
 static int measure_capacity(struct run *x)
 {
-	const uint32_t trunk = trunk_of(x);
-	uint64_t cpu_ns = engine_cpu_ns(x->m, trunk), ns;
+	const uint32_t engine = engine_of(x);
+	uint64_t cpu_ns = engine_cpu_ns(x->m, engine), ns;
 	struct vn_disc disc = VN_DISC_NONE;
 	struct vn_dir dir;
 	int r;
 
 	disc.delay_ns = HOLD_NS;
 	disc.holder = VN_HOLDER_PRECISE;
-	r = send_most(x, &disc, trunk, false, &dir, &ns);
+	r = send_most(x, &disc, engine, false, &dir, &ns);
 	if (r < 0)
 		return r;
 	put(x, "pps_max", dir.out_packets * VN_NSEC_PER_SEC / ns);
-	put(x, "cpu_ns_per_packet", dir.out_packets ? (engine_cpu_ns(x->m, trunk) - cpu_ns) / dir.out_packets : 0);
+	put(x, "cpu_ns_per_packet", dir.out_packets ? (engine_cpu_ns(x->m, engine) - cpu_ns) / dir.out_packets : 0);
 	return 0;
 }
 
@@ -260,7 +260,7 @@ static int measure_bulk(struct run *x)
 	}
 	disc.delay_ns = HOLD_NS;
 	disc.holder = VN_HOLDER_BULK;
-	r = send_most(x, &disc, VN_TRUNK_BULK, true, &dir, &ns);
+	r = send_most(x, &disc, VN_ENGINE_BULK, true, &dir, &ns);
 	if (r < 0)
 		return r;
 	put(x, "bulk_bps_max",
@@ -270,7 +270,7 @@ static int measure_bulk(struct run *x)
 
 static int measure(struct run *x)
 {
-	const struct vn_engine *e = &x->m->store->dp->maps.engine[trunk_of(x)];
+	const struct vn_engine *e = &x->m->store->dp->maps.engine[engine_of(x)];
 	int r = measure_floor(x);
 
 	if (r == 0)

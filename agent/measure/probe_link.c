@@ -130,7 +130,7 @@ uint32_t vn_probe_link_slot(const struct vn_probe_link *t, size_t link, int dir)
 }
 
 void vn_probe_link_set(struct vn_measure *m, struct vn_probe_link *t, size_t link, int dir, const struct vn_disc *disc,
-		       uint32_t trunk)
+		       uint32_t engine)
 {
 	const uint32_t slot = vn_probe_link_slot(t, link, dir);
 	struct vn_disc own = *disc;
@@ -138,8 +138,8 @@ void vn_probe_link_set(struct vn_measure *m, struct vn_probe_link *t, size_t lin
 	/* Fresh draws: with the link's key the same probes would meet the same fates each time, right or wrong. */
 	own.key = vn_mix64(own.key ^ vn_now_ns());
 	vn_exec_set_disc(m->store->fabric, slot, &own);
-	if (vn_placement_trunk(&m->store->fabric->placement, slot) != trunk &&
-	    vn_placement_begin(&m->store->fabric->placement, slot, trunk) == 0)
+	if (vn_placement_engine(&m->store->fabric->placement, slot) != engine &&
+	    vn_placement_begin(&m->store->fabric->placement, slot, engine) == 0)
 		vn_placement_settle(&m->store->fabric->placement);
 	vn_dir_reset(&m->store->dp->maps, slot);
 	t->dropped[link][dir] =

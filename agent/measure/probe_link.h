@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Probing a link without touching it: on a *probe link*, a link of the daemon's own between two namespaces of its own,
- * whose directions carry the same disciplines over the same path (vn_tc_port, trunk, engine, vn_tc_deliver). See
+ * whose directions carry the same disciplines over the same path (vn_tc_port, engine port, engine, vn_tc_deliver). See
  * docs/ARCHITECTURE.md for why.
  */
 #ifndef VNET_MEASURE_PROBE_LINK_H
@@ -31,9 +31,9 @@ int vn_probe_link_open(struct vn_measure *m, const bool *cancelled, uint32_t mtu
 void vn_probe_link_close(struct vn_measure *m, struct vn_probe_link *t);
 /* The slot of direction @dir of @link. */
 uint32_t vn_probe_link_slot(const struct vn_probe_link *t, size_t link, int dir);
-/* The discipline of a direction is @disc from now on, held by the engine of @trunk, with own draws; figures begin. */
+/* The discipline of a direction is @disc from now on, held by the engine of @engine, with own draws; figures begin. */
 void vn_probe_link_set(struct vn_measure *m, struct vn_probe_link *t, size_t link, int dir, const struct vn_disc *disc,
-		       uint32_t trunk);
+		       uint32_t engine);
 
 /*
  * When the queue of a rate was certainly never empty: at one look it was busy until beyond the next.

@@ -21,17 +21,17 @@ json_t *vn_overload_json(uint32_t bits)
 	return list;
 }
 
-json_t *vn_engine_to_json(struct vn_parts *parts, uint32_t trunk)
+json_t *vn_engine_to_json(struct vn_parts *parts, uint32_t engine)
 {
-	const struct vn_engine e = parts->dp.maps.engine[trunk];
-	struct vn_supervisor *s = &parts->engines.engine[trunk];
-	const struct vn_trunk *t = &parts->fabric.placement.trunk[trunk];
+	const struct vn_engine e = parts->dp.maps.engine[engine];
+	struct vn_supervisor *s = &parts->engines.engine[engine];
+	const struct vn_engine_port *t = &parts->fabric.placement.port[engine];
 	char program[VN_PROGRAM_TEXT];
 	uint64_t now = vn_now_ns();
 
 	return json_pack("{s:i, s:s, s:i, s:b, s:b, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
 			 "s:I, s:I, s:o, s:s?, s:b}",
-			 "engine", (int)trunk, "kind", vn_holder_word(trunk), "pid", (int)s->pid, "up",
+			 "engine", (int)engine, "kind", vn_holder_word(engine), "pid", (int)s->pid, "up",
 			 vn_supervisor_is_up(s), "leaving", s->leaving, "fifo", (int)e.fifo, "cpu", s->cpu,
 			 "heartbeat_age_ns", (json_int_t)(now > e.heartbeat_ns ? now - e.heartbeat_ns : 0), "restarts",
 			 (json_int_t)s->restarts, "failures", (json_int_t)s->failures, "retry_in_ns",
@@ -72,7 +72,7 @@ int vn_engine_take(struct vn_parts *parts, const json_t *params, uint32_t *ret_t
 
 static int check_takes(const struct vn_parts *parts, uint32_t to, struct vn_err *err)
 {
-	if (parts->fabric.placement.trunk[to].takes)
+	if (parts->fabric.placement.port[to].takes)
 		return 0;
 	return vn_err(err, VN_EXIT_CHANGED, EBUSY, "engine %u is being replaced: try again in a moment", to);
 }
@@ -81,13 +81,13 @@ static int check_move(const struct vn_link *l, int dir, uint32_t to, struct vn_e
 {
 	const struct vn_disc *disc = &l->disc[dir];
 
-	if (to == VN_TRUNK_BULK && !vn_disc_bulk_can(disc))
+	if (to == VN_ENGINE_BULK && !vn_disc_bulk_can(disc))
 		return vn_err(
 			err, VN_EXIT_NOT_POSSIBLE, EOPNOTSUPP,
 			"link %s: engine %u is the bulk holder: it can do delay, rate and limit, and nothing that "
 			"is decided packet by packet",
 			l->name, to);
-	if (to == VN_TRUNK_BULK ? disc->holder == VN_HOLDER_PRECISE : disc->holder == VN_HOLDER_BULK)
+	if (to == VN_ENGINE_BULK ? disc->holder == VN_HOLDER_PRECISE : disc->holder == VN_HOLDER_BULK)
 		return vn_err(err, VN_EXIT_NOT_POSSIBLE, EOPNOTSUPP,
 			      "link %s: engine %u is not of the kind that its `holder` asks for", l->name, to);
 	return 0;

@@ -187,10 +187,10 @@ static json_t *direction(struct vn_parts *parts, const struct vn_topo *t, const 
 		      t->nodes[l->ports[dir].node].name, "to", t->nodes[l->ports[!dir].node].name, "held", held,
 		      "discipline", vn_disc_to_json(disc), "text", text);
 	if (o && held) {
-		uint32_t trunk = vn_placement_trunk(&parts->fabric.placement, l->ports[dir].number);
+		uint32_t engine = vn_placement_engine(&parts->fabric.placement, l->ports[dir].number);
 
-		json_object_set_new(o, "engine", json_integer(trunk));
-		json_object_set_new(o, "holder", json_string(vn_holder_word(trunk)));
+		json_object_set_new(o, "engine", json_integer(engine));
+		json_object_set_new(o, "holder", json_string(vn_holder_word(engine)));
 	}
 	if (o && disc->trace_name)
 		json_object_set_new(o, "trace", trace_json(parts, disc));

@@ -111,7 +111,7 @@ int vn_op_engine_restart(struct vn_parts *parts, struct vn_conn *c, const json_t
 /* Parameter "engine": one that runs and stays. */
 int vn_engine_take(struct vn_parts *parts, const json_t *params, uint32_t *ret_trunk, struct vn_err *err);
 /* One engine's figures, as in vnet.info and vnet.engine.show. */
-json_t *vn_engine_to_json(struct vn_parts *parts, uint32_t trunk);
+json_t *vn_engine_to_json(struct vn_parts *parts, uint32_t engine);
 
 /* As vnet.node.show has it. */
 json_t *vn_node_to_json(struct vn_parts *parts, const struct vn_running *run, size_t index);

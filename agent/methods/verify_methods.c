@@ -323,13 +323,13 @@ static void judge_traffic(struct vn_parts *parts, struct target *t)
 		.held = vn_disc_is_held(&t->asked),
 		.path_ok = path_ok(parts, t),
 		.node = vn_watch_link_text(t->run, t->link, node),
-		.up = vn_supervisor_is_up(&parts->engines.engine[p->trunk]),
+		.up = vn_supervisor_is_up(&parts->engines.engine[p->engine]),
 		.port = {.engine_down = drop->count[VN_DROP_ENGINE_DOWN],
 			 .no_peer = drop->count[VN_DROP_NO_PEER],
 			 .ring_full = drop->count[VN_DROP_RING_FULL],
 			 .undelivered = drop->count[VN_DROP_UNDELIVERED]},
 		.balance = t->balance,
-		.engine_overload = engine_overload(&parts->dp.maps.engine[p->trunk], &dir),
+		.engine_overload = engine_overload(&parts->dp.maps.engine[p->engine], &dir),
 	};
 	rate_seen(t, &f.rate_bits, &f.rate_ns);
 	vn_verify_traffic(&f, &t->verify);
@@ -467,7 +467,7 @@ static int probe_links(struct vn_parts *parts, struct vn_conn *c, struct vn_prob
 			own.flap_up_ns = own.flap_down_ns = own.flap_start_ns = 0;
 			own.police_bps = own.police_burst_bytes = 0;
 			vn_probe_link_set(&parts->measure, pair, i, t->dir, &own,
-					  vn_placement_trunk(&parts->fabric.placement, t->slot));
+					  vn_placement_engine(&parts->fabric.placement, t->slot));
 			disc[i * VN_DIRS + (size_t)t->dir] = &t->asked;
 		}
 	vn_probe_plan(disc, jobs, n * VN_DIRS, q->probe_ns);

@@ -34,7 +34,7 @@
 #define VN_MTU_MIN           68    /* RFC 791 */
 #define VN_MTU_IP6           1280  /* RFC 8200: a link below has no IPv6 */
 #define VN_MTU_MAX           65535 /* of a veth */
-#define VN_HELD_MTU_MAX      16000 /* of a link that holds frames: VN_TRUNK_MTU less room for tags */
+#define VN_HELD_MTU_MAX      16000 /* of a link that holds frames: VN_ENGINE_PORT_MTU less room for tags */
 #define VN_ROUTING_NODES_MAX 4096  /* above this, `routing: shortest` is refused: it costs O(nodes^2) routes */
 #define VN_HOPS_DEFAULT      64    /* links that a packet crosses with the kernel's own TTL and hop limit */
 #define VN_HOPS_MAX          255   /* ... and with the highest there is */

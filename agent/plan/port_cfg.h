@@ -12,7 +12,7 @@ uint32_t vn_port_disc_flags(const struct vn_disc *d);
 uint32_t vn_port_app_flags(const struct vn_port *peer);
 
 /*
- * Everything but the trunk: flags (active, fail-open, vn_port_disc_flags()), interface indexes, MAC, isolation.
+ * Everything but the engine port: flags (active, fail-open, vn_port_disc_flags()), interface indexes, MAC, isolation.
  * -E2BIG when more sources are asked for than a port can have.
  */
 int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side, struct vn_port_cfg *ret_cfg);

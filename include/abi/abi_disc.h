@@ -31,8 +31,8 @@ enum vn_loss_model {
 
 enum vn_holder {
 	VN_HOLDER_AUTO = 0,
-	VN_HOLDER_PRECISE = 1, /* AF_XDP trunk: every discipline, per packet */
-	VN_HOLDER_BULK = 2,    /* tap trunk: delay, rate and limit, GSO frames whole */
+	VN_HOLDER_PRECISE = 1, /* AF_XDP engine port: every discipline, per packet */
+	VN_HOLDER_BULK = 2,    /* tap engine port: delay, rate and limit, GSO frames whole */
 };
 
 enum vn_disc_flag {
@@ -141,9 +141,9 @@ _Static_assert(__builtin_offsetof(struct vn_disc, delay_corr_ppb) == 64, "hot pa
  * struct vn_disc_slot - element of the map vn_disc, index: slot (= number of the sending port)
  * @seq:  sequence lock: odd while the daemon writes @disc
  * @gen:  changes whenever the slot is given to another link; frames held under an older one are dropped
- * @trunk: whose engine applies the discipline from now on (the port's frames follow vn_port_cfg.trunk_ifindex)
- * @from:  whose engine did so until now: @trunk, but while the direction moves. Where both name an engine and
- * vn_dir.trunk names another, that one is dead, and the engine may take the direction without being handed it
+ * @engine: whose engine applies the discipline from now on (the port's frames follow vn_port_cfg.engine_ifindex)
+ * @from:  whose engine did so until now: @engine, but while the direction moves. Where both name an engine and
+ * vn_dir.engine names another, that one is dead, and the engine may take the direction without being handed it
  * @reset: counts the requests to begin the figures anew; the engine follows (struct vn_dir.reset)
  * @replay: counts the requests to begin the draws anew; each comes before a change of @seq (struct vn_dir.replay)
  * @base_in_packets, @base_in_bytes, @base_out_packets, @base_out_bytes: what vn_port_ctr had counted when the figures
@@ -153,7 +153,7 @@ _Static_assert(__builtin_offsetof(struct vn_disc, delay_corr_ppb) == 64, "hot pa
 struct vn_disc_slot {
 	__u32 seq;
 	__u32 gen;
-	__u32 trunk;
+	__u32 engine;
 	__u32 from;
 	__u32 reset;
 	__u32 replay;

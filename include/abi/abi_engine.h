@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * What engine, daemon and BPF programs share about the holding of frames: the trunk's metadata, each direction's
+ * What engine, daemon and BPF programs share about the holding of frames: the engine port's metadata, each direction's
  * state and statistics (written by the engine alone), the engine's status and heartbeat.
  */
 #ifndef VNET_ABI_ABI_ENGINE_H
@@ -11,18 +11,19 @@
 #define VN_ENGINES_MAX     16
 #define VN_ENGINE_STALE_NS 50000000ULL /* older than this, the heartbeat means: engine down */
 
-/* In front of each frame that vn_xdp_trunk hands to the XSK (XDP metadata, ends where the frame begins). */
-struct vn_trunk_meta {
+/* In front of each frame that vn_xdp_engine hands to the XSK (XDP metadata, ends where the frame begins). */
+struct vn_engine_meta {
 	__u64 arrival_ns; /* CLOCK_MONOTONIC */
 	__u32 hop_ns;     /* of a sample (VN_SAMPLE_TPID): how long ago it passed its port; 0: no sample */
 	__u16 slot;
 	__u16 len; /* of the whole frame without tags of ours */
 };
-_Static_assert(sizeof(struct vn_trunk_meta) == 16, "XDP metadata: a multiple of 4, at most 32");
+_Static_assert(sizeof(struct vn_engine_meta) == 16, "XDP metadata: a multiple of 4, at most 32");
 
 /*
- * A frame of the daemon's own, tagged with slot 0, that it sends into a trunk behind the last frame of a direction that
- * goes elsewhere: the engine that reads it has read all of them, and hands the direction over (docs/ARCHITECTURE.md).
+ * A frame of the daemon's own, tagged with slot 0, that it sends into an engine port behind the last frame of a
+ * direction that goes elsewhere: the engine that reads it has read all of them, and hands the direction over
+ * (docs/ARCHITECTURE.md).
  */
 #define VN_MARKER_PROTO 0x88b5u /* IEEE 802: local experimental */
 #define VN_MARKER_MAGIC 0x766e6d6bu
@@ -46,7 +47,7 @@ _Static_assert(sizeof(struct vn_marker) == VN_MARKER_BYTES, "a minimal frame");
 	X(MEMORY, "memory", "no room left to hold frames")                                                             \
 	X(GONE, "link-gone", "link deleted while the frame was held")                                                  \
 	X(LOST, "engine-down", "held when the engine died")                                                            \
-	X(TX, "tx", "the trunk refused the frame at release")
+	X(TX, "tx", "the engine port refused the frame at release")
 
 enum vn_edrop {
 #define X(id, word, text) VN_EDROP_##id,
@@ -101,8 +102,8 @@ struct vn_dir_mark {
  * struct vn_dir - element of the map vn_dir, index: slot; writer: the engine that owns the slot
  * @state:    the discipline's state
  * @gen:      of the link these figures belong to: the engine zeroes all of it when vn_disc_slot.gen differs
- * @trunk:    whose engine owns this: after a crash it clears what it held, and only that
- * @in_packets, @in_bytes:   frames that arrived from the trunk (bytes without the slot's tag)
+ * @engine:    whose engine owns this: after a crash it clears what it held, and only that
+ * @in_packets, @in_bytes:   frames that arrived from the engine port (bytes without the slot's tag)
  * @out_packets, @out_bytes: frames released
  * @marked, @duplicated, @corrupted, @reordered: frames to which that happened
  * @drops:    by enum vn_edrop
@@ -111,11 +112,11 @@ struct vn_dir_mark {
  * @mark:     since when the figures speak of the discipline in force
  * @late_max_ns: worst release lateness
  * @late_hist:   release lateness, actual minus intended, ns
- * @away, @away_bytes: by trunk: frames that its engine still holds after it handed the direction over. Each is written
- *              by that engine alone; figures that it changes then (out_*, drops, late_hist) are added to atomically
+ * @away, @away_bytes: by engine port: frames that its engine still holds after it handed the direction over. Each is
+ * written by that engine alone; figures that it changes then (out_*, drops, late_hist) are added to atomically
  * @away_until_ns: when the last of those leaves
- * @leaving:  by trunk, a bit: its engine has handed the direction over, and its last frame may still be on its way out.
- *              Set and cleared by that engine alone
+ * @leaving:  by engine port, a bit: its engine has handed the direction over, and its last frame may still be on its
+ * way out. Set and cleared by that engine alone
  * @error_max_ns, @error_hist: one-way delay error of sampled frames, from the port's program to the release, ns
  * @reset: the vn_disc_slot.reset that these figures follow; while the two differ, they are of before the request
  * @replay: the vn_disc_slot.replay that state.index and the memory of the draws follow
@@ -123,7 +124,7 @@ struct vn_dir_mark {
 struct vn_dir {
 	struct vn_disc_state state;
 	__u32 gen;
-	__u32 trunk;
+	__u32 engine;
 	__u64 in_packets;
 	__u64 in_bytes;
 	__u64 out_packets;
@@ -155,7 +156,7 @@ _Static_assert(sizeof(struct vn_dir) == 1600, "vn_dir is shared");
  */
 #define VN_OVERLOAD_LIST(X)                                                                                            \
 	X(LATE, "late", "frames released over 1 ms late")                                                              \
-	X(RX_FULL, "ring-full", "the trunk's receive ring was full")                                                   \
+	X(RX_FULL, "ring-full", "the engine port's receive ring was full")                                             \
 	X(UMEM, "umem-empty", "no free receive buffer")                                                                \
 	X(MEMORY, "memory", "frames dropped for want of memory")                                                       \
 	X(THROTTLED, "throttled", "the engine was off the CPU for over 20 ms")
@@ -168,12 +169,13 @@ enum vn_overload_bit {
 };
 
 /**
- * struct vn_engine - element of the map vn_engine, index: trunk; writer: that trunk's engine (but @overload: both)
+ * struct vn_engine - element of the map vn_engine, index: engine port; writer: that engine port's engine (but
+ * @overload: both)
  * @heartbeat_ns: CLOCK_MONOTONIC of the last turn of the loop, at most 10 ms apart when healthy
  * @start_ns:     when this engine process began
  * @pid:          of the engine
  * @abi:          VN_ENGINE_ABI
- * @stamp_ifindex: the tap that is the trunk: each frame carries its time of arrival (VN_STAMP_SHIFT); 0: no tap
+ * @stamp_ifindex: the tap that is the engine port: each frame carries its time of arrival (VN_STAMP_SHIFT); 0: no tap
  * @held_packets, @held_bytes: now, over all directions
  * @slab_bytes:   memory taken for held frames
  * @overload:     bits of enum vn_overload_bit
@@ -182,12 +184,13 @@ enum vn_overload_bit {
  * @slab_max_bytes, @lane_max_bytes: what it may hold at most, over all directions and in one
  * @frame_bytes:  of that, what a frame of MTU 1500 takes
  * @overload_ns:  when it was last overloaded
- * @path_ask, @path_at_ns: the engine asks the program at the trunk's other end for the time at which it sees the next
- *                frame: how long the way out takes. Who answers clears the question. Apart from what ports read
+ * @path_ask, @path_at_ns: the engine asks the program at the engine port's other end for the time at which it sees the
+ * next frame: how long the way out takes. Who answers clears the question. Apart from what ports read
  * @rx_dropped:   frames that found no room on their way to the engine; of a tap the daemon writes it
- * @fence_seen:   number of the last fence that the program at the trunk's other end has seen: a marker that the engine
- *                sends behind its frames, its number in the place of the slot
- * @ring_dropped: frames that found no room in the trunk itself, on their way to the engine (written by bpf/lost.bpf.c)
+ * @fence_seen:   number of the last fence that the program at the engine port's other end has seen: a marker that the
+ * engine sends behind its frames, its number in the place of the slot
+ * @ring_dropped: frames that found no room in the engine port itself, on their way to the engine (written by
+ * bpf/lost.bpf.c)
  */
 struct vn_engine {
 	__u64 heartbeat_ns;

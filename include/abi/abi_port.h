@@ -18,21 +18,22 @@
 #define VN_GSO_SIZE_MIN  48u    /* bytes of payload in each segment of a GSO frame: Linux's TCP sends no smaller ones */
 #define VN_GSO_MTU       160u   /* ... on links of at least this MTU */
 #define VN_GSO_SEGS_MAX  1500u  /* segments of a GSO frame; UDP_SEGMENT makes 128 at most, TCP fewer than this */
-#define VN_SLOT_TPID     0x88a8u /* the slot's tag on the trunk */
+#define VN_SLOT_TPID     0x88a8u /* the slot's tag on the engine port */
 
 /*
- * Trunks: the first device of trunk i, into which the ports' frames go, has the interface index VN_TRUNK_IFINDEX + 2 *
- * i, the second (a veth pair's other end) the next one. So every program knows the trunk it stands at.
+ * Engine ports: the first device of engine port i, into which the ports' frames go, has the interface index
+ * VN_ENGINE_PORT_IFINDEX + 2 * i, the second (a veth pair's other end) the next one. So every program knows the engine
+ * port it stands at.
  */
-#define VN_TRUNK_IFINDEX 3000000u
-#define VN_TRUNK_BULK    15u /* the one that is a tap; the others are veth pairs */
-#define VN_TRUNK_FINISH  16u /* no engine's: a pair in which frames are segmented and their checksums computed */
+#define VN_ENGINE_PORT_IFINDEX 3000000u
+#define VN_ENGINE_BULK         15u /* the one that is a tap; the others are veth pairs */
+#define VN_ENGINE_PORT_FINISH  16u /* no engine's: a pair in which frames are segmented and their checksums computed */
 
 /*
- * One held frame in VN_SAMPLE_EVERY crosses the trunk as a sample, for the one-way delay error: the slot's tag carries
- * VN_SAMPLE_TPID instead of VN_SLOT_TPID (the outermost tag is always ours: no node can forge it), and the tag below it
- * is the port's clock in units of 2^VN_SAMPLE_SHIFT ns. 16 bits of them are 33 ms: longer than that over one veth, and
- * the engine is off its CPU, which is reported by itself. vn_xdp_trunk makes an ordinary frame of it.
+ * One held frame in VN_SAMPLE_EVERY crosses the engine port as a sample, for the one-way delay error: the slot's tag
+ * carries VN_SAMPLE_TPID instead of VN_SLOT_TPID (the outermost tag is always ours: no node can forge it), and the tag
+ * below it is the port's clock in units of 2^VN_SAMPLE_SHIFT ns. 16 bits of them are 33 ms: longer than that over one
+ * veth, and the engine is off its CPU, which is reported by itself. vn_xdp_engine makes an ordinary frame of it.
  */
 #define VN_SAMPLE_TPID  0x8100u
 #define VN_SAMPLE_EVERY 64u /* a power of two */
@@ -41,7 +42,7 @@
 
 enum vn_port_flag {
 	VN_PORT_ACTIVE = 1u << 0,    /* the link exists: frames may pass */
-	VN_PORT_HELD = 1u << 1,      /* frames go through the trunk and the engine */
+	VN_PORT_HELD = 1u << 1,      /* frames go through the engine port and the engine */
 	VN_PORT_FAIL_OPEN = 1u << 2, /* pass unheld, instead of dropping, while the engine is down */
 	VN_PORT_POLICED = 1u << 4,   /* a token bucket: police_* of the direction's discipline, state in vn_police */
 	VN_PORT_GATED = 1u << 5,     /* `state down` or a flap schedule of the discipline */
@@ -101,11 +102,11 @@ struct vn_prefix6 {
  * struct vn_port_cfg - element of the map vn_port, index: port number
  * @flags:         enum vn_port_flag; written alone, with one atomic store, while traffic runs
  * @peer_ifindex:  host end of the other port of the link, in the fabric
- * @trunk_ifindex: first device of the trunk that holds this port's frames; written alone while traffic runs
+ * @trunk_ifindex: first device of the engine port that holds this port's frames; written alone while traffic runs
  * @ifindex:       host end of this port
  * @mac:           the port's source MAC (isolation mac and ip)
  * @isolation:     enum vn_isolation
- * @trunk:         its index: whose heartbeat counts. It may lag behind @trunk_ifindex while a direction moves
+ * @engine:         its index: whose heartbeat counts. It may lag behind @trunk_ifindex while a direction moves
  * @mtu:           of the link: what may stand behind a frame's Ethernet header and VLAN tags
  * @vlans:         allowed VLAN ids when VN_PORT_VLAN_LIST, @n_vlans of them; VID 0 is untagged
  * @macs:          source MACs allowed beside @mac, @n_macs of them
@@ -115,11 +116,11 @@ struct vn_prefix6 {
 struct vn_port_cfg {
 	__u32 flags;
 	__u32 peer_ifindex;
-	__u32 trunk_ifindex;
+	__u32 engine_ifindex;
 	__u32 ifindex;
 	__u8 mac[6];
 	__u8 isolation;
-	__u8 trunk;
+	__u8 engine;
 	__u16 mtu;
 	__u8 n_vlans;
 	__u8 n_macs;
@@ -150,11 +151,11 @@ struct vn_port_ctr {
 _Static_assert(sizeof(struct vn_port_ctr) == 40, "vn_port_ctr is shared with BPF");
 
 /*
- * The frame that vn_xdp_trunk sees on this CPU, for what befalls it afterwards (bpf/lost.bpf.c).
+ * The frame that vn_xdp_engine sees on this CPU, for what befalls it afterwards (bpf/lost.bpf.c).
  * @slot: its direction; 0: none
  * @down: it is dropped, as no engine is there
  */
-struct vn_trunk_note {
+struct vn_engine_port_note {
 	__u32 slot;
 	__u32 down;
 };

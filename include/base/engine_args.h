@@ -2,13 +2,13 @@
 /*
  * How the daemon starts an engine. The engine inherits these descriptors at these numbers, and its numbers as options:
  *
- *   --index N       trunk served           --ifindex N     tr1, in the socket's namespace
+ *   --index N       engine port served           --ifindex N     tr1, in the socket's namespace
  *   --chunks N      of the UMEM            --chunk-size N  2048 or 4096
  *   --max-ports N   elements of vn_disc and vn_dir
  *   --sg            frames over several chunks are possible (Linux 6.6)
  *   --slab-bytes N  most memory for held frames (default: a quarter of the machine's, at most 1 GiB)
- *   --bulk          the trunk is a tap (TUNSETIFF with IFF_TAP, IFF_NO_PI, IFF_VNET_HDR; the engine sets the rest), at
- *                   VN_ENGINE_FD_XSK, --ifindex its own; no UMEM, --chunks, --chunk-size, --sg
+ *   --bulk          the engine port is a tap (TUNSETIFF with IFF_TAP, IFF_NO_PI, IFF_VNET_HDR; the engine sets the
+ * rest), at VN_ENGINE_FD_XSK, --ifindex its own; no UMEM, --chunks, --chunk-size, --sg
  *   --spin          never sleep while frames are held or keep coming; rest only where the kernel would throttle
  *   --allow-root    for tests: do not insist on an unprivileged uid
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* As engine_rig.h, but the trunk is a tap and the engine its bulk holder. */
+/* As engine_rig.h, but the engine port is a tap and the engine its bulk holder. */
 #ifndef VNET_SELFTESTS_BULK_RIG_H
 #define VNET_SELFTESTS_BULK_RIG_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The data path without an agent: a namespace with trunk, ports and a real, unprivileged engine process. Link i (from
- * 0) joins the devices a<i> and b<i>; its slots are 2i+1 (from a) and 2i+2 (from b). Frames are sent and received raw.
+ * The data path without an agent: a namespace with engine port, ports and a real, unprivileged engine process. Link i
+ * (from 0) joins the devices a<i> and b<i>; its slots are 2i+1 (from a) and 2i+2 (from b). Frames are sent and received
+ * raw.
  */
 #ifndef VNET_SELFTESTS_ENGINE_RIG_H
 #define VNET_SELFTESTS_ENGINE_RIG_H
@@ -105,9 +106,10 @@ static inline bool rig_carries(const struct rig *g, uint32_t len)
 		(cond);                                                                                                \
 	})
 
-/* The engine on trunk device @ifindex, in a process of its own; @more: up to RIG_MORE arguments, NULL behind them. */
+/* The engine on engine port device @ifindex, in a process of its own; @more: up to RIG_MORE arguments, NULL behind
+ * them. */
 #define RIG_MORE 5
-static inline void rig_exec_engine(const struct rig *g, uint32_t trunk, int fd, int umem_fd, char *const *more)
+static inline void rig_exec_engine(const struct rig *g, uint32_t engine, int fd, int umem_fd, char *const *more)
 {
 	const struct vn_maps *m = &g->dp.maps;
 	const int fds[VN_ENGINE_N_FDS] = {fd, umem_fd, m->fd_disc, m->fd_dir, m->fd_engine, g->lock_fd, g->arena_fd};
@@ -127,7 +129,7 @@ static inline void rig_exec_engine(const struct rig *g, uint32_t trunk, int fd, 
 
 	for (int i = 0; i < RIG_MORE && more[i]; i++)
 		argv[9 + i] = more[i];
-	snprintf(ifindex, sizeof(ifindex), "%u", trunk);
+	snprintf(ifindex, sizeof(ifindex), "%u", engine);
 	snprintf(ports, sizeof(ports), "%u", m->max_ports);
 	snprintf(slab, sizeof(slab), "%llu", (unsigned long long)(g->slab_bytes ? g->slab_bytes : 256ULL << 20));
 	for (int i = 0; i < VN_ENGINE_N_FDS; i++)
@@ -144,7 +146,7 @@ static inline void rig_exec_engine(const struct rig *g, uint32_t trunk, int fd, 
 }
 
 /* rig_exec_engine() with what every engine is given, until it lives. */
-static inline int rig_engine_run(struct rig *g, uint32_t trunk, int fd, int umem_fd, char *const *more)
+static inline int rig_engine_run(struct rig *g, uint32_t engine, int fd, int umem_fd, char *const *more)
 {
 	g->lock_fd = open("/run/engine.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	g->arena_fd = open("/run/" VN_ARENA_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -154,7 +156,7 @@ static inline int rig_engine_run(struct rig *g, uint32_t trunk, int fd, int umem
 		return -errno;
 	g->engine = fork();
 	if (g->engine == 0)
-		rig_exec_engine(g, trunk, fd, umem_fd, more);
+		rig_exec_engine(g, engine, fd, umem_fd, more);
 	vn_cleanup_close(&g->lock_fd);
 	vn_cleanup_close(&g->arena_fd);
 	return rig_wait(rig_status(g)->pid == (uint32_t)g->engine && rig_status(g)->heartbeat_ns) ? 0 : -ETIMEDOUT;
@@ -197,7 +199,7 @@ static inline void rig_port(struct rig *g, uint32_t number, const char *dev, con
 	struct vn_port_cfg cfg = {.flags = VN_PORT_ACTIVE | VN_PORT_HELD,
 				  .ifindex = if_nametoindex(dev),
 				  .peer_ifindex = if_nametoindex(peer),
-				  .trunk_ifindex = g->tr0,
+				  .engine_ifindex = g->tr0,
 				  .mtu = 9000};
 
 	vn_port_publish(&g->dp.maps, number, &cfg);
@@ -242,7 +244,7 @@ static inline int rig_up(struct rig *g, const char *engine_path, uint32_t links)
 		return -EIO;
 	g->tr0 = if_nametoindex("tr0");
 	g->tr1 = if_nametoindex("tr1");
-	r = vn_dp_attach_trunk(&g->dp, 0, g->tr1, &g->err);
+	r = vn_dp_attach_engine(&g->dp, 0, g->tr1, &g->err);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < links && r == 0; i++)

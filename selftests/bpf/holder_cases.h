@@ -199,7 +199,7 @@ static void hc_memory(void **state)
 	assert_int_equal(hc->start(&rig), 0);
 }
 
-/* The trunk refuses what is released: every frame is accounted for, and the next ones go through again. */
+/* The engine port refuses what is released: every frame is accounted for, and the next ones go through again. */
 static void hc_tx_refused(void **state)
 {
 	struct vn_disc d = {.delay_ns = 300 * rig_slow() * VN_NSEC_PER_MSEC}; /* `ip` is quicker */
@@ -249,8 +249,8 @@ static void hc_death(void **state)
 	assert_int_equal(hc->start(&rig), 0);
 }
 
-/* The trunk goes: the engine ends by itself and says so, it does not spin. Last, as nothing works after it. */
-static void hc_trunk_lost(void **state)
+/* The engine port goes: the engine ends by itself and says so, it does not spin. Last, as nothing works after it. */
+static void hc_engine_lost(void **state)
 {
 	int st = -1;
 

@@ -46,7 +46,7 @@ static inline struct vn_port_cfg port_a(uint8_t isolation)
 {
 	struct vn_port_cfg cfg = {.flags = VN_PORT_ACTIVE,
 				  .peer_ifindex = 77,
-				  .trunk_ifindex = 88,
+				  .engine_ifindex = 88,
 				  .ifindex = 1,
 				  .isolation = isolation,
 				  .mtu = 1500};

@@ -381,14 +381,14 @@ static int setup_bulk(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest on_precise[] = {HC_CASES, cmocka_unit_test(hc_trunk_lost)};
+	const struct CMUnitTest on_precise[] = {HC_CASES, cmocka_unit_test(hc_engine_lost)};
 	const struct CMUnitTest on_bulk[] = {
 		HC_CASES,
 		cmocka_unit_test(test_gso_frames),
 		cmocka_unit_test(test_gso_limits),
 		cmocka_unit_test(test_gso_memory),
 		cmocka_unit_test(test_killed_under_load),
-		cmocka_unit_test(hc_trunk_lost),
+		cmocka_unit_test(hc_engine_lost),
 	};
 	int failed;
 

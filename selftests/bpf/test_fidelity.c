@@ -28,7 +28,7 @@ static struct rig rig;
 static int tx, rx;
 static uint32_t runs;
 
-/* @tags user tags in front of the type, which the trunk must not touch. */
+/* @tags user tags in front of the type, which the engine port must not touch. */
 static void frame_make(struct frame *f, uint32_t number, uint32_t tags)
 {
 	static const uint8_t tag[2][4] = {{0x88, 0xa8, 0x20, 0x07}, {0x81, 0x00, 0x00, 0x64}};
@@ -151,10 +151,10 @@ static void test_samples(void **state)
 }
 
 /*
- * A queue between the port's program and the trunk's: the engine releases in time, by the time of arrival that it
+ * A queue between the port's program and the engine port's: the engine releases in time, by the time of arrival that it
  * knows, and only samples tell that the frames are 20 ms late. (Retried: a sender that loses the CPU fills no queue.)
  */
-static void test_error_before_the_trunk(void **state)
+static void test_error_before_the_engine(void **state)
 {
 	const struct vn_dir *d = &rig.dp.maps.dir[1];
 	uint64_t error = 0;
@@ -312,7 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_samples),
-		cmocka_unit_test(test_error_before_the_trunk),
+		cmocka_unit_test(test_error_before_the_engine),
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_starved),
 	};

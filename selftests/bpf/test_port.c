@@ -141,7 +141,7 @@ static void test_deliver(void **state)
 	assert_int_equal(run_tc(dp.fd_tc_deliver, &plain, NULL), TC_ACT_SHOT); /* no tag: nobody's */
 }
 
-static void test_trunk(void **state)
+static void test_engine_port(void **state)
 {
 	struct pkt p = {0}, untagged = {0};
 	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = p.data, .repeat = 1);
@@ -150,11 +150,11 @@ static void test_trunk(void **state)
 	put_eth(&p, mac_a, VN_SLOT_TPID), put_tag(&p, 5, ETH_P_IP), put_udp4(&p, "10.0.0.1", "10.0.0.2");
 	put_eth(&untagged, mac_a, ETH_P_IP), put_udp4(&untagged, "10.0.0.1", "10.0.0.2");
 	o.data_size_in = p.len;
-	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_trunk, &o), 0);
+	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_engine, &o), 0);
 	assert_int_equal(o.retval, XDP_DROP); /* no engine's socket in the map: fails closed */
 	o.data_in = untagged.data;
 	o.data_size_in = untagged.len;
-	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_trunk, &o), 0);
+	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_engine, &o), 0);
 	assert_int_equal(o.retval, XDP_DROP);
 	assert_true(vn_now_ns() > before);
 }
@@ -165,7 +165,7 @@ static void test_trunk_sample(void **state)
 	const uint64_t ago_ns = 5 * VN_NSEC_PER_MSEC;
 	struct pkt p = {0}, plain = {0};
 	struct {
-		struct vn_trunk_meta meta;
+		struct vn_engine_meta meta;
 		uint8_t frame[512];
 	} out;
 	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = p.data, .data_out = &out, .repeat = 1);
@@ -178,7 +178,7 @@ static void test_trunk_sample(void **state)
 	put_udp4(&plain, "10.0.0.1", "10.0.0.2");
 	o.data_size_in = p.len;
 	o.data_size_out = sizeof(out);
-	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_trunk, &o), 0);
+	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_engine, &o), 0);
 	after = vn_now_ns();
 	assert_int_equal(o.data_size_out, sizeof(out.meta) + plain.len);
 	assert_memory_equal(out.frame, plain.data, plain.len);
@@ -191,7 +191,7 @@ static void test_trunk_sample(void **state)
 	o.data_in = plain.data;
 	o.data_size_in = plain.len;
 	o.data_size_out = sizeof(out);
-	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_trunk, &o), 0);
+	assert_int_equal(bpf_prog_test_run_opts(dp.fd_xdp_engine, &o), 0);
 	assert_memory_equal(out.frame, plain.data, plain.len);
 	assert_int_equal(out.meta.hop_ns, 0);
 }
@@ -328,7 +328,7 @@ int main(void)
 		cmocka_unit_test(test_source_mac),   cmocka_unit_test(test_source_ip4),
 		cmocka_unit_test(test_arp),          cmocka_unit_test(test_vlan),
 		cmocka_unit_test(test_held),         cmocka_unit_test(test_deliver),
-		cmocka_unit_test(test_trunk),        cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_engine_port),  cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_adopt_build),  cmocka_unit_test(test_disc_seqlock),
 		cmocka_unit_test(test_trunk_sample), cmocka_unit_test(test_foreign_map),
 	};

@@ -249,7 +249,8 @@ static uint16_t ip_sum(const uint8_t *h)
 	return (uint16_t)~sum;
 }
 
-/* A frame on the trunk: slot's tag, @tags of the user's, IP version @version with traffic class @tos. Where IP begins.
+/* A frame on the engine port: slot's tag, @tags of the user's, IP version @version with traffic class @tos. Where IP
+ * begins.
  */
 static uint32_t build(uint8_t frame[128], int tags, int version, uint8_t tos)
 {

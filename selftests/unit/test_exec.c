@@ -144,7 +144,7 @@ static char *snapshot(void)
 
 		if (p->flags || p->ifindex)
 			len += (size_t)snprintf(all + len, room - len, "port %u: %x %u -> %u via %u\n", i, p->flags,
-						p->ifindex, p->peer_ifindex, p->trunk_ifindex);
+						p->ifindex, p->peer_ifindex, p->engine_ifindex);
 	}
 	return all;
 }
@@ -628,8 +628,8 @@ static void test_batch(void **state)
 	assert_int_equal(vn_nl_flush(&nl), 0);
 }
 
-/* The trunk's host side shows no offload by which a frame could reach the engine unfinished. */
-static void test_trunk(void **state)
+/* The engine port's host side shows no offload by which a frame could reach the engine unfinished. */
+static void test_engine_port(void **state)
 {
 	cleanup_free char *features = NULL, *link = NULL;
 
@@ -656,7 +656,7 @@ int main(void)
 		cmocka_unit_test(test_live_rules),
 		cmocka_unit_test(test_crash),
 		cmocka_unit_test(test_batch),
-		cmocka_unit_test(test_trunk),
+		cmocka_unit_test(test_engine_port),
 	};
 	int r = cmocka_run_group_tests(tests, group_setup, group_teardown);
 

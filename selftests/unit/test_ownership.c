@@ -52,14 +52,14 @@ static int teardown(void **state)
 /* On its way from the other engine, which has not handed it over yet. */
 static void on_its_way(uint32_t slot)
 {
-	disc[slot].trunk = US;
+	disc[slot].engine = US;
 	disc[slot].from = OTHER;
-	dir[slot].trunk = OTHER;
+	dir[slot].engine = OTHER;
 }
 
 static void handed_over(uint32_t slot)
 {
-	dir[slot].trunk = US;
+	dir[slot].engine = US;
 }
 
 static void test_verdicts(void **state)
@@ -68,24 +68,24 @@ static void test_verdicts(void **state)
 	assert_int_equal(vn_own_claim(&loop.own, 1), VN_OWN_WAIT);
 	handed_over(1);
 	assert_int_equal(vn_own_claim(&loop.own, 1), VN_OWN_MINE);
-	disc[2].trunk = disc[2].from = dir[2].trunk = OTHER;
+	disc[2].engine = disc[2].from = dir[2].engine = OTHER;
 	assert_int_equal(vn_own_claim(&loop.own, 2), VN_OWN_STRAY);
 	/* Its engine died: the daemon has said that it is ours alone. */
-	dir[3].trunk = OTHER;
-	disc[3].trunk = disc[3].from = US;
+	dir[3].engine = OTHER;
+	disc[3].engine = disc[3].from = US;
 	assert_int_equal(vn_own_claim(&loop.own, 3), VN_OWN_MINE);
 }
 
 static void test_hand_over(void **state)
 {
 	handed_over(1);
-	disc[1].trunk = disc[1].from = US;
+	disc[1].engine = disc[1].from = US;
 	assert_int_equal(vn_own_claim(&loop.own, 1), VN_OWN_MINE);
 	dir[1].state.held_packets = 3;
 	assert_false(vn_own_hand_over(&loop.own, 1, 700)); /* it is to go nowhere */
-	disc[1].trunk = OTHER;
+	disc[1].engine = OTHER;
 	assert_true(vn_own_hand_over(&loop.own, 1, 700));
-	assert_int_equal(dir[1].trunk, OTHER);
+	assert_int_equal(dir[1].engine, OTHER);
 	assert_int_equal(dir[1].away[US], 3);
 	assert_int_equal(dir[1].away_until_ns, 700);
 	vn_own_released_away(&loop.own, 1, 3, 0);
@@ -131,7 +131,7 @@ static bool mark(struct vn_loop *l, const struct vn_marker *m)
 	return true;
 }
 
-static const struct vn_trunk_ops ops = {.mark = mark};
+static const struct vn_marker_ops ops = {.mark = mark};
 
 static bool leaves(uint32_t slot)
 {
@@ -143,10 +143,10 @@ static void gone_with(uint32_t slot, uint32_t n)
 {
 	loop.ops = &ops;
 	handed_over(slot);
-	disc[slot].trunk = disc[slot].from = US;
+	disc[slot].engine = disc[slot].from = US;
 	assert_int_equal(vn_own_claim(&loop.own, slot), VN_OWN_MINE);
 	dir[slot].state.held_packets = n;
-	disc[slot].trunk = OTHER;
+	disc[slot].engine = OTHER;
 	vn_loop_hand_over(&loop, slot);
 	assert_true(leaves(slot));
 }
