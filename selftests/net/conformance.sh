@@ -19,11 +19,11 @@ for h in precise bulk; do
 	# 1538 bytes on the wire
 	holds_time "$h: rate 10mbit" "$(about .rx_pps 812.74 0.5)" -n 1600 -R 1600 -s 1514
 	set_to rate 10mbit limit 100kb holder $h
-	# 102400 bytes take 81.9 ms
-	holds_time "$h: limit 100kb" "$(about .rx_pps 812.74 0.5) and .delay_ns.p99 < 82500000 and .delay_ns.p99 > 80000000" \
+	# 102400 bytes take 81.9 ms; the queue is full most of the time, so the median shows it, and a frame more would be 1.2 ms
+	holds_time "$h: limit 100kb" "$(about .rx_pps 812.74 0.5) and .delay_ns.p50 < 82500000 and .delay_ns.p50 > 81000000" \
 		-n 2000 -R 2000 -s 1514
 	set_to rate 10mbit limit 50 holder $h
-	holds_time "$h: limit of 50 packets" "$(about .rx_pps 812.74 0.5) and .delay_ns.p99 < 62100000 and .delay_ns.p99 > 60000000" \
+	holds_time "$h: limit of 50 packets" "$(about .rx_pps 812.74 0.5) and .delay_ns.p50 < 62100000 and .delay_ns.p50 > 60900000" \
 		-n 2000 -R 2000 -s 1514
 	set_to delay 50ms limit 100 holder $h
 	holds_time "$h: limit counts what is under way" "$(about .rx_pps 2000 3) and .delay_ns.p50 < 50500000" -n 4000 -R 4000
