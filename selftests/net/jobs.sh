@@ -7,7 +7,7 @@
 # shellcheck source=selftests/lib/containers.sh
 . "$TOP/selftests/lib/containers.sh"
 need jq
-plan 26
+plan 27
 
 small() {
 	printf 'name: %s\nnodes: {a: {}, b: {}}\nlinks:\n  l: {endpoints: [a:e0, b:e0], delay: 2ms}\n' "$1" >"$WORK/$1.yaml"
@@ -101,30 +101,33 @@ check "verify: it comes to a verdict" [ $RC -le 1 ]
 is "by probes, of both directions" "$(jq -c '[.links[].directions[].probed]' "$WORK/report")" '[true,true]'
 
 # Ctrl-C: the client's end ends what it asked for.
-vnet link verify base/ab --probe --time 60s >/dev/null 2>&1 &
+# A script's background commands ignore Ctrl-C otherwise.
+env --default-signal=INT "$AGENT" link verify base/ab --probe --time 60s >/dev/null 2>&1 &
 V=$!
 busywait 5000 probing >/dev/null
 vnet link verify base/ae --probe --time 300ms >"$WORK/second" 2>&1 &
 S=$!
 vnet topology apply "$WORK/base.yaml" >/dev/null 2>&1 &
 A=$!
-check "two probings: the second waits, and so does a change of what is judged" sh -c "kill -0 $S && kill -0 $A"
+check "two probings: the second waits, and so does a change of what is judged" sh -c "kill -0 $V && kill -0 $S && kill -0 $A"
+SECONDS=0
 kill -INT $V
 wait $V
 wait $S
-is "a client that goes away ends its probing: the next one's is made" "$?" 0
+# Its verdict may be that frames were late, with so much going on.
+check "a client that goes away ends its probing: the next one's is made" at_most $? 1
+check "at once, not after a minute" at_most $SECONDS 40
 check "and the change is" wait $A
 is "nothing of the probing is left" "$(find /run/netns /run/vnet/pending -name '*probe*')" ""
 
 # ---- calibrate ----
-vnet calibrate --time 20s >/dev/null 2>&1 &
+env --default-signal=INT "$AGENT" calibrate --time 60s >/dev/null 2>&1 &
 C=$!
 busywait 5000 probing >/dev/null
 meanwhile calibrate $C
 kill -INT $C
 wait $C
-busywait 5000 eval '! probing' >/dev/null
-check "calibrate: ends with its client" eval '! probing'
+check "calibrate: ends with its client" busywait 10000 eval '! probing'
 
 # ---- many containers ----
 if command -v runc >/dev/null && command -v busybox >/dev/null && mount_cgroups; then
