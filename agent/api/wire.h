@@ -27,8 +27,8 @@
  *   vnet.node.detach
  *     {name, holder?} -> {detached: bool, node}; with holder only what that holder attached
  *   vnet.port.show [o]
- *     {name?: "NODE:INTERFACE"} -> {ports: [{topology, name, node, ifname, link, kind: "kernel"|"afxdp", ... for afxdp:
- *       queues, kernel, unbound, handover, state: "up"|"broken", mode: "copy"|null, socket|null, map|null, vdev|null,
+ *     {name?: "NODE:INTERFACE"} -> {ports: [{topology, name, node, ifname, link, kind: "kernel"|"afxdp"|"vf", ... for
+ * afxdp: queues, kernel, unbound, handover, state: "up"|"broken", mode: "copy"|null, socket|null, map|null, vdev|null,
  *       application: {pid, uid, gid, comm, host, since_ns}|null, handovers: {given, refused},
  *       lent: {buffers, bytes, dropped, ring-full, no-buffer, tx-invalid}|null,
  *       counters: {"app": {packets, bytes}, ...}, undelivered|null}]}; without a name all AF_XDP ports

@@ -530,7 +530,7 @@ static void on_timer(void *arg, uint32_t events)
 		return;
 	on_tick(t->d, events);
 	if (t->turns++ % VF_LOOK_TICKS == 0) {
-		vn_links_look_at_vfs(&t->d->parts.observe);
+		vn_links_look_at_borrowed(&t->d->parts.observe);
 		vn_host_lock_keep(&t->d->host_lock, t->d->parts.runtime_dir);
 		look_at_name(t->d);
 	}

@@ -65,22 +65,26 @@ int vn_exec_links_delete(struct vn_exec *x, struct vn_step *steps, size_t n);
 int vn_exec_discs(struct vn_exec *x, struct vn_step *steps, size_t n);
 int vn_exec_configs(struct vn_exec *x, struct vn_step *steps, size_t n);
 
+/* Steps of borrowed devices: taken, and given back (port_exec.c). */
+int vn_exec_borrow(struct vn_exec *x, struct vn_step *steps, size_t n);
+int vn_exec_give_back(struct vn_exec *x, struct vn_step *steps, size_t n);
+/* After all steps: wait, within bounds, until what was taken carries frames. */
+void vn_exec_settle(struct vn_exec *x);
 int vn_exec_runs_start(struct vn_exec *x, struct vn_step *steps, size_t n);
 int vn_exec_runs_stop(struct vn_exec *x, struct vn_step *steps, size_t n);
 /* The sandbox of docker node @node of @new is made; *@ret_netns is its namespace. */
 int vn_exec_sandbox(struct vn_exec *x, size_t node, int *ret_netns);
 /* That of docker node @node of @t is gone afterwards. */
 int vn_exec_sandbox_stop(struct vn_exec *x, const struct vn_topo *t, size_t node);
-/* AF_XDP ports, port_afxdp.c: on a device of a link being made, on one that stays, on one that goes. */
 /*
  * Completes frames for a port that is read raw (vn_port_is_raw()), and no longer for one that was: port @was of
  * @was_in, NULL when its device is new. No frame is lost.
  */
 int vn_exec_raw(struct vn_exec *x, const struct vn_topo *was_in, const struct vn_port *was, const struct vn_topo *t,
 		const struct vn_port *port);
-int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fresh);
-int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const struct vn_link *l, int side);
-void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port);
+/* What waits in x->nl: slow, because others may hold the lock for network configuration, and sweeps hold it themselves.
+ */
+int vn_exec_flush(struct vn_exec *x);
 
 /* A host end in the fabric that is as we made it. */
 struct vn_host_end {

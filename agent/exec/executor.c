@@ -5,7 +5,6 @@
 #include <base/util.h>
 
 #include "exec/exec_internal.h"
-#include "exec/port_vf.h"
 
 #define TICK_NS        (20 * VN_NSEC_PER_MSEC)
 #define OPEN_NODES_MAX 256u /* namespaces kept open from one batch to the next */
@@ -115,8 +114,8 @@ static step_fn step_function(const struct vn_step *s)
 		return vn_exec_discs;
 	case VN_STEP_CONFIG:
 		return vn_exec_configs;
-	case VN_STEP_VF:
-		return s->new != VN_NONE ? vn_exec_vfs_make : vn_exec_vfs_release;
+	case VN_STEP_BORROW:
+		return s->new != VN_NONE ? vn_exec_borrow : vn_exec_give_back;
 	case VN_STEP_RUN:
 		return s->new != VN_NONE ? vn_exec_runs_start : vn_exec_runs_stop;
 	}
@@ -283,7 +282,7 @@ int vn_exec_run(struct vn_fabric *f, struct vn_plan *p, const struct vn_exec_ops
 		}
 	}
 	if (r == 0)
-		vn_exec_vfs_settle(&x);
+		vn_exec_settle(&x);
 	exec_release(&x);
 	if (r == 0 && ops && ops->progress)
 		ops->progress(ops->arg, p->n_steps, p->n_steps);
@@ -327,8 +326,8 @@ static int find_adoptable(struct vn_fabric *f, const struct vn_topo *other, cons
 	for (size_t i = 0; i < n_links(goal); i++) {
 		const struct vn_link *l = &goal->links[i];
 
-		/* VFs are made anew in any case: their links follow. */
-		adopt[i] = !l->ports[0].vf.mode && !l->ports[1].vf.mode;
+		/* Borrowed devices are taken anew in any case: their links follow. */
+		adopt[i] = !vn_link_has(l, VN_TRAIT_BORROWED);
 		for (int side = 0; side < VN_DIRS; side++)
 			adopt[i] &= l->ports[side].number < max && ends[l->ports[side].number].mtu == l->mtu;
 	}

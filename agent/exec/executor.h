@@ -46,11 +46,12 @@ int vn_fabric_dump(struct vn_fabric *f, void (*each)(void *arg, const struct vn_
 /* Attach the tc programs of @f->dp anew to the engine ports and all ports (after an upgrade of the programs). */
 int vn_fabric_refresh(struct vn_fabric *f, struct vn_err *err);
 
-/*
- * After a start: the program of AF_XDP port @side of link @link is ours and of this build, its filter as @t says; who
- * is bound stays bound, and no frame is lost.
- */
-int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t link, int side, struct vn_err *err);
+/* After a start: what stands on port @side of link @link is of this build; who uses it has lost nothing. */
+int vn_port_adopt(struct vn_fabric *f, const struct vn_topo *t, size_t link, int side, struct vn_err *err);
+/* The device of @port is in its node, as far as the host's end does not tell: of a borrowed one. */
+bool vn_port_present(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port);
+/* The borrowed devices that @p would give back can be: asked before anything is changed. */
+int vn_exec_check_give_back(const struct vn_plan *p, struct vn_err *err);
 /*
  * A socket for the application of port @number in the namespace of the name @netns; see vn_afxdp_socket(). Nobody is
  * given it yet.

@@ -9,7 +9,6 @@
 #include "exec/exec_internal.h"
 #include "engines/placement.h"
 #include "engines/engine_port.h"
-#include "exec/port_vf.h"
 #include "net/netns.h"
 #include "net/netns_id.h"
 #include "net/tc.h"
@@ -361,11 +360,11 @@ static bool node_there(const struct vn_fabric *f, struct vn_nl *nl, const struct
 static bool port_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *p,
 		       const struct vn_host_end *ends, uint32_t mtu, int nsid)
 {
-	if (p->number >= f->dp->maps.max_ports || (p->vf.mode && !vn_vf_there(f, t, p)))
+	if (p->number >= f->dp->maps.max_ports || !vn_port_present(f, t, p))
 		return false;
-	if (p->vf.mode)
-		return p->vf.mode == VN_VF_DIRECT || ends[p->number].mtu == mtu;
-	return ends[p->number].mtu == mtu && ends[p->number].peer_nsid == nsid;
+	if (vn_port_has(p, VN_TRAIT_PAIR) && ends[p->number].peer_nsid != nsid)
+		return false;
+	return !vn_port_has(p, VN_TRAIT_FABRIC) || ends[p->number].mtu == mtu;
 }
 
 int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed *ret_seen, struct vn_err *err)

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Links: a veth pair per port with its filter, its entry in the data path, and the discipline that starts there. */
+/* Links: the devices of each port by its kind, its filter, its entry in the data path, the discipline that starts
+ * there. */
 #include <base/util.h>
 
-#include "exec/exec_internal.h"
+#include "exec/port_exec.h"
 #include "plan/port_cfg.h"
 #include "engines/placement.h"
 #include "engines/engine_port.h"
-#include "exec/port_vf.h"
 #include "loader/loader.h"
 #include "net/netns.h"
-#include "sriov/netdev.h"
 #include "net/tc.h"
 #include "net/veth.h"
 #include "disc/disc_words.h"
@@ -22,15 +21,14 @@ static size_t new_port(const struct vn_step *steps, size_t i)
 	return steps[i / VN_DIRS].new *VN_DIRS + i % VN_DIRS;
 }
 
-/* A VF on a direct link has no host end. */
-static bool has_host_end(const struct vn_topo *t, size_t port_id)
+static bool has_host_end(const struct vn_topo *t, size_t id)
 {
-	return t->links[port_id / VN_DIRS].ports[port_id % VN_DIRS].vf.mode != VN_VF_DIRECT;
+	return vn_port_has(vn_port_of(t, id), VN_TRAIT_FABRIC);
 }
 
-static uint32_t host_ifindex(const struct vn_topo *t, size_t port_id)
+static uint32_t host_ifindex(const struct vn_topo *t, size_t id)
 {
-	return VN_IFINDEX_HOST + t->links[port_id / VN_DIRS].ports[port_id % VN_DIRS].number;
+	return VN_IFINDEX_HOST + vn_port_of(t, id)->number;
 }
 
 void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc *d)
@@ -49,7 +47,7 @@ static void wait_a_moment(void *arg)
 }
 
 /* Slow, because others may hold the lock for network configuration, and sweeps hold it themselves. */
-static int flush(struct vn_exec *x)
+int vn_exec_flush(struct vn_exec *x)
 {
 	return vn_nl_flush_slow(&x->nl, wait_a_moment, x);
 }
@@ -57,96 +55,24 @@ static int flush(struct vn_exec *x)
 /* --- create ----------------------------------------------------------------------------------------------------------
  */
 
-static int create_pair(struct vn_exec *x, size_t port_id)
-{
-	const struct vn_link *l = &x->new->links[port_id / VN_DIRS];
-	const struct vn_port *port = &l->ports[port_id % VN_DIRS];
-	char host[IF_NAMESIZE];
-	struct vn_veth_end end = {.ifname = host, .ifindex = VN_IFINDEX_HOST + port->number, .netns_fd = -1};
-	struct vn_veth_end peer = {
-		.ifname = port->ifname, .ifindex = VN_IFINDEX_NODE + port->number, .netns_fd = -1, .mac = port->mac};
-	int r;
-
-	if (port->vf.mode)
-		return vn_exec_vf_place(x, l, (int)(port_id % VN_DIRS));
-	r = vn_exec_node_fd(x, port->node, &peer.netns_fd);
-	if (r < 0)
-		return r;
-	snprintf(host, sizeof(host), VN_PORT_IFNAME, port->number);
-	/* GSO frames of over 64 KiB, of a node that is set to send them (BIG TCP), stay whole as on a pair of its
-	 * own. */
-	if (vn_kernel_at_least(6, 3))
-		end.gso_max = VN_GSO_MAX;
-	x->nl.tag = port_id;
-	vn_veth_create(&x->nl, &end, &peer, l->mtu, VN_GROUP_PORTS);
-	return 0;
-}
-
-/* A taken name or index is taken by a device that nobody remembers: the fabric is ours alone. */
-static int note_taken(void *arg, uint64_t tag, int error)
-{
-	struct vn_exec *x = arg;
-
-	if (error != EEXIST && error != EBUSY)
-		return -error;
-	x->retry[x->n_retry++] = tag;
-	return 0;
-}
-
-/* The node's end of a pair whose fabric lost its name, and is another one now. */
-static int delete_node_end(struct vn_exec *x, size_t port_id)
-{
-	const struct vn_port *port = &x->new->links[port_id / VN_DIRS].ports[port_id % VN_DIRS];
-	int fd = -EBADF, r = vn_exec_node_fd(x, port->node, &fd);
-
-	if (r == 0)
-		r = vn_home_nl_open(&x->f->home, fd, &x->node_nl, x->err);
-	if (r < 0)
-		return r;
-	vn_link_set_group(&x->node_nl, VN_IFINDEX_NODE + port->number, VN_GROUP_DYING);
-	vn_link_delete_group(&x->node_nl, VN_GROUP_DYING);
-	return vn_nl_flush(&x->node_nl);
-}
-
-static int create_pairs_again(struct vn_exec *x)
-{
-	char host[IF_NAMESIZE];
-	int r = 0;
-
-	for (size_t i = 0; i < x->n_retry; i++) {
-		const size_t id = x->retry[i];
-
-		snprintf(host, sizeof(host), VN_PORT_IFNAME, host_ifindex(x->new, id) - VN_IFINDEX_HOST);
-		x->nl.tag = id;
-		vn_link_set_group(&x->nl, host_ifindex(x->new, id), VN_GROUP_DYING);
-		vn_link_set_group_named(&x->nl, host, VN_GROUP_DYING);
-	}
-	vn_link_delete_group(&x->nl, VN_GROUP_DYING);
-	r = flush(x);
-	for (size_t i = 0; i < x->n_retry && r == 0; i++)
-		r = delete_node_end(x, x->retry[i]);
-	for (size_t i = 0; i < x->n_retry && r == 0; i++)
-		r = create_pair(x, x->retry[i]);
-	return r == 0 ? flush(x) : r;
-}
-
-static int create_pairs(struct vn_exec *x, const struct vn_step *steps, size_t n)
+static int make_devices(struct vn_exec *x, const struct vn_step *steps, size_t n)
 {
 	int r = 0, flushed;
 
 	x->n_retry = 0;
-	x->nl.on_error = note_taken;
+	x->nl.on_error = vn_exec_veth_taken;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (x->adopt_link && x->adopt_link[steps[i].new])
 			continue;
 		x->new_link_made[steps[i].new] = true;
 		for (size_t side = 0; side < VN_DIRS && r == 0; side++)
-			r = create_pair(x, steps[i].new *VN_DIRS + side);
+			r = vn_port_exec(vn_port_of(x->new, steps[i].new *VN_DIRS + side))
+				    ->make(x, steps[i].new *VN_DIRS + side);
 	}
-	flushed = flush(x);
+	flushed = vn_exec_flush(x);
 	x->nl.on_error = NULL;
 	r = r ?: flushed;
-	return r == 0 && x->n_retry ? create_pairs_again(x) : r;
+	return r == 0 && x->n_retry ? vn_exec_veth_again(x) : r;
 }
 
 static int attach_filters(struct vn_exec *x, const struct vn_step *steps, size_t n)
@@ -163,7 +89,7 @@ static int attach_filters(struct vn_exec *x, const struct vn_step *steps, size_t
 			continue;
 		vn_fabric_filter(&x->nl, x->f, host_ifindex(x->new, x->nl.tag));
 	}
-	return flush(x);
+	return vn_exec_flush(x);
 }
 
 static int publish_port(struct vn_exec *x, const struct vn_link *l, int side)
@@ -201,28 +127,17 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 		if (r == 0)
 			r = vn_exec_raw(x, NULL, NULL, x->new, &l->ports[side]);
 		if (r == 0)
-			r = vn_exec_afxdp(x, l, side, x->new_link_made[new_port(steps, i) / VN_DIRS]);
+			r = vn_exec_serve(x, &l->ports[side], x->new_link_made[new_port(steps, i) / VN_DIRS]);
 		if (r < 0)
 			return r;
 	}
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
-		const struct vn_vf *vf = &x->new->links[new_port(steps, i) / VN_DIRS].ports[i % VN_DIRS].vf;
+		const size_t id = new_port(steps, i);
 
-		x->nl.tag = new_port(steps, i);
-		if (!has_host_end(x->new, x->nl.tag))
-			continue;
-		/* One that is down from the start gives its ends no carrier, not for a moment. */
-		if (vf->mode || !starts_down(&x->new->links[new_port(steps, i) / VN_DIRS]))
-			vn_link_up(&x->nl, host_ifindex(x->new, x->nl.tag));
-		/*
-		 * What a node sends to groups, and with which tags, is the other end's to judge, not the NIC's.
-		 * Virtio's filter of VLANs is off in promiscuous mode only; a NIC that puts VFs into VLANs has this
-		 * wire's frames alone for the partner.
-		 */
-		if (vf->mode)
-			vn_netdev_take_all(&x->nl, host_ifindex(x->new, x->nl.tag), vf->vid ? 0 : IFF_PROMISC);
+		x->nl.tag = id;
+		vn_port_exec(vn_port_of(x->new, id))->up(x, id, starts_down(&x->new->links[id / VN_DIRS]));
 	}
-	return flush(x);
+	return vn_exec_flush(x);
 }
 
 static int check_numbers(struct vn_exec *x, const struct vn_step *steps, size_t n)
@@ -249,7 +164,7 @@ static int create_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 		return r;
 	for (size_t i = 0; i < n; i++)
 		steps[i].done = true;
-	r = create_pairs(x, steps, n);
+	r = make_devices(x, steps, n);
 	if (r == 0)
 		r = attach_filters(x, steps, n);
 	return r == 0 ? publish_and_up(x, steps, n) : r;
@@ -281,25 +196,25 @@ static int delete_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 		steps[i].done = true;
 	for (size_t i = 0; i < n * VN_DIRS; i++) {
 		const size_t id = steps[i / VN_DIRS].old * VN_DIRS + i % VN_DIRS;
-		const uint32_t number = x->old->links[id / VN_DIRS].ports[id % VN_DIRS].number;
+		const uint32_t number = vn_port_of(x->old, id)->number;
 
 		if (!number || number >= maps->max_ports)
 			continue;
-		vn_exec_afxdp_delete(x, &x->old->links[id / VN_DIRS].ports[id % VN_DIRS]);
+		if (vn_port_exec(vn_port_of(x->old, id))->unserve)
+			vn_port_exec(vn_port_of(x->old, id))->unserve(x->f, number);
 		/* Closed before its device goes; what the engine still holds for it is dropped there. */
 		vn_port_clear(maps, number);
 		vn_placement_leave(&x->f->placement, number);
 		vn_disc_renew(maps, number);
 		vn_disc_write(maps, number, &none);
-		/* A VF is not deleted but given back, by a step of its own. */
-		if (x->old->links[id / VN_DIRS].ports[id % VN_DIRS].vf.mode)
-			continue;
+		/* A borrowed device is not deleted but given back, by a step of its own. */
 		x->nl.tag = id;
-		vn_link_set_group(&x->nl, VN_IFINDEX_HOST + number, VN_GROUP_DYING);
+		if (vn_port_exec(vn_port_of(x->old, id))->remove)
+			vn_port_exec(vn_port_of(x->old, id))->remove(x, id);
 	}
-	r = flush(x);
+	r = vn_exec_flush(x);
 	vn_link_delete_group(&x->nl, VN_GROUP_DYING);
-	swept = flush(x);
+	swept = vn_exec_flush(x);
 	return r ?: swept;
 }
 
@@ -354,7 +269,7 @@ int vn_exec_discs(struct vn_exec *x, struct vn_step *steps, size_t n)
 			if (r == 0)
 				r = vn_exec_raw(x, x->old, &was->ports[side], x->new, &is->ports[side]);
 			if (r == 0)
-				r = vn_exec_afxdp_change(x, &was->ports[side], is, side);
+				r = vn_exec_serve_change(x, &was->ports[side], &is->ports[side]);
 			if (r < 0)
 				return r;
 		}

@@ -112,7 +112,7 @@ static int look_at_port(struct vn_look *k, const struct vn_topo *t, const struct
 	struct link_answer answer = {.d = d};
 	int r;
 
-	if (!vn_vf_has_netdev(&port->vf))
+	if (!vn_port_has(port, VN_TRAIT_NETDEV))
 		return 0;
 	r = get_link(&k->node, VN_IFINDEX_NODE + port->number, NULL, &answer);
 	if (r == 0 && d->there && strcmp(d->ifname, port->ifname) != 0) {
@@ -120,7 +120,7 @@ static int look_at_port(struct vn_look *k, const struct vn_topo *t, const struct
 		r = get_link(&k->node, 0, port->ifname, &answer);
 		d->name_taken = other.there;
 	}
-	if (r < 0 || port->vf.mode)
+	if (r < 0 || !vn_port_has(port, VN_TRAIT_PAIR))
 		return r;
 	answer = (struct link_answer){.d = &host};
 	r = get_link(&k->fabric, VN_IFINDEX_HOST + port->number, NULL, &answer);

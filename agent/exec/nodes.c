@@ -340,7 +340,7 @@ static void config_ports(struct config *c)
 		const struct vn_port *peer = &c->x->new->links[link].ports[!(c->b->link_ids[i] % VN_DIRS)];
 		const uint32_t ifindex = VN_IFINDEX_NODE + is->number;
 
-		if (!vn_vf_has_netdev(&is->vf))
+		if (!vn_port_has(is, VN_TRAIT_NETDEV))
 			continue;
 		c->nl->tag = c->b->link_ids[i];
 		mend_device(c, &c->x->new->links[link], is, drift);
@@ -398,7 +398,7 @@ static void set_route(const struct config *c, const struct vn_route *is)
 	uint32_t oif = is->gw.family ? VN_IFINDEX_NODE + route_port(c->x->new, is)->number : 0;
 
 	/* Whoever has the VF has its own routes. */
-	if (is->gw.family && !vn_vf_has_netdev(&route_port(c->x->new, is)->vf))
+	if (is->gw.family && !vn_port_has(route_port(c->x->new, is), VN_TRAIT_NETDEV))
 		return;
 	vn_route_replace(c->nl, is, oif, src);
 }
@@ -407,7 +407,7 @@ static void drop_route(const struct config *c, const struct vn_route *was)
 {
 	uint32_t oif = was->gw.family ? VN_IFINDEX_NODE + route_port(c->x->old, was)->number : 0;
 
-	if (was->gw.family && !vn_vf_has_netdev(&route_port(c->x->old, was)->vf))
+	if (was->gw.family && !vn_port_has(route_port(c->x->old, was), VN_TRAIT_NETDEV))
 		return;
 	vn_route_del(c->nl, was, oif);
 }

@@ -11,7 +11,7 @@
 #include <loader/afxdp.h>
 #include <base/util.h>
 
-#include "exec/exec_internal.h"
+#include "exec/port_exec.h"
 #include "net/netns.h"
 #include "net/offload.h"
 #include "net/veth.h"
@@ -58,48 +58,20 @@ int vn_exec_raw(struct vn_exec *x, const struct vn_topo *was_in, const struct vn
 	const bool raw = vn_port_is_raw(t, port);
 
 	/* A NIC completes what a VF sends to another. */
-	if (port->vf.mode || raw == (was && vn_port_is_raw(was_in, was)))
+	if (!vn_port_has(port, VN_TRAIT_PAIR) || raw == (was && vn_port_is_raw(was_in, was)))
 		return 0;
 	return offloads(x, port->number, !raw);
 }
 
-/* Make port @side of link @l of @new be of its kind; @fresh: the device is new, and whatever has its number's pins old.
- */
-int vn_exec_afxdp(struct vn_exec *x, const struct vn_link *l, int side, bool fresh)
+static int serve(struct vn_exec *x, const struct vn_port *port)
 {
-	const struct vn_port *port = &l->ports[side];
-	int node_fd = -EBADF, r;
+	int node_fd = -EBADF, r = vn_exec_node_fd(x, port->node, &node_fd);
 
-	if (fresh)
-		detach(x->f, port->number);
-	if (port->kind != VN_PORT_AFXDP)
-		return 0;
-	r = vn_exec_node_fd(x, port->node, &node_fd);
 	return r == 0 ? attach(x, port, node_fd) : r;
 }
 
-/* The same device, another kind or other rules: a bound application goes on receiving where the kind stays. */
-int vn_exec_afxdp_change(struct vn_exec *x, const struct vn_port *was, const struct vn_link *l, int side)
+static int adopt(struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port, struct vn_err *err)
 {
-	const struct vn_port *is = &l->ports[side];
-
-	if (is->kind == VN_PORT_AFXDP)
-		return vn_exec_afxdp(x, l, side, was->kind != VN_PORT_AFXDP);
-	if (was->kind != VN_PORT_AFXDP)
-		return 0;
-	detach(x->f, is->number);
-	return 0;
-}
-
-void vn_exec_afxdp_delete(struct vn_exec *x, const struct vn_port *port)
-{
-	if (port->kind == VN_PORT_AFXDP)
-		detach(x->f, port->number);
-}
-
-int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t link, int side, struct vn_err *err)
-{
-	const struct vn_port *port = &t->links[link].ports[side];
 	char name[VN_NETNS_NAME_MAX];
 	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, t->nodes[port->node].name));
 	struct vn_exec x = {.f = f, .new = t, .err = err};
@@ -108,6 +80,15 @@ int vn_fabric_adopt_afxdp(struct vn_fabric *f, const struct vn_topo *t, size_t l
 		return vn_err_kernel(err, -fd, "node %s: %s", t->nodes[port->node].name, strerror(-fd));
 	return attach(&x, port, fd);
 }
+
+const struct vn_port_exec vn_afxdp_exec = {
+	.make = vn_veth_make,
+	.up = vn_veth_up,
+	.remove = vn_veth_remove,
+	.serve = serve,
+	.unserve = detach,
+	.adopt = adopt,
+};
 
 int vn_fabric_afxdp_socket(struct vn_fabric *f, const char *netns, uint32_t number, uint32_t buffers,
 			   struct vn_afxdp_socket *ret_socket, struct vn_err *err)

@@ -385,7 +385,7 @@ static unsigned int highest_vf(const struct vn_topo *t, const char *pf)
 	for (size_t i = 0; i < t->n_links * VN_DIRS; i++) {
 		const struct vn_vf *v = &t->links[i / VN_DIRS].ports[i % VN_DIRS].vf;
 
-		if (!v->mode || strcmp(v->pf, pf) != 0)
+		if (t->links[i / VN_DIRS].ports[i % VN_DIRS].kind != VN_PORT_VF || strcmp(v->pf, pf) != 0)
 			continue;
 		max = VN_MAX(max, v->index);
 		if (v->mode == VN_VF_WIRE)
@@ -394,7 +394,7 @@ static unsigned int highest_vf(const struct vn_topo *t, const char *pf)
 	return max;
 }
 
-static int make_port(struct vn_exec *x, const struct vn_link *l, int side)
+int vn_vf_take(struct vn_exec *x, const struct vn_link *l, int side)
 {
 	const struct vn_port *port = &l->ports[side], *peer = &l->ports[!side];
 	const unsigned int highest = highest_vf(x->new, port->vf.pf);
@@ -410,21 +410,4 @@ static int make_port(struct vn_exec *x, const struct vn_link *l, int side)
 	w.mac = peer->mac;
 	w.vf = port->vf.partner;
 	return make_vf(x, &w, highest);
-}
-
-int vn_exec_vfs_make(struct vn_exec *x, struct vn_step *steps, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct vn_link *l = &x->new->links[steps[i].new];
-
-		steps[i].done = true;
-		for (int side = 0; side < VN_DIRS; side++) {
-			int r = l->ports[side].vf.mode ? make_port(x, l, side) : 0;
-
-			if (r < 0)
-				return vn_err_kernel(x->err, -r, "link %s: its VFs: %s", l->name, strerror(-r));
-		}
-		vn_exec_tick(x, i + 1);
-	}
-	return 0;
 }

@@ -8,23 +8,10 @@
 #include "exec/executor.h"
 #include "model/vf_port.h"
 
-struct vn_exec;
 struct vn_vf_netdev;
 
 /* vn_pf_look_fn with the fabric as its argument: a PF as the machine has it. */
 int vn_vfs_look(void *fabric, const char *name, struct vn_pf *ret_pf, struct vn_err *err);
-
-/* Steps: make the VFs of links, in the host's namespace, configured; give them back. */
-int vn_exec_vfs_make(struct vn_exec *x, struct vn_step *steps, size_t n);
-int vn_exec_vfs_release(struct vn_exec *x, struct vn_step *steps, size_t n);
-/* Of a link being made: move the VFs of port @side to node and fabric, and put the program on the node's. */
-int vn_exec_vf_place(struct vn_exec *x, const struct vn_link *l, int side);
-
-/* After the steps: wait, within bounds, until the VFs that they made have their link. */
-void vn_exec_vfs_settle(struct vn_exec *x);
-
-/* The node's VF of @port stands where it should. */
-bool vn_vf_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port);
 
 /*
  * After a start: VFs that no port in @topos has are given back, programs on the others are of this build. @log is told
@@ -42,9 +29,6 @@ const char *vn_vf_marked(const struct vn_vf_netdev *dev);
  * knows any more.
  */
 int vn_vfs_reclaim(struct vn_fabric *f, const char *pf, json_t *ret_names, struct vn_err *err);
-
-/* A guest or an application has the device of a VF that @p would give back: asked before anything is changed. */
-int vn_exec_check_vfs(const struct vn_plan *p, struct vn_err *err);
 
 /* Of one port with a VF, what `vf show` prints; NULL: its PF is gone. */
 json_t *vn_vf_port_show(struct vn_fabric *f, struct vn_topo *t, const struct vn_port *port, struct vn_err *err);

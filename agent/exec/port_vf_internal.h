@@ -22,6 +22,10 @@ struct vn_vf_name {
 int vn_vf_host_nl(struct vn_nl *nl, struct vn_vf_name *name, struct vn_err *err);
 /* "TOPOLOGY/NODE:INTERFACE" */
 void vn_vf_owner(const struct vn_topo *t, const struct vn_port *p, char buf[VN_OWNER_MAX]);
+/* For vn_vf_exec (port_exec.h). */
+int vn_vf_take(struct vn_exec *x, const struct vn_link *l, int side);
+int vn_vf_give_back(struct vn_exec *x, const struct vn_port *port);
+int vn_vf_check_give_back(const struct vn_port *port, struct vn_err *err);
 /* Whether PF @pf has its link. */
 bool vn_vf_carrier(const char *pf);
 /* The namespace of the node of @port: a descriptor, or -errno. */

@@ -7,6 +7,7 @@
 
 #include "exec/exec_internal.h"
 #include "exec/port_vf.h"
+#include "exec/port_exec.h"
 #include "exec/port_vf_internal.h"
 #include "sriov/netdev.h"
 #include "net/netns.h"
@@ -58,9 +59,9 @@ int vn_vf_put_program(const struct vn_fabric *f, const struct vn_port *port, int
 	return r;
 }
 
-int vn_exec_vf_place(struct vn_exec *x, const struct vn_link *l, int side)
+static int place(struct vn_exec *x, size_t id)
 {
-	const struct vn_port *port = &l->ports[side];
+	const struct vn_port *port = vn_port_of(x->new, id);
 	struct vn_vf_move to = {.ifindex = VN_IFINDEX_NODE + port->number, .name = port->ifname};
 	enum vn_xdp_mode mode = VN_XDP_OFF;
 	char host[IF_NAMESIZE];
@@ -78,6 +79,22 @@ int vn_exec_vf_place(struct vn_exec *x, const struct vn_link *l, int side)
 				 .name = host,
 				 .group = VN_GROUP_PORTS};
 	return move(x, &port->vf, port->vf.partner, &to);
+}
+
+/*
+ * What a node sends to groups, and with which tags, is the other end's to judge, not the NIC's. Virtio's filter of
+ * VLANs is off in promiscuous mode only; a NIC that puts VFs into VLANs has this wire's frames alone for the partner.
+ */
+static void up(struct vn_exec *x, size_t id, bool closed)
+{
+	const struct vn_port *port = vn_port_of(x->new, id);
+	const uint32_t ifindex = VN_IFINDEX_HOST + port->number;
+
+	(void)closed;
+	if (port->vf.mode != VN_VF_WIRE)
+		return;
+	vn_link_up(&x->nl, ifindex);
+	vn_netdev_take_all(&x->nl, ifindex, port->vf.vid ? 0 : IFF_PROMISC);
 }
 
 /* --- settling --------------------------------------------------------------------------------------------------------
@@ -103,7 +120,7 @@ static bool port_is_coming_up(struct vn_exec *x, const struct vn_port *port)
 	struct vn_sriov pf;
 	int fd;
 
-	if (!port->vf.mode || port->vf.state == IFLA_VF_LINK_STATE_DISABLE || !vn_vf_carrier(port->vf.pf) ||
+	if (port->vf.state == IFLA_VF_LINK_STATE_DISABLE || !vn_vf_carrier(port->vf.pf) ||
 	    vn_sriov_open(port->vf.pf, &pf, NULL) < 0)
 		return false;
 	if (port->vf.mode == VN_VF_WIRE && is_coming_up(x->f, x->f->home.netns_fd, &pf, port->vf.partner))
@@ -111,22 +128,11 @@ static bool port_is_coming_up(struct vn_exec *x, const struct vn_port *port)
 	return vn_exec_node_fd(x, port->node, &fd) == 0 && is_coming_up(x->f, fd, &pf, port->vf.index);
 }
 
-/*
- * A NIC's link takes seconds on some drivers; a topology that is said to run carries frames. A link that does not come
- * up in that time is not the agent's: what is wrong with it shows in the node.
- */
-void vn_exec_vfs_settle(struct vn_exec *x)
+static void settle(struct vn_exec *x, const struct vn_port *port, uint64_t until)
 {
-	const uint64_t until = vn_now_ns() + VN_VF_CARRIER_WAIT_NS;
-
-	for (size_t i = 0; i < x->n_steps; i++) {
-		const struct vn_step *s = &x->steps[i];
-
-		for (int side = 0; s->kind == VN_STEP_VF && s->new != VN_NONE &&side < VN_DIRS; side++)
-			while (port_is_coming_up(x, &x->new->links[s->new].ports[side]) && vn_now_ns() < until) {
-				usleep(VN_VF_POLL_US);
-				vn_exec_tick(x, 0);
-			}
+	while (port_is_coming_up(x, port) && vn_now_ns() < until) {
+		usleep(VN_VF_POLL_US);
+		vn_exec_tick(x, 0);
 	}
 }
 
@@ -140,7 +146,7 @@ int vn_vf_node_netns(const struct vn_topo *t, const struct vn_port *port)
 	return vn_netns_open(vn_netns_name(name, t->name, t->nodes[port->node].name));
 }
 
-bool vn_vf_there(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port)
+static bool present(const struct vn_fabric *f, const struct vn_topo *t, const struct vn_port *port)
 {
 	char pci[VN_PCI_NAME], ifname[IF_NAMESIZE] = "", driver[64];
 	cleanup_close int fd = vn_vf_node_netns(t, port);
@@ -159,3 +165,13 @@ bool vn_vf_there(const struct vn_fabric *f, const struct vn_topo *t, const struc
 	vn_netns_leave(f->home.host_netns_fd);
 	return *ifname;
 }
+
+const struct vn_port_exec vn_vf_exec = {
+	.take = vn_vf_take,
+	.give_back = vn_vf_give_back,
+	.check_give_back = vn_vf_check_give_back,
+	.settle = settle,
+	.present = present,
+	.make = place,
+	.up = up,
+};

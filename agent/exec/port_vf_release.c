@@ -160,51 +160,25 @@ static int release_pf(struct vn_fabric *f, const char *name, const char *owner, 
 	return first;
 }
 
-int vn_exec_vfs_release(struct vn_exec *x, struct vn_step *steps, size_t n)
+int vn_vf_give_back(struct vn_exec *x, const struct vn_port *port)
 {
-	int first = 0;
+	char owner[VN_OWNER_MAX];
 
-	for (size_t i = 0; i < n; i++) {
-		const struct vn_link *l = &x->old->links[steps[i].old];
-
-		steps[i].done = true;
-		for (int side = 0; side < VN_DIRS; side++) {
-			const struct vn_port *port = &l->ports[side];
-			char owner[VN_OWNER_MAX];
-			int r;
-
-			if (!port->vf.mode)
-				continue;
-			vn_vf_detach(x->f->dp->pin_dir, port->number);
-			vn_vf_owner(x->old, port, owner);
-			r = release_pf(x->f, port->vf.pf, owner, NULL, NULL, x->err);
-			first = first ?: r;
-		}
-		vn_exec_tick(x, i + 1);
-	}
-	return first;
+	vn_vf_detach(x->f->dp->pin_dir, port->number);
+	vn_vf_owner(x->old, port, owner);
+	return release_pf(x->f, port->vf.pf, owner, NULL, NULL, x->err);
 }
 
-int vn_exec_check_vfs(const struct vn_plan *p, struct vn_err *err)
+/* A guest or an application has the device. */
+int vn_vf_check_give_back(const struct vn_port *port, struct vn_err *err)
 {
-	for (size_t i = 0; i < p->n_steps; i++) {
-		const struct vn_step *s = &p->steps[i];
+	const struct vn_vf *v = &port->vf;
+	char pci[VN_PCI_NAME];
+	struct vn_sriov pf;
 
-		for (int side = 0; s->kind == VN_STEP_VF && s->old != VN_NONE && side < VN_DIRS; side++) {
-			const struct vn_vf *v = &p->old->links[s->old].ports[side].vf;
-			char pci[VN_PCI_NAME];
-			struct vn_sriov pf;
-			int r;
-
-			if (!v->mode || v->driver != VN_VF_VFIO || vn_sriov_open(v->pf, &pf, NULL) < 0 ||
-			    vn_sriov_vf_pci(&pf, v->index, pci) < 0)
-				continue;
-			r = vn_pci_check_guest(pci, err);
-			if (r < 0)
-				return vn_err_kernel(err, -r, "link %s: %s", p->old->links[s->old].name, strerror(-r));
-		}
-	}
-	return 0;
+	if (v->driver != VN_VF_VFIO || vn_sriov_open(v->pf, &pf, NULL) < 0 || vn_sriov_vf_pci(&pf, v->index, pci) < 0)
+		return 0;
+	return vn_pci_check_guest(pci, err);
 }
 
 /* --- after a start ---------------------------------------------------------------------------------------------------
@@ -224,7 +198,7 @@ static const struct vn_port *find_owner(const struct running *run, const char *p
 		for (size_t i = 0; i < run->topos[t]->n_links * VN_DIRS; i++) {
 			const struct vn_port *p = &run->topos[t]->links[i / VN_DIRS].ports[i % VN_DIRS];
 
-			if (!p->vf.mode || strcmp(p->vf.pf, pf) != 0 ||
+			if (p->kind != VN_PORT_VF || strcmp(p->vf.pf, pf) != 0 ||
 			    (v->partner ? p->vf.partner : p->vf.index) != v->vf)
 				continue;
 			vn_vf_owner(run->topos[t], p, owner);
@@ -347,9 +321,9 @@ int vn_vfs_adopt(struct vn_fabric *f, struct vn_topo *const *topos, size_t n, vo
 			const struct vn_port *p = &topos[t]->links[i / VN_DIRS].ports[i % VN_DIRS];
 			enum vn_xdp_mode mode;
 			struct vn_err why = {0};
-			cleanup_close int fd = p->vf.mode ? vn_vf_node_netns(topos[t], p) : -EBADF;
+			cleanup_close int fd = p->kind == VN_PORT_VF ? vn_vf_node_netns(topos[t], p) : -EBADF;
 
-			if (fd >= 0 && vn_vf_there(f, topos[t], p) && vn_vf_put_program(f, p, fd, &mode, &why) < 0)
+			if (fd >= 0 && vn_port_present(f, topos[t], p) && vn_vf_put_program(f, p, fd, &mode, &why) < 0)
 				log("port %s/%s:%s: %s", topos[t]->name, topos[t]->nodes[p->node].name, p->ifname,
 				    why.text);
 		}

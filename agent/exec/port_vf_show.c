@@ -30,7 +30,7 @@ static const struct vn_port *find_port(struct vn_topo *const *topos, size_t n, c
 
 			snprintf(owner, sizeof(owner), "%s/%s:%s", topos[t]->name, topos[t]->nodes[p->node].name,
 				 p->ifname);
-			if (p->vf.mode && strcmp(owner, v->owner) == 0) {
+			if (p->kind == VN_PORT_VF && strcmp(owner, v->owner) == 0) {
 				*ret_topo = topos[t];
 				return p;
 			}

@@ -137,7 +137,7 @@ static int check_node(struct vn_fabric *f, struct vn_nl *nl, struct vn_topo *old
 		struct vn_link *l = &new->links[n->link_ids[i] / VN_DIRS];
 		struct vn_port *port = &l->ports[n->link_ids[i] % VN_DIRS];
 
-		if (port->vf.mode || stays(old, seen, l))
+		if (!vn_port_has(port, VN_TRAIT_PAIR) || stays(old, seen, l))
 			continue;
 		if (!listed)
 			r = list_devices(f, nl, new, n, &devices, err);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "model/model_internal.h"
+#include "model/afxdp_port.h"
 
 static const char *const isolation_words[] = {
 	[VN_ISOLATION_OFF] = "off", [VN_ISOLATION_MAC] = "mac", [VN_ISOLATION_IP] = "ip"};
@@ -157,7 +158,7 @@ static void emit_link(FILE *f, const struct vn_topo *t, const struct vn_link *l)
 static bool port_is_plain(const struct vn_link *l, const struct vn_port *p)
 {
 	return !p->mac_given && !p->ip_given && !p->vlan_list && !p->n_sources && !p->n_macs && !p->checksum &&
-	       p->kind == VN_PORT_KERNEL && !p->vf.mode &&
+	       p->kind == VN_PORT_VETH &&
 	       (l->ports[0].isolation == l->ports[1].isolation || p->isolation == VN_ISOLATION_MAC);
 }
 
@@ -173,8 +174,10 @@ static void emit_addrs(struct flow *o, const char *key, const struct vn_addr *co
 }
 
 /* Empty for what was not asked for. */
-static void emit_vf(struct flow *o, const struct vn_vf *v)
+static void emit_vf(struct flow *o, const struct vn_port *p)
 {
+	const struct vn_vf *v = &p->vf;
+
 	entry(o, "vf: {pf: %s, mode: %s", v->pf, vn_vf_mode_words[v->mode]);
 	if (v->vlan >= 0)
 		entry(o, "vlan: %d", v->vlan);
@@ -196,6 +199,23 @@ static void emit_vf(struct flow *o, const struct vn_vf *v)
 		entry(o, "force: true");
 	fputc('}', o->f);
 }
+
+static void emit_afxdp(struct flow *o, const struct vn_port *p)
+{
+	char kernel[VN_CLASSES_BUF];
+
+	entry(o, "kernel: %s", vn_classes_format(kernel, p->afxdp.kernel));
+	entry(o, "unbound: %s", vn_unbound_words[p->afxdp.unbound]);
+	entry(o, "handover: %s", vn_handover_words[p->handover]);
+	if (p->buffers)
+		entry(o, "buffers: %u", p->buffers);
+}
+
+/* The keys of a kind's own, by enum vn_port_kind. */
+static void (*const emit_kind[VN_PORT_KINDS])(struct flow *o, const struct vn_port *p) = {
+	[VN_PORT_AFXDP] = emit_afxdp,
+	[VN_PORT_VF] = emit_vf,
+};
 
 static void emit_port(FILE *f, const struct vn_topo *t, const struct vn_link *l, const struct vn_port *p)
 {
@@ -237,18 +257,10 @@ static void emit_port(FILE *f, const struct vn_topo *t, const struct vn_link *l,
 			addrs[i] = &p->sources[i];
 		emit_addrs(&o, "sources", addrs, p->n_sources);
 	}
-	if (p->kind == VN_PORT_AFXDP) {
-		char kernel[VN_CLASSES_BUF];
-
-		entry(&o, "kind: %s", vn_port_kind_words[p->kind]);
-		entry(&o, "kernel: %s", vn_classes_format(kernel, p->afxdp.kernel));
-		entry(&o, "unbound: %s", vn_unbound_words[p->afxdp.unbound]);
-		entry(&o, "handover: %s", vn_handover_words[p->handover]);
-		if (p->buffers)
-			entry(&o, "buffers: %u", p->buffers);
-	}
-	if (p->vf.mode)
-		emit_vf(&o, &p->vf);
+	if (p->kind != VN_PORT_VETH && vn_port_model(p)->by_word)
+		entry(&o, "kind: %s", vn_port_model(p)->word);
+	if (emit_kind[p->kind])
+		emit_kind[p->kind](&o, p);
 	fputs("}\n", f);
 }
 

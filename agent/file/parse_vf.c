@@ -162,6 +162,12 @@ int vn_parse_port_vf(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 
 	if (v->kind != VN_YAML_MAP)
 		return vn_parse_fail(p, v, "vf: write a map such as {pf: ens1, mode: wire}");
+	if (port->kind != VN_PORT_VETH)
+		return vn_parse_fail(p, vn_parse_key_of(v),
+				     "vf: `kind: %s` is for veth ports: on a VF the application attaches its own "
+				     "program: leave it out and write `xdp: none`",
+				     vn_port_model(port)->word);
+	port->kind = VN_PORT_VF;
 	port->vf = VN_VF_INIT;
 	r = vn_parse_map(p, v, "`vf:` of a port", keys, port, NULL);
 	if (r < 0)

@@ -506,7 +506,7 @@ static int sync_port(struct vn_handover *h, const struct vn_topo *t, const struc
 	char key[VN_HANDOVER_KEY];
 	int r;
 
-	if (port->kind != VN_PORT_AFXDP || !(port->handover & (VN_HANDOVER_CNI | VN_HANDOVER_LIBVNET)))
+	if (!(port->handover & (VN_HANDOVER_CNI | VN_HANDOVER_LIBVNET)))
 		return 0;
 	vn_handover_key(key, t->name, t->nodes[port->node].name, port->ifname);
 	vn_lend_describe(&lend, t, port, mtu);

@@ -177,8 +177,8 @@ static json_t *direction(struct vn_parts *parts, const struct vn_topo *t, const 
 			 bool with_stats)
 {
 	const struct vn_disc *disc = &l->disc[dir];
-	/* What stands on a VF passed on directly holds nothing. */
-	const bool held = vn_disc_is_held(disc) && l->ports[dir].vf.mode != VN_VF_DIRECT;
+	/* Where no device of the fabric stands before the link, nothing is held. */
+	const bool held = vn_disc_is_held(disc) && vn_port_has(&l->ports[dir], VN_TRAIT_FABRIC);
 	char text[VN_DISC_TEXT_BUF] = "";
 	json_t *o;
 
@@ -309,9 +309,9 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	r = vn_disc_parse_args(&disc, c->words.argc, c->words.argv, &given, err);
 	if (r == 0)
 		r = vn_disc_check(&disc, err);
-	if (r == 0 && l->ports[0].vf.mode == VN_VF_DIRECT && vn_vf_cannot(&disc))
+	if (r == 0 && vn_link_cannot(l, &disc))
 		r = vn_err_usage(err, "link %s: %s is not possible with `mode: direct`: use `mode: wire`", l->name,
-				 vn_vf_cannot(&disc));
+				 vn_link_cannot(l, &disc));
 	if (r < 0)
 		return r;
 	vn_disc_complete(&disc, t->name, l->name, dir, t->seed, l->mtu);

@@ -8,6 +8,7 @@
 
 #include "lease/handover_path.h"
 #include "exec/port_vf.h"
+#include "model/afxdp_port.h"
 #include "model/topo.h"
 
 void vn_sync_ports(struct vn_parts *parts)
@@ -28,9 +29,9 @@ void vn_ports_adopt(struct vn_parts *parts)
 			const struct vn_port *port = &t->links[p / VN_DIRS].ports[p % VN_DIRS];
 			struct vn_err err = {0};
 
-			if (port->kind != VN_PORT_AFXDP || parts->store.running[i]->link_broken[p / VN_DIRS])
+			if (parts->store.running[i]->link_broken[p / VN_DIRS])
 				continue;
-			if (vn_fabric_adopt_afxdp(&parts->fabric, t, p / VN_DIRS, p % VN_DIRS, &err) < 0)
+			if (vn_port_adopt(&parts->fabric, t, p / VN_DIRS, p % VN_DIRS, &err) < 0)
 				vn_log("port %s/%s:%s: %s", t->name, t->nodes[port->node].name, port->ifname, err.text);
 		}
 	}
@@ -92,7 +93,7 @@ static json_t *bound_mode(struct vn_parts *parts, const struct vn_topo *t, const
 	return json_string(socks.zerocopy == socks.n ? "zero-copy" : "copy");
 }
 
-static void add_afxdp(json_t *o, struct vn_parts *parts, const struct vn_topo *t, const struct vn_port *port)
+static void add_afxdp(json_t *o, struct vn_parts *parts, struct vn_topo *t, const struct vn_port *port)
 {
 	json_t *handovers = NULL, *lent = NULL, *owner;
 	char kernel[VN_CLASSES_BUF];
@@ -112,6 +113,18 @@ static void add_afxdp(json_t *o, struct vn_parts *parts, const struct vn_topo *t
 	json_object_set_new(o, "undelivered", undelivered(parts, port));
 }
 
+static void add_vf(json_t *o, struct vn_parts *parts, struct vn_topo *t, const struct vn_port *port)
+{
+	json_object_set_new(o, "vf", vn_vf_port_show(&parts->fabric, t, port, NULL) ?: json_null());
+}
+
+/* What is shown of a kind alone, by enum vn_port_kind. */
+static void (*const add_kind[VN_PORT_KINDS])(json_t *o, struct vn_parts *parts, struct vn_topo *t,
+					     const struct vn_port *port) = {
+	[VN_PORT_AFXDP] = add_afxdp,
+	[VN_PORT_VF] = add_vf,
+};
+
 static json_t *port_json(struct vn_parts *parts, struct vn_topo *t, size_t id)
 {
 	const struct vn_link *l = &t->links[id / VN_DIRS];
@@ -122,11 +135,9 @@ static json_t *port_json(struct vn_parts *parts, struct vn_topo *t, size_t id)
 	snprintf(name, sizeof(name), "%s:%s", t->nodes[port->node].name, port->ifname);
 	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "topology", t->name, "name", name, "node",
 		      t->nodes[port->node].name, "ifname", port->ifname, "link", l->name, "kind",
-		      vn_port_kind_words[port->kind]);
-	if (o && port->kind == VN_PORT_AFXDP)
-		add_afxdp(o, parts, t, port);
-	if (o && port->vf.mode)
-		json_object_set_new(o, "vf", vn_vf_port_show(&parts->fabric, t, port, NULL) ?: json_null());
+		      vn_port_model(port)->word);
+	if (o && add_kind[port->kind])
+		add_kind[port->kind](o, parts, t, port);
 	return o;
 }
 
@@ -186,7 +197,7 @@ int vn_op_port_show(struct vn_parts *parts, struct vn_conn *c, const json_t *par
 		for (size_t p = 0; p < t->n_links * VN_DIRS; p++) {
 			const struct vn_port *port = &t->links[p / VN_DIRS].ports[p % VN_DIRS];
 
-			if (port->kind == VN_PORT_AFXDP || port->vf.mode)
+			if (port->kind != VN_PORT_VETH)
 				json_array_append_new(list, port_json(parts, t, p));
 		}
 	}

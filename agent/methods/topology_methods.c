@@ -68,14 +68,6 @@ static void change_release(struct change *x)
 }
 #define cleanup_change __attribute__((cleanup(change_release)))
 
-static bool has_vfs(const struct vn_topo *t)
-{
-	for (size_t p = 0; t && p < t->n_links * VN_DIRS; p++)
-		if (t->links[p / VN_DIRS].ports[p % VN_DIRS].vf.mode)
-			return true;
-	return false;
-}
-
 /* The topology in @params, as it is wished, held against what runs. */
 static int take_topology(struct change *x, struct vn_conn *c, const json_t *params, struct vn_err *err)
 {
@@ -94,7 +86,9 @@ static int take_topology(struct change *x, struct vn_conn *c, const json_t *para
 	if (r < 0)
 		return r;
 	run = vn_running_find(&x->parts->store, x->topo->name);
-	return has_vfs(x->topo) || (run && has_vfs(run->topo)) ? vn_hold_vfs(x->parts, c, &x->hold, err) : 0;
+	return vn_topo_has(x->topo, VN_TRAIT_BORROWED) || (run && vn_topo_has(run->topo, VN_TRAIT_BORROWED))
+		       ? vn_hold_vfs(x->parts, c, &x->hold, err)
+		       : 0;
 }
 
 /* From the text in @params to a plan against what runs. */
@@ -240,7 +234,7 @@ int vn_op_topology_delete(struct vn_parts *parts, struct vn_conn *c, const json_
 	if (!run)
 		return vn_err(err, VN_EXIT_USAGE, ENOENT, "topology '%s': not running (see `vnet-agent topology show`)",
 			      name);
-	r = has_vfs(run->topo) ? vn_hold_vfs(parts, c, &hold, err) : 0;
+	r = vn_topo_has(run->topo, VN_TRAIT_BORROWED) ? vn_hold_vfs(parts, c, &hold, err) : 0;
 	if (r == 0)
 		r = vn_observe(&parts->fabric, run->topo, &seen, err);
 	if (r == 0)

@@ -150,7 +150,7 @@ int vn_topo_connect(struct vn_topo *t)
 
 bool vn_port_is_raw(const struct vn_topo *t, const struct vn_port *p)
 {
-	if (p->kind == VN_PORT_AFXDP || p->checksum == VN_CHECKSUM_COMPLETE)
+	if (vn_port_has(p, VN_TRAIT_RAW) || p->checksum == VN_CHECKSUM_COMPLETE)
 		return true;
 	return p->checksum == VN_CHECKSUM_AUTO && vn_container_has_cap(t->nodes[p->node].container, "NET_RAW");
 }

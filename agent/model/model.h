@@ -25,6 +25,7 @@
 #include "base/units.h"
 #include "disc/disc_words.h"
 #include "model/container.h"
+#include "model/port_kind.h"
 #include "model/vf_port.h"
 
 #define VN_TOPO_NODES_MAX    16384
@@ -39,11 +40,6 @@
 #define VN_HOPS_DEFAULT      64    /* links that a packet crosses with the kernel's own TTL and hop limit */
 #define VN_HOPS_MAX          255   /* ... and with the highest there is */
 #define VN_DIRS              2     /* direction 0 "ab": from endpoint 0 to endpoint 1; direction 1 "ba" */
-
-enum vn_port_kind {
-	VN_PORT_KERNEL, /* the node's kernel has it */
-	VN_PORT_AFXDP,  /* an application binds AF_XDP sockets to it */
-};
 
 /* How an application gets at its port: bits, the first two of them together or alone. */
 enum vn_handover_mode {
@@ -76,12 +72,13 @@ struct vn_port {
 	uint8_t macs[VN_PORT_MACS][6]; /* that it may use beside its own */
 	uint8_t n_sources;             /* prefixes it may use (isolation ip) beside the node's own addresses */
 	struct vn_addr sources[2 * VN_PORT_PREFIXES];
-	uint32_t number;  /* slot; 0 until resolved */
-	uint8_t kind;     /* enum vn_port_kind; what follows is for VN_PORT_AFXDP */
+	uint32_t number; /* slot; 0 until resolved */
+	uint8_t kind;    /* enum vn_port_kind; port_kind.h */
+	/* Of VN_PORT_AFXDP; zero for other kinds. */
 	uint8_t handover; /* enum vn_handover_mode */
-	struct vn_afxdp_cfg afxdp;
-	struct vn_vf vf;  /* mode VN_VF_OFF: a veth */
 	uint32_t buffers; /* for VN_HANDOVER_LIBVNET, else 0 */
+	struct vn_afxdp_cfg afxdp;
+	struct vn_vf vf; /* of VN_PORT_VF */
 };
 
 struct vn_link {

@@ -447,7 +447,7 @@ static int resolve(struct resolver *r, vn_port_alloc_fn alloc, void *arg)
 	ret = give_macs(r);
 	if (ret < 0)
 		return ret;
-	ret = vn_topo_check_vfs(r->t, r->err);
+	ret = vn_topo_check_ports(r->t, r->err);
 	if (ret < 0)
 		return ret;
 	complete_disciplines(r->t);

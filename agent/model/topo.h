@@ -46,13 +46,4 @@ struct vn_gml_report {
 int vn_gml_import(const char *file, const char *text, size_t len, const struct vn_gml_wish *wish,
 		  struct vn_topo **ret_topo, struct vn_gml_report *ret_report, struct vn_err *err);
 
-/*
- * AF_XDP ports: `kernel:` as bits of enum vn_afxdp_class, "none", "arp+icmp", "all-but udp+tcp"; and the words of the
- * other keys, by number, NULL at the end. @buf of VN_CLASSES_BUF bytes; returns @buf.
- */
-#define VN_CLASSES_BUF 64
-int vn_classes_parse(const char *s, uint32_t *ret_mask, const char **ret_wrong);
-const char *vn_classes_format(char *buf, uint32_t mask);
-extern const char *const vn_port_kind_words[3], *const vn_unbound_words[3], *const vn_handover_words[6];
-
 #endif

@@ -68,18 +68,13 @@ static json_t *macs_to_json(const struct vn_port *p)
 	return list;
 }
 
-/* Nothing for a port that the kernel has. */
-static void add_afxdp(json_t *o, const struct vn_port *p)
+/* What is its kind's alone. */
+static void add_kind(json_t *o, const struct vn_port *p)
 {
-	char kernel[VN_CLASSES_BUF];
+	const struct vn_port_model *m = vn_port_model(p);
 
-	if (o && p->kind == VN_PORT_AFXDP)
-		json_object_set_new(o, "afxdp",
-				    json_pack("{s:s, s:s, s:s, s:o*}", "kernel",
-					      vn_classes_format(kernel, p->afxdp.kernel), "unbound",
-					      vn_unbound_words[p->afxdp.unbound], "handover",
-					      vn_handover_words[p->handover], "buffers",
-					      p->buffers ? json_integer(p->buffers) : NULL));
+	if (o && p->kind != VN_PORT_VETH)
+		json_object_set_new(o, m->word, m->to_json ? m->to_json(p) : json_object());
 }
 
 static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
@@ -96,9 +91,7 @@ static json_t *port_to_json(const struct vn_topo *t, const struct vn_port *p)
 		      "ip4", addr_to_json(&p->ip4), "ip6", addr_to_json(&p->ip6), "ip_given", p->ip_given, "vlans",
 		      vlans_to_json(p), "sources", sources, "macs", macs_to_json(p), "checksum",
 		      p->checksum ? vn_checksum_words[p->checksum] : NULL);
-	add_afxdp(o, p);
-	if (o && p->vf.mode)
-		json_object_set_new(o, "vf", vn_vf_to_json(&p->vf));
+	add_kind(o, p);
 	return o;
 }
 
@@ -236,43 +229,44 @@ static int read_macs(const json_t *o, struct vn_port *p)
 	return 0;
 }
 
-static int read_afxdp(const json_t *o, struct vn_port *p)
+/* Takes its kind's part out of @o. */
+static int read_kind(json_t *o, struct vn_port *p, struct vn_err *err)
 {
-	const char *kernel, *unbound, *handover, *wrong;
-	json_int_t buffers = 0;
-	int u, h;
+	for (uint8_t kind = VN_PORT_VETH + 1; kind < VN_PORT_KINDS; kind++) {
+		const struct vn_port_model *m = vn_port_models[kind];
+		const json_t *part = json_object_get(o, m->word);
 
-	if (!o)
-		return 0;
-	if (json_unpack_ex((json_t *)o, NULL, JSON_STRICT, "{s:s, s:s, s:s, s?I}", "kernel", &kernel, "unbound",
-			   &unbound, "handover", &handover, "buffers", &buffers) < 0)
-		return -EINVAL;
-	u = pick(vn_unbound_words, unbound);
-	h = pick(vn_handover_words, handover);
-	if (u < 0 || h < 0 || vn_classes_parse(kernel, &p->afxdp.kernel, &wrong) < 0)
-		return -EINVAL;
-	if (h == VN_HANDOVER_LIBVNET ? buffers < VN_BUFFERS_MIN || buffers > VN_BUFFERS_MAX : buffers != 0)
-		return -EINVAL;
-	p->buffers = (uint32_t)buffers;
-	p->kind = VN_PORT_AFXDP;
-	p->afxdp.unbound = (uint32_t)u;
-	p->handover = (uint8_t)h;
+		if (!part)
+			continue;
+		if (p->kind != VN_PORT_VETH)
+			return vn_err_usage(err, "port: of two kinds, %s and %s", vn_port_model(p)->word, m->word);
+		p->kind = kind;
+		if (m->from_json && m->from_json(part, p) < 0)
+			return vn_err_usage(err, "port: not %s", m->part);
+		json_object_del(o, m->word);
+	}
 	return 0;
 }
 
-static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, struct vn_err *err)
+static int read_port(struct vn_topo *t, const json_t *port, struct vn_port *p, struct vn_err *err)
 {
+	json_auto_t *o = json_copy((json_t *)port);
 	const char *node, *ifname, *mac, *isolation, *checksum = vn_checksum_words[VN_CHECKSUM_AUTO];
-	json_t *ip4, *ip6, *vlans, *sources, *macs = NULL, *afxdp = NULL, *vf = NULL;
+	json_t *ip4, *ip6, *vlans, *sources, *macs = NULL;
 	int mac_given, ip_given, kind, sum;
 	json_int_t number;
 	json_error_t why;
+	int r;
 
-	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT,
-			   "{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o, s?o, s?o, s?o, s?s}", "node", &node,
-			   "ifname", &ifname, "number", &number, "mac", &mac, "mac_given", &mac_given, "isolation",
-			   &isolation, "ip4", &ip4, "ip6", &ip6, "ip_given", &ip_given, "vlans", &vlans, "sources",
-			   &sources, "afxdp", &afxdp, "vf", &vf, "macs", &macs, "checksum", &checksum) < 0)
+	if (!o)
+		return vn_err_usage(err, "port: not an object");
+	r = read_kind(o, p, err);
+	if (r < 0)
+		return r;
+	if (json_unpack_ex(o, &why, JSON_STRICT, "{s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:o, s:b, s:o, s:o, s?o, s?s}",
+			   "node", &node, "ifname", &ifname, "number", &number, "mac", &mac, "mac_given", &mac_given,
+			   "isolation", &isolation, "ip4", &ip4, "ip6", &ip6, "ip_given", &ip_given, "vlans", &vlans,
+			   "sources", &sources, "macs", &macs, "checksum", &checksum) < 0)
 		return refuse(err, "port", &why);
 	kind = pick(isolation_words, isolation);
 	sum = pick(vn_checksum_words, checksum);
@@ -296,10 +290,6 @@ static int read_port(struct vn_topo *t, const json_t *o, struct vn_port *p, stru
 		return vn_err_usage(err, "port: bad address");
 	if (read_vlans(vlans, p) < 0 || read_sources(sources, p) < 0 || read_macs(macs, p) < 0)
 		return vn_err_usage(err, "port: bad list of VLANs, sources or MACs");
-	if (read_afxdp(afxdp, p) < 0)
-		return vn_err_usage(err, "port: not an AF_XDP port's filter, policy or hand-over");
-	if (vf && vn_vf_from_json(vf, &p->vf) < 0)
-		return vn_err_usage(err, "port: not a VF");
 	return 0;
 }
 

@@ -252,7 +252,7 @@ static int assign_link(struct assigner *a, struct vn_link *l)
 
 static bool has_vf(const struct vn_link *l)
 {
-	return l->ports[0].vf.mode || l->ports[1].vf.mode;
+	return l->ports[0].kind == VN_PORT_VF || l->ports[1].kind == VN_PORT_VF;
 }
 
 /* First what stays, so that nobody else is given it. */

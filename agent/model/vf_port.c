@@ -21,8 +21,10 @@ bool vn_vf_same(const struct vn_vf *a, const struct vn_vf *b)
 
 /* ---- JSON ---- */
 
-json_t *vn_vf_to_json(const struct vn_vf *v)
+static json_t *to_json(const struct vn_port *p)
 {
+	const struct vn_vf *v = &p->vf;
+
 	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "pf", v->pf, "mode",
 			 vn_vf_mode_words[v->mode], "driver", vn_vf_driver_words[v->driver], "xdp",
 			 vn_vf_xdp_words[v->xdp], "force", v->force, "vlan", v->vlan, "spoofchk", v->spoofchk, "trust",
@@ -38,8 +40,9 @@ static int word_index(const char *const *words, const char *s)
 	return -EINVAL;
 }
 
-int vn_vf_from_json(const json_t *o, struct vn_vf *ret_vf)
+static int from_json(const json_t *o, struct vn_port *p)
 {
+	struct vn_vf *ret_vf = &p->vf;
 	int force, vlan, spoofchk, trust, state, min, max, index, partner, vid, m, d, x;
 	const char *pf, *mode, *driver, *xdp;
 
@@ -107,7 +110,7 @@ static int check_direct(const struct vn_topo *t, const struct vn_link *l, struct
 {
 	const struct vn_vf *v = &l->ports[0].vf, *w = &l->ports[1].vf;
 
-	if (v->mode != w->mode)
+	if (l->ports[0].kind != l->ports[1].kind || v->mode != w->mode)
 		return vn_link_fail(t, l, err,
 				    "`mode: direct` at one end only: nothing would join the VF to the other end: write "
 				    "`mode: direct` at both, or `mode: wire`");
@@ -136,11 +139,6 @@ static int check_port(const struct vn_topo *t, const struct vn_link *l, int side
 	const struct vn_port *p = &l->ports[side];
 	const char *node = t->nodes[p->node].name;
 
-	if (p->kind == VN_PORT_AFXDP)
-		return vn_link_fail(t, l, err,
-				    "port '%s:%s': `kind: afxdp` is for veth ports: on a VF the application attaches "
-				    "its own program: leave it out and write `xdp: none`",
-				    node, p->ifname);
 	if (p->vf.driver == VN_VF_VFIO && p->vf.mode != VN_VF_WIRE)
 		return vn_link_fail(
 			t, l, err,
@@ -169,7 +167,7 @@ static int check_macs(const struct vn_topo *t, const struct vn_link *l, struct v
 	for (int side = 0; side < VN_DIRS; side++) {
 		const struct vn_port *p = &l->ports[side];
 
-		if (p->n_macs && (p->vf.mode || l->ports[!side].vf.mode))
+		if (p->n_macs)
 			return vn_link_fail(t, l, err,
 					    "port '%s:%s': `macs:` on a link with a VF: the NIC's switch delivers by "
 					    "the VF's own MAC, and lets no other send: use veth ports",
@@ -178,28 +176,47 @@ static int check_macs(const struct vn_topo *t, const struct vn_link *l, struct v
 	return 0;
 }
 
-int vn_topo_check_vfs(const struct vn_topo *t, struct vn_err *err)
+static int check(const struct vn_topo *t, const struct vn_link *l, int side, struct vn_err *err)
 {
-	int r;
+	int r = check_macs(t, l, err);
 
-	for (size_t i = 0; i < t->n_links; i++) {
-		const struct vn_link *l = &t->links[i];
-
-		r = check_macs(t, l, err);
-		if (r < 0)
-			return r;
-		for (int side = 0; side < VN_DIRS; side++) {
-			if (!l->ports[side].vf.mode)
-				continue;
-			r = check_port(t, l, side, err);
-			if (r < 0)
-				return r;
-		}
-		if (l->ports[0].vf.mode == VN_VF_DIRECT || l->ports[1].vf.mode == VN_VF_DIRECT) {
-			r = check_direct(t, l, err);
-			if (r < 0)
-				return r;
-		}
-	}
-	return 0;
+	if (r == 0)
+		r = check_port(t, l, side, err);
+	if (r == 0 && l->ports[side].vf.mode == VN_VF_DIRECT)
+		r = check_direct(t, l, err);
+	return r;
 }
+
+static uint32_t traits(const struct vn_port *p)
+{
+	return VN_TRAIT_BORROWED | (p->vf.mode == VN_VF_WIRE ? (uint32_t)VN_TRAIT_FABRIC : 0) |
+	       (p->vf.driver == VN_VF_KERNEL ? (uint32_t)VN_TRAIT_NETDEV : 0);
+}
+
+static const char *cannot(const struct vn_port *p, const struct vn_disc *d)
+{
+	return p->vf.mode == VN_VF_DIRECT ? vn_vf_cannot(d) : NULL;
+}
+
+static bool same_device(const struct vn_port *a, const struct vn_port *b)
+{
+	return vn_vf_same(&a->vf, &b->vf) && a->vf.index == b->vf.index && a->vf.partner == b->vf.partner &&
+	       a->vf.vid == b->vf.vid;
+}
+
+static uint32_t own_flags(const struct vn_port *p)
+{
+	return p->vf.mode == VN_VF_DIRECT ? VN_PORT_DIRECT : 0;
+}
+
+const struct vn_port_model vn_vf_model = {
+	.word = "vf",
+	.part = "a VF",
+	.traits = traits,
+	.to_json = to_json,
+	.from_json = from_json,
+	.check = check,
+	.cannot = cannot,
+	.same_device = same_device,
+	.own_flags = own_flags,
+};

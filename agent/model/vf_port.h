@@ -19,7 +19,7 @@
 #define VN_VF_RATE_MAX   1000000u /* Mbit/s */
 
 enum vn_vf_mode {
-	VN_VF_OFF,    /* a veth, as ever */
+	VN_VF_OFF,    /* no VF */
 	VN_VF_DIRECT, /* the VF alone: a program on it drops, polices and counts what it receives */
 	VN_VF_WIRE,   /* a partner VF in the fabric is the other end of the wire: every discipline */
 };
@@ -61,20 +61,9 @@ struct vn_disc;
 
 /* The same VF asked for in the same way; what was given does not count. */
 bool vn_vf_same(const struct vn_vf *a, const struct vn_vf *b);
-/* The port has a network device in its node. */
-static inline bool vn_vf_has_netdev(const struct vn_vf *v)
-{
-	return v->mode == VN_VF_OFF || v->driver != VN_VF_VFIO;
-}
-
-/* {"pf":..,"mode":..,...}; and back: -EINVAL. */
-json_t *vn_vf_to_json(const struct vn_vf *v);
-int vn_vf_from_json(const json_t *o, struct vn_vf *ret_vf);
-
+extern const struct vn_port_model vn_vf_model;
 /* NULL, or the first word of @d that a VF passed on directly cannot do, since frames would have to be kept. */
 const char *vn_vf_cannot(const struct vn_disc *d);
-/* What is wrong with the VFs of @t whatever the machine has: -EINVAL, exit 1. @t has MACs. */
-int vn_topo_check_vfs(const struct vn_topo *t, struct vn_err *err);
 
 /* --- giving VFs -----------------------------------------------------------------------------------------------------
  */

@@ -138,10 +138,9 @@ static bool is_changing(struct vn_observe *o, const struct vn_topo *t)
 	return true;
 }
 
-/* A partner VF tells of its NIC, not of its node; a VF passed on directly has no host end. */
 static bool has_end(const struct vn_port *p)
 {
-	return p->vf.mode != VN_VF_DIRECT;
+	return vn_port_has(p, VN_TRAIT_FABRIC);
 }
 
 static void look_at_link(struct vn_observe *o, const struct vn_topo *t, size_t link)
@@ -160,7 +159,8 @@ static void look_at_link(struct vn_observe *o, const struct vn_topo *t, size_t l
 
 		ends[side] = &o->carrier.end[port->number];
 		seen[side] = *ends[side];
-		if (port->vf.mode)
+		/* A partner VF tells of its NIC, not of its node. */
+		if (!vn_port_has(port, VN_TRAIT_PAIR))
 			seen[side].there = seen[side].lower = true;
 		if (ends[side]->posted)
 			return; /* when that is done */

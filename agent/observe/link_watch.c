@@ -9,7 +9,6 @@
 #include <base/netlink.h>
 #include <base/util.h>
 
-#include "exec/port_vf.h"
 #include "observe/observe.h"
 
 #define EVENTS_MAX 16384 /* messages read in a row: nodes may write them as fast as they can */
@@ -32,8 +31,8 @@ static void device_gone(struct vn_observe *o, const char *ifname, uint32_t ifind
 					vn_running_link_lost(o->store, o->store->running[i], l, side);
 }
 
-/* A VF leaves its node, or goes with the node's namespace, without a word in the fabric. */
-void vn_links_look_at_vfs(struct vn_observe *o)
+/* A borrowed device leaves its node, or goes with the node's namespace, without a word in the fabric. */
+void vn_links_look_at_borrowed(struct vn_observe *o)
 {
 	for (size_t i = 0; i < o->store->n_running; i++) {
 		struct vn_running *run = o->store->running[i];
@@ -41,8 +40,8 @@ void vn_links_look_at_vfs(struct vn_observe *o)
 		for (size_t p = 0; p < run->topo->n_links * VN_DIRS; p++) {
 			const struct vn_port *port = &run->topo->links[p / VN_DIRS].ports[p % VN_DIRS];
 
-			if (port->vf.mode && !run->link_broken[p / VN_DIRS] &&
-			    !vn_vf_there(o->store->fabric, run->topo, port))
+			if (vn_port_has(port, VN_TRAIT_BORROWED) && !run->link_broken[p / VN_DIRS] &&
+			    !vn_port_present(o->store->fabric, run->topo, port))
 				vn_running_link_lost(o->store, run, p / VN_DIRS, (int)(p % VN_DIRS));
 		}
 	}

@@ -315,7 +315,7 @@ static void look_at_links(struct vn_observe *o, struct vn_running *run, size_t n
 		const struct vn_link *l = &run->topo->links[link];
 		const struct vn_device_drift *other = vn_watch_port(run, link, !side);
 
-		if (l->ports[0].vf.mode || l->ports[1].vf.mode)
+		if (vn_link_has(l, VN_TRAIT_BORROWED))
 			continue;
 		if (!seen->ports[i].there || seen->ports[i].away) {
 			vn_running_link_lost(o->store, run, link, (int)side);
@@ -609,7 +609,7 @@ static bool *touched_by(const struct vn_topo *t, const struct vn_plan *plan)
 
 	for (size_t i = 0; touched && i < plan->n_steps; i++) {
 		const struct vn_step *s = &plan->steps[i];
-		const bool link = s->kind == VN_STEP_LINK || s->kind == VN_STEP_DISC || s->kind == VN_STEP_VF;
+		const bool link = s->kind == VN_STEP_LINK || s->kind == VN_STEP_DISC || s->kind == VN_STEP_BORROW;
 
 		if (s->new == VN_NONE)
 			continue;

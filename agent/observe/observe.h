@@ -33,6 +33,6 @@ int vn_links_watch(struct vn_observe *o, struct vn_err *err);
 /* What they tell, as far as it has come. */
 void vn_links_read_events(struct vn_observe *o);
 /* Whether every VF is where its port is; a second apart is often enough. */
-void vn_links_look_at_vfs(struct vn_observe *o);
+void vn_links_look_at_borrowed(struct vn_observe *o);
 
 #endif

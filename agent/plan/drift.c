@@ -93,7 +93,7 @@ static struct vn_device_drift port_drift(const struct vn_link *l, const struct v
 {
 	struct vn_device_drift d = {.mtu = seen->mtu, .name_taken = seen->name_taken};
 
-	if (!vn_vf_has_netdev(&wished->vf))
+	if (!vn_port_has(wished, VN_TRAIT_NETDEV))
 		return d;
 	memcpy(d.mac, seen->mac, sizeof(d.mac));
 	snprintf(d.ifname, sizeof(d.ifname), "%s", seen->ifname);
@@ -105,10 +105,10 @@ static struct vn_device_drift port_drift(const struct vn_link *l, const struct v
 		d.bits |= VN_DRIFT_DOWN;
 	if (strcmp(seen->ifname, wished->ifname) != 0)
 		d.bits |= VN_DRIFT_NAME;
-	/* A VF's are the PF's to set and to guard. */
-	if (!wished->vf.mode && seen->mtu != l->mtu)
+	/* A borrowed device's are its owner's to set and to guard. */
+	if (vn_port_has(wished, VN_TRAIT_PAIR) && seen->mtu != l->mtu)
 		d.bits |= VN_DRIFT_MTU;
-	if (!wished->vf.mode && memcmp(seen->mac, wished->mac, sizeof(seen->mac)) != 0)
+	if (vn_port_has(wished, VN_TRAIT_PAIR) && memcmp(seen->mac, wished->mac, sizeof(seen->mac)) != 0)
 		d.bits |= VN_DRIFT_MAC;
 	if (wished->ip6.family && seen->ipv6_off)
 		d.bits |= VN_DRIFT_NO_IPV6;
@@ -186,7 +186,7 @@ static int compare_routes(const struct vn_topo *t, const struct vn_node *n, cons
 		struct vn_device_drift *port;
 
 		/* Whoever has the VF has its own routes. */
-		if (r->gw.family && !vn_vf_has_netdev(&t->links[r->link].ports[r->side].vf))
+		if (r->gw.family && !vn_port_has(&t->links[r->link].ports[r->side], VN_TRAIT_NETDEV))
 			continue;
 		if (has_route(seen, t, n, r))
 			continue;

@@ -97,16 +97,6 @@ static bool addr_equal(const struct vn_addr *a, const struct vn_addr *b)
 	return a->family == b->family && (!a->family || (a->plen == b->plen && !memcmp(a->bytes, b->bytes, 16)));
 }
 
-static bool same_vf(const struct vn_vf *a, const struct vn_vf *b)
-{
-	return vn_vf_same(a, b) && (!a->mode || (a->index == b->index && a->partner == b->partner && a->vid == b->vid));
-}
-
-static bool has_vf(const struct vn_link *l)
-{
-	return l->ports[0].vf.mode || l->ports[1].vf.mode;
-}
-
 /* The device would have to be another one. */
 static bool same_devices(const struct planner *p, const struct vn_link *a, const struct vn_link *b)
 {
@@ -116,17 +106,10 @@ static bool same_devices(const struct planner *p, const struct vn_link *a, const
 		const struct vn_port *x = &a->ports[side], *y = &b->ports[side];
 
 		if (p->node_of_new[y->node] != x->node || strcmp(x->ifname, y->ifname) != 0 ||
-		    memcmp(x->mac, y->mac, sizeof(x->mac)) != 0 || x->number != y->number || !same_vf(&x->vf, &y->vf))
+		    memcmp(x->mac, y->mac, sizeof(x->mac)) != 0 || x->number != y->number || !vn_port_same_device(x, y))
 			return false;
 	}
 	return true;
-}
-
-static bool same_kind(const struct vn_port *a, const struct vn_port *b)
-{
-	return a->kind == b->kind &&
-	       (a->kind != VN_PORT_AFXDP || (a->handover == b->handover && a->buffers == b->buffers &&
-					     memcmp(&a->afxdp, &b->afxdp, sizeof(a->afxdp)) == 0));
 }
 
 /* What the data path is told about the link: disciplines, isolation, MACs, VLANs, addresses, kinds of ports. */
@@ -140,8 +123,9 @@ static bool same_rules(const struct planner *p, const struct vn_link *a, const s
 		if (vn_port_is_raw(p->old, &a->ports[side]) != vn_port_is_raw(p->new, &b->ports[side]))
 			return false;
 		if (memcmp(&a->disc[side], &b->disc[side], sizeof(a->disc[side])) != 0 ||
-		    !same_kind(&a->ports[side], &b->ports[side]) || vn_port_cfg_make(p->old, a, side, &x) < 0 ||
-		    vn_port_cfg_make(p->new, b, side, &y) < 0 || memcmp(&x, &y, sizeof(x)) != 0)
+		    !vn_port_same_rules(&a->ports[side], &b->ports[side]) ||
+		    vn_port_cfg_make(p->old, a, side, &x) < 0 || vn_port_cfg_make(p->new, b, side, &y) < 0 ||
+		    memcmp(&x, &y, sizeof(x)) != 0)
 			return false;
 	}
 	return true;
@@ -304,8 +288,8 @@ static void plan_link_deletes(struct planner *p)
 		add_step(p, VN_STEP_LINK, i, VN_NONE);
 	}
 	for (size_t i = 0; i < n_links(p->old); i++)
-		if (p->link_of_old[i] == VN_NONE && has_vf(&p->old->links[i]))
-			add_step(p, VN_STEP_VF, i, VN_NONE);
+		if (p->link_of_old[i] == VN_NONE && vn_link_has(&p->old->links[i], VN_TRAIT_BORROWED))
+			add_step(p, VN_STEP_BORROW, i, VN_NONE);
 }
 
 static void plan_nodes(struct planner *p)
@@ -321,8 +305,8 @@ static void plan_nodes(struct planner *p)
 static void plan_links(struct planner *p)
 {
 	for (size_t i = 0; i < n_links(p->new); i++)
-		if (p->link_of_new[i] == VN_NONE && has_vf(&p->new->links[i]))
-			add_step(p, VN_STEP_VF, VN_NONE, i);
+		if (p->link_of_new[i] == VN_NONE && vn_link_has(&p->new->links[i], VN_TRAIT_BORROWED))
+			add_step(p, VN_STEP_BORROW, VN_NONE, i);
 	for (size_t i = 0; i < n_links(p->new); i++)
 		if (p->link_of_new[i] == VN_NONE)
 			add_step(p, VN_STEP_LINK, VN_NONE, i);

@@ -19,7 +19,7 @@ enum vn_step_kind {
 	VN_STEP_CONFIG, /* inside a node: sysctls, addresses, routes, its ends up */
 	VN_STEP_DISC,   /* disciplines of a link that stays */
 	VN_STEP_RUN,    /* what runs in a node: its container */
-	VN_STEP_VF,     /* the VFs of a link: made and configured; given back as they were found */
+	VN_STEP_BORROW, /* borrowed devices of a link: taken and configured; given back as they were found */
 };
 
 /* @old/@new are indices into plan->old / plan->new, or VN_NONE. */

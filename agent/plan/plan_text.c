@@ -176,6 +176,12 @@ static int describe_vf(const struct vn_topo *t, const struct vn_link *l, int sid
 			v->driver == VN_VF_VFIO ? "driver vfio-pci" : programs[v->xdp]);
 }
 
+/* Of borrowed devices: which one it is, by enum vn_port_kind. */
+static int (*const describe_port[VN_PORT_KINDS])(const struct vn_topo *t, const struct vn_link *l, int side, char *buf,
+						 size_t size) = {
+	[VN_PORT_VF] = describe_vf,
+};
+
 /* Attaching resets some NICs for seconds: so it is done once, when the VF is placed, and the program replaced after. */
 static int describe_vfs(const struct vn_topo *t, const struct vn_link *l, bool make, char *buf, size_t size)
 {
@@ -183,10 +189,10 @@ static int describe_vfs(const struct vn_topo *t, const struct vn_link *l, bool m
 	const char *sep = "";
 
 	for (int side = 0; side < VN_DIRS && make; side++) {
-		if (!l->ports[side].vf.mode || n < 0 || (size_t)n >= size)
+		if (!vn_port_has(&l->ports[side], VN_TRAIT_BORROWED) || n < 0 || (size_t)n >= size)
 			continue;
 		n += snprintf(buf + n, size - (size_t)n, "%s", sep);
-		n += describe_vf(t, l, side, buf + n, size - (size_t)n);
+		n += describe_port[l->ports[side].kind](t, l, side, buf + n, size - (size_t)n);
 		sep = "; ";
 	}
 	if (make && n > 0 && (size_t)n < size)
@@ -216,7 +222,7 @@ int vn_step_describe(const struct vn_plan *p, const struct vn_step *s, char *buf
 	case VN_STEP_CONFIG:
 		n = describe_config(p, s, buf, size);
 		break;
-	case VN_STEP_VF:
+	case VN_STEP_BORROW:
 		n = describe_vfs(t, &t->links[i], s->new != VN_NONE, buf, size);
 		break;
 	case VN_STEP_RUN:
@@ -230,7 +236,7 @@ static const char *kind_word(enum vn_step_kind kind)
 {
 	static const char *const words[] = {
 		[VN_STEP_NODE] = "node",       [VN_STEP_LINK] = "link",     [VN_STEP_CONFIG] = "config",
-		[VN_STEP_DISC] = "discipline", [VN_STEP_RUN] = "container", [VN_STEP_VF] = "vf",
+		[VN_STEP_DISC] = "discipline", [VN_STEP_RUN] = "container", [VN_STEP_BORROW] = "vf",
 	};
 
 	return words[kind];
@@ -265,7 +271,7 @@ static void add_cost(const struct vn_plan *p, const struct vn_step *s, struct co
 			c->kernel_bytes += (json_int_t)(routes * ROUTE_BYTES);
 		c->time_ns += (json_int_t)(CONFIG_NS + routes * ROUTE_NS);
 		break;
-	case VN_STEP_VF:
+	case VN_STEP_BORROW:
 		c->time_ns += VF_NS;
 		break;
 	case VN_STEP_RUN:
@@ -283,7 +289,7 @@ json_t *vn_plan_to_json(const struct vn_plan *p)
 		const struct vn_step *s = &p->steps[i];
 		const struct vn_topo *t = s->new != VN_NONE ? p->new : p->old;
 		const size_t at = s->new != VN_NONE ? s->new : s->old;
-		const bool link = s->kind == VN_STEP_LINK || s->kind == VN_STEP_DISC || s->kind == VN_STEP_VF;
+		const bool link = s->kind == VN_STEP_LINK || s->kind == VN_STEP_DISC || s->kind == VN_STEP_BORROW;
 		char text[4 * VN_DISC_TEXT_BUF + 1024];
 
 		vn_step_describe(p, s, text, sizeof(text));

@@ -69,10 +69,9 @@ uint32_t vn_port_disc_flags(const struct vn_disc *d)
 
 uint32_t vn_port_app_flags(const struct vn_port *peer)
 {
-	if (peer->kind != VN_PORT_AFXDP)
-		return 0;
-	return VN_PORT_TO_APP | (peer->afxdp.unbound == VN_AFXDP_UNBOUND_DROP ? VN_PORT_APP_DROP : 0) |
-	       peer->afxdp.kernel << VN_PORT_APP_KERNEL_SHIFT;
+	const struct vn_port_model *m = vn_port_model(peer);
+
+	return m->peer_flags ? m->peer_flags(peer) : 0;
 }
 
 int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side, struct vn_port_cfg *ret_cfg)
@@ -90,8 +89,8 @@ int vn_port_cfg_make(const struct vn_topo *t, const struct vn_link *l, int side,
 	int r;
 
 	c.flags |= vn_port_disc_flags(&l->disc[side]) | vn_port_app_flags(peer);
-	if (port->vf.mode == VN_VF_DIRECT)
-		c.flags |= VN_PORT_DIRECT;
+	if (vn_port_model(port)->own_flags)
+		c.flags |= vn_port_model(port)->own_flags(port);
 	if (l->fail_open)
 		c.flags |= VN_PORT_FAIL_OPEN;
 	if (port->vlan_list)

@@ -84,7 +84,7 @@ int vn_plan_execute(struct vn_store *store, const struct vn_change_progress *tol
 	run = plan->old ? vn_running_find(store, plan->old->name) : NULL;
 	if (run)
 		run->changing = true;
-	r = vn_exec_check_vfs(plan, err);
+	r = vn_exec_check_give_back(plan, err);
 	if (r == 0)
 		r = vn_plan_check_runs(store, told, plan, err);
 	store->changes++;

@@ -79,7 +79,7 @@ static void with_owners(struct vn_store *store, void (*sweep)(struct vn_fabric *
 		for (size_t p = 0; p < store->running[i]->topo->n_links * VN_DIRS; p++) {
 			const struct vn_port *port = &store->running[i]->topo->links[p / VN_DIRS].ports[p % VN_DIRS];
 
-			if (port->kind == VN_PORT_AFXDP && port->number <= VN_PORTS_MAX)
+			if (vn_port_has(port, VN_TRAIT_RAW) && port->number <= VN_PORTS_MAX)
 				afxdp[port->number] = true;
 		}
 	if (afxdp)

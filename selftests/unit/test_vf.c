@@ -163,7 +163,7 @@ static void test_plan(void **state)
 	assert_int_equal(vn_plan_make(NULL, NULL, t, &make, &err), 0);
 	assert_int_equal(vn_plan_make(t, NULL, NULL, &unmake, &err), 0);
 	for (size_t i = 0; i < make->n_steps; i++) {
-		vf = make->steps[i].kind == VN_STEP_VF ? i : vf;
+		vf = make->steps[i].kind == VN_STEP_BORROW ? i : vf;
 		link = make->steps[i].kind == VN_STEP_LINK && make->steps[i].new == 0 ? i : link;
 	}
 	assert_true(vf && vf < link);
@@ -171,7 +171,7 @@ static void test_plan(void **state)
 	assert_string_equal(text, "make VFs of link ab: a:e is VF 0 of p (wire to VF 1, VLAN 4094, native XDP, generic "
 				  "where its driver has none); its PF may be away for seconds");
 	for (size_t i = 0; i < unmake->n_steps; i++) {
-		vf = unmake->steps[i].kind == VN_STEP_VF ? i : vf;
+		vf = unmake->steps[i].kind == VN_STEP_BORROW ? i : vf;
 		link = unmake->steps[i].kind == VN_STEP_LINK && unmake->steps[i].old == 0 ? i : link;
 	}
 	assert_true(link < vf);
@@ -183,20 +183,21 @@ static void test_plan(void **state)
 
 static void test_json(void **state)
 {
-	struct vn_vf v = VN_VF_INIT, w;
+	struct vn_port a = {.kind = VN_PORT_VF, .vf = VN_VF_INIT}, b = {.kind = VN_PORT_VF};
 	json_t *o;
 
-	snprintf(v.pf, sizeof(v.pf), "ens1");
-	v.mode = VN_VF_WIRE;
-	v.trust = 1;
-	v.max_tx_rate = 100;
-	v.index = 3;
-	o = vn_vf_to_json(&v);
-	assert_int_equal(vn_vf_from_json(o, &w), 0);
-	assert_true(vn_vf_same(&v, &w));
-	assert_int_equal(w.index, 3);
+	snprintf(a.vf.pf, sizeof(a.vf.pf), "ens1");
+	a.vf.mode = VN_VF_WIRE;
+	a.vf.trust = 1;
+	a.vf.max_tx_rate = 100;
+	a.vf.index = 3;
+	o = vn_vf_model.to_json(&a);
+	assert_int_equal(vn_vf_model.from_json(o, &b), 0);
+	assert_true(vn_port_same_device(&a, &b));
+	b.vf.index = 4;
+	assert_false(vn_port_same_device(&a, &b));
 	json_object_set_new(o, "vlan", json_integer(5000));
-	assert_int_equal(vn_vf_from_json(o, &w), -EINVAL);
+	assert_int_equal(vn_vf_model.from_json(o, &b), -EINVAL);
 	json_decref(o);
 }
 
