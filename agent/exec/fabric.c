@@ -353,7 +353,7 @@ static bool node_there(const struct vn_fabric *f, struct vn_nl *nl, const struct
 	cleanup_close int fd = vn_netns_open(vn_netns_name(name, t->name, n->name));
 
 	return fd >= 0 && vn_nsid_get(nl, fd, ret_nsid) == 0 &&
-	       (n->runtime != VN_RUNTIME_DOCKER || runs(f, t, n, VN_CONTAINER_SANDBOX));
+	       (!vn_node_has(n, VN_NODE_SANDBOX) || runs(f, t, n, VN_CONTAINER_SANDBOX));
 }
 
 /* The host's end is there, and its other end in the node: it can be moved on, index and all, by the node's root. */
@@ -392,8 +392,8 @@ int vn_observe(struct vn_fabric *f, const struct vn_topo *t, struct vn_observed 
 	}
 	for (size_t i = 0; i < t->n_nodes; i++) {
 		seen.node_ok[i] = node_there(f, &nl, t, &t->nodes[i], &nsid[i]);
-		seen.run_ok[i] = vn_runtime_is_container((enum vn_runtime)t->nodes[i].runtime) &&
-				 runs(f, t, &t->nodes[i], VN_CONTAINER_STARTED);
+		seen.run_ok[i] =
+			vn_node_has(&t->nodes[i], VN_NODE_CONTAINER) && runs(f, t, &t->nodes[i], VN_CONTAINER_STARTED);
 	}
 	for (size_t i = 0; i < t->n_links; i++) {
 		const struct vn_link *l = &t->links[i];

@@ -104,18 +104,13 @@ static int inside_new(void *arg, struct vn_err *err)
 	return vn_exec_node_sysctls(n->proc, n->node, false, err);
 }
 
-static bool is_foreign(const struct vn_node *n)
-{
-	return n->runtime == VN_RUNTIME_DOCKER || n->runtime == VN_RUNTIME_EXTERNAL;
-}
-
 /* Mending: one that is there is kept, its settings are said again. */
 static int adopt_node(struct vn_exec *x, const struct vn_node *node, int fd)
 {
 	int r = vn_netns_enter(fd);
 
 	if (r == 0) {
-		r = vn_exec_node_sysctls(&x->proc, node, is_foreign(node), x->err);
+		r = vn_exec_node_sysctls(&x->proc, node, vn_node_is_foreign(node), x->err);
 		vn_netns_leave(x->f->home.host_netns_fd);
 	}
 	return r;
@@ -154,15 +149,15 @@ int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 		vn_netns_name(name, x->new->name, node->name);
 		if (x->mending)
 			there = vn_netns_open(name);
-		if (there >= 0 && node->runtime != VN_RUNTIME_DOCKER)
+		if (there >= 0 && !vn_node_has(node, VN_NODE_SANDBOX))
 			r = adopt_node(x, node, there);
-		else if (node->runtime == VN_RUNTIME_DOCKER)
+		else if (vn_node_has(node, VN_NODE_SANDBOX))
 			r = sandbox_node(x, steps[i].new, name);
 		else {
-			if (node->runtime == VN_RUNTIME_EXTERNAL)
+			if (vn_node_has(node, VN_NODE_ATTACHED))
 				vn_exec_attached_forget(x->f, x->new, steps[i].new);
 			r = vn_netns_create(x->f->home.host_netns_fd, name,
-					    node->privileged || node->runtime == VN_RUNTIME_PODMAN ? VN_NETNS_MACHINE
+					    node->privileged || vn_node_has(node, VN_NODE_MACHINE) ? VN_NETNS_MACHINE
 												   : VN_NETNS_OWN,
 					    inside_new, &fresh, x->err);
 		}
@@ -182,9 +177,9 @@ int vn_exec_nodes_delete(struct vn_exec *x, struct vn_step *steps, size_t n)
 
 		steps[i].done = true;
 		r = vn_netns_delete(vn_netns_name(name, x->old->name, x->old->nodes[steps[i].old].name), x->err);
-		if (r == 0 && x->old->nodes[steps[i].old].runtime == VN_RUNTIME_DOCKER)
+		if (r == 0 && vn_node_has(&x->old->nodes[steps[i].old], VN_NODE_SANDBOX))
 			r = vn_exec_sandbox_stop(x, x->old, steps[i].old);
-		if (x->old->nodes[steps[i].old].runtime == VN_RUNTIME_EXTERNAL)
+		if (vn_node_has(&x->old->nodes[steps[i].old], VN_NODE_ATTACHED))
 			vn_exec_attached_forget(x->f, x->old, steps[i].old);
 		if (r < 0)
 			return r;

@@ -224,7 +224,7 @@ int vn_parse_container_check(struct vn_parser *p, const struct vn_yaml *v, const
 {
 	struct vn_err why = {0};
 
-	if (node->privileged && node->runtime == VN_RUNTIME_EXTERNAL)
+	if (node->privileged && vn_node_has(node, VN_NODE_ATTACHED))
 		return vn_parse_fail(
 			p, v,
 			"node '%s': `privileged: true` belongs to a node whose namespace the agent makes: one "
@@ -232,7 +232,7 @@ int vn_parse_container_check(struct vn_parser *p, const struct vn_yaml *v, const
 			node->name);
 	if (node->privileged && p->topo->strict)
 		return vn_parse_fail(p, v, "node '%s': `privileged: true` is what `strict: true` forbids", node->name);
-	if (!vn_runtime_is_container(node->runtime)) {
+	if (!vn_node_has(node, VN_NODE_CONTAINER)) {
 		if (!node->container)
 			return 0;
 		return vn_parse_fail(p, v,

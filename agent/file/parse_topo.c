@@ -286,7 +286,7 @@ static int parse_node(struct vn_parser *p, const struct vn_yaml *name, struct vn
 	node->lat = node->lon = NAN;
 	r = vn_parse_map(p, name + 1, "a node", node_keys(keys, own), node, NULL);
 	/* A node that is no container takes none of the defaults for containers. */
-	if (r == 0 && !vn_runtime_is_container(node->runtime) && json_equal(node->container, p->node.container)) {
+	if (r == 0 && !vn_node_has(node, VN_NODE_CONTAINER) && json_equal(node->container, p->node.container)) {
 		json_decref(node->container);
 		node->container = NULL;
 	}

@@ -96,9 +96,9 @@ static const char *node_state(const struct vn_node *n, const char *netns_path, p
 
 	if (access(netns_path, F_OK) < 0)
 		return "broken";
-	if (n->runtime == VN_RUNTIME_EXTERNAL)
+	if (vn_node_has(n, VN_NODE_ATTACHED))
 		return !held ? "detached" : ended ? "stopped" : up;
-	return vn_runtime_is_container((enum vn_runtime)n->runtime) && !pid ? "stopped" : up;
+	return vn_node_has(n, VN_NODE_CONTAINER) && !pid ? "stopped" : up;
 }
 
 json_t *vn_node_to_json(struct vn_parts *parts, const struct vn_running *run, size_t index)
@@ -112,9 +112,9 @@ json_t *vn_node_to_json(struct vn_parts *parts, const struct vn_running *run, si
 	pid_t pid = 0;
 	char netns[VN_NETNS_NAME_MAX], path[sizeof(VN_NETNS_DIR) + VN_NETNS_NAME_MAX];
 
-	if (n->runtime == VN_RUNTIME_EXTERNAL)
+	if (vn_node_has(n, VN_NODE_ATTACHED))
 		held = vn_exec_attached(&parts->fabric, run->topo, index, holder, &ended);
-	if (held || vn_runtime_is_container((enum vn_runtime)n->runtime))
+	if (held || vn_node_has(n, VN_NODE_CONTAINER))
 		vn_container_pid(parts->runtime_dir, run->topo->name, n->name, VN_CONTAINER_STARTED, &pid);
 	vn_netns_name(netns, run->topo->name, n->name);
 	snprintf(path, sizeof(path), "%s/%s", VN_NETNS_DIR, netns);

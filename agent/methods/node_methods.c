@@ -111,7 +111,7 @@ static int find_target(struct vn_parts *parts, struct vn_conn *c, const json_t *
 		return r;
 	n = &ret->run->topo->nodes[ret->index];
 	ret->node = n->name;
-	if (n->runtime != VN_RUNTIME_EXTERNAL)
+	if (!vn_node_has(n, VN_NODE_ATTACHED))
 		return vn_err_usage(err, "node %s: its runtime is %s: only nodes with `runtime: external` are attached",
 				    n->name, vn_runtime_words[n->runtime]);
 	ret->held = vn_exec_attached(&parts->fabric, ret->run->topo, ret->index, ret->held_by, &ret->ended);
@@ -259,7 +259,7 @@ void vn_containers_asked(struct vn_parts *parts, const struct vn_plan *plan, str
 		const struct vn_node *was = NULL;
 		size_t old;
 
-		if (!vn_runtime_is_container((enum vn_runtime)n->runtime))
+		if (!vn_node_has(n, VN_NODE_CONTAINER))
 			continue;
 		if (run && vn_topo_find_node(run->topo, n->name, &old) == 0)
 			was = &run->topo->nodes[old];

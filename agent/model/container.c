@@ -3,10 +3,6 @@
 
 #include "model/model_internal.h"
 
-const char *const vn_runtime_words[] = {
-	[VN_RUNTIME_NETNS] = "netns",   [VN_RUNTIME_RUNC] = "runc",         [VN_RUNTIME_PODMAN] = "podman",
-	[VN_RUNTIME_DOCKER] = "docker", [VN_RUNTIME_EXTERNAL] = "external", NULL};
-
 const char *const vn_container_caps[] = {"NET_RAW", "NET_ADMIN", "NET_BIND_SERVICE", "IPC_LOCK", "SYS_NICE", NULL};
 
 int vn_cpuset_parse(const char *text, bool ret_cpus[VN_CONTAINER_CPUS_MAX])
@@ -223,10 +219,12 @@ static int check_source(const json_t *o, enum vn_runtime runtime, struct vn_err 
 		return vn_err_usage(err, "image and rootfs: one of them, not both");
 	if (!image && !rootfs)
 		return vn_err_usage(err, "runtime %s needs an image or a rootfs", vn_runtime_words[runtime]);
-	if (runtime == VN_RUNTIME_DOCKER && rootfs)
-		return vn_err_usage(err, "rootfs: docker starts from images only: `docker import` makes one");
-	if (runtime == VN_RUNTIME_RUNC && image)
-		return vn_err_usage(err, "image: runc knows no images: give a rootfs, or use podman or docker");
+	if (rootfs && !vn_runtime_has(runtime, VN_NODE_ROOTFS))
+		return vn_err_usage(err, "rootfs: %s starts from images only: `%s import` makes one",
+				    vn_runtime_words[runtime], vn_runtime_words[runtime]);
+	if (image && !vn_runtime_has(runtime, VN_NODE_IMAGE))
+		return vn_err_usage(err, "image: %s knows no images: give a rootfs, or use podman or docker",
+				    vn_runtime_words[runtime]);
 	if (rootfs && !json_object_get(o, "command"))
 		return vn_err_usage(err, "command: a rootfs says not what to run in it");
 	return 0;

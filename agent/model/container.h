@@ -22,14 +22,7 @@
 
 #include <base/err.h>
 
-enum vn_runtime {
-	VN_RUNTIME_NETNS = 0, /* a namespace and nothing in it */
-	VN_RUNTIME_RUNC,
-	VN_RUNTIME_PODMAN,
-	VN_RUNTIME_DOCKER,
-	VN_RUNTIME_EXTERNAL, /* somebody else's namespace, attached later */
-};
-extern const char *const vn_runtime_words[]; /* by enum vn_runtime, then NULL */
+#include "model/node_kind.h"
 
 #define VN_CONTAINER_UID      65534
 #define VN_CONTAINER_WORDS    256 /* of command, env, mounts each */
@@ -39,11 +32,6 @@ extern const char *const vn_runtime_words[]; /* by enum vn_runtime, then NULL */
 extern const char *const vn_container_caps[];
 /* @o, a container's description, gives it @cap. */
 bool vn_container_has_cap(const json_t *o, const char *cap);
-
-static inline bool vn_runtime_is_container(enum vn_runtime r)
-{
-	return r == VN_RUNTIME_RUNC || r == VN_RUNTIME_PODMAN || r == VN_RUNTIME_DOCKER;
-}
 
 /* Keys, types, ranges and contradictions of @o for @runtime: -EINVAL with what is wrong. */
 int vn_container_check(const json_t *o, enum vn_runtime runtime, struct vn_err *err);

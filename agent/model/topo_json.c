@@ -371,8 +371,8 @@ static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 	if (read_coordinate(lat, 90, &n->lat) < 0 || read_coordinate(lon, 180, &n->lon) < 0 ||
 	    isnan(n->lat) != isnan(n->lon))
 		return vn_err_usage(err, "node '%s': bad coordinates", n->name);
-	run = pick_word(vn_runtime_words, VN_RUNTIME_EXTERNAL + 1, runtime);
-	if (run < 0 || vn_runtime_is_container((enum vn_runtime)run) != (json_is_object(container)))
+	run = pick_word(vn_runtime_words, VN_RUNTIMES, runtime);
+	if (run < 0 || vn_runtime_has((enum vn_runtime)run, VN_NODE_CONTAINER) != (json_is_object(container)))
 		return vn_err_usage(err, "node '%s': runtime and container do not fit together", n->name);
 	if (json_is_object(container)) {
 		if (vn_container_check(container, (enum vn_runtime)run, err) < 0)

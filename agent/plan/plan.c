@@ -180,18 +180,6 @@ static bool same_config(const struct planner *p, size_t old, size_t new)
 	       same_routes(p, a, b);
 }
 
-/* A node's namespace is docker's, somebody's, or ours. */
-static enum vn_runtime namespace_of(const struct vn_node *n)
-{
-	return n->runtime == VN_RUNTIME_DOCKER || n->runtime == VN_RUNTIME_EXTERNAL ? (enum vn_runtime)n->runtime
-										    : VN_RUNTIME_NETNS;
-}
-
-static bool same_namespace(const struct vn_node *a, const struct vn_node *b)
-{
-	return namespace_of(a) == namespace_of(b) && a->privileged == b->privileged;
-}
-
 /* What runs in node @new goes on. */
 static bool same_run(const struct planner *p, size_t old, size_t new)
 {
@@ -199,7 +187,7 @@ static bool same_run(const struct planner *p, size_t old, size_t new)
 
 	if (a->runtime != b->runtime || a->privileged != b->privileged)
 		return false;
-	if (!vn_runtime_is_container((enum vn_runtime)b->runtime))
+	if (!vn_node_has(b, VN_NODE_CONTAINER))
 		return true;
 	return json_equal(a->container, b->container) && (!p->seen || !p->seen->run_ok || p->seen->run_ok[old]);
 }
@@ -228,7 +216,7 @@ static void match_nodes(struct planner *p)
 
 		/* One that is not really there is created anew. */
 		p->node_of_new[i] = old != VN_NONE && old_node_there(p, old) &&
-						    same_namespace(&p->old->nodes[old], &p->new->nodes[i])
+						    vn_node_same_namespace(&p->old->nodes[old], &p->new->nodes[i])
 					    ? old
 					    : VN_NONE;
 		if (p->node_of_new[i] != VN_NONE)
@@ -260,7 +248,7 @@ static void match_links(struct planner *p)
 static void plan_stops(struct planner *p)
 {
 	for (size_t i = 0; i < n_nodes(p->old); i++)
-		if (vn_runtime_is_container((enum vn_runtime)p->old->nodes[i].runtime) &&
+		if (vn_node_has(&p->old->nodes[i], VN_NODE_CONTAINER) &&
 		    (p->node_of_old[i] == VN_NONE || !same_run(p, i, p->node_of_old[i])))
 			add_step(p, VN_STEP_RUN, i, VN_NONE);
 }
@@ -268,7 +256,7 @@ static void plan_stops(struct planner *p)
 static void plan_starts(struct planner *p)
 {
 	for (size_t i = 0; i < n_nodes(p->new); i++)
-		if (vn_runtime_is_container((enum vn_runtime)p->new->nodes[i].runtime) &&
+		if (vn_node_has(&p->new->nodes[i], VN_NODE_CONTAINER) &&
 		    (p->node_of_new[i] == VN_NONE || !same_run(p, p->node_of_new[i], i)))
 			add_step(p, VN_STEP_RUN, VN_NONE, i);
 }

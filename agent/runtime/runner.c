@@ -58,7 +58,7 @@ static int unpack(const json_t *msg, struct request *ret, struct vn_err *err)
 			   "place", &ret->place, "ports", &ret->ports, "asked_by", &ret->asked_by, "privileged",
 			   &ret->privileged, "container", &ret->o) < 0)
 		return vn_err_usage(err, "runner: %s", why.text);
-	if (!vn_runtime_is_container((enum vn_runtime)ret->runtime) || strlen(ret->topo) > VN_NAME_MAX ||
+	if (!vn_runtime_has((enum vn_runtime)ret->runtime, VN_NODE_CONTAINER) || strlen(ret->topo) > VN_NAME_MAX ||
 	    strlen(ret->node) > VN_NAME_MAX || strpbrk(ret->topo, "/.") || strpbrk(ret->node, "/."))
 		return vn_err_usage(err, "runner: no container of ours");
 	/* What the daemon checked is checked again by the one who has the rights. */

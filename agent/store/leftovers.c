@@ -35,7 +35,7 @@ static bool has_node(void *arg, const char *topo, const char *node, bool *ret_ke
 	if (!run || vn_topo_find_node(run->topo, node, &i) < 0)
 		return false;
 	n = &run->topo->nodes[i];
-	*ret_kept = vn_runtime_is_container((enum vn_runtime)n->runtime) || n->runtime == VN_RUNTIME_EXTERNAL;
+	*ret_kept = vn_node_has(n, VN_NODE_CONTAINER) || vn_node_has(n, VN_NODE_ATTACHED);
 	return true;
 }
 

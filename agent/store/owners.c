@@ -58,7 +58,7 @@ bool vn_node_is_open(const struct vn_store *store, const struct vn_topo *t, size
 
 	if (n->privileged)
 		return true;
-	if (n->runtime == VN_RUNTIME_EXTERNAL) {
+	if (vn_node_has(n, VN_NODE_ATTACHED)) {
 		if (!vn_exec_attached(store->fabric, t, node, holder, &ended) || machine_has(t, n) != 1)
 			return false;
 		vn_container_pid(store->runtime_dir, t->name, n->name, VN_CONTAINER_STARTED, &pid);
