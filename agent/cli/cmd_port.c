@@ -16,9 +16,9 @@ static const json_t *app_of(const json_t *port)
 	return json_is_object(app) ? app : NULL;
 }
 
-static bool is_afxdp(const json_t *port)
+static bool is_kind(const json_t *port, const char *kind)
 {
-	return strcmp(vn_json_str(port, "kind"), "afxdp") == 0;
+	return strcmp(vn_json_str(port, "kind"), kind) == 0;
 }
 
 /* "testpmd (pid 123, uid 65534)" */
@@ -57,34 +57,42 @@ static void add_vf_port(struct vn_table *t, const json_t *p)
 		vn_table_add(t, VN_PLAIN, "%s", *vn_json_str(vf, "vfio") ? vn_json_str(vf, "vfio") : "-");
 }
 
+/* The columns after the link, by kind. */
+static void add_afxdp_port(struct vn_table *t, const json_t *p)
+{
+	const char *state = vn_json_str(p, "state");
+	char buf[128];
+
+	vn_table_add(t, strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD, "%s", state);
+	vn_table_add(t, VN_PLAIN, "%s", vn_json_str(p, "kernel"));
+	vn_table_add(t, VN_PLAIN, "%s", vn_json_str(p, "unbound"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, packets(p, "app"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, packets(p, "kernel") + packets(p, "unbound-kernel"));
+	vn_table_add(t, VN_PLAIN, "%" PRIu64, packets(p, "unbound-drop") + vn_json_u64(p, "undelivered"));
+	vn_table_add(t, VN_PLAIN, "%s", app_text(buf, sizeof(buf), p));
+}
+
 static int print_ports(const json_t *ports)
 {
 	static const char *const heads[] = {"PORT",    "LINK",       "STATE",    "KERNEL",      "UNBOUND",
 					    ">TO APP", ">TO KERNEL", ">DROPPED", "APPLICATION", NULL};
 	cleanup_table struct vn_table t;
-	char buf[128];
 	json_t *p;
 	size_t i;
 
 	vn_cli_say_none(ports, "AF_XDP port");
 	vn_table_init(&t, heads);
 	json_array_foreach (ports, i, p) {
-		const char *state = vn_json_str(p, "state");
-
 		vn_table_add(&t, VN_PLAIN, "%s/%s:%s", vn_json_str(p, "topology"), vn_json_str(p, "node"),
 			     vn_json_str(p, "ifname"));
 		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(p, "link"));
-		if (!is_afxdp(p)) {
+		if (is_kind(p, "afxdp"))
+			add_afxdp_port(&t, p);
+		else if (is_kind(p, "vf"))
 			add_vf_port(&t, p);
-			continue;
-		}
-		vn_table_add(&t, strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD, "%s", state);
-		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(p, "kernel"));
-		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(p, "unbound"));
-		vn_table_add(&t, VN_PLAIN, "%" PRIu64, packets(p, "app"));
-		vn_table_add(&t, VN_PLAIN, "%" PRIu64, packets(p, "kernel") + packets(p, "unbound-kernel"));
-		vn_table_add(&t, VN_PLAIN, "%" PRIu64, packets(p, "unbound-drop") + vn_json_u64(p, "undelivered"));
-		vn_table_add(&t, VN_PLAIN, "%s", app_text(buf, sizeof(buf), p));
+		else
+			for (size_t column = 2; heads[column]; column++)
+				vn_table_add(&t, VN_PLAIN, "-");
 	}
 	return vn_table_print(&t, stdout);
 }
@@ -152,7 +160,7 @@ static void print_port(const json_t *p)
 
 	printf("port %s/%s:%s on link %s: kind %s", vn_json_str(p, "topology"), vn_json_str(p, "node"),
 	       vn_json_str(p, "ifname"), vn_json_str(p, "link"), vn_json_str(p, "kind"));
-	if (!is_afxdp(p)) {
+	if (!is_kind(p, "afxdp")) {
 		putchar('\n');
 		if (json_object_get(p, "vf"))
 			print_vf(json_object_get(p, "vf"));
