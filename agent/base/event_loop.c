@@ -1,105 +1,53 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "base/event_loop.h"
 
-#include <sys/epoll.h>
+#include <systemd/sd-event.h>
 
 #include <base/util.h>
 
 int vn_loop_init(struct vn_loop *l)
 {
-	for (size_t i = 0; i < VN_LEVELS; i++)
-		l->lower[i] = -EBADF;
-	l->epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (l->epfd < 0)
-		return -errno;
-	for (size_t i = VN_LEVEL_OWN + 1; i < VN_LEVELS; i++) {
-		struct epoll_event e = {.events = EPOLLIN, .data.ptr = &l->lower[i]};
-
-		l->lower[i] = epoll_create1(EPOLL_CLOEXEC);
-		if (l->lower[i] < 0 || epoll_ctl(l->epfd, EPOLL_CTL_ADD, l->lower[i], &e) < 0) {
-			int r = -errno;
-
-			vn_loop_release(l);
-			return r;
-		}
-	}
-	return 0;
+	return sd_event_new(&l->event);
 }
 
 void vn_loop_release(struct vn_loop *l)
 {
-	/* One that was never made is closed, too. */
-	for (size_t i = VN_LEVEL_OWN + 1; i < VN_LEVELS && l->epfd >= 0; i++) {
-		vn_cleanup_close(&l->lower[i]);
-		l->lower[i] = -EBADF;
-	}
-	vn_cleanup_close(&l->epfd);
-	l->epfd = -EBADF;
+	l->event = sd_event_unref(l->event);
 }
 
-static int set_of(const struct vn_loop *l, const struct vn_source *s)
+/* A handler deals with its own failures; to the loop it never fails, or its source would be switched off. */
+static int on_io(sd_event_source *event, int fd, uint32_t events, void *source)
 {
-	return s->level == VN_LEVEL_OWN ? l->epfd : l->lower[s->level];
+	const struct vn_source *s = source;
+
+	s->handle(s->arg, events);
+	return 0;
 }
 
 int vn_loop_add(struct vn_loop *l, struct vn_source *s, uint32_t events)
 {
-	struct epoll_event e = {.events = events, .data.ptr = s};
+	int r = sd_event_add_io(l->event, &s->event, s->fd, events, on_io, s);
 
-	return epoll_ctl(set_of(l, s), EPOLL_CTL_ADD, s->fd, &e) < 0 ? -errno : 0;
+	if (r >= 0 && s->level != VN_LEVEL_OWN)
+		r = sd_event_source_set_priority(s->event, s->level);
+	if (r < 0)
+		vn_loop_remove(l, s);
+	return r < 0 ? r : 0;
 }
 
 int vn_loop_modify(struct vn_loop *l, struct vn_source *s, uint32_t events)
 {
-	struct epoll_event e = {.events = events, .data.ptr = s};
+	int r = s->event ? sd_event_source_set_io_events(s->event, events) : -ENOENT;
 
-	return epoll_ctl(set_of(l, s), EPOLL_CTL_MOD, s->fd, &e) < 0 ? -errno : 0;
+	return r < 0 ? r : 0;
 }
 
 void vn_loop_remove(struct vn_loop *l, struct vn_source *s)
 {
-	if (s->fd >= 0)
-		epoll_ctl(set_of(l, s), EPOLL_CTL_DEL, s->fd, NULL);
-}
-
-/* Which level's set @ptr is; VN_LEVEL_OWN: it is a source. */
-static enum vn_level level_of(const struct vn_loop *l, const void *ptr)
-{
-	for (int i = VN_LEVEL_OWN + 1; i < VN_LEVELS; i++)
-		if (ptr == &l->lower[i])
-			return (enum vn_level)i;
-	return VN_LEVEL_OWN;
+	s->event = sd_event_source_disable_unref(s->event);
 }
 
 int vn_loop_turn(struct vn_loop *l, int timeout_ms)
 {
-	enum vn_level level = VN_LEVELS, seen;
-	struct vn_source *s;
-	struct epoll_event e;
-	int n;
-
-	/*
-	 * One event a turn: a handler may remove any other source, and no stale pointer of the same batch is left. What
-	 * was told goes to the end of the kernel's list; so after each lower level once a source of ours would come.
-	 */
-	for (int i = 0; i < VN_LEVELS; i++) {
-		n = epoll_wait(l->epfd, &e, 1, i ? 0 : timeout_ms);
-		if (n < 0)
-			return errno == EINTR ? 0 : -errno;
-		if (n == 0)
-			break;
-		seen = level_of(l, e.data.ptr);
-		level = VN_MIN(level, seen);
-		if (seen == VN_LEVEL_OWN)
-			break;
-	}
-	if (level == VN_LEVELS)
-		return 0;
-	if (level != VN_LEVEL_OWN)
-		n = epoll_wait(l->lower[level], &e, 1, 0);
-	if (n <= 0)
-		return n < 0 && errno != EINTR ? -errno : 0;
-	s = e.data.ptr;
-	s->handle(s->arg, e.events);
-	return 1;
+	return sd_event_run(l->event, timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * 1000);
 }

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include <base/util.h>
@@ -583,25 +583,6 @@ static int add_timer(struct tick_source *t)
 	return vn_loop_add(&t->d->parts.loop, &t->source, EPOLLIN);
 }
 
-/* sd_notify(3), when a service manager waits for it. */
-static void notify_ready(void)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	cleanup_close int fd = -EBADF;
-	size_t len = path ? strlen(path) : 0;
-
-	if (len < 2 || len >= sizeof(addr.sun_path))
-		return;
-	memcpy(addr.sun_path, path, len);
-	if (addr.sun_path[0] == '@')
-		addr.sun_path[0] = 0;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&addr,
-		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-}
-
 static int serve(struct vn_daemon *d, struct vn_err *err)
 {
 	struct tick_source timer = {.d = d}, signals = {.d = d};
@@ -613,7 +594,7 @@ static int serve(struct vn_daemon *d, struct vn_err *err)
 		return vn_err_kernel(err, -r, "event loop: %s", strerror(-r));
 	vn_log("ready on %s/%s (%zu topologies, %u ports)", d->parts.runtime_dir, VN_SOCK_CONTROL,
 	       d->parts.store.n_running, d->parts.dp.maps.max_ports);
-	notify_ready();
+	sd_notify(0, "READY=1");
 	vn_background_tell(&d->background_fd, NULL);
 	/* What was begun is finished; what waits is told that the daemon is about to end. */
 	while (!d->parts.stop || d->parts.jobs.n) {
@@ -633,8 +614,7 @@ static int serve(struct vn_daemon *d, struct vn_err *err)
 int vn_daemon_main(int argc, char *argv[])
 {
 	struct vn_daemon d = {
-		.parts = {.loop.epfd = -EBADF,
-			  .dp = VN_DP_INIT,
+		.parts = {.dp = VN_DP_INIT,
 			  .fabric = {.home = {.netns_fd = -EBADF, .host_netns_fd = -EBADF},
 				     .placement = {.packet_fd = -EBADF}},
 			  .runner = VN_RUNNER_INIT,
