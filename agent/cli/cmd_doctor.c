@@ -141,6 +141,20 @@ static void check_throttling(struct report *rep)
 	      "it waits");
 }
 
+/* Nodes begin with it. One that paces sends at the rate that it measured, so a link's own limits hardly show. */
+static void check_congestion(struct report *rep)
+{
+	char name[32], found[80];
+	bool paces;
+
+	read_line("/proc/sys/net/ipv4/tcp_congestion_control", name, sizeof(name));
+	paces = strncmp(name, "bbr", 3) == 0;
+	snprintf(found, sizeof(found), "%s%s", *name ? name : "unknown", paces ? ", which paces" : "");
+	check(rep, paces ? WARN : OK, "congestion control of TCP", found,
+	      "new nodes begin with it, and what they send is paced by its estimate of the path: name another with a "
+	      "node's `congestion:`, or set net.ipv4.tcp_congestion_control, and say with each figure which it was");
+}
+
 static void check_clock(struct report *rep)
 {
 	static const char *const slow[] = {"hpet", "acpi_pm", "jiffies", "refined-jiffies"};
@@ -418,6 +432,7 @@ int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct v
 	check_ipv6(&rep);
 	check_memlock(&rep);
 	check_throttling(&rep);
+	check_congestion(&rep);
 	check_clock(&rep);
 	check_cpus(&rep);
 	check_graphviz(&rep);

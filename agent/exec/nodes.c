@@ -61,6 +61,32 @@ static int hop_limit(const struct vn_proc *p, const struct vn_topo *t, const str
 	return r;
 }
 
+#define CONGESTION "ipv4/tcp_congestion_control"
+
+/*
+ * The default of TCP sockets that have not chosen one. The kernel lets a namespace other than the first have only what
+ * the machine allows every user, whoever asks.
+ */
+static int congestion(const struct vn_proc *p, const struct vn_node *node, const char *name, struct vn_err *err)
+{
+	char allowed[128];
+	struct vn_err why = {0};
+	int r = vn_sysctl_write(p, CONGESTION, name, &why);
+
+	if (r == -ENOENT)
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, ENOENT,
+			      "node %s: congestion: this kernel has no '%s': net.ipv4.tcp_available_congestion_control "
+			      "lists what it has; others are modules (tcp_%s)",
+			      node->name, name, name);
+	vn_sysctl_read("ipv4/tcp_allowed_congestion_control", allowed, sizeof(allowed));
+	if (r == -EPERM)
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, EPERM,
+			      "node %s: congestion: the kernel lets no namespace but the host's own have '%s': add it "
+			      "to the host's net.ipv4.tcp_allowed_congestion_control (now: %s), or name one of those",
+			      node->name, name, allowed);
+	return r < 0 ? vn_err(err, why.exit, -r, "node %s: congestion: %s", node->name, why.text) : 0;
+}
+
 /*
  * A new namespace inherits the host's IPv4 settings: all that matters is said, not assumed. Set before there are
  * devices, because each of them would be walked.
@@ -89,6 +115,8 @@ int vn_exec_node_sysctls(struct vn_proc *proc, const struct vn_node *node, bool 
 		r = vn_sysctl_write(proc, ipv6_on[i][0], ipv6_on[i][1], err);
 	if (r == 0 && node->hop_limit)
 		r = hop_limit(proc, NULL, node, err);
+	if (r == 0 && *node->congestion)
+		r = congestion(proc, node, node->congestion, err);
 	return r;
 }
 
@@ -472,7 +500,12 @@ static void ipv6_on_new_ports(const struct config *c)
 /* The socket of the node, and the settings that only /proc has. One made by this run has them already. */
 static int enter_node(const struct config *c, int fd)
 {
-	int r = vn_netns_enter(fd);
+	char host[VN_CONGESTION_MAX + 1];
+	int r;
+
+	/* What a node has that names none: read while the thread is still in the host's namespace. */
+	vn_sysctl_read(CONGESTION, host, sizeof(host));
+	r = vn_netns_enter(fd);
 
 	if (r < 0)
 		return vn_err_kernel(c->x->err, -r, "node %s: entering its namespace: %s", c->b->name, strerror(-r));
@@ -482,6 +515,10 @@ static int enter_node(const struct config *c, int fd)
 	if (r == 0 && c->a && (c->a->hop_limit != c->b->hop_limit || (c->x->mending && c->b->hop_limit))) {
 		vn_proc_visit(&c->x->proc);
 		r = hop_limit(&c->x->proc, c->x->new, c->b, c->x->err);
+	}
+	if (r == 0 && c->a && strcmp(c->a->congestion, c->b->congestion) != 0) {
+		vn_proc_visit(&c->x->proc);
+		r = congestion(&c->x->proc, c->b, *c->b->congestion ? c->b->congestion : host, c->x->err);
 	}
 	if (r == 0 && c->a)
 		ipv6_on_new_ports(c);

@@ -120,6 +120,8 @@ static void emit_node(FILE *f, const struct vn_node *n)
 		entry(&o, "privileged: true");
 	if (n->forward_opt >= 0)
 		entry(&o, "forward: %s", n->forward_opt ? "true" : "false");
+	if (*n->congestion)
+		entry(&o, "congestion: %s", n->congestion);
 	if (!isnan(n->lat))
 		entry(&o, "coordinates: [%s, %s]", vn_format_double(lat, n->lat), vn_format_double(lon, n->lon));
 	fputs("}\n", f);

@@ -221,6 +221,27 @@ static int parse_forward(struct vn_parser *p, const struct vn_yaml *v, void *obj
 	return 0;
 }
 
+static int parse_congestion(struct vn_parser *p, const struct vn_yaml *v, void *obj)
+{
+	struct vn_node *node = obj;
+	char shown[VN_SHOW_BUF];
+	const char *text = vn_parse_text(p, v, "the name of a congestion control");
+
+	if (!text)
+		return -EINVAL;
+	if (strcmp(text, "auto") == 0) {
+		node->congestion[0] = '\0';
+		return 0;
+	}
+	if (!vn_congestion_valid(text))
+		return vn_parse_fail(p, v,
+				     "congestion: '%s' is not the name of a congestion control of TCP: write one that "
+				     "net.ipv4.tcp_available_congestion_control lists, such as cubic, or auto",
+				     vn_show(shown, text));
+	snprintf(node->congestion, sizeof(node->congestion), "%s", text);
+	return 0;
+}
+
 static int parse_coordinates(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
 	struct vn_node *node = obj;
@@ -272,8 +293,10 @@ static const struct vn_key *node_keys(struct vn_key keys[NODE_KEYS_MAX], const s
 
 static int parse_node(struct vn_parser *p, const struct vn_yaml *name, struct vn_node *node)
 {
-	static const struct vn_key own[] = {
-		{"forward", parse_forward}, {"coordinates", parse_coordinates}, {NULL, NULL}};
+	static const struct vn_key own[] = {{"forward", parse_forward},
+					    {"congestion", parse_congestion},
+					    {"coordinates", parse_coordinates},
+					    {NULL, NULL}};
 	struct vn_key keys[NODE_KEYS_MAX];
 	int r;
 
@@ -282,6 +305,7 @@ static int parse_node(struct vn_parser *p, const struct vn_yaml *name, struct vn
 	node->forward_opt = p->node.forward_opt;
 	node->runtime = p->node.runtime;
 	node->privileged = p->node.privileged;
+	memcpy(node->congestion, p->node.congestion, sizeof(node->congestion));
 	node->container = json_deep_copy(p->node.container);
 	node->lat = node->lon = NAN;
 	r = vn_parse_map(p, name + 1, "a node", node_keys(keys, own), node, NULL);
@@ -366,7 +390,7 @@ static int parse_default_link(struct vn_parser *p, const struct vn_yaml *v, void
 
 static int parse_default_node(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
-	static const struct vn_key own[] = {{"forward", parse_forward}, {NULL, NULL}};
+	static const struct vn_key own[] = {{"forward", parse_forward}, {"congestion", parse_congestion}, {NULL, NULL}};
 	struct vn_key keys[NODE_KEYS_MAX];
 
 	return vn_parse_map(p, v, "the defaults of nodes", node_keys(keys, own), &p->node, NULL);

@@ -91,6 +91,13 @@ int vn_topo_find_link(struct vn_topo *t, const char *name, size_t *ret_index)
 	return find(&t->link_index, t->links, sizeof(t->links[0]), t->n_links, name, ret_index);
 }
 
+bool vn_congestion_valid(const char *name)
+{
+	size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	return n && n <= VN_CONGESTION_MAX && !name[n];
+}
+
 struct vn_topo *vn_topo_new(void)
 {
 	return calloc(1, sizeof(struct vn_topo));

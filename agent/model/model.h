@@ -39,6 +39,7 @@
 #define VN_ROUTING_NODES_MAX 4096  /* above this, `routing: shortest` is refused: it costs O(nodes^2) routes */
 #define VN_HOPS_DEFAULT      64    /* links that a packet crosses with the kernel's own TTL and hop limit */
 #define VN_HOPS_MAX          255   /* ... and with the highest there is */
+#define VN_CONGESTION_MAX    15    /* TCP_CA_NAME_MAX - 1: the kernel cuts nothing off */
 #define VN_DIRS              2     /* direction 0 "ab": from endpoint 0 to endpoint 1; direction 1 "ba" */
 
 /* How an application gets at its port: bits, the first two of them together or alone. */
@@ -112,9 +113,10 @@ struct vn_node {
 	size_t n_routes;
 	uint32_t *link_ids; /* links that end here, in file order: link index * 2 + side */
 	size_t n_links;
-	uint8_t runtime;   /* enum vn_runtime */
-	bool privileged;   /* its namespace belongs to the machine's user namespace */
-	json_t *container; /* what runs in it (container.h); NULL: nothing */
+	uint8_t runtime;                        /* enum vn_runtime */
+	bool privileged;                        /* its namespace belongs to the machine's user namespace */
+	char congestion[VN_CONGESTION_MAX + 1]; /* of TCP, by the kernel's name; "": what a new namespace gets */
+	json_t *container;                      /* what runs in it (container.h); NULL: nothing */
 	uint32_t asked_by; /* uid of who described that, or restarted it: not the file's, the daemon's */
 	double lat, lon;   /* degrees; only drawn; NAN: unknown */
 	int line;
@@ -142,6 +144,9 @@ struct vn_topo {
 	char *source;                                  /* the whole path, as who applied it sees it; NULL: unknown */
 	struct vn_name_index *node_index, *link_index; /* vn_topo_find_*() keep them */
 };
+
+/* A name that a kernel's congestion control of TCP can have; the machine's own may know it or not. */
+bool vn_congestion_valid(const char *name);
 
 /* Raw frames are read there: checksums are to be complete, and no frame is more than one on a wire. */
 bool vn_port_is_raw(const struct vn_topo *t, const struct vn_port *p);

@@ -121,6 +121,8 @@ static json_t *node_to_json(const struct vn_node *n)
 
 	if (n->privileged)
 		json_object_set_new(o, "privileged", json_true());
+	if (*n->congestion)
+		json_object_set_new(o, "congestion", json_string(n->congestion));
 	if (n->asked_by)
 		json_object_set_new(o, "asked_by", json_integer(n->asked_by));
 	return o;
@@ -345,7 +347,7 @@ static int read_coordinate(const json_t *o, double max, double *ret_value)
 
 static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 {
-	const char *name, *asked;
+	const char *name, *asked, *congestion = "";
 	json_t *lo4, *lo6, *lat, *lon, *container = NULL;
 	const char *runtime = vn_runtime_words[VN_RUNTIME_NETNS];
 	int forward, kind, run, privileged = 0, r;
@@ -353,10 +355,10 @@ static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 	json_int_t id, asked_by = 0;
 
 	if (json_unpack_ex((json_t *)o, &why, JSON_STRICT,
-			   "{s:s, s?s, s?b, s?o, s?I, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", &name, "runtime",
-			   &runtime, "privileged", &privileged, "container", &container, "asked_by", &asked_by, "id",
-			   &id, "forward", &forward, "forward_asked", &asked, "lo4", &lo4, "lo6", &lo6, "lat", &lat,
-			   "lon", &lon) < 0)
+			   "{s:s, s?s, s?b, s?s, s?o, s?I, s:I, s:b, s:s, s:o, s:o, s:o, s:o}", "name", &name,
+			   "runtime", &runtime, "privileged", &privileged, "congestion", &congestion, "container",
+			   &container, "asked_by", &asked_by, "id", &id, "forward", &forward, "forward_asked", &asked,
+			   "lo4", &lo4, "lo6", &lo6, "lat", &lat, "lon", &lon) < 0)
 		return refuse(err, "node", &why);
 	if (asked_by < 0 || asked_by > UINT32_MAX)
 		return vn_err_usage(err, "node '%.64s': asked_by is no user", name);
@@ -371,6 +373,9 @@ static int read_node(const json_t *o, struct vn_node *n, struct vn_err *err)
 	if (read_coordinate(lat, 90, &n->lat) < 0 || read_coordinate(lon, 180, &n->lon) < 0 ||
 	    isnan(n->lat) != isnan(n->lon))
 		return vn_err_usage(err, "node '%s': bad coordinates", n->name);
+	if (*congestion && !vn_congestion_valid(congestion))
+		return vn_err_usage(err, "node '%s': bad name of a congestion control", n->name);
+	snprintf(n->congestion, sizeof(n->congestion), "%s", congestion);
 	run = pick_word(vn_runtime_words, VN_RUNTIMES, runtime);
 	if (run < 0 || vn_runtime_has((enum vn_runtime)run, VN_NODE_CONTAINER) != (json_is_object(container)))
 		return vn_err_usage(err, "node '%s': runtime and container do not fit together", n->name);

@@ -194,6 +194,20 @@ void vn_proc_release(struct vn_proc *p)
 	p->fd = -EBADF;
 }
 
+void vn_sysctl_read(const char *path, char *buf, size_t size)
+{
+	cleanup_close int fd = -EBADF;
+	char full[128];
+	ssize_t n = -1;
+
+	if (snprintf(full, sizeof(full), "/proc/sys/net/%s", path) < (int)sizeof(full))
+		fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, buf, size - 1);
+	buf[n > 0 ? n : 0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}
+
 int vn_sysctl_write(const struct vn_proc *p, const char *path, const char *value, struct vn_err *err)
 {
 	cleanup_close int fd = -EBADF;

@@ -60,6 +60,8 @@ void vn_proc_visit(struct vn_proc *p);
 void vn_proc_release(struct vn_proc *p);
 #define cleanup_proc __attribute__((cleanup(vn_proc_release)))
 
+/* The first line of /proc/sys/net/@path of the namespace the thread is in; "" when it cannot be read. */
+void vn_sysctl_read(const char *path, char *buf, size_t size);
 /* Write @value to /proc/sys/net/@path of the namespace the thread is in. */
 int vn_sysctl_write(const struct vn_proc *p, const char *path, const char *value, struct vn_err *err);
 

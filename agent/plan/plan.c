@@ -176,8 +176,8 @@ static bool same_config(const struct planner *p, size_t old, size_t new)
 	const struct vn_node *a = &p->old->nodes[old], *b = &p->new->nodes[new];
 
 	return !p->new_node_touched[new] && a->forward == b->forward && a->hop_limit == b->hop_limit &&
-	       addr_equal(&a->lo4, &b->lo4) && addr_equal(&a->lo6, &b->lo6) && same_port_addrs(p, b) &&
-	       same_routes(p, a, b);
+	       strcmp(a->congestion, b->congestion) == 0 && addr_equal(&a->lo4, &b->lo4) &&
+	       addr_equal(&a->lo6, &b->lo6) && same_port_addrs(p, b) && same_routes(p, a, b);
 }
 
 /* What runs in node @new goes on. */

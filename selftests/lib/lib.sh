@@ -336,6 +336,15 @@ held_mtu_max() {
 	if kernel_since 6.6; then echo 9000; else echo 3490; fi
 }
 
+# has_congestion NAME: this kernel has that congestion control of TCP
+has_congestion() {
+	grep -qw -- "$1" /proc/sys/net/ipv4/tcp_available_congestion_control
+}
+
+# What TCP figures are taken with: cubic, chosen by each socket (vntcp's and iperf3's -C), where the kernel has it.
+# shellcheck disable=SC2034 # the tests use it
+CONGESTION=$(if has_congestion cubic; then echo cubic; else cat /proc/sys/net/ipv4/tcp_congestion_control; fi)
+
 # iperf_server NS: running and listening; ended with the test.
 iperf_server() {
 	bg nsenter --net="/run/netns/$1" -- iperf3 -s >/dev/null 2>&1
@@ -365,7 +374,11 @@ nstat_get() {
 
 # ---- what is there: two snapshots differ where something leaked ----
 
+# The bulk engine, its device and its lock are no leak: it is started with the first link that wants it, and stays.
 snapshot() {
+	snapshot_all | grep -vxE 'vnet-fabric bulk|f /run/vnet/engine15\.lock'
+}
+snapshot_all() {
 	local ns pid
 
 	echo "== namespaces"
@@ -390,7 +403,9 @@ snapshot() {
 	# Column 8 is the path; a pid would differ from run to run.
 	awk 'NR > 1 && $8 ~ /vnet/ { print $8 }' /proc/net/unix | sort
 	echo "== processes"
-	pgrep -l '^vnet-' | awk '{ print $2 }' | sort
+	for pid in $(pgrep '^vnet-'); do
+		grep -qzx -e --bulk "/proc/$pid/cmdline" 2>/dev/null || cat "/proc/$pid/comm" 2>/dev/null
+	done | sort
 }
 
 snapshot_diff() {

@@ -54,7 +54,7 @@ probe() {
 
 # goodput WHICH SECONDS: Mbit/s of TCP, net of headers
 goodput() {
-	inn "$1.a" iperf3 -c "$(addr_of "$1")" -t "$2" -O 1 -J 2>/dev/null |
+	inn "$1.a" iperf3 -c "$(addr_of "$1")" -t "$2" -O 1 -C "$CONGESTION" -J 2>/dev/null |
 		jq '(.end.sum_received.bits_per_second // 0) / 1e6 * 1000 | round / 1000'
 }
 

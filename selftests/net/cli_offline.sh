@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq mandoc
-plan 64
+plan 66
 
 MAN=$TOP/docs/man
 
@@ -131,6 +131,17 @@ expect_exit "what it wrote is right: all nodes, parallel edges" 0 "3 nodes, 3 li
 doctor=$(vnet -j doctor)
 is "doctor agrees with its exit code" "$?/$(jq .able <<<"$doctor")" "0/true"
 is "what is not there has a remedy" "$(jq '[.checks[] | select(.result != "ok" and (.remedy // "") == "")] | length' <<<"$doctor")" 0
+# congestion NAME: what doctor finds when that is the default here (which is the sandbox's own)
+congestion() {
+	echo "$1" >/proc/sys/net/ipv4/tcp_congestion_control
+	vnet -j doctor | jq -r '.checks[] | select(.name == "congestion control of TCP") | "\(.result): \(.found)"'
+}
+is "a congestion control that does not pace is right" "$(congestion reno)" "ok: reno"
+if grep -qw bbr /proc/sys/net/ipv4/tcp_allowed_congestion_control; then
+	is "one that paces is told" "$(congestion bbr)" "warn: bbr, which paces"
+else
+	ktap_skip "one that paces is told" "namespaces may not have bbr here"
+fi
 # Not root: says so. (In a sandbox of root's, without its capabilities.)
 expect_exit "doctor without root: exit 7, and why" 7 "missing +root" setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all "$AGENT" doctor
 is "and nothing else is called missing" "$(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all "$AGENT" -j doctor |

@@ -102,13 +102,13 @@ is "nothing passes" "$(got .received)" 0
 # --- rate: shaping, not policing ---
 check "rate 20mbit" vnet link replace ab rate 20mbit
 for try in 1 2 3 4; do
-	"$PERF/vntcp" -t /run/netns/disc.a -r /run/netns/disc.b -a "$BB" -d 3 >"$WORK/tcp"
+	"$PERF/vntcp" -C "$CONGESTION" -t /run/netns/disc.a -r /run/netns/disc.b -a "$BB" -d 3 >"$WORK/tcp"
 	mbit=$(jq '.goodput_bps / 1e6' "$WORK/tcp")
 	[ "${mbit%.*}" -ge 18 ] && break
 	diag "try $try: $mbit Mbit/s"
 done
-timed "TCP goodput, least (Mbit/s)" "$mbit" ">" 18
-cmp_num "TCP goodput, most (Mbit/s)" "$mbit" "<" 19.2
+timed "TCP ($CONGESTION) goodput, least (Mbit/s)" "$mbit" ">" 18
+cmp_num "TCP ($CONGESTION) goodput, most (Mbit/s)" "$mbit" "<" 19.2
 
 # --- limit ---
 check "limit of 20 packets in front of a slow rate" vnet link replace ab rate 1mbit limit 20

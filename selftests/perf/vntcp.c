@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* TCP connections as fast as they go: their goodput at the receiver together, after a warm-up. */
+/*
+ * TCP connections as fast as they go: their goodput at the receiver together, after a warm-up. Their congestion control
+ * is named in the result, and is set by the socket: a child namespace may not have the one that the host has not
+ * allowed for all, but who is root of the namespace may choose it for a socket.
+ */
 #include <getopt.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -10,9 +14,10 @@
 
 #define CHUNK     (128u << 10)
 #define FLOWS_MAX 64u
+#define STEP_NS   100000000ull
 
 static const char help[] = "usage: vntcp -t TXNS -r RXNS -a ADDR [-p PORT] [-n FLOWS (1)] [-d SECONDS (3)] "
-			   "[-w WARMUP seconds (1)]\n"
+			   "[-w WARMUP seconds (1)] [-C CONGESTION (cubic)] [-S: and the goodput of each 100 ms]\n"
 			   "Prints one JSON object.\n";
 
 static _Atomic uint64_t received;
@@ -47,13 +52,40 @@ static void *send_run(void *arg)
 	return NULL;
 }
 
+/* Where nobody asked for one, a kernel without cubic keeps its own. */
+static void set_congestion(int fd, const char *asked)
+{
+	const char *name = asked ?: "cubic";
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0 && asked)
+		die("congestion control %s", name);
+}
+
+/* Printed as it runs: what arrived in each step from @at on, with @n bytes before. */
+static void print_steps(uint64_t at, uint64_t n, uint64_t until_ns)
+{
+
+	printf("\"step_bps\":[");
+	for (bool first = true; at + STEP_NS <= until_ns; first = false) {
+		uint64_t before = n, since = at;
+
+		sleep_until(at + STEP_NS);
+		at = now_ns();
+		n = atomic_load(&received);
+		printf("%s%.0f", first ? "" : ",", (double)(n - before) * 8e9 / (double)(at - since));
+	}
+	printf("],");
+}
+
 int main(int argc, char **argv)
 {
-	const char *tx = "", *rx = "", *addr = NULL;
+	const char *tx = "", *rx = "", *addr = NULL, *asked = NULL;
+	char congestion[16] = "";
+	bool steps = false;
 	uint64_t port = 9002, flows = 1, t0, t1, n0, n1;
 	double seconds = 3, warmup = 1;
 	struct tcp_info info = {};
-	socklen_t info_len = sizeof(info);
+	socklen_t info_len = sizeof(info), congestion_len = sizeof(congestion);
 	struct sockaddr_storage sa;
 	pthread_t receiver[FLOWS_MAX], sender[FLOWS_MAX];
 	unsigned int retransmits = 0;
@@ -62,8 +94,11 @@ int main(int argc, char **argv)
 	int home_fd, listen_fd;
 	struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
 	const struct opt options[] = {
-		{'t', OPT_TEXT, &tx},   {'r', OPT_TEXT, &rx},        {'a', OPT_TEXT, &addr},     {'p', OPT_U64, &port},
-		{'n', OPT_U64, &flows}, {'d', OPT_DOUBLE, &seconds}, {'w', OPT_DOUBLE, &warmup}, {0},
+		{'t', OPT_TEXT, &tx},       {'r', OPT_TEXT, &rx},
+		{'a', OPT_TEXT, &addr},     {'p', OPT_U64, &port},
+		{'n', OPT_U64, &flows},     {'d', OPT_DOUBLE, &seconds},
+		{'w', OPT_DOUBLE, &warmup}, {'C', OPT_TEXT, &asked},
+		{'S', OPT_FLAG, &steps},    {0},
 	};
 
 	parse_options(argc, argv, options, help);
@@ -83,7 +118,10 @@ int main(int argc, char **argv)
 			die("pthread_create");
 	for (uint64_t i = 0; i < flows; i++) {
 		fd[i] = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd[i] < 0 || connect(fd[i], (struct sockaddr *)&sa, len) < 0)
+		if (fd[i] < 0)
+			die("socket");
+		set_congestion(fd[i], asked);
+		if (connect(fd[i], (struct sockaddr *)&sa, len) < 0)
 			die("%s", addr);
 	}
 	for (uint64_t i = 0; i < flows; i++)
@@ -93,10 +131,14 @@ int main(int argc, char **argv)
 	sleep_until(now_ns() + (uint64_t)(warmup * 1e9));
 	t0 = now_ns();
 	n0 = atomic_load(&received);
+	printf("{");
+	if (steps)
+		print_steps(t0, n0, t0 + (uint64_t)(seconds * 1e9));
 	sleep_until(t0 + (uint64_t)(seconds * 1e9));
 	t1 = now_ns();
 	n1 = atomic_load(&received);
 	atomic_store(&stop, true);
+	getsockopt(fd[0], IPPROTO_TCP, TCP_CONGESTION, congestion, &congestion_len);
 	for (uint64_t i = 0; i < flows; i++) {
 		getsockopt(fd[i], IPPROTO_TCP, TCP_INFO, &info, &info_len);
 		retransmits += info.tcpi_total_retrans;
@@ -106,7 +148,8 @@ int main(int argc, char **argv)
 		pthread_join(sender[i], NULL);
 		close(fd[i]);
 	}
-	printf("{\"bytes\":%llu,\"window_ns\":%llu,\"goodput_bps\":%.0f,\"retransmits\":%u,\"rtt_us\":%u}\n",
+	printf("\"congestion\":\"%.16s\",", congestion);
+	printf("\"bytes\":%llu,\"window_ns\":%llu,\"goodput_bps\":%.0f,\"retransmits\":%u,\"rtt_us\":%u}\n",
 	       (unsigned long long)(n1 - n0), (unsigned long long)(t1 - t0),
 	       (double)(n1 - n0) * 8e9 / (double)(t1 - t0), retransmits, info.tcpi_rtt);
 	return 0;

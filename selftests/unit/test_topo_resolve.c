@@ -283,6 +283,8 @@ static void test_lies(void **state)
 	check_lie(o, "id 65536", "nodes.0.id", json_integer(65536));
 	check_lie(o, "forwarding that was not asked for", "nodes.0.forward", json_false());
 	check_lie(o, "another's loopback", "nodes.0.lo4", json_string("10.0.2.1/32"));
+	check_lie(o, "a congestion control of no name", "nodes.0.congestion", json_string("a b"));
+	check_lie(o, "a congestion control of a long name", "nodes.0.congestion", json_string("sixteen-letters-"));
 	check_lie(o, "a latitude alone", "nodes.0.lat", json_real(1));
 	check_lie(o, "a latitude of 91", "nodes.0.lat", json_real(91));
 	check_lie(o, "a link twice", "links.0.name", json_string("bc"));
