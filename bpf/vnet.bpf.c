@@ -84,6 +84,47 @@ static __always_inline bool vn_without_jumbo(struct __sk_buff *skb)
 	       !bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct vn_ip6, next), &hbh.next, 1, 0);
 }
 
+/* Once, until the daemon asks again. */
+static __always_inline void vn_tell_gso(const struct vn_port_cfg *port, __u32 number, __u64 n)
+{
+	if (n < VN_GSO_SEGS_LARGE)
+		return;
+	__sync_fetch_and_and((__u32 *)&port->flags, ~VN_PORT_WATCH_GSO);
+	bpf_ringbuf_output(&vn_port_gso, &number, sizeof(number), 0);
+}
+
+/*
+ * Room on the way to the bulk engine, for a GSO frame: as much may wait there as that engine reads within
+ * VN_BULK_WAIT_NS. Small frames are few bytes, and their number the tap bounds.
+ */
+static __always_inline bool vn_bulk_room(const struct vn_engine *e)
+{
+	__u64 room = e->gso_room_bytes;
+
+	return !room || (__s64)(e->gso_in_bytes - e->gso_out_bytes) < (__s64)room;
+}
+
+/* While the tap is busy, has the port sent no more than its share? Two CPUs at once may both take the last of it. */
+static __always_inline bool vn_tap_share(const struct vn_engine *e, __u32 number)
+{
+	struct vn_police *p;
+	__u64 now, tat;
+
+	if ((__s64)(e->tap_in_frames - e->tap_out_frames) <= VN_TAP_BUSY)
+		return true;
+	p = bpf_map_lookup_elem(&vn_police, &number);
+	if (!p)
+		return true;
+	now = bpf_ktime_get_ns();
+	tat = p->tap_tat_ns;
+	if (tat < now)
+		tat = now;
+	if (tat - now >= VN_TAP_BURST_NS)
+		return false;
+	p->tap_tat_ns = tat + VN_TAP_SHARE_NS;
+	return true;
+}
+
 /*
  * Into the engine port: the slot becomes the outermost tag; what tag the user had moves below it, untouched. A second
  * tag carries the port's clock: that of every frame into a tap, of samples elsewhere.
@@ -93,10 +134,15 @@ static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_c
 {
 	__u32 ifindex = *(const volatile __u32 *)&port->engine_ifindex;
 	bool tap = e->stamp_ifindex == ifindex;
+	__u32 size = skb->gso_size;
 	__u16 tpid = VN_SLOT_TPID;
 
 	if (skb->len > VN_GSO_LEGACY_MAX && skb->protocol == bpf_htons(ETH_P_IPV6) && !vn_without_jumbo(skb))
 		return vn_drop(number, VN_DROP_MALFORMED, n);
+	if (tap && ((size && !vn_bulk_room(e)) || !vn_tap_share(e, number))) {
+		__sync_fetch_and_add(&((struct vn_engine *)e)->ring_dropped, n);
+		return vn_drop(number, VN_DROP_RING_FULL, n);
+	}
 	if (tap || vn_is_sample(skb, before, n)) {
 		tpid = VN_SAMPLE_TPID;
 		if (bpf_skb_vlan_push(skb, bpf_htons(VN_SLOT_TPID),
@@ -106,6 +152,12 @@ static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_c
 	if (bpf_skb_vlan_push(skb, bpf_htons(tpid), number))
 		return vn_drop(number, VN_DROP_MALFORMED, n);
 	skb->mark = number;
+	/* As the engine will read it: with the outermost tag, which is not in the frame yet. */
+	if (tap) {
+		__sync_fetch_and_add(&((struct vn_engine *)e)->tap_in_frames, 1);
+		if (size)
+			__sync_fetch_and_add(&((struct vn_engine *)e)->gso_in_bytes, skb->len + 4);
+	}
 	return bpf_redirect(ifindex, 0);
 }
 
@@ -150,6 +202,8 @@ int vn_tc_port(struct __sk_buff *skb)
 		__u32 engine = port->engine;
 		const struct vn_engine *e = bpf_map_lookup_elem(&vn_engine, &engine);
 
+		if (size && flags & VN_PORT_WATCH_GSO)
+			vn_tell_gso(port, number, sum.packets);
 		if (vn_engine_up(e))
 			return vn_hold(skb, port, e, number, before, sum.packets);
 		if (!(flags & VN_PORT_FAIL_OPEN))

@@ -12,6 +12,7 @@
 #include <base/util.h>
 
 #include "engine/bulk_body.h"
+#include "engine/bulk_room.h"
 
 #define RX_PER_TURN 16u /* up to 1 MiB: some 100 us, by which a release may be late */
 #define TX_PER_TURN 16u
@@ -36,12 +37,17 @@ static const unsigned int offloads[] = {
  * @error: the tap is gone
  * @land:  objects of the slab that the next frame is read into: a head and its pieces
  * @iov:   of these
+ * @room:  how much may wait in the tap
+ * @read_ns: when the frame in the landing had been read
+ * @out_bytes: of GSO frames that have been read, on the ports' scale (struct vn_engine.gso_in_bytes)
  * @parked_head, @parked_tail: bodies of directions that are not yet this engine's, in order (references + 1, 0 ends)
  */
 struct vn_bulk {
 	int fd, error;
 	uint32_t land[VN_PIECES_MAX];
 	struct iovec iov[VN_PIECES_MAX];
+	struct vn_bulk_room room;
+	uint64_t read_ns, out_bytes;
 	uint32_t parked_head, parked_tail;
 };
 
@@ -309,7 +315,7 @@ static bool understand(struct vn_loop *l, uint32_t n, uint32_t *ret_slot, uint64
 		return false;
 	b->shift = 0;
 	b->n_pieces = (uint16_t)(n > VN_HEAD_RAW ? (n - VN_HEAD_RAW + VN_PIECE_BYTES - 1) / VN_PIECE_BYTES : 0);
-	*ret_arrival_ns = vn_now_ns();
+	*ret_arrival_ns = l->bulk->read_ns;
 	if (tpid == VN_SAMPLE_TPID) {
 		tag_at(frame, SLOT_AT + TAG_BYTES, &stamp);
 		frame[SLOT_AT] = VN_SLOT_TPID >> 8;
@@ -514,6 +520,18 @@ static void marker(struct vn_loop *l)
 	vn_loop_hand_over(l, slot);
 }
 
+/* Its discipline counts from the port: a delay longer than this wait hides it. */
+static void waited(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns)
+{
+	struct vn_dir *dir = &l->dir[slot];
+	uint64_t ns = l->bulk->read_ns - arrival_ns;
+
+	vn_stat_add(&dir->wait_ns, ns);
+	vn_stat_add(&dir->wait_n, 1);
+	if (ns > dir->wait_max_ns)
+		vn_stat_set(&dir->wait_max_ns, ns);
+}
+
 static void received(struct vn_loop *l, uint32_t bytes)
 {
 	uint64_t arrival_ns;
@@ -533,6 +551,7 @@ static void received(struct vn_loop *l, uint32_t bytes)
 		/* Earlier ones of it may wait for having been handed over since. */
 		if (l->parked_n)
 			unpark(l);
+		waited(l, slot, arrival_ns);
 		take_in(l, slot, arrival_ns, landing(l), false);
 		return;
 	case VN_OWN_WAIT:
@@ -544,6 +563,48 @@ static void received(struct vn_loop *l, uint32_t bytes)
 	}
 }
 
+/* --- what may wait in the tap */
+
+/* What the ports had counted by then and is not in the tap, now that it is empty, is not coming any more. */
+static void room_empty(struct vn_loop *l, uint64_t in_bytes, uint64_t in_frames)
+{
+	vn_bulk_room_idle(&l->bulk->room);
+	vn_stat_set(&l->status->tap_out_frames, in_frames);
+	l->bulk->out_bytes = in_bytes;
+	vn_stat_set(&l->status->gso_out_bytes, in_bytes);
+}
+
+/* @bytes of frame are in the landing. */
+static void room_read(struct vn_loop *l, uint32_t bytes)
+{
+	struct vn_bulk *bulk = l->bulk;
+
+	vn_stat_add(&l->status->tap_out_frames, 1);
+	/* Small ones are read, too, but it is the large ones that have to wait. */
+	if (vn_bulk_room_read(&bulk->room, bulk->read_ns, bytes))
+		vn_stat_set(&l->status->gso_room_bytes, bulk->room.bytes);
+	if (((const struct virtio_net_hdr *)(const void *)vn_body_of(landing(l))->raw)->gso_type ==
+	    VIRTIO_NET_HDR_GSO_NONE)
+		return;
+	bulk->out_bytes += bytes;
+	vn_stat_set(&l->status->gso_out_bytes, bulk->out_bytes);
+}
+
+static ssize_t tap_read(struct vn_loop *l)
+{
+	uint64_t in_bytes = __atomic_load_n(&l->status->gso_in_bytes, __ATOMIC_RELAXED);
+	uint64_t in_frames = __atomic_load_n(&l->status->tap_in_frames, __ATOMIC_RELAXED);
+	ssize_t got = readv(l->bulk->fd, l->bulk->iov, VN_PIECES_MAX);
+
+	if (got >= 0)
+		l->bulk->read_ns = vn_now_ns();
+	if (got > (ssize_t)VN_VH_BYTES)
+		room_read(l, (uint32_t)got - (uint32_t)VN_VH_BYTES);
+	else if (got < 0 && errno == EAGAIN)
+		room_empty(l, in_bytes, in_frames);
+	return got;
+}
+
 static uint32_t bulk_receive(struct vn_loop *l)
 {
 	uint32_t n = 0;
@@ -551,7 +612,7 @@ static uint32_t bulk_receive(struct vn_loop *l)
 	if (l->parked_n)
 		unpark(l);
 	while (n < RX_PER_TURN) {
-		ssize_t got = readv(l->bulk->fd, l->bulk->iov, VN_PIECES_MAX);
+		ssize_t got = tap_read(l);
 
 		if (got < 0) {
 			/* EBADFD: the device was deleted */
@@ -613,7 +674,7 @@ static void drain(struct vn_loop *l)
 	uint32_t slot;
 	ssize_t n;
 
-	while ((n = readv(l->bulk->fd, l->bulk->iov, VN_PIECES_MAX)) > 0) {
+	while ((n = tap_read(l)) > 0) {
 		if (!understand(l, (uint32_t)n, &slot, &arrival_ns))
 			continue;
 		if (slot == 0)
@@ -634,6 +695,8 @@ int vn_bulk_open(struct vn_loop *l, int fd)
 		return r;
 	l->bulk = &bulk;
 	l->io.fd = fd;
+	vn_bulk_room_init(&bulk.room);
+	vn_stat_set(&l->status->gso_room_bytes, bulk.room.bytes);
 	if (!land_renew(l, VN_PIECES_MAX))
 		return -ENOMEM;
 	drain(l);

@@ -44,6 +44,7 @@ static void figures_reset(struct vn_dir *dir, uint32_t reset, uint64_t now_ns)
 	memset(&dir->overload_ns, 0, offsetof(struct vn_dir, reset) - offsetof(struct vn_dir, overload_ns));
 	memset(&dir->late_max_ns, 0, sizeof(dir->late_max_ns) + sizeof(dir->late_hist));
 	memset(&dir->error_max_ns, 0, sizeof(dir->error_max_ns) + sizeof(dir->error_hist));
+	dir->wait_max_ns = dir->wait_ns = dir->wait_n = 0;
 	dir->mark.since_ns = now_ns;
 	__atomic_store_n(&dir->reset, reset, __ATOMIC_RELEASE);
 }

@@ -175,7 +175,7 @@ static int take_maps(const struct vnet_bpf *skel, uint32_t max_ports, struct vn_
 		{skel->maps.vn_police, &m->fd_police},     {skel->maps.vn_dir, &m->fd_dir},
 		{skel->maps.vn_engine, &m->fd_engine},     {skel->maps.vn_xsk, &m->fd_xsk},
 		{skel->maps.vn_app_xsk, &m->fd_app_xsk},   {skel->maps.vn_app_ctr, &m->fd_app_ctr},
-		{skel->maps.vn_app_lost, &m->fd_app_lost},
+		{skel->maps.vn_app_lost, &m->fd_app_lost}, {skel->maps.vn_port_gso, &m->fd_gso},
 	};
 	int r;
 

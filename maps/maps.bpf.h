@@ -86,6 +86,12 @@ struct {
 	__type(value, struct vn_port_drop);
 } vn_port_drop SEC(".maps");
 
+/* Numbers of ports that had VN_PORT_WATCH_GSO, at a large GSO frame. Writer: vn_tc_port; reader: daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 65536);
+} vn_port_gso SEC(".maps");
+
 /* Disciplines by slot. Writer: daemon; reader: engine (by mmap), programs of ports that police. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -50,8 +50,8 @@ static void unmap_array(void *p, size_t elem, uint32_t n)
 
 void vn_maps_release(struct vn_maps *m)
 {
-	int *fds[] = {&m->fd_port,   &m->fd_ctr, &m->fd_drop,    &m->fd_disc,    &m->fd_police,  &m->fd_dir,
-		      &m->fd_engine, &m->fd_xsk, &m->fd_app_xsk, &m->fd_app_ctr, &m->fd_app_lost};
+	int *fds[] = {&m->fd_port,   &m->fd_ctr, &m->fd_drop,    &m->fd_disc,    &m->fd_police,   &m->fd_dir,
+		      &m->fd_engine, &m->fd_xsk, &m->fd_app_xsk, &m->fd_app_ctr, &m->fd_app_lost, &m->fd_gso};
 
 	unmap_array(m->port, sizeof(*m->port), m->max_ports);
 	unmap_array(m->drop, sizeof(*m->drop), m->max_ports);

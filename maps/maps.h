@@ -23,7 +23,7 @@ struct vn_maps {
 	uint32_t max_ports;
 	uint32_t n_cpus;
 	int fd_port, fd_ctr, fd_drop, fd_disc, fd_police, fd_dir, fd_engine, fd_xsk;
-	int fd_app_xsk, fd_app_ctr, fd_app_lost;
+	int fd_app_xsk, fd_app_ctr, fd_app_lost, fd_gso;
 	struct vn_port_cfg *port;
 	struct vn_port_drop *drop;
 	struct vn_disc_slot *disc;
@@ -35,7 +35,7 @@ struct vn_maps {
 #define VN_MAPS_INIT                                                                                                   \
 	{                                                                                                              \
 		.fd_port = -1, .fd_ctr = -1, .fd_drop = -1, .fd_disc = -1, .fd_police = -1, .fd_dir = -1,              \
-		.fd_engine = -1, .fd_xsk = -1, .fd_app_xsk = -1, .fd_app_ctr = -1, .fd_app_lost = -1                   \
+		.fd_engine = -1, .fd_xsk = -1, .fd_app_xsk = -1, .fd_app_ctr = -1, .fd_app_lost = -1, .fd_gso = -1     \
 	}
 
 /* Map the arrays whose fds are set in @m (ownership of the fds goes to @m). */

@@ -331,6 +331,17 @@ static void print_dir_stats(const json_t *s)
 	print_times("delay error", json_object_get(s, "delay_error"));
 }
 
+/* What no discipline asked for: it makes frames late where it is longer than their delay. */
+static void print_wait(const json_t *wait)
+{
+	char mean[VN_HUMAN_BUF], max[VN_HUMAN_BUF];
+
+	if (vn_json_u64(wait, "count"))
+		vn_print_line("        waited for the engine: mean %s, max %s, of %" PRIu64 " frames as they came",
+			      vn_human_time(mean, vn_json_u64(wait, "mean_ns")),
+			      vn_human_time(max, vn_json_u64(wait, "max_ns")), vn_json_u64(wait, "count"));
+}
+
 /* Every figure of the discipline, what was computed included; the generator's key is of use to nobody. */
 static void print_discipline(const json_t *d)
 {
@@ -383,16 +394,23 @@ static void print_link_details(const json_t *l, bool stats)
 		vn_print_line("    %s %s -> %s %s: %s", vn_json_str(d, "dir"), end_text(from, sizeof(from), l, dir),
 			      end_text(to, sizeof(to), l, !dir), held, disc_text(d));
 		print_discipline(json_object_get(d, "discipline"));
+		print_wait(json_object_get(json_object_get(d, "stats"), "wait"));
 		if (stats)
 			print_dir_stats(json_object_get(d, "stats"));
 	}
+}
+
+/* How long frames waited stands among the figures. */
+static bool with_stats(const struct vn_cli *cli)
+{
+	return cli->stats || (cli->details && !cli->json);
 }
 
 /* All links of @topo, as an answer to "vnet.link.show"; -ENOENT when there are none. */
 static int links_of_topology(const struct vn_cli *cli, const char *topo, json_t **ret_reply)
 {
 	json_t *reply = NULL, *links;
-	int r = vn_cli_call(cli, true, "vnet.link.show", json_pack("{s:b}", "stats", cli->stats), &reply, NULL);
+	int r = vn_cli_call(cli, true, "vnet.link.show", json_pack("{s:b}", "stats", with_stats(cli)), &reply, NULL);
 
 	if (r < 0)
 		return r;
@@ -411,7 +429,7 @@ static int links_of_topology(const struct vn_cli *cli, const char *topo, json_t 
 int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
 	struct vn_err why = {0};
-	json_t *params = json_pack("{s:b}", "stats", cli->stats), *reply = NULL, *links, *l;
+	json_t *params = json_pack("{s:b}", "stats", with_stats(cli)), *reply = NULL, *links, *l;
 	size_t i;
 	int r;
 

@@ -7,36 +7,16 @@
 #include <base/util.h>
 
 #include "engines/engine_port.h"
+#include "engines/holder.h"
 #include "base/log.h"
 #include "disc/disc_words.h"
 
 #define LOOK_NS     VN_NSEC_PER_SEC
 #define DRAIN_BATCH 64u /* directions moved away in a tick */
 
-/*
- * When the bulk holder takes a direction of its own accord, and when it gives it back: far apart, and only after
- * several looks that agree, so that nothing swings. Below the lower figure the precise holder costs little; above the
- * upper one it costs most of a CPU.
- */
-#define BULK_BYTES_PER_S    60000000u
-#define BULK_FRAME_BYTES    1000u
-#define BULK_LOOKS          2u
-#define PRECISE_BYTES_PER_S 12000000u
-#define PRECISE_FRAME_BYTES 600u
-#define PRECISE_LOOKS       5u
-
 #define BAD_LOOKS       3u     /* in a row, before anything moves away */
 #define LATE_PART       100u   /* an engine is bad when one in so many of its frames is late */
 #define REBALANCE_LEAST 10000u /* packets a second: less is not worth a move */
-
-/* What went through a direction when it was looked at last. */
-struct vn_dir_rate {
-	uint64_t packets, bytes;
-	uint64_t packets_per_s, bytes_per_s;
-	uint64_t ring_full; /* frames that found no room on their way to the engine */
-	uint32_t gen;
-	uint32_t looks; /* in a row that spoke for the other holder */
-};
 
 static struct vn_maps *maps(struct vn_engines *e)
 {
@@ -65,6 +45,12 @@ int vn_engine_open(struct vn_engines *e, uint32_t engine, struct vn_err *err)
 	return 0;
 }
 
+/* For vn_placement: it knows no supervisors. */
+static enum vn_bulk_state bulk_state(void *arg)
+{
+	return vn_engines_bulk(arg);
+}
+
 int vn_engines_open(struct vn_engines *e, struct vn_err *err)
 {
 	int r = 0;
@@ -72,17 +58,19 @@ int vn_engines_open(struct vn_engines *e, struct vn_err *err)
 	e->balance.dir = calloc(maps(e)->max_ports, sizeof(*e->balance.dir));
 	if (!e->balance.dir)
 		return -ENOMEM;
+	e->placement->bulk = (struct vn_placement_bulk){.state = bulk_state, .arg = e};
 	for (uint32_t i = 0; i < VN_ENGINES_MAX && r == 0; i++) {
 		if (i >= e->n && !e->placement->port[i].there)
 			continue;
 		r = vn_engine_open(e, i, err);
 		e->engine[i].leaving = !is_asked_for(e, i);
 	}
-	return r;
+	return r == 0 ? vn_holder_open(e, err) : r;
 }
 
 void vn_engines_close(struct vn_engines *e, bool stop)
 {
+	vn_holder_close(e);
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
 		if (stop && e->used[i])
 			vn_supervisor_end(&e->engine[i]);
@@ -210,55 +198,20 @@ static void look_at_dir(struct vn_engines *e, uint32_t number, uint64_t ns)
 	rate->bytes = dir->in_bytes;
 }
 
-/* Does the traffic speak for the bulk holder, as it stands with the one or the other now? */
-static bool is_large(const struct vn_dir_rate *r, bool at_bulk)
+enum vn_bulk_state vn_engines_bulk(struct vn_engines *e)
 {
-	if (at_bulk)
-		return r->bytes_per_s >= PRECISE_BYTES_PER_S &&
-		       r->bytes_per_s >= r->packets_per_s * PRECISE_FRAME_BYTES;
-	return r->bytes_per_s >= BULK_BYTES_PER_S && r->bytes_per_s >= r->packets_per_s * BULK_FRAME_BYTES;
-}
-
-static bool wants_bulk(struct vn_engines *e, uint32_t number, bool at_bulk)
-{
-	struct vn_dir_rate *rate = &e->balance.dir[number];
-	struct vn_disc disc;
-
-	vn_disc_read(maps(e), number, &disc, NULL);
-	if (!vn_disc_bulk_can(&disc) || disc.holder == VN_HOLDER_PRECISE)
-		return false;
-	if (disc.holder == VN_HOLDER_BULK)
-		return true;
-	rate->looks = is_large(rate, at_bulk) == at_bulk ? 0 : rate->looks + 1;
-	if (rate->looks < (at_bulk ? PRECISE_LOOKS : BULK_LOOKS))
-		return at_bulk;
-	rate->looks = 0;
-	return !at_bulk;
-}
-
-bool vn_engines_bulk_up(struct vn_engines *e)
-{
+	const struct vn_supervisor *s = &e->engine[VN_ENGINE_BULK];
 	struct vn_err err = {0};
 
-	if (e->used[VN_ENGINE_BULK])
-		return e->placement->port[VN_ENGINE_BULK].takes && vn_supervisor_is_up(&e->engine[VN_ENGINE_BULK]);
-	if (!e->bulk_failed && vn_engine_open(e, VN_ENGINE_BULK, &err) < 0) {
+	if (!e->used[VN_ENGINE_BULK] && !e->bulk_failed && vn_engine_open(e, VN_ENGINE_BULK, &err) < 0) {
 		vn_log("%s: all links stay with the precise holder", err.text);
 		e->bulk_failed = true;
 	}
-	return false;
-}
-
-static void choose_holder(struct vn_engines *e, uint32_t number)
-{
-	bool at_bulk = vn_placement_engine(e->placement, number) == VN_ENGINE_BULK;
-
-	if (vn_placement_is_moving(e->placement, number))
-		return;
-	if (at_bulk && (e->engine[VN_ENGINE_BULK].refuses || !wants_bulk(e, number, true)))
-		vn_placement_begin(e->placement, number, vn_placement_pick(e->placement));
-	else if (!at_bulk && wants_bulk(e, number, false) && vn_engines_bulk_up(e))
-		vn_placement_begin(e->placement, number, VN_ENGINE_BULK);
+	if (!e->used[VN_ENGINE_BULK] || !e->placement->port[VN_ENGINE_BULK].takes)
+		return VN_BULK_NOT;
+	if (vn_supervisor_is_up(s))
+		return VN_BULK_UP;
+	return s->pid && !s->failures && !s->hung ? VN_BULK_COMES : VN_BULK_NOT;
 }
 
 /* The direction of @from whose packets come nearest to evening out @from and @to without turning them round; 0: none.
@@ -314,14 +267,20 @@ static void look(struct vn_engines *e, uint64_t ns)
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++)
 		if (e->used[i])
 			look_at_engine(e, i, ns);
-	for (uint32_t i = 1; i < maps(e)->max_ports; i++) {
-		const uint32_t both = VN_PORT_ACTIVE | VN_PORT_HELD;
+	/* Both directions of a link are looked at before either is judged. */
+	for (int judge = 0; judge < 2; judge++)
+		for (uint32_t i = 1; i < maps(e)->max_ports; i++) {
+			const uint32_t both = VN_PORT_ACTIVE | VN_PORT_HELD;
 
-		if ((maps(e)->port[i].flags & both) != both)
-			continue;
-		look_at_dir(e, i, ns);
-		choose_holder(e, i);
-	}
+			if ((maps(e)->port[i].flags & both) != both)
+				continue;
+			if (judge) {
+				vn_holder_choose(e, i);
+				continue;
+			}
+			look_at_dir(e, i, ns);
+			vn_holder_look(e, i);
+		}
 	if (e->rebalance && e->n > 1)
 		rebalance(e);
 	vn_placement_settle(e->placement);
@@ -344,6 +303,7 @@ static void come_back(struct vn_engines *e, uint32_t engine)
 
 void vn_engines_tick(struct vn_engines *e)
 {
+	const bool bulk_up = e->used[VN_ENGINE_BULK] && vn_engines_bulk_up(e);
 	uint64_t now = vn_now_ns();
 
 	for (uint32_t i = 0; i < VN_ENGINES_MAX; i++) {
@@ -356,6 +316,9 @@ void vn_engines_tick(struct vn_engines *e)
 			leave(e, i);
 	}
 	vn_placement_turn(e->placement);
+	if (bulk_up && !e->bulk_was_up)
+		vn_holder_catch_up(e);
+	e->bulk_was_up = bulk_up;
 	if (now - e->balance.at_ns < LOOK_NS)
 		return;
 	if (e->balance.at_ns)

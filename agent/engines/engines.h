@@ -7,6 +7,17 @@
 #include "engines/placement.h"
 #include "engines/supervisor.h"
 
+/* What went through a direction when it was looked at last. */
+struct vn_dir_rate {
+	uint64_t packets, bytes;
+	uint64_t packets_per_s, bytes_per_s;
+	uint64_t ring_full; /* frames that found no room on their way to the engine */
+	uint32_t gen;
+	uint32_t looks; /* in a row that spoke for the other holder */
+	bool watched;   /* VN_PORT_WATCH_GSO was set at the last look */
+	bool gso;       /* a large GSO frame came between the last two */
+};
+
 /* What the last look at the engines and the directions saw (balance.c). */
 struct vn_balance {
 	uint64_t at_ns;
@@ -16,6 +27,8 @@ struct vn_balance {
 	} engine[VN_ENGINES_MAX];
 	struct vn_dir_rate *dir; /* by number */
 };
+
+struct ring_buffer;
 
 struct vn_engines {
 	struct vn_placement *placement; /* borrowed */
@@ -27,6 +40,11 @@ struct vn_engines {
 	struct vn_balance balance;
 	bool restarting;  /* an engine is being replaced on request */
 	bool bulk_failed; /* this machine cannot make the bulk engine's port */
+	bool bulk_was_up; /* at the last tick */
+	struct {
+		struct ring_buffer *ring; /* vn_port_gso (holder.c) */
+		struct vn_source source;
+	} gso;
 };
 
 /* Start or adopt the engines: those asked for, and those that an earlier daemon left with something to do. */
@@ -39,8 +57,12 @@ int vn_engine_open(struct vn_engines *e, uint32_t engine, struct vn_err *err);
 void vn_engine_drain(struct vn_engines *e, uint32_t engine);
 /* Frames that are still to leave it. */
 bool vn_engine_holds(struct vn_engines *e, uint32_t engine);
-/* The bulk engine, started when it is first wanted; false while it cannot serve. */
-bool vn_engines_bulk_up(struct vn_engines *e);
+/* The bulk engine, started when it is first wanted. */
+enum vn_bulk_state vn_engines_bulk(struct vn_engines *e);
+static inline bool vn_engines_bulk_up(struct vn_engines *e)
+{
+	return vn_engines_bulk(e) == VN_BULK_UP;
+}
 /* Forget them, or end them. */
 void vn_engines_close(struct vn_engines *e, bool stop);
 

@@ -20,6 +20,9 @@
 #define HURRY_PRIORITY 12 /* above the engines' */
 #define SETTLE_NS      (5 * VN_NSEC_PER_MSEC)
 #define SETTLE_STEP_NS (50 * VN_NSEC_PER_USEC)
+#define IN_FORCE_NS    (50 * VN_NSEC_PER_MSEC) /* who changes a holder gets his answer when it is another one */
+#define BULK_COMES_NS  (300 * VN_NSEC_PER_MSEC)
+#define BULK_STEP_NS   VN_NSEC_PER_MSEC
 #define AWAY_NS        (50 * VN_NSEC_PER_MSEC)
 #define AWAY_STEP_NS   VN_NSEC_PER_MSEC
 
@@ -134,9 +137,27 @@ uint32_t vn_placement_pick(const struct vn_placement *p)
 	return best == VN_ENGINE_BULK ? 0 : best;
 }
 
-uint32_t vn_placement_place(struct vn_placement *p, uint32_t number)
+static bool may_be_bulk(const struct vn_disc *d)
 {
-	uint32_t to = vn_placement_pick(p);
+	return vn_disc_is_held(d) && vn_disc_bulk_can(d) && d->holder != VN_HOLDER_PRECISE;
+}
+
+/* One that is about to come is waited for, once: what begins elsewhere would have to move. */
+static bool bulk_takes(struct vn_placement *p)
+{
+	enum vn_bulk_state state = p->bulk.state ? p->bulk.state(p->bulk.arg) : VN_BULK_NOT;
+
+	for (uint64_t ns = 0; state == VN_BULK_COMES && !p->bulk.waited && ns < BULK_COMES_NS; ns += BULK_STEP_NS) {
+		pause_ns(BULK_STEP_NS);
+		state = p->bulk.state(p->bulk.arg);
+	}
+	p->bulk.waited = state != VN_BULK_UP;
+	return state == VN_BULK_UP;
+}
+
+uint32_t vn_placement_place(struct vn_placement *p, uint32_t number, const struct vn_disc *d)
+{
+	uint32_t to = d && may_be_bulk(d) && bulk_takes(p) ? VN_ENGINE_BULK : vn_placement_pick(p);
 
 	vn_disc_place(maps(p), number, to, to);
 	p->port[to].ports++;
@@ -245,29 +266,53 @@ void vn_placement_turn(struct vn_placement *p)
 	hurry(p, false);
 }
 
-void vn_placement_settle(struct vn_placement *p)
+static void settle(struct vn_placement *p, uint64_t most_ns)
 {
 	vn_placement_turn(p);
-	for (uint64_t ns = 0; p->n_moves && ns < SETTLE_NS; ns += SETTLE_STEP_NS) {
+	for (uint64_t ns = 0; p->n_moves && ns < most_ns; ns += SETTLE_STEP_NS) {
 		pause_ns(SETTLE_STEP_NS);
-		check_moves(p, false);
+		/* A marker that found no room is sent again. */
+		check_moves(p, ns && ns % SETTLE_NS == 0);
 	}
 }
 
-void vn_placement_prepare(struct vn_placement *p, uint32_t number, const struct vn_disc *d)
+void vn_placement_settle(struct vn_placement *p)
 {
-	bool was_held = maps(p)->port[number].flags & VN_PORT_HELD;
-	uint32_t at = vn_placement_engine(p, number), best;
+	settle(p, SETTLE_NS);
+}
 
-	if (at == VN_ENGINE_BULK) {
-		if (vn_disc_is_held(d) && vn_disc_bulk_can(d) && d->holder != VN_HOLDER_PRECISE)
-			return;
-	} else if (was_held || !vn_disc_is_held(d)) {
-		return;
-	}
-	best = vn_placement_pick(p);
-	if (at != VN_ENGINE_BULK && p->port[at].ports <= p->port[best].ports + 1)
-		return;
-	if (vn_placement_begin(p, number, best) == 0)
-		vn_placement_settle(p);
+/* Moves that have begun come first, and frames of the last one that are still out: unless they are long. */
+static void move_now(struct vn_placement *p, uint32_t number, uint32_t to)
+{
+	if (p->n_moves)
+		settle(p, IN_FORCE_NS);
+	vn_placement_wait_away(p, number);
+	if (vn_placement_begin(p, number, to) == 0)
+		settle(p, IN_FORCE_NS);
+}
+
+bool vn_placement_prepare(struct vn_placement *p, uint32_t number, const struct vn_disc *d)
+{
+	const uint32_t flags = maps(p)->port[number].flags;
+	const bool was_held = flags & VN_PORT_HELD, bulk = may_be_bulk(d) && !(flags & VN_PORT_DIRECT);
+	const uint32_t at = vn_placement_engine(p, number);
+	struct vn_disc was;
+	uint32_t best;
+
+	if (!vn_disc_is_held(d))
+		return false;
+	vn_disc_read(maps(p), number, &was, NULL);
+	if (was_held && at != VN_ENGINE_BULK)
+		return bulk && (d->holder == VN_HOLDER_BULK || !may_be_bulk(&was)) && bulk_takes(p);
+	if (at == VN_ENGINE_BULK && bulk)
+		return false;
+	best = bulk && bulk_takes(p) ? VN_ENGINE_BULK : vn_placement_pick(p);
+	if (at == VN_ENGINE_BULK || best == VN_ENGINE_BULK || p->port[at].ports > p->port[best].ports + 1)
+		move_now(p, number, best);
+	return false;
+}
+
+void vn_placement_to_bulk(struct vn_placement *p, uint32_t number)
+{
+	move_now(p, number, VN_ENGINE_BULK);
 }

@@ -21,11 +21,22 @@ struct vn_engine_port {
 	uint64_t packets_per_s; /* as the daemon measured it */
 };
 
+/* VN_BULK_NOT: it does not serve, and nobody knows whether it will. */
+enum vn_bulk_state { VN_BULK_NOT, VN_BULK_COMES, VN_BULK_UP };
+
+/* The bulk engine, asked of who keeps the engines (enum vn_bulk_state); it starts it when it is first asked. */
+struct vn_placement_bulk {
+	enum vn_bulk_state (*state)(void *arg);
+	void *arg;
+	bool waited; /* for one that does not come: not again until it has come */
+};
+
 /* The engine ports, and the directions that move between them. */
 struct vn_placement {
 	struct vn_dp *dp;           /* borrowed */
 	const struct vn_home *home; /* borrowed */
-	int packet_fd;              /* sends markers into engine ports */
+	struct vn_placement_bulk bulk;
+	int packet_fd; /* sends markers into engine ports */
 	struct vn_engine_port port[VN_ENGINES_MAX];
 	uint32_t *moves; /* numbers of the directions that move */
 	size_t n_moves, moves_room;
@@ -46,8 +57,11 @@ static inline const char *vn_holder_word(uint32_t engine)
 }
 /* The precise engine with the least to do, among those that take directions. */
 uint32_t vn_placement_pick(const struct vn_placement *p);
-/* A new link: direction @number starts on the engine with the least to do. Its engine port. */
-uint32_t vn_placement_place(struct vn_placement *p, uint32_t number);
+/*
+ * A new link: direction @number with discipline @d starts on the fastest engine that can do it, and of several on the
+ * one with the least to do. @d NULL: no engine will ever hold it. Its engine port.
+ */
+uint32_t vn_placement_place(struct vn_placement *p, uint32_t number, const struct vn_disc *d);
 /* The link goes. */
 void vn_placement_leave(struct vn_placement *p, uint32_t number);
 /* The engine port of direction @number from now on, or at the end of its move. */
@@ -70,9 +84,11 @@ void vn_placement_turn(struct vn_placement *p);
 void vn_placement_settle(struct vn_placement *p);
 
 /*
- * Direction @number is about to get discipline @d: see to it that an engine has it that can apply it, and one with
- * little to do when it was not held before.
+ * Direction @number is about to get discipline @d: see to it that an engine has it that can apply it, and the fastest
+ * such, with little to do, when it was not held before. True: once @d is in force, it is to go to the bulk engine
+ * (vn_placement_to_bulk()), which could not have applied what it had so far.
  */
-void vn_placement_prepare(struct vn_placement *p, uint32_t number, const struct vn_disc *d);
+bool vn_placement_prepare(struct vn_placement *p, uint32_t number, const struct vn_disc *d);
+void vn_placement_to_bulk(struct vn_placement *p, uint32_t number);
 
 #endif

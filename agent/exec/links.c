@@ -34,10 +34,12 @@ static uint32_t host_ifindex(const struct vn_topo *t, size_t id)
 void vn_exec_set_disc(struct vn_fabric *f, uint32_t number, const struct vn_disc *d)
 {
 	uint32_t flags = vn_port_disc_flags(d);
+	bool to_bulk = vn_placement_prepare(&f->placement, number, d);
 
-	vn_placement_prepare(&f->placement, number, d);
 	vn_disc_write(&f->dp->maps, number, d);
 	vn_port_flags(&f->dp->maps, number, flags, VN_PORT_DISC_FLAGS & ~flags);
+	if (to_bulk)
+		vn_placement_to_bulk(&f->placement, number);
 }
 
 static void wait_a_moment(void *arg)
@@ -121,7 +123,8 @@ static int publish_and_up(struct vn_exec *x, const struct vn_step *steps, size_t
 		const int side = (int)(i % VN_DIRS);
 
 		vn_disc_renew(maps, l->ports[side].number);
-		vn_placement_place(&x->f->placement, l->ports[side].number);
+		vn_placement_place(&x->f->placement, l->ports[side].number,
+				   has_host_end(x->new, new_port(steps, i)) ? &l->disc[side] : NULL);
 		vn_disc_write(maps, l->ports[side].number, &l->disc[side]);
 		r = publish_port(x, l, side);
 		if (r == 0)
@@ -248,9 +251,14 @@ static int change_port(struct vn_exec *x, const struct vn_link *was, const struc
 	a.flags &= ~(VN_PORT_DISC_FLAGS | VN_PORT_APP_FLAGS);
 	b.flags &= ~(VN_PORT_DISC_FLAGS | VN_PORT_APP_FLAGS);
 	if (memcmp(&a, &b, sizeof(a)) != 0) {
-		vn_placement_prepare(&x->f->placement, is->ports[side].number, &is->disc[side]);
-		vn_disc_write(&x->f->dp->maps, is->ports[side].number, &is->disc[side]);
-		return publish_port(x, is, side);
+		const uint32_t number = is->ports[side].number;
+		const bool to_bulk = vn_placement_prepare(&x->f->placement, number, &is->disc[side]);
+
+		vn_disc_write(&x->f->dp->maps, number, &is->disc[side]);
+		r = publish_port(x, is, side);
+		if (r == 0 && to_bulk)
+			vn_placement_to_bulk(&x->f->placement, number);
+		return r;
 	}
 	app = vn_port_app_flags(&is->ports[!side]);
 	vn_port_flags(&x->f->dp->maps, is->ports[side].number, app, VN_PORT_APP_FLAGS & ~app);

@@ -137,6 +137,8 @@ void vn_probe_link_set(struct vn_measure *m, struct vn_probe_link *t, size_t lin
 
 	/* Fresh draws: with the link's key the same probes would meet the same fates each time, right or wrong. */
 	own.key = vn_mix64(own.key ^ vn_now_ns());
+	/* The engine that is asked about, whatever traffic the probes look like. */
+	own.holder = engine == VN_ENGINE_BULK ? VN_HOLDER_BULK : VN_HOLDER_PRECISE;
 	vn_exec_set_disc(m->store->fabric, slot, &own);
 	if (vn_placement_engine(&m->store->fabric->placement, slot) != engine &&
 	    vn_placement_begin(&m->store->fabric->placement, slot, engine) == 0)

@@ -388,8 +388,14 @@ static void judge_event(struct vn_verify *v, const char *check, bool probe, uint
 static void judge_engine(struct vn_verify *v, bool probe, const struct vn_dir *dir)
 {
 	uint64_t error[VN_HIST_BUCKETS], errors = 0;
+	struct vn_verify_row *row;
+	char t[64];
 
 	judge_hist(v, "lateness", probe, (const __u64 *)dir->late_hist, dir->late_max_ns);
+	row = &v->rows[v->n - 1];
+	if (row->verdict == VN_FAILED && dir->wait_max_ns > VN_VERIFY_WAIT_NS && !row->note[0])
+		PRINT(row->note, "frames waited up to %s for the engine: more came than it carries",
+		      micros(t, sizeof(t), (int64_t)dir->wait_max_ns));
 	for (size_t i = 0; i < VN_HIST_BUCKETS; i++)
 		errors += error[i] = dir->error_hist[i];
 	/* One frame in many is sampled: a few say nothing that the lateness of all does not, unless they are very late.

@@ -17,7 +17,8 @@
 #define VN_VERIFY_LATE_P50_NS  100000ULL
 #define VN_VERIFY_LATE_P99_NS  1000000ULL
 #define VN_VERIFY_LATE_MAX_NS  20000000ULL
-#define VN_VERIFY_PROBE_P50_NS 200000ULL /* of probes: their sender and receiver are ordinary processes */
+#define VN_VERIFY_WAIT_NS      1000000ULL /* for the engine: from here on it explains lateness */
+#define VN_VERIFY_PROBE_P50_NS 200000ULL  /* of probes: their sender and receiver are ordinary processes */
 #define VN_VERIFY_PROBE_P99_NS 2000000ULL
 #define VN_VERIFY_RATE_PPM     10000u /* of the rate, either way */
 #define VN_VERIFY_FRAMES_MIN   100u   /* for a 99th percentile */

@@ -108,6 +108,14 @@ static json_t *late_hist(const struct vn_dir *dir)
 	return list;
 }
 
+/* How long frames were in the bulk engine's tap before it read them. */
+static json_t *wait_json(const struct vn_dir *dir)
+{
+	return json_pack("{s:I, s:I, s:I}", "count", (json_int_t)dir->wait_n, "mean_ns",
+			 (json_int_t)(dir->wait_n ? dir->wait_ns / dir->wait_n : 0), "max_ns",
+			 (json_int_t)dir->wait_max_ns);
+}
+
 /* In one reading: in + duplicated = out + drops + held. */
 static json_t *stats(struct vn_parts *parts, uint32_t number, const struct vn_disc *disc)
 {
@@ -115,7 +123,7 @@ static json_t *stats(struct vn_parts *parts, uint32_t number, const struct vn_di
 	const struct vn_dir *dir = &a.dir;
 
 	vn_account_read(&parts->dp.maps, number, &a);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "in_packets",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "in_packets",
 			 (json_int_t)a.ctr.in_packets, "in_bytes", (json_int_t)a.ctr.in_bytes, "out_packets",
 			 (json_int_t)a.ctr.out_packets, "out_bytes", (json_int_t)a.ctr.out_bytes, "held_packets",
 			 (json_int_t)a.held, "held_bytes", (json_int_t)dir->state.held_bytes, "engine_held_packets",
@@ -123,7 +131,7 @@ static json_t *stats(struct vn_parts *parts, uint32_t number, const struct vn_di
 			 "drops", drops(&a.drop, dir), "lateness",
 			 histogram((const __u64 *)dir->late_hist, dir->late_max_ns), "delay_error", delay_error(dir),
 			 "loss", realised_loss(dir, disc), "overload", vn_overload_json(dir->overload), "late_hist",
-			 late_hist(dir));
+			 late_hist(dir), "wait", wait_json(dir));
 }
 
 /* Whether frames may enter, and for how long that holds: only a schedule says. */

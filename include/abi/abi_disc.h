@@ -168,12 +168,14 @@ _Static_assert(__builtin_offsetof(struct vn_disc_slot, disc) == 64, "lines of th
  * struct vn_police - element of the map vn_police, index: slot; writer: vn_tc_port on any CPU, by compare-and-swap
  * @tat_ns: theoretical arrival time (the virtual clock of a token bucket; GCRA, ITU-T I.371): the bucket is full
  *          when it lies in the past, empty when it lies a whole burst ahead
+ * @tap_tat_ns: the same of the port's share of a busy tap (VN_TAP_BUSY), in frames
  */
 struct vn_police {
 	__u64 tat_ns;
 	__u64 dropped_packets;
 	__u64 dropped_bytes;
-	__u64 pad[5];
+	__u64 tap_tat_ns;
+	__u64 pad[4];
 };
 _Static_assert(sizeof(struct vn_police) == 64, "a cache line each");
 

@@ -117,6 +117,8 @@ struct vn_dir_mark {
  * @away_until_ns: when the last of those leaves
  * @leaving:  by engine port, a bit: its engine has handed the direction over, and its last frame may still be on its
  * way out. Set and cleared by that engine alone
+ * @wait_max_ns, @wait_ns, @wait_n: how long frames were in the tap before the bulk engine read them: the longest, all
+ * of them together, how many. Lateness and delay error count from the port and hold what of it the delay did not hide
  * @error_max_ns, @error_hist: one-way delay error of sampled frames, from the port's program to the release, ns
  * @reset: the vn_disc_slot.reset that these figures follow; while the two differ, they are of before the request
  * @replay: the vn_disc_slot.replay that state.index and the memory of the draws follow
@@ -138,7 +140,9 @@ struct vn_dir {
 	__u32 reset;
 	__u32 replay;
 	__u32 leaving;
-	__u32 pad[13];
+	__u32 pad;
+	__u64 wait_max_ns, wait_ns, wait_n;
+	__u64 pad2[3];
 	__u64 late_max_ns;
 	__u64 late_hist[VN_HIST_BUCKETS];
 	__u64 error_max_ns;
@@ -190,7 +194,11 @@ enum vn_overload_bit {
  * @fence_seen:   number of the last fence that the program at the engine port's other end has seen: a marker that the
  * engine sends behind its frames, its number in the place of the slot
  * @ring_dropped: frames that found no room in the engine port itself, on their way to the engine (written by
- * bpf/lost.bpf.c)
+ * bpf/lost.bpf.c, and of a tap by vn_tc_port)
+ * @gso_in_bytes: of GSO frames that ports have sent into the tap (atomic, by vn_tc_port)
+ * @gso_out_bytes, @gso_room_bytes: of those that the engine has read from it, and how many may be between the two: what
+ * it reads within VN_BULK_WAIT_NS
+ * @tap_in_frames, @tap_out_frames: of all frames, GSO frames as one: sent into the tap and read from it
  */
 struct vn_engine {
 	__u64 heartbeat_ns;
@@ -220,16 +228,36 @@ struct vn_engine {
 	__u32 fence_seen;
 	__u32 pad2;
 	__u64 ring_dropped;
-	__u64 spare[7];
+	__u64 gso_in_bytes;
+	__u64 gso_out_bytes;
+	__u64 gso_room_bytes;
+	__u64 tap_in_frames;
+	__u64 tap_out_frames;
+	__u64 spare[2];
 };
 _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
 
-#define VN_ENGINE_ABI 3u
+#define VN_ENGINE_ABI 4u
 
 /*
  * A tap has no room for metadata: there every frame crosses like a sample (VN_SAMPLE_TPID), but in units of
  * 2^VN_STAMP_SHIFT ns, of which 16 bits are 134 ms: more than VN_ENGINE_STALE_NS.
  */
 #define VN_STAMP_SHIFT 11
+
+/*
+ * How long frames may wait in the tap for the bulk engine: not part of any discipline, so short beside what one asks
+ * for, and long enough that TCP keeps the engine busy. A round trip has it twice.
+ */
+#define VN_BULK_WAIT_NS 3000000ULL
+
+/*
+ * A tap drops what finds no room, whosever it is. So while more than VN_TAP_BUSY frames are in it, a port that sends
+ * more than one in VN_TAP_SHARE_NS, after a burst of VN_TAP_BURST_NS, has to wait for room: what others send in a
+ * moderate number finds it. The share is more than the frames of any TCP whose GSO frames are large.
+ */
+#define VN_TAP_BUSY     256
+#define VN_TAP_SHARE_NS 20000ULL
+#define VN_TAP_BURST_NS (128 * VN_TAP_SHARE_NS)
 
 #endif

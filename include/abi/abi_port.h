@@ -9,16 +9,17 @@
 
 #include <linux/types.h>
 
-#define VN_PORTS_MAX     65535u /* a slot is 16 bits wide */
-#define VN_PORTS_DEFAULT 16384u /* unless the daemon is told otherwise */
-#define VN_PORT_VLANS    8      /* VLAN ids a port may be restricted to */
-#define VN_PORT_PREFIXES 6      /* source prefixes per family */
-#define VN_PORT_MACS     8      /* MACs that a port may use beside its own */
-#define VN_FRAME_MIN     16u    /* shorter frames are filled up with zeros at their port */
-#define VN_GSO_SIZE_MIN  48u    /* bytes of payload in each segment of a GSO frame: Linux's TCP sends no smaller ones */
-#define VN_GSO_MTU       160u   /* ... on links of at least this MTU */
-#define VN_GSO_SEGS_MAX  1500u  /* segments of a GSO frame; UDP_SEGMENT makes 128 at most, TCP fewer than this */
-#define VN_SLOT_TPID     0x88a8u /* the slot's tag on the engine port */
+#define VN_PORTS_MAX      65535u /* a slot is 16 bits wide */
+#define VN_PORTS_DEFAULT  16384u /* unless the daemon is told otherwise */
+#define VN_PORT_VLANS     8      /* VLAN ids a port may be restricted to */
+#define VN_PORT_PREFIXES  6      /* source prefixes per family */
+#define VN_PORT_MACS      8      /* MACs that a port may use beside its own */
+#define VN_FRAME_MIN      16u    /* shorter frames are filled up with zeros at their port */
+#define VN_GSO_SIZE_MIN   48u   /* bytes of payload in each segment of a GSO frame: Linux's TCP sends no smaller ones */
+#define VN_GSO_MTU        160u  /* ... on links of at least this MTU */
+#define VN_GSO_SEGS_MAX   1500u /* segments of a GSO frame; UDP_SEGMENT makes 128 at most, TCP fewer than this */
+#define VN_GSO_SEGS_LARGE 4u    /* segments from which on a GSO frame says that its sender has much to send */
+#define VN_SLOT_TPID      0x88a8u /* the slot's tag on the engine port */
 
 /*
  * Engine ports: the first device of engine port i, into which the ports' frames go, has the interface index
@@ -50,6 +51,8 @@ enum vn_port_flag {
 	VN_PORT_VLAN_LIST = 1u << 3, /* tagged frames only with an id from vlans[] (an empty list: none) */
 	VN_PORT_TO_APP = 1u << 7,    /* the other end is an AF_XDP port, by the rules of the bits below */
 	VN_PORT_APP_DROP = 1u << 8,  /* and drops what is for its application while none is bound */
+	VN_PORT_WATCH_GSO = 1u << 9, /* held, and the daemon wants to know of the next large GSO frame: the program
+				      * clears the bit at that frame, and tells it by vn_port_gso */
 };
 
 /* With VN_PORT_TO_APP: bits 1 << enum vn_afxdp_class, shifted, of what stays the kernel's. */

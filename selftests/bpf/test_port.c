@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
@@ -127,6 +128,124 @@ static void test_held(void **state)
 	check_port(&held, &p, VN_DROP_ENGINE_DOWN);
 	held.flags |= VN_PORT_FAIL_OPEN;
 	check_port(&held, &p, VN_PASS);
+}
+
+static int note_number(void *arg, void *data, size_t size)
+{
+	uint32_t *told = arg;
+
+	assert_int_equal(size, sizeof(uint32_t));
+	assert_int_equal(*(const uint32_t *)data, PORT);
+	++*told;
+	return 0;
+}
+
+#define SEGMENT 60u
+
+/* A GSO frame of @segs segments of UDP. */
+static void send_gso(const struct vn_port_cfg *cfg, uint32_t segs, unsigned int reason)
+{
+	struct __sk_buff ctx = {.gso_size = SEGMENT, .gso_segs = segs};
+	struct pkt p = {0};
+
+	put_eth(&p, mac_a, ETH_P_IP), put_udp4(&p, "10.0.0.1", "10.0.0.2");
+	memset(p.data + p.len, 0, segs * SEGMENT);
+	p.len += segs * SEGMENT;
+	check_skb(cfg, &p, &ctx, reason);
+}
+
+/* Asked for, the next large GSO frame of a held port is told, once. */
+static void test_gso_watched(void **state)
+{
+	struct vn_port_cfg held = port_a(VN_ISOLATION_MAC);
+	uint32_t told = 0;
+	struct ring_buffer *ring = ring_buffer__new(dp.maps.fd_gso, note_number, &told, NULL);
+
+	assert_non_null(ring);
+	held.flags |= VN_PORT_HELD;
+	dp.maps.engine[0].heartbeat_ns = vn_now_ns() + VN_NSEC_PER_SEC;
+	send_gso(&held, VN_GSO_SEGS_LARGE, VN_PASS);
+	assert_int_equal(ring_buffer__consume(ring), 0);
+	held.flags |= VN_PORT_WATCH_GSO;
+	send_gso(&held, VN_GSO_SEGS_LARGE - 1, VN_PASS);
+	assert_true(dp.maps.port[PORT].flags & VN_PORT_WATCH_GSO);
+	send_gso(&held, VN_GSO_SEGS_LARGE, VN_PASS);
+	assert_int_equal(dp.maps.port[PORT].flags, held.flags & ~(uint32_t)VN_PORT_WATCH_GSO);
+	assert_int_equal(ring_buffer__consume(ring), 1);
+	held.flags &= ~(uint32_t)VN_PORT_HELD;
+	send_gso(&held, VN_GSO_SEGS_LARGE, VN_PASS);
+	assert_int_equal(ring_buffer__consume(ring), 0);
+	assert_int_equal(told, 1);
+	ring_buffer__free(ring);
+}
+
+/* Into the tap as much as its engine reads in time: of GSO frames, counted with the tags that they get. */
+static void test_tap_room(void **state)
+{
+	struct vn_port_cfg held = port_a(VN_ISOLATION_MAC);
+	struct vn_engine *e = &dp.maps.engine[VN_ENGINE_BULK];
+	struct pkt small = {0};
+	uint64_t bytes;
+
+	put_eth(&small, mac_a, ETH_P_IP), put_udp4(&small, "10.0.0.1", "10.0.0.2");
+	held.flags |= VN_PORT_HELD;
+	held.engine = VN_ENGINE_BULK;
+	e->stamp_ifindex = held.engine_ifindex;
+	e->heartbeat_ns = vn_now_ns() + VN_NSEC_PER_SEC;
+	e->gso_room_bytes = 500;
+	e->gso_in_bytes = e->gso_out_bytes = UINT64_MAX - 100;
+	send_gso(&held, 5, VN_PASS);
+	bytes = e->gso_in_bytes - e->gso_out_bytes;
+	assert_int_equal(bytes, small.len + 5 * SEGMENT + 2 * 4);
+	send_gso(&held, 5, VN_PASS);
+	send_gso(&held, 5, VN_DROP_RING_FULL);
+	assert_int_equal(e->ring_dropped, 5);
+	check_port(&held, &small, VN_PASS);
+	assert_int_equal(e->gso_in_bytes - e->gso_out_bytes, 2 * bytes);
+	e->gso_out_bytes += bytes;
+	send_gso(&held, 5, VN_PASS);
+	*e = (struct vn_engine){0};
+}
+
+/* A port that floods a busy tap leaves room for others: @n frames of it, how many pass. */
+static uint32_t flood(uint32_t n)
+{
+	struct pkt small = {0};
+	uint32_t passed = 0;
+
+	put_eth(&small, mac_a, ETH_P_IP), put_udp4(&small, "10.0.0.1", "10.0.0.2");
+	for (uint32_t i = 0; i < n; i++)
+		passed += run_tc(dp.fd_tc_port, &small, NULL) == TC_ACT_REDIRECT;
+	return passed;
+}
+
+static void test_tap_share(void **state)
+{
+	const uint32_t burst = VN_TAP_BURST_NS / VN_TAP_SHARE_NS;
+	struct vn_port_cfg held = port_a(VN_ISOLATION_MAC);
+	struct vn_engine *e = &dp.maps.engine[VN_ENGINE_BULK];
+	uint64_t since;
+	uint32_t passed;
+
+	held.flags |= VN_PORT_HELD;
+	held.engine = VN_ENGINE_BULK;
+	e->stamp_ifindex = held.engine_ifindex;
+	e->heartbeat_ns = vn_now_ns() + VN_NSEC_PER_SEC;
+	vn_port_clear(&dp.maps, PORT);
+	vn_port_publish(&dp.maps, PORT, &held);
+	assert_int_equal(flood(VN_TAP_BUSY), VN_TAP_BUSY); /* it is not busy yet */
+	assert_int_equal(e->tap_in_frames, VN_TAP_BUSY);
+	e->tap_in_frames++;
+	since = vn_now_ns();
+	passed = flood(8 * burst);
+	assert_in_range(passed, burst, burst + 1 + (vn_now_ns() - since) / VN_TAP_SHARE_NS);
+	assert_int_equal(dp.maps.drop[PORT].count[VN_DROP_RING_FULL], 8 * burst - passed);
+	dp.maps.police[PORT].tap_tat_ns = 0; /* another port has a share of its own */
+	assert_int_equal(flood(1), 1);
+	e->tap_out_frames = e->tap_in_frames; /* read: it is no longer busy */
+	dp.maps.police[PORT].tap_tat_ns = vn_now_ns() + VN_NSEC_PER_SEC;
+	assert_int_equal(flood(1), 1);
+	*e = (struct vn_engine){0};
 }
 
 static void test_deliver(void **state)
@@ -331,6 +450,8 @@ int main(void)
 		cmocka_unit_test(test_engine_port),  cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_adopt_build),  cmocka_unit_test(test_disc_seqlock),
 		cmocka_unit_test(test_trunk_sample), cmocka_unit_test(test_foreign_map),
+		cmocka_unit_test(test_gso_watched),  cmocka_unit_test(test_tap_room),
+		cmocka_unit_test(test_tap_share),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

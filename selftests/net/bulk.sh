@@ -37,10 +37,10 @@ holder() {
 start_agent || exit 1
 check "the topology applies" vnet topology apply "$WORK/bulk.yaml"
 ip4=$(vnet -j link show l | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
-is "an idle link is held precisely" "$(dir_of_l holder)" precise
+is "an idle link is held in bulk" "$(dir_of_l holder)" bulk
 
 iperf_server bk.b
-inn bk.a iperf3 -c "$ip4" -t 25 -J >"$WORK/tcp" &
+inn bk.a iperf3 -c "$ip4" -t 25 -C "$CONGESTION" -J >"$WORK/tcp" &
 PID=$!
 if [ $SLOW = 1 ]; then
 	ktap_skip "under load the bulk holder takes it" "emulated in software: too slow for that load"

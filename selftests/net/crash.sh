@@ -14,8 +14,8 @@ name: crash
 nodes: {a: {}, b: {}, c: {}, d: {}, e: {}}
 links:
   ab: {endpoints: [a:eth0, b:eth0]}
-  bc: {endpoints: [b:eth1, c:eth0], delay: 2ms}
-  cd: {endpoints: [c:eth1, d:eth0], rate: 100mbit}
+  bc: {endpoints: [b:eth1, c:eth0], delay: 2ms, holder: precise}
+  cd: {endpoints: [c:eth1, d:eth0], rate: 100mbit, holder: precise}
   de: {endpoints: [d:eth1, e:eth0], loss: 1%}
   ea: {endpoints: [e:eth1, a:eth1]}
 ports: {"a:eth0": {kind: afxdp}, "c:eth0": {kind: afxdp, handover: libvnet}}
@@ -26,7 +26,7 @@ name: traffic
 nodes: {a: {}, b: {}, c: {}}
 links:
   plain: {endpoints: [a:eth0, b:eth0]}
-  held: {endpoints: [b:eth1, c:eth0], delay: 1ms}
+  held: {endpoints: [b:eth1, c:eth0], delay: 1ms, holder: precise}
 YAML
 
 addr_of() {

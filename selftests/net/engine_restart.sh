@@ -11,8 +11,8 @@ cat >"$WORK/e.yaml" <<YAML
 name: e
 nodes: {a: {}, b: {}}
 links:
-  one: {endpoints: [a:e0, b:e0], delay: 10ms}
-  two: {endpoints: [a:e1, b:e1], delay: 10ms}
+  one: {endpoints: [a:e0, b:e0], delay: 10ms, holder: precise}
+  two: {endpoints: [a:e1, b:e1], delay: 10ms, holder: precise}
   big: {endpoints: [a:e2, b:e2], delay: 10ms, holder: bulk}
   plain: {endpoints: [a:e3, b:e3]}
 YAML

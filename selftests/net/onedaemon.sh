@@ -11,7 +11,7 @@ plan 27
 OTHER=(--runtime-dir "$WORK/other" --pin-dir /sys/fs/bpf/other)
 start_agent || exit 1
 one_link one
-vnet link set ab delay 1ms
+vnet link set ab delay 1ms holder precise
 engine=$(engine_pid)
 
 answers() {
@@ -75,7 +75,7 @@ for what in "netns del vnet-fabric" "-all netns delete"; do
 	stop_agent
 	start_agent || exit 1
 	check "apply mends what the next start finds" vnet topology apply "$WORK/one.yaml"
-	vnet link set ab delay 1ms
+	vnet link set ab delay 1ms holder precise
 	check "and frames flow, held by an engine of the new one" busywait 5000 answers
 done
 vnet topology delete one >/dev/null

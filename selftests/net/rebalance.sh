@@ -15,7 +15,7 @@ LINKS="0 1 2 3"
 	echo "nodes: {a: {}, b: {}}"
 	echo "links:"
 	for i in $LINKS; do
-		echo "  l$i: {endpoints: [a:e$i, b:e$i], delay: 10ms}"
+		echo "  l$i: {endpoints: [a:e$i, b:e$i], delay: 10ms, holder: precise}"
 	done
 } >"$WORK/r.yaml"
 start_agent --engines 2 --rebalance on || exit 1

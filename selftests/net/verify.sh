@@ -12,7 +12,7 @@ name: v
 nodes: {a: {}, b: {}}
 links:
   ok: {endpoints: [a:e0, b:e0], delay: 10ms, loss: 1%}
-  idle: {endpoints: [a:e1, b:e1], delay: 5ms}
+  idle: {endpoints: [a:e1, b:e1], delay: 5ms, holder: precise}
   wire: {endpoints: [a:e2, b:e2]}
   slow: {endpoints: [a:e3, b:e3], delay: 2ms, rate: 20mbit}
 YAML
@@ -239,6 +239,7 @@ expect_exit "contradicting options" 1 "contradict" vnet link verify ok --probe -
 expect_exit "a time without a unit" 1 "unit" vnet link verify ok --time 3
 
 # --- the memory's limit is known without calibration ---
+vnet link set idle holder auto
 expect_exit "what the engine cannot hold is refused, and says what is possible" 7 "may hold .* at most [0-9]+ms" \
 	vnet link set idle delay 100s rate 10gbit
 check "calibrate" vnet calibrate --time 2s

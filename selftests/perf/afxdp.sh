@@ -113,7 +113,7 @@ ax_setup() {
 		nodes: {a: {}, b: {}}
 		links:
 		  plain: {endpoints: [a:plain, b:plain]}
-		  held: {endpoints: [a:held, b:held], delay: 1ms}
+		  held: {endpoints: [a:held, b:held], delay: 1ms, holder: precise}
 		ports: {"a:plain": {kind: afxdp}, "b:plain": {kind: afxdp}, "a:held": {kind: afxdp}, "b:held": {kind: afxdp}}
 	YAML
 	apply "$WORK/ax.yaml"

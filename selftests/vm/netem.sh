@@ -26,7 +26,7 @@ both() {
 
 	shift 3
 	inn nm.f tc qdisc replace dev fb root netem limit 10000 "$@" || return
-	vnet link replace ab dir ab "$@" >/dev/null || return
+	vnet link replace ab dir ab "$@" holder precise >/dev/null || return
 	for way in nm ne; do
 		probe $way "$rate" "$expected" >"$WORK/$name.$way"
 	done
@@ -47,7 +47,7 @@ goodput_error() {
 	local mbit=$1 way wire got
 
 	inn nm.f tc qdisc replace dev fb root netem limit 1000 rate "${mbit}mbit" delay 1ms
-	vnet link replace ab dir ab limit 1000 rate "${mbit}mbit" delay 1ms >/dev/null
+	vnet link replace ab dir ab limit 1000 rate "${mbit}mbit" delay 1ms holder precise >/dev/null
 	for way in nm ne; do
 		# netem counts 1514 bytes for 1448; we count what Ethernet does.
 		wire=1514
