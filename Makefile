@@ -144,7 +144,7 @@ $(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIBVNET_A)
 
 # Parsers under libFuzzer: their sources are compiled a second time, by clang, into one archive that every fuzzer links.
 FUZZED_SRC := $(wildcard agent/base/*.c agent/disc/*.c agent/model/*.c agent/file/*.c agent/file/*/*.c) \
-	      agent/api/wire.c agent/lease/handover_proto.c agent/runtime/oci_adopt.c lib/grant.c
+	      agent/api/wire.c agent/api/fields.c agent/lease/handover_proto.c agent/runtime/oci_adopt.c lib/grant.c
 FUZZED     := $(patsubst %.c,$(B)/fuzz/%.o,$(FUZZED_SRC) $(FUZZ_SRC))
 FUZZ_A     := $(B)/fuzz/libparsers.a
 $(B)/fuzz/%.o: %.c $(B)/flags
@@ -220,6 +220,12 @@ check: ## all that needs no root, in two minutes: unit tests, golden files, lint
 	@$(SUBMAKE) -j2 tests
 	@$(SUBMAKE) -j2 fuzzers || echo "no fuzzers: is libclang-rt-dev installed?"
 	@B=$(B) FUZZ_SECONDS=1 scripts/test --rootless
+
+# Not by a date: a checkout has none. The description stands between the two lines of backticks.
+.PHONY: docs/PROTOCOL.md
+docs/PROTOCOL.md: $(AGENT)
+	@$(AGENT) protocol >$(B)/protocol.txt
+	@sed -i -e '/^```varlink$$/,/^```$$/{/^```/!d}' -e '/^```varlink$$/r $(B)/protocol.txt' $@
 
 .PHONY: lint
 lint: ## layers, banned functions, licences, layout, shell scripts, man pages

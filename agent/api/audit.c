@@ -36,7 +36,9 @@ static void describe(const json_t *params, bool to, char *buf, size_t size)
 	const char *dir = json_string_value(json_object_get(params, "dir")),
 		   *holder = json_string_value(json_object_get(params, "holder"));
 	const json_t *words = json_object_get(params, "words"), *engine = json_object_get(params, "engine"), *word;
+	const char *key;
 	char number[32];
+	json_t *member;
 	size_t i;
 
 	buf[0] = '\0';
@@ -45,6 +47,12 @@ static void describe(const json_t *params, bool to, char *buf, size_t size)
 	if (dir) {
 		add(buf, size, "dir");
 		add_word(buf, size, dir);
+	}
+	json_object_foreach (json_object_get(params, "discipline"), key, member) {
+		cleanup_free char *text = json_dumps(member, JSON_ENCODE_ANY | JSON_COMPACT);
+
+		add_word(buf, size, key);
+		add_word(buf, size, text ?: "?");
 	}
 	json_array_foreach (words, i, word)
 		add_word(buf, size, json_string_value(word) ?: "?");
@@ -69,9 +77,9 @@ static const char *object_of(const json_t *params, const json_t *reply)
 	return name;
 }
 
-void vn_audit_request(const struct vn_conn *c, const json_t *request, const json_t *reply, const char *error)
+void vn_audit_request(const struct vn_conn *c, const char *method, const json_t *request, const json_t *reply,
+		      const char *error)
 {
-	const char *method = json_string_value(json_object_get(request, "method"));
 	const json_t *params = json_object_get(request, "parameters");
 	char comm[VN_COMM_SIZE], more[256];
 

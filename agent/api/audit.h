@@ -8,6 +8,7 @@
 #include "api/server.h"
 
 /* @request, which came by @c, was answered with @reply, or failed: @error says why, else it is NULL. */
-void vn_audit_request(const struct vn_conn *c, const json_t *request, const json_t *reply, const char *error);
+void vn_audit_request(const struct vn_conn *c, const char *method, const json_t *request, const json_t *reply,
+		      const char *error);
 
 #endif

@@ -130,8 +130,13 @@ static void conn_send(struct vn_conn *c, const json_t *msg)
 
 void vn_conn_reply(struct vn_conn *c, json_t *parameters, bool continues)
 {
-	json_t *msg = json_pack("{s:o}", "parameters", parameters);
+	json_t *msg;
 
+	if (c->oneway) {
+		json_decref(parameters);
+		return;
+	}
+	msg = json_pack("{s:o}", "parameters", parameters);
 	if (msg && continues)
 		json_object_set_new(msg, "continues", json_true());
 	conn_send(c, msg);
@@ -140,9 +145,10 @@ void vn_conn_reply(struct vn_conn *c, json_t *parameters, bool continues)
 
 void vn_conn_error(struct vn_conn *c, const struct vn_err *err)
 {
-	json_t *msg = vn_wire_error(err);
+	json_t *msg = c->oneway ? NULL : vn_wire_error(err);
 
-	conn_send(c, msg);
+	if (msg)
+		conn_send(c, msg);
 	json_decref(msg);
 }
 
@@ -203,7 +209,7 @@ static void times_tick(struct vn_server *s, uint64_t passed_ns)
 
 static void request_ended(struct vn_conn *c)
 {
-	c->serving = false;
+	c->serving = c->oneway = false;
 	vn_cleanup_close(&c->passed);
 	c->passed = -EBADF;
 	c->active_ns = vn_now_ns();
@@ -223,6 +229,7 @@ static void conn_request(struct vn_conn *c, json_t *request)
 	int r;
 
 	c->more = json_is_true(json_object_get(request, "more"));
+	c->oneway = json_is_true(json_object_get(request, "oneway"));
 	c->serving = true;
 	r = c->server->request(c->server->arg, c, request);
 	if (r == -EINPROGRESS)
@@ -353,8 +360,8 @@ int vn_conn_aside(struct vn_conn *c, json_t *(*make)(void *arg, struct vn_conn *
 	c->waits_child = n >= (c->uid == 0 ? VN_ASIDE_ROOT : VN_ASIDE_OTHERS);
 	if (c->waits_child)
 		return -EBUSY;
-	if (c->monitor)
-		return -EOPNOTSUPP; /* an event could come between */
+	if (c->monitor || c->oneway)
+		return -EOPNOTSUPP; /* an event could come between; and nothing is to be sent */
 	pid = fork();
 	if (pid < 0)
 		return -EOPNOTSUPP;

@@ -40,6 +40,7 @@ struct vn_conn {
 	bool observe; /* came by the read-only socket */
 	enum vn_conn_passing passing;
 	bool more;          /* the request in work allows several replies */
+	bool oneway;        /* ... wants none */
 	bool monitor;       /* gets events until it goes */
 	bool dead;          /* closed; freed when nothing of it is being handled any more */
 	bool serving;       /* its request is being handled, by a job perhaps: its next one has to wait */

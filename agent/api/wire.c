@@ -140,12 +140,19 @@ int vn_wire_take(struct vn_wire_buf *b, json_t **ret_msg, struct vn_err *err)
 
 json_t *vn_wire_error(const struct vn_err *err)
 {
-	json_t *text = json_string(err->text);
+	json_t *text = json_string(err->text), *o;
+	const char *name = err->name;
 
 	if (!text)
 		text = json_string("the error's text is not UTF-8");
-	return json_pack("{s:s, s:{s:i, s:i, s:o}}", "error", "vnet.error", "parameters", "exit", (int)err->exit,
-			 "errno", err->err, "text", text);
+	o = json_pack("{s:i, s:i, s:o}", "exit", (int)err->exit, "errno", err->err, "text", text);
+	if (err->parameter) {
+		const char *key = !name ? "parameter" : strrchr(name, '.')[1] == 'M' ? "method" : "interface";
+
+		json_object_set_new(o, key, json_string(err->parameter));
+		name = name ?: "org.varlink.service.InvalidParameter";
+	}
+	return json_pack("{s:s, s:o}", "error", name ?: "vnet.agent.Failed", "parameters", o);
 }
 
 bool vn_wire_ready(struct vn_wire_buf *b)

@@ -90,6 +90,8 @@ const struct vn_command vn_commands[] = {
 	 .raw_after = -1, .run = vn_cmd_calibrate, .options = {{"--time", "TIME", "how long (6s)"}}},
 	{"monitor", NULL, "[TOPOLOGY...]", "events as they happen, a line each: of all, or of those named and of the host", 0, -1,
 	 .raw_after = -1, .run = vn_cmd_monitor, .kinds = {VN_ARG_TOPOLOGY, VN_ARG_TOPOLOGY, VN_ARG_TOPOLOGY}},
+	{"protocol", NULL, "", "the control socket's methods, types, errors and events, as Varlink describes an interface", 0, 0,
+	 .raw_after = -1, .run = vn_cmd_protocol},
 	{"help", NULL, "[OBJECT]", "this text", 0, 1, .raw_after = -1, .run = vn_cmd_help, .kinds = {VN_ARG_OBJECT}},
 	{"__complete", NULL, "[WORD...]", "what may follow WORDs; for the shell's completion", 0, -1, .raw_after = 0,
 	 .hidden = true, .run = vn_cmd_complete},

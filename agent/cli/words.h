@@ -125,6 +125,7 @@ int vn_cmd_vf_show(const struct vn_cli *cli, const struct vn_call *call, struct 
 int vn_cmd_vf_reclaim(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_port_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_doctor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_protocol(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_monitor(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 
 #endif

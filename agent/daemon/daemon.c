@@ -77,7 +77,7 @@ static json_t *make_reply(void *arg, struct vn_conn *c, const json_t *request)
 static bool shows_much(const struct vn_daemon *d, const json_t *request)
 {
 	static const char *const lists[] = {"vnet.node.show", "vnet.link.show"};
-	const char *method = json_string_value(json_object_get(request, "method"));
+	const char *method = vn_method_name(request);
 	const bool named = json_object_get(json_object_get(request, "parameters"), "name");
 	size_t n = 0;
 
@@ -100,7 +100,7 @@ static void answer(struct vn_daemon *d, struct vn_conn *c, const json_t *request
 
 	if ((r < 0 || !reply) && !err.err)
 		vn_err(&err, VN_EXIT_KERNEL, r < 0 ? -r : ENOMEM, "%s", strerror(r < 0 ? -r : ENOMEM));
-	vn_audit_request(c, request, reply, r < 0 || !reply ? err.text : NULL);
+	vn_audit_request(c, vn_method_name(request), request, reply, r < 0 || !reply ? err.text : NULL);
 	if (r < 0 || !reply) {
 		json_decref(reply);
 		vn_conn_error(c, &err);

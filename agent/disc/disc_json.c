@@ -297,3 +297,51 @@ int vn_disc_from_json(const json_t *o, struct vn_disc *ret_disc, struct vn_err *
 	*ret_disc = d;
 	return 0;
 }
+
+/* What is computed or belongs to the daemon's memory; and traces, whose parts only mean something together. */
+static const char *const not_given[] = {"trace_block",
+					"distribution_block",
+					"slot_distribution_block",
+					"key",
+					"trace_start_ns",
+					"flap_start_ns",
+					"limit_bytes_auto",
+					"limit_auto",
+					"seed_auto",
+					"trace",
+					"trace_linear",
+					"trace_loop",
+					"trace_auto",
+					"sync"};
+
+int vn_disc_apply_json(const json_t *o, struct vn_disc *d, struct vn_err *err)
+{
+	const char *key;
+	json_t *v;
+	int r = 0;
+
+	/* A limit has one form: the new one takes the old one's place. */
+	if (json_object_get(o, "limit_packets") || json_object_get(o, "limit_bytes")) {
+		d->limit_packets = 0;
+		d->limit_bytes = 0;
+		d->flags &= ~VN_DISC_LIMIT_AUTO;
+	}
+	json_object_foreach ((json_t *)o, key, v) {
+		for (size_t i = 0; i < VN_ARRAY_SIZE(not_given); i++)
+			if (strcmp(key, not_given[i]) == 0)
+				return vn_err_usage(err,
+						    "discipline: %s is not given so: traces are said in words, the "
+						    "rest is computed",
+						    key);
+		if (strcmp(key, "seed") == 0)
+			d->flags &= ~VN_DISC_SEED_AUTO;
+		if (strcmp(key, "distribution") == 0)
+			d->dist_block = d->dist_name = 0;
+		if (strcmp(key, "slot_distribution") == 0)
+			d->slot_dist_block = d->slot_dist_name = 0;
+		r = read_member(d, key, v, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -131,6 +131,9 @@ int vn_disc_format(const struct vn_disc *d, char *buf, size_t size);
 /* Object with integers and units in the names: {"delay_ns":..,"jitter_ns":..,...}; and back. */
 json_t *vn_disc_to_json(const struct vn_disc *d);
 int vn_disc_from_json(const json_t *o, struct vn_disc *ret_disc, struct vn_err *err);
+/* The members of @o, which a client sent, set in @d: not those that are computed, nor a trace's. Not checked together.
+ */
+int vn_disc_apply_json(const json_t *o, struct vn_disc *d, struct vn_err *err);
 
 /* --- files: the blocks of the arena that a discipline names --------------------------------------------------------
  */

@@ -62,8 +62,6 @@ int vn_engine_take(struct vn_parts *parts, const json_t *params, uint32_t *ret_t
 	const json_t *to = json_object_get(params, "engine");
 	json_int_t v = json_integer_value(to);
 
-	if (!json_is_integer(to))
-		return vn_err_usage(err, "parameter 'engine' is missing: the number of an engine");
 	if (v < 0 || v >= VN_ENGINES_MAX || !parts->engines.used[v] || parts->engines.engine[v].leaving)
 		return vn_err_usage(err, "no engine %lld: `vnet-agent engine show` lists them", (long long)v);
 	*ret_to = (uint32_t)v;
@@ -102,8 +100,6 @@ int vn_op_engine_move(struct vn_parts *parts, struct vn_conn *c, const json_t *p
 	size_t index;
 	int r, dirs;
 
-	if (!name)
-		return vn_err_usage(err, "parameter 'name' is missing: which link");
 	r = vn_running_find_link(&parts->store, name, &run, &index, err);
 	if (r == 0)
 		r = vn_engine_take(parts, params, &to, err);

@@ -16,8 +16,6 @@
 #include "model/topo.h"
 #include "measure/verdict.h"
 
-#define WORDS_MAX 64
-
 static const char *const dir_words[] = {"ab", "ba", NULL};
 
 /* --- show
@@ -262,24 +260,18 @@ int vn_op_link_show(struct vn_parts *parts, struct vn_conn *c, const json_t *par
  */
 
 struct words {
-	char *argv[WORDS_MAX];
+	char *argv[VN_LINK_SET_WORDS];
 	int argc;
 };
 
-static int take_words(const json_t *params, struct words *ret, struct vn_err *err)
+static void take_words(const json_t *params, struct words *ret)
 {
 	const json_t *words = json_object_get(params, "words"), *word;
 	size_t i;
 
-	if (json_array_size(words) > WORDS_MAX)
-		return vn_err_usage(err, "more than %d words", WORDS_MAX);
-	json_array_foreach (words, i, word) {
-		if (!json_is_string(word) || strlen(json_string_value(word)) != json_string_length(word))
-			return vn_err_usage(err, "parameter 'words': not a list of words");
+	json_array_foreach (words, i, word)
 		ret->argv[i] = (char *)json_string_value(word);
-	}
 	ret->argc = (int)json_array_size(words);
-	return 0;
 }
 
 int vn_link_dirs(const json_t *params, struct vn_err *err)
@@ -298,6 +290,7 @@ int vn_link_dirs(const json_t *params, struct vn_err *err)
 struct change {
 	struct vn_parts *parts;
 	struct words words;
+	const json_t *members; /* of the discipline, before the words; NULL: none */
 	struct vn_files files;
 	int dirs;
 	bool replace;
@@ -314,7 +307,9 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	vn_disc_given_t given = 0;
 	int r;
 
-	r = vn_disc_parse_args(&disc, c->words.argc, c->words.argv, &given, err);
+	r = c->members ? vn_disc_apply_json(c->members, &disc, err) : 0;
+	if (r == 0)
+		r = vn_disc_parse_args(&disc, c->words.argc, c->words.argv, &given, err);
 	if (r == 0)
 		r = vn_disc_check(&disc, err);
 	if (r == 0 && vn_link_cannot(l, &disc))
@@ -327,7 +322,7 @@ static int make_disc(struct change *c, const struct vn_topo *t, const struct vn_
 	if (r < 0)
 		return r;
 	vn_files_start(t, l, c->dirs, &disc, given, c->now_ns);
-	c->replay = vn_disc_is_given(given, "seed");
+	c->replay = vn_disc_is_given(given, "seed") || json_object_get(c->members, "seed");
 	*ret_disc = disc;
 	return 0;
 }
@@ -359,11 +354,11 @@ int vn_op_link_set(struct vn_parts *parts, struct vn_conn *c, const json_t *para
 	size_t index;
 	int r;
 
-	if (!name)
-		return vn_err_usage(err, "parameter 'name' is missing: which link");
+	change.members = json_object_get(params, "discipline");
+	if (json_is_null(change.members))
+		change.members = NULL;
 	r = vn_running_find_link(&parts->store, name, &run, &index, err);
-	if (r == 0)
-		r = take_words(params, &change.words, err);
+	take_words(params, &change.words);
 	if (r == 0)
 		r = vn_files_init(&change.files, params, err);
 	if (r < 0)
@@ -371,7 +366,7 @@ int vn_op_link_set(struct vn_parts *parts, struct vn_conn *c, const json_t *para
 	change.dirs = vn_link_dirs(params, err);
 	if (change.dirs < 0)
 		return change.dirs;
-	if (!change.words.argc && !change.replace)
+	if (!change.words.argc && !json_object_size(change.members) && !change.replace)
 		return vn_err_usage(err, "link %s: nothing to set: say for example `delay 10ms`", name);
 	if (run->changing)
 		return vn_err(err, VN_EXIT_CHANGED, EBUSY,

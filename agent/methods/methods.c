@@ -5,77 +5,79 @@
 
 #include <base/util.h>
 
-#include "api/events.h"
+#include "methods/method_table.h"
 
-static int op_monitor(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
-		      struct vn_err *err)
+/* What a call of org.varlink.service is answered. */
+static int serve_varlink(const char *method, const json_t *params, json_t **ret_reply, struct vn_err *err)
 {
-	c->monitor = true;
-	*ret_reply = json_pack("{s:s}", "event", "start");
-	if (!*ret_reply)
-		return -ENOMEM;
-	vn_event_stamp(*ret_reply);
-	return 0;
-}
+	const char *interface = json_string_value(json_object_get(params, "interface"));
+	cleanup_free char *text = NULL;
 
-static const struct {
-	const char *name;
-	int (*op)(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
-		  struct vn_err *err);
-	bool observe; /* changes nothing: the read-only socket takes it */
-	bool is_long; /* waits for the kernel, a container's runtime or for frames: runs in a job */
-} methods[] = {
-	{"vnet.info", vn_op_info, true, false},
-	{"vnet.topology.plan", vn_op_topology_plan, false, true},
-	{"vnet.topology.apply", vn_op_topology_apply, false, true},
-	{"vnet.topology.delete", vn_op_topology_delete, false, true},
-	{"vnet.topology.show", vn_op_topology_show, true, false},
-	{"vnet.node.show", vn_op_node_show, true, false},
-	{"vnet.node.attach", vn_op_node_attach, false, true},
-	{"vnet.node.detach", vn_op_node_detach, false, true},
-	{"vnet.port.show", vn_op_port_show, true, false},
-	{"vnet.vf.show", vn_op_vf_show, true, false},
-	{"vnet.vf.reclaim", vn_op_vf_reclaim, false, true},
-	{"vnet.link.show", vn_op_link_show, true, false},
-	{"vnet.link.set", vn_op_link_set, false, false},
-	{"vnet.engine.show", vn_op_engine_show, true, false},
-	{"vnet.engine.move", vn_op_engine_move, false, false},
-	{"vnet.engine.restart", vn_op_engine_restart, false, true},
-	{"vnet.link.verify", vn_op_link_verify, false, true},
-	{"vnet.link.reset", vn_op_link_reset, false, false},
-	{"vnet.calibrate", vn_op_calibrate, false, true},
-	{"vnet.monitor", op_monitor, true, false},
-};
+	if (strcmp(method, VN_INTERFACE_SERVICE ".GetInfo") == 0) {
+		*ret_reply =
+			json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "vnet", "product", "vnet-agent",
+				  "version", VN_VERSION, "url", "", "interfaces", VN_INTERFACE_SERVICE, VN_INTERFACE);
+		return *ret_reply ? 0 : -ENOMEM;
+	}
+	if (strcmp(method, VN_INTERFACE_SERVICE ".GetInterfaceDescription") != 0)
+		return -ENOENT;
+	if (!interface) {
+		err->parameter = "interface";
+		return vn_err_usage(err, "parameter 'interface': is missing: the name of an interface");
+	}
+	text = vn_interface_text(interface);
+	if (!text) {
+		err->name = VN_INTERFACE_SERVICE ".InterfaceNotFound";
+		err->parameter = interface;
+		return vn_err_usage(err, "no interface '%.64s': there are %s and %s", interface, VN_INTERFACE_SERVICE,
+				    VN_INTERFACE);
+	}
+	*ret_reply = json_pack("{s:s}", "description", text);
+	return *ret_reply ? 0 : -ENOMEM;
+}
 
 bool vn_method_is_long(const json_t *request)
 {
-	const char *method = json_string_value(json_object_get(request, "method"));
+	const char *name = json_string_value(json_object_get(request, "method"));
+	const struct vn_method *m = name ? vn_method_find(name) : NULL;
 
-	for (size_t i = 0; method && i < VN_ARRAY_SIZE(methods); i++)
-		if (strcmp(method, methods[i].name) == 0)
-			return methods[i].is_long;
-	return false;
+	return m && m->is_long;
+}
+
+const char *vn_method_name(const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "method"));
+	const struct vn_method *m = name ? vn_method_find(name) : NULL;
+
+	return m ? m->name : name;
 }
 
 int vn_methods_call(struct vn_parts *parts, struct vn_conn *c, const json_t *request, json_t **ret_reply,
 		    struct vn_err *err)
 {
-	const char *method = json_string_value(json_object_get(request, "method"));
+	const char *name = json_string_value(json_object_get(request, "method"));
 	json_t *params = json_object_get(request, "parameters");
+	const struct vn_method *m;
+	int r;
 
-	if (!method)
+	if (!name)
 		return vn_err_usage(err, "the request names no method");
 	if (params && !json_is_object(params) && !json_is_null(params))
-		return vn_err_usage(err, "%.64s: 'parameters' is not an object", method);
-	for (size_t i = 0; i < VN_ARRAY_SIZE(methods); i++) {
-		if (strcmp(method, methods[i].name) != 0)
-			continue;
-		if (c->observe && !methods[i].observe)
-			return vn_err(err, VN_EXIT_DENIED, EACCES, "%s: not on the read-only socket: use %s/%s", method,
-				      parts->runtime_dir, VN_SOCK_CONTROL);
-		return methods[i].op(parts, c, params, ret_reply, err);
+		return vn_err_usage(err, "%.64s: 'parameters' is not an object", name);
+	r = serve_varlink(name, params, ret_reply, err);
+	if (r != -ENOENT)
+		return r;
+	m = vn_method_find(name);
+	if (!m) {
+		err->name = VN_INTERFACE_SERVICE ".MethodNotFound";
+		err->parameter = name;
+		return vn_err_usage(err, "no method '%.64s'", name);
 	}
-	return vn_err_usage(err, "no method '%.64s'", method);
+	if (c->observe && !m->observe)
+		return vn_err(err, VN_EXIT_DENIED, EACCES, "%s: not on the read-only socket: use %s/%s", m->name,
+			      parts->runtime_dir, VN_SOCK_CONTROL);
+	r = vn_fields_check(m->name, m->fields, params, err);
+	return r < 0 ? r : m->op(parts, c, params, ret_reply, err);
 }
 
 static void tell_progress(void *arg, size_t done, size_t total)

@@ -38,6 +38,8 @@ struct vn_parts {
  * job.
  */
 bool vn_method_is_long(const json_t *request);
+/* The name by which everybody else knows the method of @request, whichever of its two was used; NULL: it has none. */
+const char *vn_method_name(const json_t *request);
 int vn_methods_call(struct vn_parts *parts, struct vn_conn *c, const json_t *request, json_t **ret_reply,
 		    struct vn_err *err);
 
@@ -97,6 +99,7 @@ int vn_op_link_reset(struct vn_parts *parts, struct vn_conn *c, const json_t *pa
 		     struct vn_err *err);
 int vn_op_calibrate(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 		    struct vn_err *err);
+#define VN_LINK_SET_WORDS 64 /* at most */
 /* Parameter "dir": bit 0 is ab, bit 1 is ba; both when it is missing. */
 int vn_link_dirs(const json_t *params, struct vn_err *err);
 int vn_op_link_set(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,

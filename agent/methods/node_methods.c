@@ -91,10 +91,8 @@ static int find_target(struct vn_parts *parts, struct vn_conn *c, const json_t *
 	const struct vn_node *n;
 	int r;
 
-	if (!name)
-		return vn_err_usage(err, "parameter 'name' is missing: which node");
 	ret->holder = json_string_value(json_object_get(params, "holder"));
-	if (ret->holder && (strlen(ret->holder) >= VN_HOLDER_MAX || strpbrk(ret->holder, "\r\n") || !*ret->holder))
+	if (ret->holder && strpbrk(ret->holder, "\r\n"))
 		return vn_err_usage(err, "parameter 'holder': not one line of at most %d bytes", VN_HOLDER_MAX - 1);
 	r = vn_running_find_node(&parts->store, name, &ret->run, &ret->index, err);
 	if (r < 0)

@@ -76,8 +76,6 @@ static int take_topology(struct change *x, struct vn_conn *c, const json_t *para
 	const struct vn_running *run;
 	int r;
 
-	if (!json_is_string(text))
-		return vn_err_usage(err, "parameter 'text' is missing: the topology file's content");
 	r = vn_topo_parse(file ? file : "topology", json_string_value(text), json_string_length(text), &x->topo, err);
 	if (r < 0)
 		return r;
@@ -225,8 +223,6 @@ int vn_op_topology_delete(struct vn_parts *parts, struct vn_conn *c, const json_
 	struct vn_running *run;
 	int r;
 
-	if (!name || strlen(name) > VN_NAME_MAX)
-		return vn_err_usage(err, "parameter 'name' is missing or too long: which topology");
 	r = vn_hold_topology(parts, c, name, &hold, err);
 	if (r < 0)
 		return r;

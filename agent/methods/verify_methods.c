@@ -122,15 +122,11 @@ static int take_request(struct vn_parts *parts, const json_t *params, struct req
 	const char *probe = json_string_value(json_object_get(params, "probe"));
 	const json_t *time = json_object_get(params, "time_ns");
 
-	if (!name)
-		return vn_err_usage(err, "parameter 'name' is missing: which link, or 'all'");
 	q->dirs = vn_link_dirs(params, err);
 	if (q->dirs < 0)
 		return q->dirs;
 	q->always = probe && strcmp(probe, "always") == 0;
 	q->never = probe && strcmp(probe, "never") == 0;
-	if (probe && !q->always && !q->never && strcmp(probe, "auto") != 0)
-		return vn_err_usage(err, "parameter 'probe': '%.32s' is neither auto, always nor never", probe);
 	q->probe_ns = time ? (uint64_t)json_integer_value(time) : 0;
 	q->time_ns = time ? q->probe_ns : TIME_DEFAULT_NS;
 	if (q->time_ns < TIME_MIN_NS || q->time_ns > TIME_MAX_NS)
@@ -704,8 +700,6 @@ int vn_op_link_reset(struct vn_parts *parts, struct vn_conn *c, const json_t *pa
 	cleanup_request struct request q = {.dirs = 3};
 	int r;
 
-	if (!name)
-		return vn_err_usage(err, "parameter 'name' is missing: which link, or 'all'");
 	r = add_links(parts, &q, name, err);
 	if (r < 0)
 		return r;

@@ -40,8 +40,6 @@ int vn_op_vf_reclaim(struct vn_parts *parts, struct vn_conn *c, const json_t *pa
 	json_t *list;
 	int r;
 
-	if (!pf)
-		return vn_err_usage(err, "parameter 'name' is missing: which PF");
 	r = vn_hold_vfs(parts, c, &hold, err);
 	if (r < 0)
 		return r;

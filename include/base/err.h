@@ -29,6 +29,9 @@ struct vn_err {
 	int err;           /* positive errno, 0 while nothing failed */
 	enum vn_exit exit; /* which class of failure */
 	char text[768];    /* one line, no newline at its end */
+	/* For a client of the socket; NULL: nothing. Borrowed, as long as the request. */
+	const char *parameter; /* which parameter is wrong */
+	const char *name;      /* the error's own name in Varlink */
 };
 
 /* Fill @e (may be NULL) and return -@err, so that callers write `return vn_err(e, ...)`. The first failure wins. */
