@@ -241,6 +241,7 @@ incdir      = $(DESTDIR)$(PREFIX)/include/vnet
 compdir     = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 unitdir     = $(DESTDIR)$(PREFIX)/lib/systemd/system
 MAN        := $(wildcard docs/man/*.[1-8])
+DOCS       := $(wildcard docs/*.md docs/*.svg)
 EXAMPLES   := $(wildcard examples/*.yaml)
 DPDK_EXAMPLES := $(wildcard examples/dpdk/*)
 CONTAINER_EXAMPLES := $(wildcard examples/containers/*)
@@ -256,6 +257,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -D -m 755 $(PAUSE) $(libexecdir)/vnet-pause
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
 	install -d $(docdir)/examples
+	install -m 644 $(DOCS) $(docdir)/
 	$(if $(EXAMPLES),install -m 644 $(EXAMPLES) $(docdir)/examples/)
 	$(if $(DPDK_EXAMPLES),install -d $(docdir)/examples/dpdk && install -m 644 $(DPDK_EXAMPLES) $(docdir)/examples/dpdk/)
 	install -d $(docdir)/examples/containers

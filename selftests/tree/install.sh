@@ -4,7 +4,7 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need make
-plan 12
+plan 13
 
 cd "$TOP" || exit 1
 D=$WORK/root
@@ -28,10 +28,19 @@ pages() {
 	done
 }
 
+documents() {
+	local doc
+
+	for doc in docs/*.md docs/*.svg; do
+		cmp -s "$doc" "$D$P/share/doc/vnet-agent/${doc##*/}" || return 1
+	done
+}
+
 # A make of its own build folder would build all again, and so would one that names the folder otherwise: install what is built. PREFIX is compiled in, so say it to both.
 check "make install" make --no-print-directory B="${B#"$TOP"/}" install DESTDIR="$D" PREFIX=$P
 check "programs, unit and completion are there" installed
 check "so are the man pages" pages
+check "and the documents" documents
 check "the library, its header, and a libvnet.pc that names its place" library
 is "and the examples" "$(find "$D$P/share/doc/vnet-agent/examples" -name '*.yaml' | wc -l)" "$(find examples -name '*.yaml' | wc -l)"
 is "nothing is outside PREFIX" "$(find "$D" -type f -not -path "$D$P/*" | wc -l)" 0
