@@ -144,7 +144,7 @@ $(PERF) $(TOOLS): $(B)/selftests/%: $(B)/obj/selftests/%.o $(LIBVNET_A)
 
 # Parsers under libFuzzer: their sources are compiled a second time, by clang, into one archive that every fuzzer links.
 FUZZED_SRC := $(wildcard agent/base/*.c agent/disc/*.c agent/model/*.c agent/file/*.c agent/file/*/*.c) \
-	      agent/api/wire.c agent/api/fields.c agent/lease/handover_proto.c agent/runtime/oci_adopt.c lib/grant.c
+	      agent/api/wire.c agent/api/fields.c agent/lease/handover_proto.c $(wildcard agent/runtime/oci_*.c) lib/grant.c
 FUZZED     := $(patsubst %.c,$(B)/fuzz/%.o,$(FUZZED_SRC) $(FUZZ_SRC))
 FUZZ_A     := $(B)/fuzz/libparsers.a
 $(B)/fuzz/%.o: %.c $(B)/flags

@@ -54,14 +54,26 @@ static void child(const struct vn_cmdline *c, int out, const char *log_path)
 	_exit(127);
 }
 
+/* docker ends every failure with it: the reason stands before. */
+static bool is_hint(const char *line)
+{
+	return (strncmp(line, "See '", 5) == 0 || strncmp(line, "Run '", 5) == 0) && strstr(line, " --help'");
+}
+
 void vn_keep_last_line(char *text)
 {
-	size_t len = strlen(text);
 	char *line;
 
-	while (len && strchr(" \t\r\n", text[len - 1]))
-		text[--len] = '\0';
-	line = strrchr(text, '\n');
+	for (;;) {
+		size_t len = strlen(text);
+
+		while (len && strchr(" \t\r\n", text[len - 1]))
+			text[--len] = '\0';
+		line = strrchr(text, '\n');
+		if (!line || !is_hint(line + 1))
+			break;
+		*line = '\0';
+	}
 	if (line)
 		memmove(text, line + 1, strlen(line));
 	for (char *s = text; *s; s++)

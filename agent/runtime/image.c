@@ -11,17 +11,11 @@
 
 #include "base/beneath.h"
 #include "model/container.h"
+#include "runtime/shown.h"
 
 #define ROOTFS "rootfs"
 #define LOWER  "lower" /* layers of an overlay, mounted while it is put together */
-#define UPPER  "upper"
 #define HUGE   "huge"
-
-/* An upper layer holds what the container writes, in memory: as much as the container may have, else this. */
-#define UPPER_MAX (256LL << 20)
-/* Where it writes nothing, there are still the mount points that a runtime makes. */
-#define UPPER_MIN   (1LL << 20)
-#define UPPER_FILES 65536
 
 static bool is_root(const struct vn_container_spec *s)
 {
@@ -132,110 +126,27 @@ int vn_image_check(const struct vn_container_spec *s, struct vn_err *err)
 /* --- mounting -------------------------------------------------------------------------------------------------------
  */
 
-/* The owners of @tree, a detached mount, are those of the container's user namespace, if it has one. */
-static int show_owners(int tree, const struct vn_container_spec *s, bool needed, struct vn_err *err)
-{
-	struct mount_attr map = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)s->users_fd};
-
-	if (s->users_fd < 0 || mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &map, sizeof(map)) == 0)
-		return 0;
-	if (errno != EINVAL || needed)
-		return vn_err(err, errno == EINVAL ? VN_EXIT_NOT_POSSIBLE : VN_EXIT_KERNEL, errno,
-			      "idmapped mount: %s%s", strerror(errno),
-			      errno == EINVAL
-				      ? ": its file system, or one mounted in it, cannot be shown to the node's user "
-					"namespace: copy it to one that can (ext4, xfs, btrfs, tmpfs), or root writes "
-					"`privileged: true`"
-				      : "");
-	return 0;
-}
-
-/*
- * A detached mount of what @fd names and of what is mounted in it, with @attr (MOUNT_ATTR_*), tied to nobody's.
- * @owners: without the right owners it is of no use.
- */
-static int image_tree(const struct vn_container_spec *s, int fd, uint64_t attr, bool owners, int *ret_tree,
-		      struct vn_err *err)
-{
-	cleanup_close int tree = open_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	struct mount_attr set = {.attr_set = attr, .propagation = MS_PRIVATE};
-
-	if (tree < 0)
-		return vn_err_kernel(err, errno, "open_tree: %s", strerror(errno));
-	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &set, sizeof(set)) < 0)
-		return vn_err_kernel(err, errno, "mount_setattr: %s", strerror(errno));
-	if (show_owners(tree, s, owners, err) < 0)
-		return -EINVAL;
-	*ret_tree = take_fd(&tree);
-	return 0;
-}
-
-/* @tree to @name in the working directory, where a directory or a file is made for it. */
-static int image_attach(int tree, const char *name, struct vn_err *err)
-{
-	struct stat st;
-	int r = fstat(tree, &st);
-
-	remove(name); /* of an earlier start, and perhaps of the other kind */
-	if (r == 0 && S_ISDIR(st.st_mode))
-		r = mkdir(name, 0755);
-	else if (r == 0)
-		r = mknod(name, S_IFREG | 0600, 0);
-	if (r < 0)
-		return vn_err_kernel(err, errno, "%s: %s", name, strerror(errno));
-	if (move_mount(tree, "", AT_FDCWD, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return vn_err_kernel(err, errno, "mounting %s: %s", name, strerror(errno));
-	return 0;
-}
-
 static int mount_fd(const struct vn_container_spec *s, int fd, const char *name, uint64_t attr, bool owners,
 		    struct vn_err *err)
 {
 	cleanup_close int tree = -EBADF;
-	int r = image_tree(s, fd, attr, owners, &tree, err);
+	int r = vn_shown_tree(fd, s->users_fd, attr, AT_RECURSIVE, owners, &tree, err);
 
-	return r < 0 ? r : image_attach(tree, name, err);
-}
-
-static int mount_upper(const struct vn_container_spec *s, struct vn_err *err)
-{
-	const long long memory = json_integer_value(json_object_get(s->o, "memory_bytes"));
-	const bool writable = json_is_true(json_object_get(s->o, "writable"));
-	char options[96];
-
-	snprintf(options, sizeof(options), "mode=0755,size=%lld,nr_inodes=%d",
-		 !writable ? UPPER_MIN : memory ?: UPPER_MAX, UPPER_FILES);
-	if ((mkdir(UPPER, 0700) < 0 && errno != EEXIST) ||
-	    mount("tmpfs", UPPER, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ||
-	    mount(NULL, UPPER, NULL, MS_PRIVATE, NULL) < 0 || mkdir(UPPER "/files", 0755) < 0 ||
-	    mkdir(UPPER "/work", 0700) < 0)
-		return vn_err_kernel(err, errno, "its upper layer: tmpfs: %s", strerror(errno));
-	return 0;
+	return r < 0 ? r : vn_shown_attach(tree, name, err);
 }
 
 /* An overlay over what @fd names: what is written goes into memory of the container's own, and ends with it. */
 static int mount_overlay(const struct vn_container_spec *s, int fd, struct vn_err *err)
 {
-	static const char options[] = "lowerdir=" LOWER ",upperdir=" UPPER "/files,workdir=" UPPER "/work";
-	struct stat st;
+	const long long memory = json_integer_value(json_object_get(s->o, "memory_bytes"));
+	const bool writable = json_is_true(json_object_get(s->o, "writable"));
 	int r = mount_fd(s, fd, LOWER, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, true, err);
 
 	if (r == 0)
-		r = mount_upper(s, err);
-	if (r < 0)
-		return r;
-	/* Its root directory is the upper layer's. */
-	if (stat(LOWER, &st) < 0 || chown(UPPER "/files", st.st_uid, st.st_gid) < 0 ||
-	    chmod(UPPER "/files", st.st_mode & 07777) < 0 || (mkdir(ROOTFS, 0755) < 0 && errno != EEXIST) ||
-	    mount("overlay", ROOTFS, "overlay", MS_NOSUID | MS_NODEV, options) < 0 ||
-	    mount(NULL, ROOTFS, NULL, MS_PRIVATE, NULL) < 0)
-		return vn_err_kernel(
-			err, errno, "overlay: %s%s", strerror(errno),
-			errno == ENODEV ? ": this kernel has none: only root can start containers of a rootfs" : "");
-	/* The overlay has both. */
+		r = vn_shown_overlay(LOWER, "", vn_shown_upper_bytes(writable, memory), ROOTFS, err);
+	/* The overlay has it. */
 	umount2(LOWER, MNT_DETACH);
-	umount2(UPPER, MNT_DETACH);
-	return 0;
+	return r;
 }
 
 static int mount_rootfs(const struct vn_container_spec *s, struct vn_err *err)
@@ -313,7 +224,7 @@ static int unmount_one(int dir, const char *name, void *arg)
 	char full[512 + NAME_MAX + 2];
 
 	snprintf(full, sizeof(full), "%s/%s", path, name);
-	if (strcmp(name, ROOTFS) == 0 || strcmp(name, LOWER) == 0 || strcmp(name, UPPER) == 0 ||
+	if (strcmp(name, ROOTFS) == 0 || strcmp(name, LOWER) == 0 || strcmp(name, VN_SHOWN_UPPER) == 0 ||
 	    strcmp(name, HUGE) == 0 || strncmp(name, "mnt", 3) == 0)
 		while (umount2(full, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 			;

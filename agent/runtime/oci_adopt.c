@@ -7,102 +7,12 @@
 #include <base/util.h>
 
 #include "model/topo.h"
+#include "runtime/oci_text.h"
 
 #define HOOK_SECONDS 60
 
-/* --- numbers -------------------------------------------------------------------------------------------------------
- */
-
-/*
- * A limit that is none is 2^64 - 1 in there: more than an integer of jansson's holds. Numbers that might not survive
- * stand as strings, with this in front, while jansson has them.
- */
-#define NUMBER     "vnet-number:"
-#define DIGITS_MAX 18u
-
-static size_t string_length(const char *s, size_t len)
-{
-	size_t i = 1;
-
-	while (i < len && s[i] != '"')
-		i += s[i] == '\\' ? 2 : 1;
-	return VN_MIN(i + 1, len);
-}
-
-static int hide_numbers(const char *s, size_t len, char **ret_text, size_t *ret_len, size_t *ret_hidden)
-{
-	FILE *f = open_memstream(ret_text, ret_len);
-
-	*ret_hidden = 0;
-
-	if (!f)
-		return -ENOMEM;
-	for (size_t n; len; s += n, len -= n) {
-		size_t digits = 0;
-
-		n = 1;
-		if (*s == '"')
-			n = string_length(s, len);
-		while (digits < len && s[digits] && strchr("0123456789+-.eE", s[digits]))
-			digits++;
-		/* Letters alone ("e" of true) are no number. */
-		if ((*s >= '0' && *s <= '9') || *s == '-')
-			n = digits;
-		else
-			digits = 0;
-		if (digits > DIGITS_MAX) {
-			fprintf(f, "\"" NUMBER "%.*s\"", (int)n, s);
-			++*ret_hidden;
-		} else {
-			fwrite(s, 1, n, f);
-		}
-	}
-	return fclose(f) ? -ENOMEM : 0;
-}
-
-/* In place; how many there were. */
-static size_t show_numbers(char *text)
-{
-	const char *from = text;
-	size_t shown = 0;
-	char *to = text;
-
-	while (*from) {
-		size_t n = *from == '"' ? string_length(from, strlen(from)) : 1;
-		const size_t mark = strlen(NUMBER) + 1;
-
-		if (n > mark && strncmp(from + 1, NUMBER, mark - 1) == 0) {
-			memmove(to, from + mark, n - mark - 1);
-			to += n - mark - 1;
-			shown++;
-		} else {
-			memmove(to, from, n);
-			to += n;
-		}
-		from += n;
-	}
-	*to = '\0';
-	return shown;
-}
-
 /* --- which node ----------------------------------------------------------------------------------------------------
  */
-
-static const char *from_env(const json_t *config, const char *key)
-{
-	const size_t len = strlen(key);
-	const char *value = NULL;
-	size_t i;
-	json_t *w;
-
-	json_array_foreach (json_object_get(json_object_get(config, "process"), "env"), i, w) {
-		const char *s = json_string_value(w);
-
-		if (s && strncmp(s, key, len) == 0 && s[len] == '=')
-			value = s + len + 1;
-	}
-	return value && *value ? value : NULL;
-}
 
 /* The value, NULL when there is none; *@ret_key is the word that the user has written. */
 static const char *wanted(const json_t *config, const char *annotation, const char *variable, const char **ret_key)
@@ -113,7 +23,7 @@ static const char *wanted(const json_t *config, const char *annotation, const ch
 	if (value && *value)
 		return value;
 	*ret_key = variable;
-	return from_env(config, variable);
+	return vn_oci_env(config, variable);
 }
 
 static int check_name(const char *key, const char *name, struct vn_err *err)
@@ -141,25 +51,10 @@ static bool has_netns(const json_t *config)
 /* --- the edit ------------------------------------------------------------------------------------------------------
  */
 
-/* Member @key of @o, which becomes an empty @kind where there is none. NULL: it is something else. */
-static json_t *member(json_t *o, const char *key, json_t *(*kind)(void))
-{
-	json_t *value = json_object_get(o, key), *fresh = kind();
-
-	if (!value || json_is_null(value)) {
-		json_object_set(o, key, fresh);
-		value = fresh;
-	} else if (json_typeof(value) != json_typeof(fresh)) {
-		value = NULL;
-	}
-	json_decref(fresh);
-	return value;
-}
-
 /* Once, whoever else has put it there. */
 static int add_hook(json_t *hooks, const char *stage, json_t *hook)
 {
-	json_t *list = member(hooks, stage, json_array), *h;
+	json_t *list = vn_oci_member(hooks, stage, json_array), *h;
 	size_t i;
 
 	if (!list)
@@ -172,7 +67,8 @@ static int add_hook(json_t *hooks, const char *stage, json_t *hook)
 
 static int edit(json_t *config, const char *topo, const char *node, const char *agent, const char *runtime_dir)
 {
-	json_t *annotations = member(config, "annotations", json_object), *hooks = member(config, "hooks", json_object);
+	json_t *annotations = vn_oci_member(config, "annotations", json_object),
+	       *hooks = vn_oci_member(config, "hooks", json_object);
 	json_t *hook = json_pack("{s:s, s:[s, s, s, s], s:i}", "path", agent, "args", "vnet-agent", "--runtime-dir",
 				 runtime_dir, "oci-hook", "timeout", HOOK_SECONDS);
 	int r = hook ? 0 : -ENOMEM;
@@ -219,35 +115,21 @@ static int adopt(json_t *config, const char *agent, const char *runtime_dir, boo
 	return 0;
 }
 
+struct adoption {
+	const char *agent, *runtime_dir;
+};
+
+static int edit_config(json_t *config, void *arg, bool *ret_changed, struct vn_err *err)
+{
+	const struct adoption *a = arg;
+
+	return adopt(config, a->agent, a->runtime_dir, ret_changed, err);
+}
+
 int vn_oci_adopt(const char *text, size_t len, const char *agent, const char *runtime_dir, char **ret_text,
 		 struct vn_err *err)
 {
-	cleanup_free char *hidden = NULL, *out = NULL;
-	json_error_t why;
-	bool ours = false;
-	size_t n = 0, numbers;
-	json_t *config;
-	int r;
+	struct adoption a = {.agent = agent, .runtime_dir = runtime_dir};
 
-	r = hide_numbers(text, len, &hidden, &n, &numbers);
-	if (r < 0)
-		return vn_err_kernel(err, -r, "config.json: %s", strerror(-r));
-	config = json_loadb(hidden, n, JSON_ALLOW_NUL, &why);
-	if (!json_is_object(config)) {
-		r = vn_err_usage(err, "config.json is no JSON object: line %d: %.160s", why.line, why.text);
-		json_decref(config);
-		return r;
-	}
-	r = adopt(config, agent, runtime_dir, &ours, err);
-	if (r == 0 && ours) {
-		out = json_dumps(config, JSON_COMPACT);
-		if (!out)
-			r = vn_err_kernel(err, ENOMEM, "config.json: %s", strerror(ENOMEM));
-		else if (show_numbers(out) != numbers)
-			r = vn_err_usage(err, "config.json: a string in it begins with " NUMBER);
-	}
-	json_decref(config);
-	if (r == 0)
-		*ret_text = take_ptr(out);
-	return r;
+	return vn_oci_edit(text, len, edit_config, &a, ret_text, err);
 }
