@@ -52,6 +52,7 @@ ENGINE_OBJ  := $(call obj,$(filter-out $(ENGINE_MAIN),$(ENGINE_SRC)))
 AGENT  := $(B)/vnet-agent
 ENGINE := $(B)/vnet-engine
 PAUSE  := $(B)/vnet-pause
+NODE_RUNC := $(B)/vnet-node-runc
 # libvnet's interface has a version of its own: its first number changes when an old program would not run any more.
 LIBVNET_VERSION := 1.0
 LIBVNET_SONAME := libvnet.so.1
@@ -63,7 +64,7 @@ PERF   := $(PERF_SRC:selftests/%.c=$(B)/selftests/%)
 TOOLS  := $(TOOL_SRC:selftests/%.c=$(B)/selftests/%)
 
 .PHONY: all
-all: $(AGENT) $(ENGINE) $(PAUSE) $(LIBVNET) $(LIBVNET_A) ## build vnet-agent, vnet-engine, vnet-pause and libvnet (the default)
+all: $(AGENT) $(ENGINE) $(PAUSE) $(NODE_RUNC) $(LIBVNET) $(LIBVNET_A) ## build vnet-agent, vnet-engine, vnet-pause and libvnet (the default)
 
 # What objects depend on beside their sources: written anew only when the words differ (git's GIT-CFLAGS). PREFIX stands
 # in one object alone, so that `make install PREFIX=...` builds no more than that.
@@ -117,6 +118,11 @@ $(PAUSE): $(PAUSE_SRC)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OPT) $(WARN) -static -s $< -o $@
 	@chmod a+rx $@ # run by whatever user a container has
+
+$(NODE_RUNC): # vnet-agent by another name, as engines call it
+	$(call say,LN,$@)
+	@mkdir -p $(@D)
+	$(Q)ln -sf vnet-agent $@
 
 $(call obj,$(LIBVNET_SRC)): private CFLAGS += -fPIC
 $(call obj,$(LIBVNET_SRC)): private CPPFLAGS += -DLIBVNET_VERSION='"$(LIBVNET_VERSION)"'
@@ -253,6 +259,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -D -m 755 $(AGENT) $(sbindir)/vnet-agent
 	ln -sf vnet-agent $(sbindir)/vnet-cni
 	ln -sf vnet-agent $(sbindir)/vnet-runc
+	ln -sf vnet-agent $(sbindir)/vnet-node-runc
 	install -D -m 755 $(ENGINE) $(libexecdir)/vnet-engine
 	install -D -m 755 $(PAUSE) $(libexecdir)/vnet-pause
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(call man_path,$(m)) &&) true
@@ -281,7 +288,8 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
-	rm -f $(sbindir)/vnet-agent $(sbindir)/vnet-cni $(sbindir)/vnet-runc $(compdir)/vnet-agent
+	rm -f $(sbindir)/vnet-agent $(sbindir)/vnet-cni $(sbindir)/vnet-runc $(sbindir)/vnet-node-runc \
+		$(compdir)/vnet-agent
 	rm -f $(unitdir)/vnet-agent.service $(unitdir)/vnet-topologies.service
 	rm -f $(libdir)/libvnet.a $(libdir)/libvnet.so $(libdir)/$(LIBVNET_SONAME) $(libdir)/$(notdir $(LIBVNET))
 	rm -f $(libdir)/pkgconfig/libvnet.pc

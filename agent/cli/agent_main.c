@@ -7,7 +7,7 @@
 /* Container engines call these by their file's name alone. */
 static const struct {
 	const char *name, *command;
-} links[] = {{"vnet-cni", "cni"}, {"vnet-runc", "oci-runtime"}};
+} links[] = {{"vnet-cni", "cni"}, {"vnet-runc", "oci-runtime"}, {"vnet-node-runc", "oci-node-runtime"}};
 
 int main(int argc, char *argv[])
 {

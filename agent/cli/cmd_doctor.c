@@ -379,8 +379,12 @@ static void check_nodes(const struct vn_cli *cli, struct report *rep)
 								 "without NET_ADMIN, or forbid "
 								 "it by `strict: true`"
 							       : "leave out `privileged: true`, or NET_ADMIN");
-		else if (strcmp(vn_json_str(n, "owner"), "machine") == 0 &&
-			 (strcmp(runtime, "netns") == 0 || strcmp(runtime, "runc") == 0))
+		else if (strcmp(vn_json_str(n, "owner"), "machine") == 0 && strcmp(runtime, "docker") == 0)
+			check(rep, WARN, name, "its namespace has no owner of its own: docker made it",
+			      "name vnet-node-runc among dockerd's runtimes (oci-node-runtime in vnet-agent(8)), "
+			      "delete "
+			      "its topology and apply it again");
+		else if (strcmp(vn_json_str(n, "owner"), "machine") == 0 && strcmp(runtime, "external") != 0)
 			check(rep, WARN, name, "its namespace has no owner of its own: an older agent made it",
 			      "delete its topology and apply it again");
 		check_netns(rep, name, vn_json_str(n, "netns"));

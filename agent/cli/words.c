@@ -81,6 +81,8 @@ const struct vn_command vn_commands[] = {
 	 .raw_after = -1, .run = vn_cmd_oci_hook},
 	{"oci-runtime", NULL, "[ARG...]", "runc, with that hook for containers whose environment has VNET_NODE (also as vnet-runc)",
 	 0, -1, .raw_after = 0, .run = vn_cmd_oci_runtime},
+	{"oci-node-runtime", NULL, "[ARG...]", "runc, for nodes with runtime podman or docker (also as vnet-node-runc)", 0, -1,
+	 .raw_after = 0, .run = vn_cmd_oci_node_runtime},
 	{"cni", NULL, "", "plugin of the Container Network Interface 1.1 (also as vnet-cni)", 0, 0, .raw_after = -1,
 	 .run = vn_cmd_cni},
 

@@ -108,6 +108,7 @@ int vn_cmd_node_attach(const struct vn_cli *cli, const struct vn_call *call, str
 int vn_cmd_node_detach(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_oci_hook(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_oci_runtime(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
+int vn_cmd_oci_node_runtime(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_cni(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);
 int vn_cmd_link_verify(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err);

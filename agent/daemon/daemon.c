@@ -383,7 +383,12 @@ static int daemon_open(struct vn_daemon *d, struct vn_err *err)
 	if (r < 0)
 		return r;
 	/* While it can have all rights; after the lock, which it must not keep. */
-	r = vn_runner_open(&d->parts.runner, d->parts.runtime_dir, d->opts.pause_path, d->opts.image_dir, err);
+	r = vn_runner_open(&d->parts.runner,
+			   &(struct vn_runner_paths){.runtime_dir = d->parts.runtime_dir,
+						     .pause = d->opts.pause_path,
+						     .node_runc = d->opts.node_runc,
+						     .image_dir = d->opts.image_dir},
+			   err);
 	if (r < 0)
 		return r;
 	r = vn_receiver_open(&d->receiver, &d->parts.loop, err);

@@ -152,7 +152,7 @@ static int unknown_option(const char *word, struct vn_err *err)
 
 static void set_defaults(struct vn_daemon_opts *o)
 {
-	static char engine[PATH_MAX], pause_path[PATH_MAX];
+	static char engine[PATH_MAX], pause_path[PATH_MAX], node_runc[PATH_MAX];
 
 	*o = (struct vn_daemon_opts){.runtime_dir = VN_RUNTIME_DIR,
 				     .pin_dir = VN_PIN_DEFAULT,
@@ -164,6 +164,7 @@ static void set_defaults(struct vn_daemon_opts *o)
 		o->engine_cpu[i] = -1;
 	o->engine_path = helper_path("vnet-engine", engine, sizeof(engine));
 	o->pause_path = helper_path("vnet-pause", pause_path, sizeof(pause_path));
+	o->node_runc = helper_path("vnet-node-runc", node_runc, sizeof(node_runc));
 }
 
 /* Option @c with argument @arg; *@n_cpus is set by --engine-cpus. */

@@ -15,7 +15,7 @@
 #define VN_RUNTIME_DIR_MAX 79
 
 struct vn_daemon_opts {
-	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *engine_user, *socket_group;
+	const char *runtime_dir, *pin_dir, *engine_path, *pause_path, *node_runc, *engine_user, *socket_group;
 	const char *image_dir; /* root file systems and mounts for clients other than root; NULL: none */
 	uint32_t max_ports;
 	bool background; /* the caller waits only until it is ready */

@@ -185,9 +185,8 @@ int vn_exec_nodes_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 			if (vn_node_has(node, VN_NODE_ATTACHED))
 				vn_exec_attached_forget(x->f, x->new, steps[i].new);
 			r = vn_netns_create(x->f->home.host_netns_fd, name,
-					    node->privileged || vn_node_has(node, VN_NODE_MACHINE) ? VN_NETNS_MACHINE
-												   : VN_NETNS_OWN,
-					    inside_new, &fresh, x->err);
+					    node->privileged ? VN_NETNS_MACHINE : VN_NETNS_OWN, inside_new, &fresh,
+					    x->err);
 		}
 		if (r < 0)
 			return vn_err_kernel(x->err, -r, "node %s: %s", node->name, strerror(-r));

@@ -25,7 +25,6 @@ enum vn_node_trait {
 	VN_NODE_ROOTFS = 1u << 2,    /* ... of a directory */
 	VN_NODE_SANDBOX = 1u << 3,   /* its namespace is that of a container made for nothing else */
 	VN_NODE_ATTACHED = 1u << 4,  /* its namespace is one that somebody attaches */
-	VN_NODE_MACHINE = 1u << 5,   /* its namespace belongs to the machine's user namespace, privileged or not */
 };
 
 extern const char *const vn_runtime_words[VN_RUNTIMES + 1]; /* by enum vn_runtime, then NULL */

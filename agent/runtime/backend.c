@@ -10,10 +10,12 @@
 #include <base/util.h>
 
 #include "base/command.h"
+#include "net/node_userns.h"
 #include "runtime/container_dir.h"
 #include "runtime/podman_docker.h"
 #include "runtime/hugetlb.h"
 #include "runtime/image.h"
+#include "runtime/oci_node.h"
 #include "runtime/seccomp.h"
 
 /* --- checks
@@ -67,8 +69,8 @@ static int check_image(enum vn_runtime runtime, const json_t *o, struct vn_err *
 }
 
 /*
- * Whoever has NET_ADMIN over the machine's user namespace reaches every link (base/userns.h): docker's namespaces
- * belong to it, unless dockerd was started with --userns-remap, and those that a daemon before this version made.
+ * Whoever has NET_ADMIN over the machine's user namespace reaches every link (base/userns.h): namespaces belong to it
+ * that docker makes without our runtime, and those that a daemon before this version made.
  */
 static int refuse_net_admin(const struct vn_container_spec *s, const char *why, struct vn_err *err)
 {
@@ -81,26 +83,32 @@ static int refuse_net_admin(const struct vn_container_spec *s, const char *why, 
 }
 
 /*
- * podman joins a user namespace, but shows an image of its own there with owners that are nobody; docker joins none,
- * and has one of its own for a container where dockerd was started with --userns-remap: its network namespace is looked
- * at when it is there.
+ * podman takes the path of our runtime; docker knows those alone that its configuration names, and without it, or
+ * --userns-remap, its containers are in the machine's user namespace.
  */
-static const char *advice(enum vn_runtime runtime)
+static int check_runtime(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err)
 {
-	return runtime == VN_RUNTIME_DOCKER   ? "use runc, or start dockerd with --userns-remap"
-	       : runtime == VN_RUNTIME_PODMAN ? "use runc"
-					      : "delete the topology and apply it again";
-}
+	char name[VN_DOCKER_NAME_MAX], why[512];
+	bool remaps;
 
-static bool docker_remaps(void)
-{
-	cleanup_cmdline struct vn_cmdline c = {.n = 0};
-	char output[VN_CMDLINE_OUTPUT] = "";
-
-	vn_cmdline_add(&c, "docker");
-	vn_cmdline_add(&c, "info");
-	vn_cmdline_add(&c, "--format={{.SecurityOptions}}");
-	return vn_cmdline_run(&c, NULL, output) == 0 && strstr(output, "name=userns");
+	if (s->privileged || runtime == VN_RUNTIME_RUNC)
+		return 0;
+	if (access(s->node_runc, X_OK) < 0)
+		return vn_err(err, VN_EXIT_NOT_POSSIBLE, errno,
+			      "%s, by which containers of %s join their node's user namespace: %s: it is a link to "
+			      "vnet-agent, which `make install` makes",
+			      s->node_runc, vn_runtime_words[runtime], strerror(errno));
+	if (runtime == VN_RUNTIME_PODMAN)
+		return 0;
+	vn_engines_docker_runtime(name, &remaps);
+	if (*name || remaps)
+		return 0;
+	snprintf(why, sizeof(why),
+		 "add {\"runtimes\": {\"vnet-node\": {\"path\": \"%s\"}}} to /etc/docker/daemon.json and restart "
+		 "dockerd "
+		 "(it keeps running containers with `live-restore`), use podman or runc",
+		 s->node_runc);
+	return refuse_net_admin(s, why, err);
 }
 
 int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err)
@@ -117,9 +125,7 @@ int vn_backend_check(enum vn_runtime runtime, const struct vn_container_spec *s,
 	r = vn_image_check(s, err);
 	if (r == 0)
 		r = check_image(runtime, s->o, err);
-	if (r == 0 && (runtime == VN_RUNTIME_PODMAN || (runtime == VN_RUNTIME_DOCKER && !docker_remaps())))
-		r = refuse_net_admin(s, advice(runtime), err);
-	return r;
+	return r < 0 ? r : check_runtime(runtime, s, err);
 }
 
 /* Also of a container that asks for none: what others asked for is theirs. Before its program runs, if possible. */
@@ -174,7 +180,6 @@ static int runc_start(const struct vn_container_spec *s, struct vn_err *err)
 	if (r < 0)
 		return r;
 	vn_dir_path(log, s, "log");
-	raise_memlock(s);
 	runc(&create, s, "create");
 	vn_cmdline_add(&create, "--bundle");
 	vn_cmdline_add(&create, "%s", s->dir);
@@ -222,6 +227,29 @@ static int bind_netns(const struct vn_container_spec *s, pid_t pid, struct vn_er
 	return 0;
 }
 
+/*
+ * The sandbox is made in a user namespace of the node's own, which owns the network namespace that it gets. *@ret_netns
+ * keeps it until then: another network namespace, as other nodes have, of whose owner the runtime is told.
+ */
+static int sandbox_owner(const struct vn_container_spec *s, struct vn_cmdline *c, int *ret_netns, struct vn_err *err)
+{
+	char name[VN_DOCKER_NAME_MAX];
+	bool remaps;
+	int r;
+
+	if (s->privileged)
+		return 0;
+	vn_engines_docker_runtime(name, &remaps);
+	if (remaps || !*name)
+		return 0;
+	r = vn_userns_netns(ret_netns, err);
+	if (r < 0)
+		return r;
+	vn_cmdline_add(c, "--runtime=%s", name);
+	vn_cmdline_add(c, "--env=" VN_OCI_OWNER_ENV "=/proc/%d/fd/%d", (int)getpid(), *ret_netns);
+	return 0;
+}
+
 int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid_t *ret_pid, struct vn_err *err)
 {
 	static const char *const options[] = {"docker",
@@ -238,14 +266,17 @@ int vn_backend_sandbox(const struct vn_container_spec *s, const char *pause, pid
 					      "--entrypoint=/vnet-pause",
 					      NULL};
 	cleanup_cmdline struct vn_cmdline c = {.n = 0};
+	cleanup_close int netns = -EBADF;
 	int r;
 
 	r = vn_backend_sandbox_stop(s, err);
 	if (r == 0)
 		r = vn_dir_make(s, err);
+	vn_cmdline_add_all(&c, options);
+	if (r == 0)
+		r = sandbox_owner(s, &c, &netns, err);
 	if (r < 0)
 		return r;
-	vn_cmdline_add_all(&c, options);
 	vn_engines_identity(&c, s, VN_ENGINES_SANDBOX);
 	vn_cmdline_add(&c, "--hostname=%s", s->hostname);
 	vn_cmdline_add(&c, "--volume=%s:/vnet-pause:ro", pause);
@@ -283,7 +314,7 @@ int vn_backend_sandbox_stop(const struct vn_container_spec *s, struct vn_err *er
 
 int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s, pid_t *ret_pid, struct vn_err *err)
 {
-	int r = s->users ? 0 : refuse_net_admin(s, advice(runtime), err);
+	int r = s->users ? 0 : refuse_net_admin(s, "delete the topology and apply it again", err);
 
 	if (r == 0)
 		r = vn_backend_stop(runtime, s, err);
@@ -291,6 +322,8 @@ int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s,
 		r = vn_dir_make(s, err);
 	if (r == 0)
 		r = vn_image_mount(s, err);
+	if (r == 0 && runtime != VN_RUNTIME_DOCKER)
+		raise_memlock(s); /* what it starts inherits it; docker's containers are dockerd's */
 	if (r == 0)
 		r = runtime == VN_RUNTIME_RUNC ? runc_start(s, err) : vn_engines_start(runtime, s, err);
 	if (r == 0 && runtime == VN_RUNTIME_DOCKER)

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <base/userns.h>
 #include <base/util.h>
 
 #include "runtime/cpus.h"
 #include "runtime/hugetlb.h"
 #include "runtime/image.h"
+#include "runtime/oci_node.h"
 #include "runtime/seccomp.h"
 #include "model/container.h"
 
@@ -122,18 +122,6 @@ static json_t *resources(const struct vn_container_spec *s)
 	return r;
 }
 
-/* Its user namespace is the one that owns its network namespace; runc wants to be told the maps again. */
-static void join_users(json_t *o, const char *path)
-{
-	static const char *const maps[] = {"uidMappings", "gidMappings"};
-
-	json_array_append_new(json_object_get(o, "namespaces"), json_pack("{s:s, s:s}", "type", "user", "path", path));
-	for (size_t i = 0; i < VN_ARRAY_SIZE(maps); i++)
-		json_object_set_new(o, maps[i],
-				    json_pack("[{s:i, s:I, s:I}]", "containerID", 0, "hostID",
-					      (json_int_t)VN_USERNS_BASE, "size", (json_int_t)VN_USERNS_IDS));
-}
-
 static json_t *linux_part(const struct vn_container_spec *s, struct vn_err *err)
 {
 	json_t *seccomp = vn_seccomp_profile(json_object_get(s->o, "capabilities"), err), *o;
@@ -147,8 +135,10 @@ static json_t *linux_part(const struct vn_container_spec *s, struct vn_err *err)
 		      seccomp, "maskedPaths", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
 		      "/proc/timer_list", "/proc/sched_debug", "/sys/firmware", "readonlyPaths", "/proc/bus",
 		      "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/proc/asound");
-	if (s->users)
-		join_users(o, s->users);
+	if (s->users && vn_oci_join_users(o, s->users) < 0) {
+		json_decref(o);
+		return NULL;
+	}
 	return o;
 }
 

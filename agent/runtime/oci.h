@@ -23,12 +23,13 @@
  * @users:     path of the user namespace that owns @netns; NULL: it is the machine's
  * @users_fd:  the same, open
  * @privileged: with @users NULL it may have NET_ADMIN all the same
+ * @node_runc: path of vnet-node-runc, the runtime by which engines' containers join @users
  * @asked_by:  uid of who described it: what of the host's files it gets is what that user may give (image.h)
  */
 struct vn_container_spec {
 	const char *id, *topo, *hostname;
 	const json_t *o;
-	const char *netns, *cpus, *dir, *ports_dir, *image_dir;
+	const char *netns, *cpus, *dir, *ports_dir, *image_dir, *node_runc;
 	uint32_t asked_by;
 	bool privileged;
 	const char *users;

@@ -199,6 +199,60 @@ int vn_engines_run(enum vn_runtime runtime, const struct vn_container_spec *s, s
 	return r < 0 ? r : vn_cmdline_run_or_fail(c, NULL, err);
 }
 
+/* "name=seccomp name=userns" or the like, and NAME=PATH of each runtime, with blanks between them. */
+void vn_engines_docker_runtime(char name[VN_DOCKER_NAME_MAX], bool *ret_remaps)
+{
+	static const char ours[] = "/vnet-node-runc";
+	cleanup_cmdline struct vn_cmdline c = {.n = 0};
+	char output[VN_CMDLINE_OUTPUT] = "";
+
+	*name = '\0';
+	*ret_remaps = false;
+	vn_cmdline_add(&c, "docker");
+	vn_cmdline_add(&c, "info");
+	vn_cmdline_add(&c, "--format={{range .SecurityOptions}}{{.}} {{end}}"
+			   "{{range $name, $r := .Runtimes}}{{$name}}={{$r.Path}} {{end}}");
+	if (vn_cmdline_run(&c, NULL, output) != 0)
+		return;
+	for (char *word, *rest = output; (word = strsep(&rest, " \n"));) {
+		const char *path = strchr(word, '=');
+		const size_t len = path ? strlen(path) : 0;
+
+		if (strncmp(word, "name=userns", 11) == 0)
+			*ret_remaps = true;
+		else if (len >= sizeof(ours) && strcmp(path + len - strlen(ours), ours) == 0)
+			snprintf(name, VN_DOCKER_NAME_MAX, "%.*s", (int)(path - word), word);
+	}
+}
+
+/*
+ * runc for a namespace of the machine's (a privileged node); where it is the node's own, the runtime that joins the
+ * user namespace which owns it.
+ */
+static int add_runtime(struct vn_cmdline *c, const struct vn_container_spec *s, bool docker, struct vn_err *err)
+{
+	char name[VN_DOCKER_NAME_MAX];
+	bool remaps;
+
+	if (!docker) {
+		vn_cmdline_add(c, "--runtime=%s", s->users ? s->node_runc : "runc");
+		return 0;
+	}
+	if (!s->users)
+		return 0;
+	vn_engines_docker_runtime(name, &remaps);
+	if (remaps)
+		return 0;
+	if (!*name)
+		return vn_err(
+			err, VN_EXIT_NOT_POSSIBLE, ENOENT,
+			"dockerd does not know the runtime %s any more, by which the node's sandbox was made: see "
+			"oci-node-runtime in vnet-agent(8)",
+			s->node_runc);
+	vn_cmdline_add(c, "--runtime=%s", name);
+	return 0;
+}
+
 int vn_engines_start(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err)
 {
 	const bool docker = runtime == VN_RUNTIME_DOCKER;
@@ -225,7 +279,6 @@ int vn_engines_start(enum vn_runtime runtime, const struct vn_container_spec *s,
 	if (!docker) {
 		vn_cmdline_add(&c, "--hostname=%s", s->hostname);
 		vn_cmdline_add(&c, "--pidfile=%s/pid", s->dir);
-		vn_cmdline_add(&c, "--runtime=runc");
 		vn_cmdline_add(&c, "--log-driver=k8s-file");
 		vn_cmdline_add(&c, "--log-opt=path=%s/log", s->dir);
 		vn_cmdline_add(&c, "--log-opt=max-size=" LOG_MAX);
@@ -237,7 +290,9 @@ int vn_engines_start(enum vn_runtime runtime, const struct vn_container_spec *s,
 	}
 	add_rights(&c, s);
 	add_limits(&c, s, docker);
-	r = add_mounts(&c, s, docker, err);
+	r = add_runtime(&c, s, docker, err);
+	if (r == 0)
+		r = add_mounts(&c, s, docker, err);
 	if (r < 0)
 		return r;
 	json_array_foreach (json_object_get(s->o, "env"), i, w)

@@ -9,6 +9,14 @@
 
 #define VN_ENGINES_SANDBOX "-net" /* behind the name of a sandbox; "" behind that of a container */
 
+/*
+ * What the OCI runtime of a node's containers is in docker's configuration, where its path leads to vnet-node-runc;
+ * *@ret_remaps: dockerd was started with --userns-remap, containers have a user namespace of docker's then. An empty
+ * @name: none is.
+ */
+#define VN_DOCKER_NAME_MAX 128
+void vn_engines_docker_runtime(char name[VN_DOCKER_NAME_MAX], bool *ret_remaps);
+
 /* The node's container, by @runtime's `run`. */
 int vn_engines_start(enum vn_runtime runtime, const struct vn_container_spec *s, struct vn_err *err);
 /*

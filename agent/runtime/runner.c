@@ -37,7 +37,7 @@ struct task {
 
 struct server {
 	int fd;
-	const char *runtime_dir, *pause_path, *image_dir;
+	struct vn_runner_paths paths;
 	struct task tasks[VN_RUNNER_PARALLEL];
 	size_t n_tasks;
 };
@@ -84,7 +84,8 @@ static int perform(const struct server *s, const struct request *q, pid_t *ret_p
 					 .netns = netns,
 					 .cpus = cpus,
 					 .dir = dir,
-					 .image_dir = s->image_dir,
+					 .image_dir = s->paths.image_dir,
+					 .node_runc = s->paths.node_runc,
 					 .asked_by = (uint32_t)q->asked_by,
 					 .privileged = q->privileged,
 					 .users_fd = -EBADF};
@@ -95,8 +96,8 @@ static int perform(const struct server *s, const struct request *q, pid_t *ret_p
 
 	snprintf(id, sizeof(id), "vnet-%s.%s", q->topo, q->node);
 	snprintf(netns, sizeof(netns), "/run/netns/%s.%s", q->topo, q->node);
-	snprintf(dir, sizeof(dir), "%s/" VN_RUNNER_DIR "/%s.%s", s->runtime_dir, q->topo, q->node);
-	snprintf(ports, sizeof(ports), "%s/ports/%s/%s", s->runtime_dir, q->topo, q->node);
+	snprintf(dir, sizeof(dir), "%s/" VN_RUNNER_DIR "/%s.%s", s->paths.runtime_dir, q->topo, q->node);
+	snprintf(ports, sizeof(ports), "%s/ports/%s/%s", s->paths.runtime_dir, q->topo, q->node);
 	if (q->ports)
 		spec.ports_dir = ports;
 	r = vn_cpus_choose(q->o, (size_t)q->place, cpus, err);
@@ -117,7 +118,7 @@ static int perform(const struct server *s, const struct request *q, pid_t *ret_p
 	case VN_RUNNER_CHECK:
 		return vn_backend_check(runtime, &spec, err);
 	case VN_RUNNER_SANDBOX:
-		return vn_backend_sandbox(&spec, s->pause_path, ret_pid, err);
+		return vn_backend_sandbox(&spec, s->paths.pause, ret_pid, err);
 	case VN_RUNNER_SANDBOX_STOP:
 		return vn_backend_sandbox_stop(&spec, err);
 	case VN_RUNNER_START:
@@ -137,7 +138,7 @@ static void wait_for_predecessor(const struct server *s)
 	char path[512];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/" VN_RUNNER_DIR, s->runtime_dir);
+	snprintf(path, sizeof(path), "%s/" VN_RUNNER_DIR, s->paths.runtime_dir);
 	if (mkdir(path, 0711) < 0 && errno != EEXIST)
 		return;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* kept: workers inherit it, runtimes do not */
@@ -155,7 +156,7 @@ static void cut_logs(const struct server *s)
 	char pattern[512];
 	glob_t g;
 
-	snprintf(pattern, sizeof(pattern), "%s/" VN_RUNNER_DIR "/*/log", s->runtime_dir);
+	snprintf(pattern, sizeof(pattern), "%s/" VN_RUNNER_DIR "/*/log", s->paths.runtime_dir);
 	if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0)
 		for (size_t i = 0; i < g.gl_pathc; i++) {
 			cleanup_close int fd = open(g.gl_pathv[i], O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_APPEND);
@@ -342,8 +343,7 @@ struct vn_runner_reply {
  * ---------------------------------------------------------------------------------------------------
  */
 
-int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pause_path, const char *image_dir,
-		   struct vn_err *err)
+int vn_runner_open(struct vn_runner *r, const struct vn_runner_paths *paths, struct vn_err *err)
 {
 	int pair[2], size = 8 * (int)VN_RUNNER_MESSAGE_MAX;
 	const pid_t self = getpid();
@@ -369,10 +369,7 @@ int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pau
 		setsid();
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		s = (struct server){.fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 3),
-				    .runtime_dir = runtime_dir,
-				    .pause_path = pause_path,
-				    .image_dir = image_dir};
+		s = (struct server){.fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 3), .paths = *paths};
 		dup2(s.fd, 3);
 		s.fd = 3;
 		fcntl(3, F_SETFD, FD_CLOEXEC);

@@ -57,9 +57,12 @@ struct vn_runner_job {
 	const json_t *o;
 };
 
-/* @pause_path: the program vnet-pause. @image_dir: where others than root may have files from; NULL: nowhere. */
-int vn_runner_open(struct vn_runner *r, const char *runtime_dir, const char *pause_path, const char *image_dir,
-		   struct vn_err *err);
+/* Programs and places that it uses; @image_dir: where others than root may have files from; NULL: nowhere. */
+struct vn_runner_paths {
+	const char *runtime_dir, *pause, *node_runc, *image_dir;
+};
+
+int vn_runner_open(struct vn_runner *r, const struct vn_runner_paths *paths, struct vn_err *err);
 void vn_runner_close(struct vn_runner *r);
 /* Somebody is there to ask. */
 bool vn_runner_there(const struct vn_runner *r);

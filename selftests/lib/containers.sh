@@ -50,6 +50,9 @@ podman_setup() {
 	defer podman rm --all --force --time 0
 }
 
+# The runtime by which containers of podman and docker join their node's user namespace: beside the agent.
+NODE_RUNC=$(dirname "$AGENT")/vnet-node-runc
+
 # docker_setup [ARG...]: dockerd of our own, answering.
 docker_setup() {
 	export DOCKER_HOST=unix://$WORK/docker.sock
@@ -74,7 +77,7 @@ container_sources() {
 		podman_setup
 		tar -C "$1" -c . | podman import - vntest:1 >/dev/null 2>&1 && SOURCE[podman]="image: \"localhost/vntest:1\""
 	fi
-	if command -v dockerd docker >/dev/null && docker_setup; then
+	if command -v dockerd docker >/dev/null && docker_setup --add-runtime "vnet-node=$NODE_RUNC"; then
 		tar -C "$1" -c . | docker import - vntest:1 >/dev/null 2>&1 && SOURCE[docker]="image: \"vntest:1\""
 	fi
 	return 0

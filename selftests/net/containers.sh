@@ -36,9 +36,9 @@ links:
 YAML
 }
 
-# host_uid RUNTIME UID: what number of the host is user UID of a container
+# host_uid UID: what number of the host is user UID of a container
 host_uid() {
-	if [ "$1" = runc ]; then echo $((0x70010000 + $2)); else echo "$2"; fi
+	echo $((0x70010000 + $1))
 }
 
 status() {
@@ -64,7 +64,7 @@ runtime_cases() {
 	pid=$(node a pid)
 	pid_b=$(node b pid)
 	is "$rt: nobody, with the capabilities that were asked for" \
-		"$(status "$pid" Uid) $(status "$pid" CapEff) $(status "$pid" CapBnd)" "$(host_uid "$rt" 65534) $caps 0000000000002000"
+		"$(status "$pid" Uid) $(status "$pid" CapEff) $(status "$pid" CapBnd)" "$(host_uid 65534) $caps 0000000000002000"
 	is "$rt: no new privileges, and a seccomp filter" "$(status "$pid" NoNewPrivs) $(status "$pid" Seccomp)" "1 2"
 	busywait 3000 vnet node exec a -- grep -q . /tmp/bpf >/dev/null
 	is "$rt: of bpf(2), map update alone gets past it" "$(vnet node exec a -- cat /tmp/bpf | tr '\n' ' ')" \
@@ -182,7 +182,7 @@ vnet topology delete "$T" >/dev/null
 mkdir "$WORK/share" && echo secret >"$WORK/share/roots" && chmod 600 "$WORK/share/roots" && chmod 777 "$WORK/share"
 one "runtime: runc, rootfs: $ROOT, command: sleep 99, user: \"0:0\", mounts: [\"$WORK/share:/srv:rw\"]"
 check "a container whose user is root" vnet topology apply "$WORK/t.yaml"
-is "is nobody on the host" "$(status "$(node a pid)" Uid)" "$(host_uid runc 0)"
+is "is nobody on the host" "$(status "$(node a pid)" Uid)" "$(host_uid 0)"
 is "has the files that are root's in its image and its mounts" \
 	"$(vnet node exec a -- sh -c 'stat -c %u /bin/busybox; cat /srv/roots; echo x >/srv/new' | tr '\n' ' ')" "0 secret "
 is "and what it writes there is root's" "$(stat -c %u "$WORK/share/new")" 0

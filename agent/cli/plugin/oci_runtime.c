@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vnet-agent oci-runtime, also as vnet-runc: runc, with the containers that name a node given our hooks. It edits the
- * bundle's config.json before `create` and `run` (runtime/oci_adopt.h), and becomes runc. For engines that let their
- * user choose a runtime but no hooks: docker run --runtime.
+ * Runtimes for container engines: each edits the bundle's config.json before `create` and `run`, and becomes runc.
+ *
+ *   vnet-agent oci-runtime, also as vnet-runc: containers that name a node are given our hooks (runtime/oci_adopt.h).
+ *   For engines that let their user choose a runtime but no hooks: docker run --runtime.
+ *
+ *   vnet-agent oci-node-runtime, also as vnet-node-runc: for nodes with `runtime: podman` and `runtime: docker`. The
+ *   container joins the user namespace that owns its node's network namespace (runtime/oci_node.h).
  */
 #include <fcntl.h>
 #include <jansson.h>
@@ -14,6 +18,7 @@
 
 #include "cli/words.h"
 #include "base/command.h"
+#include "runtime/node_mounts.h"
 #include "runtime/oci_adopt.h"
 
 #define RUNTIME    "runc"
@@ -22,6 +27,7 @@
 
 struct call {
 	const char *verb, *bundle, *id;
+	const char *process; /* what `exec` executes */
 	const char *log;
 	bool log_json;
 };
@@ -61,6 +67,8 @@ static void look_at(int argc, char *argv[], struct call *c)
 			c->log_json = strcmp(v, "json") == 0;
 		} else if ((v = value_of("bundle", argc, argv, &i)) || (v = value_of("b", argc, argv, &i))) {
 			c->bundle = v;
+		} else if ((v = value_of("process", argc, argv, &i)) || (v = value_of("p", argc, argv, &i))) {
+			c->process = v;
 		} else {
 			for (size_t o = 0; with_value[o] && !v; o++)
 				v = value_of(with_value[o], argc, argv, &i);
@@ -92,7 +100,14 @@ static int replace(const char *path, const char *text, struct vn_err *err)
 	return vn_err_kernel(err, e, "%s: %s", path, strerror(e));
 }
 
-static int edit_bundle(const struct vn_cli *cli, const struct call *c, struct vn_err *err)
+static int config_path(const struct call *c, char path[PATH_MAX], struct vn_err *err)
+{
+	if (snprintf(path, PATH_MAX, "%s/" CONFIG, c->bundle) >= PATH_MAX)
+		return vn_err_kernel(err, ENAMETOOLONG, "%.64s...: %s", c->bundle, strerror(ENAMETOOLONG));
+	return 0;
+}
+
+static int adopt_bundle(const struct vn_cli *cli, const struct call *c, struct vn_err *err)
 {
 	cleanup_free char *text = NULL, *adopted = NULL;
 	char path[PATH_MAX], agent[PATH_MAX];
@@ -103,12 +118,59 @@ static int edit_bundle(const struct vn_cli *cli, const struct call *c, struct vn
 	if (n < 0)
 		return vn_err_kernel(err, errno, "/proc/self/exe: %s", strerror(errno));
 	agent[n] = '\0';
-	if (snprintf(path, sizeof(path), "%s/" CONFIG, c->bundle) >= (int)sizeof(path))
-		return vn_err_kernel(err, ENAMETOOLONG, "%.64s...: %s", c->bundle, strerror(ENAMETOOLONG));
-	r = vn_cli_read_file(path, CONFIG_MAX, &text, &len, err);
+	r = config_path(c, path, err);
+	if (r == 0)
+		r = vn_cli_read_file(path, CONFIG_MAX, &text, &len, err);
 	if (r == 0)
 		r = vn_oci_adopt(text, len, agent, cli->runtime_dir, &adopted, err);
 	return r == 0 && adopted ? replace(path, adopted, err) : r;
+}
+
+/* The file at @path as @edit makes it. */
+static int edit_file(const char *path, struct vn_node_mounts *mounts,
+		     int (*edit)(const char *text, size_t len, const struct vn_oci_machine *machine, char **ret_text,
+				 struct vn_err *err),
+		     struct vn_err *err)
+{
+	const struct vn_oci_machine machine = vn_node_mounts_machine(mounts);
+	cleanup_free char *text = NULL, *edited = NULL;
+	size_t len;
+	int r = vn_cli_read_file(path, CONFIG_MAX, &text, &len, err);
+
+	if (r == 0)
+		r = edit(text, len, &machine, &edited, err);
+	return r == 0 && edited ? replace(path, edited, err) : r;
+}
+
+/* What is opened stays open until the process is runc, which needs the user namespace. */
+static int join_bundle(const struct call *c, struct vn_err *err)
+{
+	struct vn_node_mounts *mounts = NULL;
+	char path[PATH_MAX];
+	int r = config_path(c, path, err);
+
+	if (r == 0)
+		r = vn_node_mounts_open(c->bundle, &mounts, err);
+	if (r == 0)
+		r = edit_file(path, mounts, vn_oci_node, err);
+	if (r == 0)
+		r = vn_node_mounts_make(mounts, err);
+	if (r < 0)
+		vn_node_mounts_close(&mounts);
+	return r;
+}
+
+static int join_process(const struct call *c, struct vn_err *err)
+{
+	struct vn_node_mounts *mounts = NULL;
+	int r = vn_node_mounts_open(".", &mounts, err);
+
+	if (r == 0 && c->process)
+		r = edit_file(c->process, mounts, vn_oci_node_process, err);
+	if (r == 0)
+		r = vn_node_mounts_again(mounts, err);
+	vn_node_mounts_close(&mounts);
+	return r;
 }
 
 /* --- the command ---------------------------------------------------------------------------------------------------
@@ -155,6 +217,22 @@ static int become_runc(const struct vn_call *call, struct vn_err *err)
 			   : vn_err_kernel(err, e, RUNTIME ": %s", strerror(e));
 }
 
+static bool is_verb(const struct call *c, const char *verb)
+{
+	return c->verb && strcmp(c->verb, verb) == 0;
+}
+
+/* @r: of what was done before. */
+static int finish(const struct vn_call *call, const struct call *c, const char *name, int r, struct vn_err *why,
+		  struct vn_err *err)
+{
+	if (r == 0)
+		r = become_runc(call, why);
+	vn_err(err, why->exit, why->err, "%s: container %.64s: %s", name, c->id ?: "?", why->text);
+	log_error(c, err->text);
+	return r;
+}
+
 int vn_cmd_oci_runtime(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {
 	struct vn_err why = {0};
@@ -162,11 +240,22 @@ int vn_cmd_oci_runtime(const struct vn_cli *cli, const struct vn_call *call, str
 	int r = 0;
 
 	look_at(call->n_args, call->args, &c);
-	if (c.verb && (strcmp(c.verb, "create") == 0 || strcmp(c.verb, "run") == 0))
-		r = edit_bundle(cli, &c, &why);
-	if (r == 0)
-		r = become_runc(call, &why);
-	vn_err(err, why.exit, why.err, "oci-runtime: container %.64s: %s", c.id ?: "?", why.text);
-	log_error(&c, err->text);
-	return r;
+	if (is_verb(&c, "create") || is_verb(&c, "run"))
+		r = adopt_bundle(cli, &c, &why);
+	return finish(call, &c, "oci-runtime", r, &why, err);
+}
+
+int vn_cmd_oci_node_runtime(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	struct vn_err why = {0};
+	struct call c;
+	int r = 0;
+
+	(void)cli;
+	look_at(call->n_args, call->args, &c);
+	if (is_verb(&c, "create") || is_verb(&c, "run"))
+		r = join_bundle(&c, &why);
+	else if (is_verb(&c, "exec"))
+		r = join_process(&c, &why);
+	return finish(call, &c, "oci-node-runtime", r, &why, err);
 }
