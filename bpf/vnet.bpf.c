@@ -20,7 +20,8 @@
 #include "to_app.h"
 
 #define VN_GSO_LEGACY_MAX 65536 /* bytes of a GSO frame that fit in the length of IP */
-#define VN_IP6_TLV_JUMBO  0xc2  /* RFC 2675 */
+#define VN_BULK_HIDDEN_NS 10000000ull
+#define VN_IP6_TLV_JUMBO  0xc2 /* RFC 2675 */
 
 /* @n frames: a GSO frame is as many as it would be on a wire, as in the counters. */
 static __always_inline int vn_drop(__u32 number, __u32 reason, __u64 n)
@@ -95,13 +96,25 @@ static __always_inline void vn_tell_gso(const struct vn_port_cfg *port, __u32 nu
 
 /*
  * Room on the way to the bulk engine, for a GSO frame: as much may wait there as that engine reads within
- * VN_BULK_WAIT_NS. Small frames are few bytes, and their number the tap bounds.
+ * VN_BULK_WAIT_NS, and within the delay of the frame's own direction, which hides that wait, since it counts from here:
+ * TCP sends its window in bursts, the longer ones the longer the round trip. Other directions wait behind it, so no
+ * more than VN_BULK_HIDDEN_NS of it counts. Small frames are few bytes, and their number the tap bounds.
  */
-static __always_inline bool vn_bulk_room(const struct vn_engine *e)
+static __always_inline bool vn_bulk_room(const struct vn_engine *e, __u32 number)
 {
-	__u64 room = e->gso_room_bytes;
+	__u64 room = e->gso_room_bytes, hidden;
+	__s64 waits = (__s64)(e->gso_in_bytes - e->gso_out_bytes);
+	const struct vn_disc_slot *s;
 
-	return !room || (__s64)(e->gso_in_bytes - e->gso_out_bytes) < (__s64)room;
+	if (!room || waits < (__s64)room)
+		return true;
+	s = bpf_map_lookup_elem(&vn_disc, &number);
+	if (!s)
+		return false;
+	hidden = *(const volatile __u64 *)&s->disc.delay_ns;
+	if (hidden > VN_BULK_HIDDEN_NS)
+		hidden = VN_BULK_HIDDEN_NS;
+	return waits < (__s64)(room + room * hidden / VN_BULK_WAIT_NS);
 }
 
 /* While the tap is busy, has the port sent no more than its share? Two CPUs at once may both take the last of it. */
@@ -139,7 +152,7 @@ static __always_inline int vn_hold(struct __sk_buff *skb, const struct vn_port_c
 
 	if (skb->len > VN_GSO_LEGACY_MAX && skb->protocol == bpf_htons(ETH_P_IPV6) && !vn_without_jumbo(skb))
 		return vn_drop(number, VN_DROP_MALFORMED, n);
-	if (tap && ((size && !vn_bulk_room(e)) || !vn_tap_share(e, number))) {
+	if (tap && !(size ? vn_bulk_room(e, number) : vn_tap_share(e, number))) {
 		__sync_fetch_and_add(&((struct vn_engine *)e)->ring_dropped, n);
 		return vn_drop(number, VN_DROP_RING_FULL, n);
 	}
