@@ -96,14 +96,16 @@ static void set_timer(struct vn_observe *o, uint64_t due_ns)
 		c->timer_ns = due_ns;
 }
 
-static void tell(struct vn_observe *o, const struct vn_carrier_end *e)
+static void tell(struct vn_observe *o, uint32_t number)
 {
-	const struct vn_link *l = &e->topo->links[e->link];
-	const struct vn_port *port = &l->ports[e->side];
+	const struct vn_port_owner *owner = vn_port_owner(o->store, number);
+	const struct vn_topo *t = owner->run->topo;
+	const struct vn_link *l = &t->links[owner->link];
+	const struct vn_port *port = &l->ports[owner->side];
 
-	vn_tell(&o->store->tell, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "carrier", "topology",
-					   e->topo->name, "link", l->name, "node", e->topo->nodes[port->node].name,
-					   "ifname", port->ifname, "carrier", e->want));
+	vn_tell(&o->store->tell, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "event", "carrier", "topology", t->name,
+					   "link", l->name, "node", t->nodes[port->node].name, "ifname", port->ifname,
+					   "carrier", o->carrier.end[number].want));
 }
 
 static void flush(struct vn_carrier *c)
@@ -127,15 +129,7 @@ static void post(struct vn_observe *o, uint32_t number)
 
 	e->posted = true;
 	o->carrier.todo[o->carrier.n_todo++] = (struct vn_end_change){number, e->want};
-	tell(o, e);
-}
-
-static bool is_changing(struct vn_observe *o, const struct vn_topo *t)
-{
-	for (size_t i = 0; i < o->store->n_running; i++)
-		if (o->store->running[i]->topo == t)
-			return o->store->running[i]->changing;
-	return true;
+	tell(o, number);
 }
 
 static bool has_end(const struct vn_port *p)
@@ -143,15 +137,15 @@ static bool has_end(const struct vn_port *p)
 	return vn_port_has(p, VN_TRAIT_FABRIC);
 }
 
-static void look_at_link(struct vn_observe *o, const struct vn_topo *t, size_t link)
+static void look_at_link(struct vn_observe *o, const struct vn_running *run, size_t link)
 {
-	const struct vn_link *l = &t->links[link];
+	const struct vn_link *l = &run->topo->links[link];
 	struct vn_carrier_end *ends[VN_DIRS], seen[VN_DIRS];
 	uint64_t now = vn_now_ns(), due = 0;
 	bool closed, want[VN_DIRS], differs = false;
 
 	/* While its devices are made and unmade they are the plan's. */
-	if (is_changing(o, t))
+	if (run->changing)
 		return;
 	closed = vn_carrier_closed(l, now, &due);
 	for (int side = 0; side < VN_DIRS; side++) {
@@ -187,10 +181,10 @@ static void look_at_link(struct vn_observe *o, const struct vn_topo *t, size_t l
 
 static void look_at_end(struct vn_observe *o, uint32_t number)
 {
-	const struct vn_carrier_end *e = &o->carrier.end[number];
+	const struct vn_port_owner *owner = vn_port_owner(o->store, number);
 
-	if (e->topo)
-		look_at_link(o, e->topo, e->link);
+	if (owner)
+		look_at_link(o, owner->run, owner->link);
 }
 
 static void mark(struct vn_carrier *c, uint32_t number)
@@ -233,7 +227,7 @@ void vn_carrier_link(struct vn_observe *o, const struct vn_running *run, size_t 
 {
 	if (!o->carrier.ends)
 		return;
-	look_at_link(o, run->topo, link);
+	look_at_link(o, run, link);
 	flush(&o->carrier);
 }
 
@@ -270,30 +264,21 @@ static int see_all(struct vn_observe *o, struct vn_err *err)
 
 void vn_carrier_index(struct vn_observe *o)
 {
+	uint32_t highest = o->store->dp->maps.max_ports - 1;
 	struct vn_carrier *c = &o->carrier;
 
 	if (!c->end)
 		return;
-	for (uint32_t i = 1; i < c->n; i++)
-		c->end[i].topo = NULL;
-	for (size_t r = 0; r < o->store->n_running; r++)
-		for (size_t p = 0; p < o->store->running[r]->topo->n_links * VN_DIRS; p++) {
-			const struct vn_topo *t = o->store->running[r]->topo;
-			const uint32_t number = t->links[p / VN_DIRS].ports[p % VN_DIRS].number;
-			struct vn_carrier_end *e = &c->end[number];
-
-			e->topo = t;
-			e->link = (uint32_t)(p / VN_DIRS);
-			e->side = p % VN_DIRS;
-			c->n = VN_MAX(c->n, number + 1);
-		}
+	while (highest && !vn_port_owner(o->store, highest))
+		highest--;
+	c->n = VN_MAX(c->n, highest + 1);
 }
 
 static void look_at_all(struct vn_observe *o)
 {
 	for (size_t r = 0; r < o->store->n_running; r++)
 		for (size_t l = 0; l < o->store->running[r]->topo->n_links; l++)
-			look_at_link(o, o->store->running[r]->topo, l);
+			look_at_link(o, o->store->running[r], l);
 	flush(&o->carrier);
 }
 
@@ -328,7 +313,7 @@ static void on_timer(void *arg, uint32_t events)
 	for (uint32_t i = 1; i < c->n; i++) {
 		struct vn_carrier_end *e = &c->end[i];
 
-		if (!e->due_ns || !e->topo)
+		if (!e->due_ns || !vn_port_owner(o->store, i))
 			continue;
 		if (e->due_ns <= now) {
 			e->due_ns = 0;

@@ -26,9 +26,6 @@ struct vn_running;
 
 /* The host's end of a port, by number. */
 struct vn_carrier_end {
-	const struct vn_topo *topo; /* that runs; NULL: no port has the number */
-	uint32_t link;
-	uint8_t side;
 	bool there, up, lower; /* as the kernel told last */
 	bool want;             /* up, as decided last */
 	bool posted;           /* is being made so */

@@ -16,6 +16,7 @@
 /* A plan clears a port before it removes the device: what is still active was taken from us. */
 static void device_gone(struct vn_observe *o, const char *ifname, uint32_t ifindex)
 {
+	const struct vn_port_owner *owner;
 	const struct vn_port_cfg *cfg;
 	unsigned int number;
 
@@ -24,11 +25,9 @@ static void device_gone(struct vn_observe *o, const char *ifname, uint32_t ifind
 	cfg = &o->store->dp->maps.port[number];
 	if (cfg->ifindex != ifindex || !(cfg->flags & VN_PORT_ACTIVE))
 		return;
-	for (size_t i = 0; i < o->store->n_running; i++)
-		for (size_t l = 0; l < o->store->running[i]->topo->n_links; l++)
-			for (int side = 0; side < VN_DIRS; side++)
-				if (o->store->running[i]->topo->links[l].ports[side].number == number)
-					vn_running_link_lost(o->store, o->store->running[i], l, side);
+	owner = vn_port_owner(o->store, number);
+	if (owner)
+		vn_running_link_lost(o->store, owner->run, owner->link, owner->side);
 }
 
 /* A borrowed device leaves its node, or goes with the node's namespace, without a word in the fabric. */

@@ -32,6 +32,27 @@ static void running_release(struct vn_store *store, struct vn_running *r)
 	*r = (struct vn_running){0};
 }
 
+/* After what runs has changed, before anybody is told. */
+static void index_owners(struct vn_store *store)
+{
+	memset(store->owners, 0, store->dp->maps.max_ports * sizeof(*store->owners));
+	for (size_t i = 0; i < store->n_running; i++)
+		for (size_t p = 0; p < store->running[i]->topo->n_links * VN_DIRS; p++) {
+			const uint32_t number = store->running[i]->topo->links[p / VN_DIRS].ports[p % VN_DIRS].number;
+
+			if (number < store->dp->maps.max_ports)
+				store->owners[number] = (struct vn_port_owner){
+					.run = store->running[i], .link = (uint32_t)(p / VN_DIRS), .side = p % VN_DIRS};
+		}
+}
+
+const struct vn_port_owner *vn_port_owner(const struct vn_store *store, uint32_t number)
+{
+	const struct vn_port_owner *o = number < store->dp->maps.max_ports ? &store->owners[number] : NULL;
+
+	return o && o->run ? o : NULL;
+}
+
 static void drop(struct vn_store *store, struct vn_running *run)
 {
 	for (size_t i = 0; i < store->n_running; i++)
@@ -41,6 +62,7 @@ static void drop(struct vn_store *store, struct vn_running *run)
 		}
 	running_release(store, run);
 	free(run);
+	index_owners(store);
 	store->observer.changed(store->observer.arg);
 }
 
@@ -102,6 +124,7 @@ int vn_running_replace(struct vn_store *store, const char *name, struct vn_topo 
 		free(fresh.link_degraded);
 		return r;
 	}
+	index_owners(store);
 	store->observer.changed(store->observer.arg);
 	return 0;
 }
@@ -257,7 +280,8 @@ int vn_store_open(struct vn_store *store, struct vn_err *err)
 {
 	store->next_port = 1;
 	store->ports_used = calloc(store->dp->maps.max_ports / 64 + 1, sizeof(*store->ports_used));
-	return store->ports_used ? 0 : vn_err_nomem(err);
+	store->owners = calloc(store->dp->maps.max_ports, sizeof(*store->owners));
+	return store->ports_used && store->owners ? 0 : vn_err_nomem(err);
 }
 
 void vn_store_release(struct vn_store *store)
@@ -266,6 +290,8 @@ void vn_store_release(struct vn_store *store)
 		vn_running_replace(store, store->running[0]->topo->name, NULL, NULL);
 	free(store->running);
 	free(store->ports_used);
+	free(store->owners);
+	store->owners = NULL;
 	store->running = NULL;
 	store->ports_used = NULL;
 }

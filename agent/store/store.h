@@ -52,6 +52,13 @@ struct vn_planned {
 	struct vn_planned *next;
 };
 
+/* The port of a number: the one index of them. */
+struct vn_port_owner {
+	struct vn_running *run; /* NULL: nobody's */
+	uint32_t link;
+	uint8_t side;
+};
+
 struct vn_store {
 	/* borrowed */
 	struct vn_loop *loop;
@@ -68,9 +75,10 @@ struct vn_store {
 	struct vn_kernel kernel;
 	struct vn_running **running; /* each stays where it is */
 	size_t n_running;
-	uint64_t *ports_used; /* bitmap by number */
-	uint32_t next_port;   /* next fit: a number rests before it is given out again */
-	unsigned int changes; /* plans that are being executed */
+	uint64_t *ports_used;         /* bitmap by number: of what runs and what is planned */
+	struct vn_port_owner *owners; /* by number, of what runs */
+	uint32_t next_port;           /* next fit: a number rests before it is given out again */
+	unsigned int changes;         /* plans that are being executed */
 	struct vn_planned *planned;
 	bool unswept;          /* something could not be removed */
 	uint64_t collected_ns; /* when unused blocks were last looked for */
@@ -112,6 +120,8 @@ int vn_running_observe(struct vn_store *store, struct vn_running *run, struct vn
 /* Port numbers: vn_port_alloc_fn with the store as its argument; the bitmap is rebuilt from what runs. */
 int vn_ports_alloc(void *store, uint32_t *ret_number);
 void vn_ports_rebuild(struct vn_store *store);
+/* Who has port @number: NULL while nothing that runs does. */
+const struct vn_port_owner *vn_port_owner(const struct vn_store *store, uint32_t number);
 /* The numbers of @topo stay taken until vn_planned_drop(), which may be called twice. */
 void vn_planned_add(struct vn_store *store, struct vn_planned *p, const struct vn_topo *topo);
 void vn_planned_drop(struct vn_store *store, struct vn_planned *p);
