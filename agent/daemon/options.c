@@ -99,21 +99,22 @@ static const char *helper_path(const char *name, char *buf, size_t size)
 }
 
 const struct vn_option vn_daemon_words[] = {
-	{"--background", NULL, "return when the daemon is ready; it goes on, and logs to " VN_DAEMON_LOG " in DIR"},
-	{"--stop", NULL, "start nothing: end the daemon that serves DIR; its networks go on"},
+	{"--background", NULL,
+	 "return when the daemon is ready; it keeps running, with its log in " VN_DAEMON_LOG " in DIR"},
+	{"--stop", NULL, "start nothing, but stop the daemon that serves DIR; its networks keep running"},
 	{"--runtime-dir", "DIR", "sockets, locks and state (" VN_RUNTIME_DIR ")"},
 	{"--pin-dir", "DIR", "where BPF programs and maps are pinned (" VN_PIN_DEFAULT ")"},
-	{"--max-ports", "N", "how many ports there can be, two a link: 2 to 65535 (16384)"},
+	{"--max-ports", "N", "largest number of ports (a link has two): 2 to 65535 (16384)"},
 	{"--engine", "PATH", "the engine's executable (vnet-engine beside vnet-agent)"},
-	{"--engine-user", "NAME", "whom the engine runs as (vnet-engine, else uid 64611)"},
-	{"--engines", "N|auto", "how many precise engines hold frames: 1 to 15 (auto: 1)"},
+	{"--engine-user", "NAME", "user that engines run as (vnet-engine, else uid 64611)"},
+	{"--engines", "N|auto", "number of precise engines: 1 to 15 (auto: 1)"},
 	{"--engine-cpus", "LIST", "pin the engines to processors, such as 2,3,6-8"},
 	{"--engine-spin", NULL, "the precise engines do not sleep; each needs its own of --engine-cpus"},
-	{"--rebalance", "on|off", "an engine that cannot keep up gives directions away (on)"},
-	{"--socket-group", "NAME", "whose members may change things (vnet, else root only)"},
-	{"--image-dir", "DIR", "where others than root may have containers' files (nowhere)"},
-	{"--log-level", "LEVEL", "what is logged: error, warning, notice, info or debug, and all before it (info)"},
-	{"--no-calibration-check", NULL, "do not refuse what is beyond what calibrate found"},
+	{"--rebalance", "on|off", "move directions away from an engine that cannot keep up (on)"},
+	{"--socket-group", "NAME", "group whose members may make changes (vnet, else only root)"},
+	{"--image-dir", "DIR", "directory in which users other than root may keep files of containers (none)"},
+	{"--log-level", "LEVEL", "least severe level that is logged: error, warning, notice, info or debug (info)"},
+	{"--no-calibration-check", NULL, "do not refuse disciplines beyond the limits that calibrate measured"},
 	{0},
 };
 
