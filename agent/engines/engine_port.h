@@ -22,7 +22,7 @@ bool vn_engine_port_there(uint32_t index, int end);
  * up. -ENODEV and the like for the tap where the kernel has none.
  */
 int vn_engine_port_make(struct vn_placement *p, struct vn_nl *nl, uint32_t index, struct vn_err *err);
-/* Its programs anew. */
+/* Load and attach its programs again. */
 int vn_engine_port_refresh(struct vn_placement *p, struct vn_nl *nl, uint32_t index, struct vn_err *err);
 /*
  * The pair VN_ENGINE_PORT_FINISH: frames for AF_XDP ports go through it when they are not whole. Made like an engine

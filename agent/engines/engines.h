@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The engines: their supervisors, those that are to go, and who holds what as traffic changes. */
+/* The engines: their supervisors, engines that are to end, and placement of directions as traffic changes. */
 #ifndef VNET_ENGINES_ENGINES_H
 #define VNET_ENGINES_ENGINES_H
 
@@ -7,7 +7,7 @@
 #include "engines/placement.h"
 #include "engines/supervisor.h"
 
-/* What went through a direction when it was looked at last. */
+/* The counters of a direction at the last look. */
 struct vn_dir_rate {
 	uint64_t packets, bytes;
 	uint64_t packets_per_s, bytes_per_s;
@@ -47,23 +47,23 @@ struct vn_engines {
 	} gso;
 };
 
-/* Start or adopt the engines: those asked for, and those that an earlier daemon left with something to do. */
+/* Start or adopt the configured engines, and those that an earlier daemon left running with frames or directions. */
 int vn_engines_open(struct vn_engines *e, struct vn_err *err);
-/* Every tick: what their supervisors have to do, moves, engines that are to go, and each second who holds what. */
+/* Called at each tick: supervisors, moves, engines that are to end, and, once a second, placement. */
 void vn_engines_tick(struct vn_engines *e);
-/* Engine @engine and what it needs, devices included. */
+/* Make engine @engine and all that it needs, with its devices. */
 int vn_engine_open(struct vn_engines *e, uint32_t engine, struct vn_err *err);
 /* Move some directions of engine @engine to others, as many as can be at once. */
 void vn_engine_drain(struct vn_engines *e, uint32_t engine);
-/* Frames that are still to leave it. */
+/* Number of frames that the engine still has to send. */
 bool vn_engine_holds(struct vn_engines *e, uint32_t engine);
-/* The bulk engine, started when it is first wanted. */
+/* The bulk engine, which is started when it is first needed. */
 enum vn_bulk_state vn_engines_bulk(struct vn_engines *e);
 static inline bool vn_engines_bulk_up(struct vn_engines *e)
 {
 	return vn_engines_bulk(e) == VN_BULK_UP;
 }
-/* Forget them, or end them. */
+/* Release the engines, which keep running, or end them. */
 void vn_engines_close(struct vn_engines *e, bool stop);
 
 #endif

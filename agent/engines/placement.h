@@ -12,7 +12,7 @@
 
 #define VN_PLACEMENT_STEP 5000u /* engines whose packets a second differ by less are equally busy */
 
-/* What joins the fabric to an engine, and how busy that is. */
+/* The engine port of an engine, and its load. */
 struct vn_engine_port {
 	bool there;             /* its devices are */
 	bool served;            /* a process serves it, up or not: its supervisor says so */
@@ -21,7 +21,7 @@ struct vn_engine_port {
 	uint64_t packets_per_s; /* as the daemon measured it */
 };
 
-/* VN_BULK_NOT: it does not serve, and nobody knows whether it will. */
+/* State of the bulk engine. VN_BULK_NOT: it does not serve now, and it is not known whether it will. */
 enum vn_bulk_state { VN_BULK_NOT, VN_BULK_COMES, VN_BULK_UP };
 
 /* The bulk engine, asked of who keeps the engines (enum vn_bulk_state); it starts it when it is first asked. */
@@ -46,7 +46,7 @@ struct vn_placement {
 
 /* vn_trunk.ports anew. */
 void vn_placement_count(struct vn_placement *p);
-/* Count who has what, and take up moves that an earlier daemon began. */
+/* Count the directions of each engine, and continue the moves that an earlier daemon began. */
 int vn_placement_open(struct vn_placement *p, struct vn_err *err);
 void vn_placement_release(struct vn_placement *p);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The engine's keeper: starts it, adopts one that runs, notices its death (pidfd) and its silence (heartbeat). */
+/* The supervisor of an engine: starts it, adopts a running one, notices its death (pidfd) and a missing heartbeat. */
 #ifndef VNET_ENGINES_SUPERVISOR_H
 #define VNET_ENGINES_SUPERVISOR_H
 
@@ -44,19 +44,19 @@ struct vn_supervisor {
 
 /* Adopt the engine that runs, or start one. */
 int vn_supervisor_open(struct vn_supervisor *s, struct vn_err *err);
-/* Every 100 ms or so: silence, and starts that had to wait. */
+/* Called about every 100 ms: checks the heartbeat, and retries starts that had to wait. */
 void vn_supervisor_tick(struct vn_supervisor *s);
-/* Forget the engine; it goes on. One that was told to end leaves no file. */
+/* Release the supervisor; the engine keeps running. The file of an engine that was told to end is removed. */
 void vn_supervisor_close(struct vn_supervisor *s);
-/* End the process and start another: of the program as it is on disk now. It has to hold nothing. */
+/* End the process and start the program that is on disk now. The engine must hold no frames. */
 void vn_supervisor_replace(struct vn_supervisor *s);
-/* Tell it to end; it is not started again. */
+/* Tell the engine to end; it is not started again. */
 void vn_supervisor_end(struct vn_supervisor *s);
-/* The same, and wait for it: nothing is held any more. */
+/* The same, and wait until it has ended: it holds no frames after that. */
 void vn_supervisor_stop(struct vn_supervisor *s);
-/* Until it is tried again, where it could not be started; 0: it runs, or is about to. */
+/* Time until the next attempt to start an engine that could not be started; 0: it runs or is starting. */
 uint64_t vn_supervisor_retry_in_ns(const struct vn_supervisor *s);
-/* Does it run what is on disk? Where that cannot be read, yes. */
+/* Whether the engine runs the program that is on disk; true if that cannot be read. */
 bool vn_supervisor_is_current(struct vn_supervisor *s);
 bool vn_supervisor_is_up(const struct vn_supervisor *s);
 

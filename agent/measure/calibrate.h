@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What this host can do, measured on a probe link link, and the disciplines that go beyond it. */
+/* Calibration: what this host can do, measured on a probe link, and the refusal of disciplines beyond that. */
 #ifndef VNET_MEASURE_CALIBRATE_H
 #define VNET_MEASURE_CALIBRATE_H
 
@@ -10,7 +10,7 @@
  * m->calibration. -ECANCELED when *@cancelled (may be NULL) becomes true, or the daemon is told to stop.
  */
 int vn_calibrate(struct vn_measure *m, uint64_t time_ns, const bool *cancelled, struct vn_err *err);
-/* What an earlier `calibrate` found, if it was this kernel on this processor; else m->calibration stays NULL. */
+/* Read the result of an earlier `calibrate` with this kernel and processor; otherwise m->calibration stays NULL. */
 void vn_calibration_load(struct vn_measure *m);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What measures: probe links, and what this host can do. */
+/* Measurements: probe links, and calibration of this host. */
 #ifndef VNET_MEASURE_MEASURE_H
 #define VNET_MEASURE_MEASURE_H
 

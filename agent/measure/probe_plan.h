@@ -7,9 +7,9 @@
 
 #include "measure/prober.h"
 
-/* Probes of all directions together, a second: what leaves everybody else their processor. */
+/* Probes per second of all directions together, few enough to leave the processor to others. */
 #define VN_PROBE_PPS 20000u
-/* Longer than that, a delay is not waited for unless probes are asked for. */
+/* Longer delays are only probed when the user asks for probes. */
 #define VN_PROBE_WAIT_MAX_NS 30000000000ULL
 
 /*
@@ -21,7 +21,7 @@ void vn_probe_plan(const struct vn_disc *const *disc, struct vn_probe_job *jobs,
 
 /* Bits that a frame of @len bytes is for the rate of @d. */
 uint64_t vn_rate_bits(const struct vn_disc *d, uint32_t len);
-/* How long the server of the rate takes for them; 0 without a rate. */
+/* How long they take at the configured rate; 0 without a rate. */
 uint64_t vn_rate_serve_ns(const struct vn_disc *d, uint32_t len);
 /* The burst is slower than the rate: more than that one prober cannot send. */
 bool vn_probe_burst_is_short(const struct vn_disc *d, const struct vn_probe_job *j);

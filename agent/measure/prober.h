@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one who sends probes and takes them: a child of the daemon, so that neither waits for the other. It works on
- * directions of links between two namespaces of the daemon's own, all at the same time.
+ * The prober sends and receives probes. It is a child process of the daemon, so that neither waits for the other. It
+ * works on directions of links between two namespaces of the daemon's own, all at the same time.
  *
  * Each probe carries its number three times and is otherwise known to the byte: what arrives is recognised, and found
  * corrupt, even with a bit flipped. The time of sending is taken before the system call, that of arrival by the kernel

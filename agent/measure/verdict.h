@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is a link what its discipline says? Figures and discipline in, verdicts with their bounds out. Pure: who reads the
- * figures, and whose they are (the users' frames or probes), is the daemon's business.
+ * Judges whether a link does what its discipline says. Input: statistics and a discipline; output: verdicts with their
+ * bounds. Pure functions: the daemon reads the statistics, of the users' frames or of probes.
  */
 #ifndef VNET_MEASURE_VERDICT_H
 #define VNET_MEASURE_VERDICT_H

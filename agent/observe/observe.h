@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the running topologies are, as against what they were made: kept by the kernel's events, not by polling. */
+/* Observes the running topologies and compares them with their configuration, by events of the kernel instead of
+ * polling. */
 #ifndef VNET_OBSERVE_OBSERVE_H
 #define VNET_OBSERVE_OBSERVE_H
 
@@ -30,9 +31,9 @@ void vn_observe_attach(struct vn_observe *o, struct vn_store *store);
 
 /* Follow the fabric's devices: a port that disappears breaks its link, and is reported. */
 int vn_links_watch(struct vn_observe *o, struct vn_err *err);
-/* What they tell, as far as it has come. */
+/* Read the events that have arrived. */
 void vn_links_read_events(struct vn_observe *o);
-/* Whether every VF is where its port is; a second apart is often enough. */
+/* Check that every VF is still in the namespace of its port. Call this once a second. */
 void vn_links_look_at_borrowed(struct vn_observe *o);
 
 #endif

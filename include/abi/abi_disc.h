@@ -50,8 +50,8 @@ enum vn_disc_flag {
 /**
  * struct vn_disc - the discipline of one direction
  *
- * Probabilities are parts per billion. A correlation c means: with probability c a draw repeats the one before it, so
- * that the distribution stays what it is and the autocorrelation at lag n is c^n.
+ * Probabilities are parts per billion. A correlation c means: with probability c a random number repeats the one before
+ * it, so that the distribution stays what it is and the autocorrelation at lag n is c^n.
  *
  * @delay_ns:      constant delay
  * @jitter_ns:     spread of the delay; its meaning depends on @dist
@@ -144,7 +144,7 @@ _Static_assert(__builtin_offsetof(struct vn_disc, delay_corr_ppb) == 64, "hot pa
  * @engine: whose engine applies the discipline from now on (the port's frames follow vn_port_cfg.engine_ifindex)
  * @from:  whose engine did so until now: @engine, but while the direction moves. Where both name an engine and
  * vn_dir.engine names another, that one is dead, and the engine may take the direction without being handed it
- * @reset: counts the requests to begin the figures anew; the engine follows (struct vn_dir.reset)
+ * @reset: counts the requests to reset the statistics; the engine follows (struct vn_dir.reset)
  * @replay: counts the requests to begin the draws anew; each comes before a change of @seq (struct vn_dir.replay)
  * @base_in_packets, @base_in_bytes, @base_out_packets, @base_out_bytes: what vn_port_ctr had counted when the figures
  *         began anew (the daemon's alone)

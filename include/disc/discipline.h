@@ -161,8 +161,8 @@ VN_DISC_INLINE __u64 vn_disc_rate_bytes(const struct vn_disc *d, const struct vn
 /* --- chance */
 
 /*
- * The draw for @purpose of frame @index, correlated: with probability @corr_ppb it repeats the one before it, whatever
- * that was, so the distribution stays exactly what it is and the autocorrelation at lag n is corr^n.
+ * The random number for @purpose of frame @index, correlated: with probability @corr_ppb it repeats the one before it,
+ * whatever that was, so the distribution stays exactly what it is and the autocorrelation at lag n is corr^n.
  *
  * netem mixes instead: value = (1 - c) * fresh + c * last. That narrows the distribution towards its middle, where
  * thresholds of small probabilities are never reached: its `loss 1% 50%` loses far less than 1 %.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * Delay distributions as tables of quantiles, in the format of iproute2's .dist files: entry i is the deviation, in
- * 1/8192 of a standard deviation, below which the fraction (i + 1/2) / 4096 of all draws lies (pareto, paretonormal:
- * i / 4096, as iproute2's generators have it).
+ * 1/8192 of a standard deviation, below which the fraction (i + 1/2) / 4096 of all random numbers lies (pareto,
+ * paretonormal: i / 4096, as iproute2's generators have it).
  */
 #ifndef VNET_DISC_DIST_H
 #define VNET_DISC_DIST_H

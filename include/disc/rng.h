@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * A counter-based random generator: the draw for one purpose of one frame is a pure function of the direction's key,
- * the frame's number and the purpose. No state to save, so the fates of a run replay from the key and the packets
- * alone, and a purpose that is switched on or off does not shift the draws of the others.
- * Integers of at most 64 bits only: also compiled for BPF.
+ * A counter-based random generator: the random number for one purpose of one frame is a pure function of the
+ * direction's key, the frame's number and the purpose. No state to save, so the fates of a run replay from the key and
+ * the packets alone, and a purpose that is switched on or off does not shift the random numbers of the others. Integers
+ * of at most 64 bits only: also compiled for BPF.
  */
 #ifndef VNET_DISC_RNG_H
 #define VNET_DISC_RNG_H
 
 #include <linux/types.h>
 
-/* What a draw decides. Numbers are part of the replay contract: append, never renumber. At most 16. */
+/* What a random number decides. These numbers are part of the replay contract: append, never renumber. At most 16. */
 enum vn_draw {
 	VN_DRAW_LOSS = 0,
 	VN_DRAW_JITTER = 1,
