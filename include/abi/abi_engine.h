@@ -256,7 +256,7 @@ _Static_assert(sizeof(struct vn_engine) == 232, "vn_engine is shared");
  * more than one in VN_TAP_SHARE_NS, after a burst of VN_TAP_BURST_NS, has to wait for room: what others send in a
  * moderate number finds it. The share is more than the frames of any TCP whose GSO frames are large.
  */
-#define VN_TAP_BUSY     256
+#define VN_TAP_BUSY     1024
 #define VN_TAP_SHARE_NS 20000ULL
 #define VN_TAP_BURST_NS (128 * VN_TAP_SHARE_NS)
 
