@@ -19,7 +19,7 @@
 
 const volatile __u32 vn_fabric_inum; /* its namespace's number: devices of other ones may have the same indexes */
 
-/* --- what is needed of the kernel's own types, wherever this kernel has it */
+/* Fields of the kernel's own types that are needed here; CO-RE finds their place in the running kernel. */
 
 struct ns_common {
 	unsigned int inum;

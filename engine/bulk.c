@@ -56,8 +56,6 @@ static struct vn_frame *landing(const struct vn_loop *l)
 	return vn_slab_ptr(&l->hold.slab, l->bulk->land[0]);
 }
 
-/* --- memory */
-
 static unsigned int piece_class(void)
 {
 	return (unsigned int)vn_slab_class(VN_PIECE_BYTES);
@@ -190,8 +188,6 @@ static void chunk_free(struct vn_loop *l, struct vn_frame *f)
 		body_free(l, slot, body);
 }
 
-/* --- the way out */
-
 /* Segments @c of @body, from where they lie. */
 static bool chunk_write(struct vn_loop *l, struct vn_frame *body, const struct vn_chunk *c)
 {
@@ -277,8 +273,6 @@ static uint32_t bulk_release(struct vn_loop *l)
 	}
 	return n;
 }
-
-/* --- the way in */
 
 /* The time of arrival of which the stamp holds the middle bits. */
 static uint64_t stamp_ns(uint16_t stamp, uint64_t now_ns)
@@ -457,8 +451,6 @@ static void take_in(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns, struc
 		body_free(l, slot, vn_body_of(body)->chunk.body);
 }
 
-/* --- directions on their way here (engine/own.h) */
-
 static void park(struct vn_loop *l, uint32_t slot, uint64_t arrival_ns)
 {
 	struct vn_bulk *bulk = l->bulk;
@@ -563,8 +555,6 @@ static void received(struct vn_loop *l, uint32_t bytes)
 	}
 }
 
-/* --- what may wait in the tap */
-
 /* What the ports had counted by then and is not in the tap, now that it is empty, is not coming any more. */
 static void room_empty(struct vn_loop *l, uint64_t in_bytes, uint64_t in_frames)
 {
@@ -644,8 +634,6 @@ static int bulk_check(struct vn_loop *l)
 
 const struct vn_marker_ops vn_bulk_ops = {
 	.release = bulk_release, .receive = bulk_receive, .send = bulk_send, .mark = bulk_mark, .check = bulk_check};
-
-/* --- at the start */
 
 static int set_up(int fd)
 {

@@ -52,8 +52,6 @@ static uint32_t sum16(const uint8_t *p, uint32_t bytes, uint32_t sum)
 	return sum;
 }
 
-/* --- what it is */
-
 /* The IP header behind Ethernet and all tags; 0: none. */
 static uint32_t find_l3(const uint8_t *head, uint32_t head_len, bool *ret_ip6)
 {
@@ -147,8 +145,6 @@ uint32_t vn_gso_bytes(const struct vn_gso *s, uint32_t first, uint32_t segs)
 {
 	return vn_gso_payload(s, first, segs) + segs * s->hdr_len;
 }
-
-/* --- cutting */
 
 /* IP's lengths, and IPv4's number and checksum. */
 static void cut_l3(const struct vn_gso *s, uint32_t first, uint32_t l4_bytes, uint8_t *head)

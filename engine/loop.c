@@ -53,8 +53,6 @@
 #define COALESCE_PART   4
 #define SLACK_EPOCH_NS  VN_NSEC_PER_SEC
 
-/* --- the way out */
-
 /*
  * What a sample was on the way longer than its discipline says: from the port's program to the engine port's, and past
  * its time of release. The discipline counts from the engine port for every frame, samples too, or they would overtake.
@@ -211,8 +209,6 @@ static uint32_t release_due(struct vn_loop *l, uint32_t max)
 	return n;
 }
 
-/* --- housekeeping */
-
 static void beat(struct vn_loop *l)
 {
 	struct vn_engine *e = l->status;
@@ -338,8 +334,6 @@ static int keep_house(struct vn_loop *l)
 	vn_slab_trim(&l->hold.slab, TRIM_KEEP_SPANS, TRIM_SPANS);
 	return l->ops->check(l);
 }
-
-/* --- time */
 
 /* Off the CPU for long without having asked for it, since @since_ns. */
 static void notice_throttling(struct vn_loop *l, uint64_t since_ns)

@@ -138,7 +138,8 @@ void vn_loop_hand_over(struct vn_loop *l, uint32_t slot)
 		note_leaving(l, slot);
 }
 
-/* --- the fence
+/*
+ * The fence: markers that tell when the frames sent before them have left.
  *
  * A frame has left when the call that sent it returns, but the kernel may have put it off: onto the CPU's backlog, for
  * ksoftirqd (always, while that runs, before Linux 6.5). A frame that another engine sends from another CPU would

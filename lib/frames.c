@@ -150,9 +150,6 @@ unsigned int vnet_port_alloc(struct vnet_port *p, struct vnet_frame *frames, uns
 	return got;
 }
 
-/* --- sending --------------------------------------------------------------------------------------------------------
- */
-
 static bool sendable(const struct vnet_port *p, const struct vnet_frame *f, bool first)
 {
 	const uint8_t *begin;

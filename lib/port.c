@@ -35,9 +35,6 @@ static void answer_release(struct answer *a)
 }
 #define cleanup_answer __attribute__((cleanup(answer_release)))
 
-/* --- asking ---------------------------------------------------------------------------------------------------------
- */
-
 static int remaining_ms(uint64_t until_ns)
 {
 	uint64_t now = vn_now_ns();
@@ -145,9 +142,6 @@ static int ask(int fd, const struct vnet_port_options *opts, uint64_t until_ns, 
 	/* The agent has waited long enough for whoever holds the port's queue. */
 	return waited && (r == -EPROTO || r == -ETIMEDOUT || r == -ECONNRESET) ? -EBUSY : r;
 }
-
-/* --- what came ------------------------------------------------------------------------------------------------------
- */
 
 /* A socket of the right kind, and memory that cannot be taken away below our feet. */
 static int check_fds(const struct answer *a)
@@ -276,9 +270,6 @@ void vnet_port_close(struct vnet_port *p)
 	free(p->free);
 	free(p);
 }
-
-/* --- what is told of it ---------------------------------------------------------------------------------------------
- */
 
 int vnet_port_fd(const struct vnet_port *p)
 {

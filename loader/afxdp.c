@@ -92,9 +92,6 @@ int vn_afxdp_lost(const struct vn_dp *dp, uint32_t number, uint64_t *ret_n)
 	return bpf_map_lookup_elem(dp->maps.fd_app_lost, &id, ret_n) < 0 ? -errno : 0;
 }
 
-/* --- attaching ------------------------------------------------------------------------------------------------------
- */
-
 /* The device a link is on, 0 when it went; the tag of its program. */
 static int link_state(int fd, uint32_t *ret_ifindex, __u8 ret_tag[BPF_TAG_SIZE])
 {

@@ -158,7 +158,7 @@ VN_DISC_INLINE __u64 vn_disc_rate_bytes(const struct vn_disc *d, const struct vn
 	return (__u64)bytes < VN_DISC_LIMIT_MAX ? (__u64)bytes : VN_DISC_LIMIT_MAX;
 }
 
-/* --- chance */
+/* Functions of chance: random numbers, loss, duplication, corruption, reordering. */
 
 /*
  * The random number for @purpose of frame @index, correlated: with probability @corr_ppb it repeats the one before it,
@@ -322,7 +322,7 @@ VN_DISC_INLINE int vn_disc_reorders(const struct vn_disc *d, struct vn_disc_stat
 	return 0;
 }
 
-/* --- time */
+/* Functions of time: delay, rate, slots. */
 
 /* The queue and its server: when a frame of @bytes departs; 0: there is no room for it. */
 VN_DISC_INLINE int vn_disc_serve(const struct vn_disc *d, struct vn_disc_state *s, __u64 bytes, __u64 index,

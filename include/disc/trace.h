@@ -93,7 +93,7 @@ static inline void vn_trace_adopt(struct vn_disc_state *s, const struct vn_disc 
 	s->trace_bits = 0;
 }
 
-/* --- delivery opportunities */
+/* Functions of delivery opportunities. */
 
 /* When opportunity @number since the start is; VN_TRACE_NEVER after the end. */
 static inline __u64 vn_trace_opp_ns(const struct vn_trace *t, __u64 number)
@@ -164,7 +164,7 @@ static inline __u64 vn_trace_opp_depart(const struct vn_trace *t, struct vn_disc
 	return depart_ns;
 }
 
-/* --- tables */
+/* Functions of tables. */
 
 /*
  * A piece of the table between two of its rows: from @t_ns, where the asking began, to @end_ns; VN_TRACE_NEVER: for
