@@ -36,9 +36,6 @@ struct order {
 	uint64_t key;
 };
 
-/* --- the receiver ---------------------------------------------------------------------------------------------------
- */
-
 struct child {
 	pid_t pid;
 	uint64_t key; /* 0: it only closes */
@@ -223,9 +220,6 @@ static void receiver_become(int fd)
 	prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
-
-/* --- the daemon's side ----------------------------------------------------------------------------------------------
- */
 
 static void on_end(void *arg, uint32_t events)
 {

@@ -57,9 +57,6 @@ static bool keep(size_t n)
 	return kept <= KEPT_MAX;
 }
 
-/* --- a stream -------------------------------------------------------------------------------------------------------
- */
-
 struct flow {
 	int from, to;
 	char buf[BUFFER];
@@ -155,9 +152,6 @@ static void relay_stream(int client, int daemon)
 			flow_write(&out);
 	}
 }
-
-/* --- packets --------------------------------------------------------------------------------------------------------
- */
 
 /* As afxdp-plugins-for-kubernetes does it; on nothing but an AF_XDP socket. */
 static bool set_busy_poll(int fd, uint32_t usec, uint32_t budget)

@@ -162,9 +162,6 @@ void vn_server_event(struct vn_server *s, const json_t *event)
 	json_decref(msg);
 }
 
-/* --- whose turn -----------------------------------------------------------------------------------------------------
- */
-
 /* @c's user looked for @ns: too much, and all its looking waits. */
 static void account(struct vn_conn *c, uint64_t ns)
 {
@@ -270,9 +267,6 @@ static void conn_take(struct vn_conn *c)
 	conn_request(c, request);
 	json_decref(request);
 }
-
-/* --- answered aside -------------------------------------------------------------------------------------------------
- */
 
 static void child_forget(struct vn_conn *c)
 {
@@ -398,9 +392,6 @@ int vn_conn_aside(struct vn_conn *c, json_t *(*make)(void *arg, struct vn_conn *
 	c->begun_ns = vn_now_ns();
 	return 0;
 }
-
-/* --- what is short --------------------------------------------------------------------------------------------------
- */
 
 /* The connection other than root's which has had something unfinished for longest, of those that do for @stall_ns. */
 static struct vn_conn *stalled(struct vn_server *s, uint64_t stall_ns)

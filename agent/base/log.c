@@ -80,9 +80,6 @@ int vn_log_level_of(const char *word)
 	return -EINVAL;
 }
 
-/* --- where to -------------------------------------------------------------------------------------------------------
- */
-
 /* Standard error is what systemd connected to the journal: not what somebody redirected it to since. */
 static bool is_journals(void)
 {
@@ -112,9 +109,6 @@ void vn_log_open(enum vn_log_level max)
 	logger.journal = take_fd(&fd);
 	logger.to = TO_JOURNAL;
 }
-
-/* --- characters -----------------------------------------------------------------------------------------------------
- */
 
 /*
  * The length of the character at @text, or 0: what is not UTF-8 (of which the journal would show nothing), a control
@@ -167,9 +161,6 @@ void vn_log_word(const char *s, char *buf, size_t size)
 	}
 	buf[at] = '\0';
 }
-
-/* --- one line -------------------------------------------------------------------------------------------------------
- */
 
 /* "link lab/ab: text" has VNET_LINK=lab/ab. */
 static size_t object_field(const char *text, char *buf, size_t size)
@@ -228,9 +219,6 @@ static void put(enum vn_log_level level, char *text, const char *fields)
 	else
 		fprintf(stderr, "<%d>%s\n", level, text);
 }
-
-/* --- too many -------------------------------------------------------------------------------------------------------
- */
 
 static struct kind *kind_of(const char *fmt)
 {
@@ -376,9 +364,6 @@ void vn_log_tick(void)
 		}
 	}
 }
-
-/* --- what is said ---------------------------------------------------------------------------------------------------
- */
 
 static void say(enum vn_log_level level, const char *fmt, va_list ap) VN_PRINTF(2, 0);
 

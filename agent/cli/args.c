@@ -35,8 +35,6 @@ int vn_call_time(const struct vn_call *call, const char *word, uint64_t *ret_ns,
 	return 0;
 }
 
-/* --- suggestions ------------------------------------------------------------------------------------------------- */
-
 struct words {
 	const char *w[WORDS_MAX + 1];
 	size_t n;
@@ -164,8 +162,6 @@ static int unknown_option(struct vn_err *err, const struct vn_command *cmd, cons
 	return unknown(err, &l, "option", word, "help");
 }
 
-/* --- options ------------------------------------------------------------------------------------------------------ */
-
 static void set_flag(char letter, struct vn_cli *cli, struct vn_call *call)
 {
 	switch (letter) {
@@ -252,8 +248,6 @@ static int parse_option(int argc, char *argv[], int *i, struct vn_cli *cli, stru
 	}
 	return unknown_option(err, call->cmd, arg);
 }
-
-/* --- words -------------------------------------------------------------------------------------------------------- */
 
 static const struct vn_command *find_command(const char *object, const char *verb, bool *ret_object_known,
 					     bool *ret_has_verbs)
@@ -360,8 +354,6 @@ int vn_words_parse(int argc, char *argv[], struct vn_cli *cli, struct vn_call *c
 		return unknown_verb(err, call->object, NULL);
 	return check_count(call, err);
 }
-
-/* --- the program -------------------------------------------------------------------------------------------------- */
 
 static int run(int argc, char *argv[], struct vn_err *err)
 {

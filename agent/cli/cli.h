@@ -24,7 +24,7 @@ struct vn_cli {
 /* Everything but `daemon`, which main() takes out: parse @argv (without the program's name), run, say what failed. */
 int vn_cli_main(int argc, char *argv[]);
 
-/* --- main.c's helpers, out.c: input and output ------------------------------------------------------------------ */
+/* Input and output: helpers of main.c and out.c. */
 
 /* Connect for @need; methods that only look go by the read-only socket where the caller may not use the other. */
 int vn_cli_connect(const struct vn_cli *cli, bool observe, struct vn_client *ret_c, struct vn_err *err);
@@ -59,14 +59,13 @@ const char *vn_plural(uint64_t n);
 /* "no WHAT runs", where @list is empty: on standard error, as it is no part of a table. */
 void vn_cli_say_none(const json_t *list, const char *what);
 
-/* --- JSON with defaults: "" and 0 where @key is missing or of another type ---------------------------------------- */
+/* JSON with defaults: "" and 0 where @key is missing or of another type. */
 
 const char *vn_json_str(const json_t *o, const char *key);
 uint64_t vn_json_u64(const json_t *o, const char *key);
 bool vn_json_bool(const json_t *o, const char *key);
 
-/* --- topology files ------------------------------------------------------------------------------------------------
- */
+/* Topology files. */
 
 /*
  * On standard error, in one line without escape sequences for the terminal: words of the user's stand in it. As JSON

@@ -45,9 +45,6 @@ int vn_cli_detach(const struct vn_cli *cli, const char *node, const char *holder
 			   ret_reply, err);
 }
 
-/* --- the commands ---------------------------------------------------------------------------------------------------
- */
-
 static int parse_pid(const char *text, pid_t *ret_pid)
 {
 	char *end;
@@ -142,9 +139,6 @@ int vn_cmd_node_detach(const struct vn_cli *cli, const struct vn_call *call, str
 		return r;
 	return print_attached(cli, reply, vn_json_bool(reply, "detached") ? "detached" : "was not attached", err);
 }
-
-/* --- the OCI hook ---------------------------------------------------------------------------------------------------
- */
 
 /*
  * createRuntime and poststop of the OCI runtime specification: the state on standard input. Containers without our

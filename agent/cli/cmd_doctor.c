@@ -50,9 +50,6 @@ static void read_line(const char *path, char *buf, size_t size)
 	buf[strcspn(buf, "\n")] = 0;
 }
 
-/* --- the kernel and this process ------------------------------------------------------------------------------------
- */
-
 /* An ordinary user can try little; what the daemon does all the time needs no trial. */
 static void check_root(struct report *rep, bool daemon)
 {
@@ -190,9 +187,6 @@ static void check_graphviz(struct report *rep)
 	check(rep, there ? OK : WARN, "graphviz", there ? file : "no `dot` in PATH",
 	      "install the package graphviz: `topology graph --svg` needs it");
 }
-
-/* --- the daemon and its engines
- * ---------------------------------------------------------------------------------------- */
 
 /* Of the first reason: the others mostly follow from it. */
 static const char *overload_remedy(const char *word)
@@ -391,9 +385,6 @@ static void check_nodes(const struct vn_cli *cli, struct report *rep)
 	}
 	json_decref(reply);
 }
-
-/* --- all of it ------------------------------------------------------------------------------------------------------
- */
 
 static int print_report(const struct report *rep)
 {

@@ -50,9 +50,6 @@ static int find_place(const struct vn_cli *cli, const char *node, struct place *
 	return r;
 }
 
-/* --- a program of ours that enters a container --------------------------------------------------------------------
- */
-
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10U /* Linux 6.3 */
 #endif
@@ -139,9 +136,6 @@ static int leave_host_file(struct vn_err *err)
 	fexecve(copy, argv, environ);
 	return vn_err_kernel(err, errno, "starting a copy of this program in memory: %s", strerror(errno));
 }
-
-/* --- containers ---------------------------------------------------------------------------------------------------
- */
 
 /* Who the container's program is, as /proc tells it. */
 struct identity {
@@ -295,9 +289,6 @@ static int enter_container(const char *node, const struct place *p, struct vn_er
 	r = assume(&id);
 	return r < 0 ? vn_err_kernel(err, -r, "node %s: becoming its user: %s", node, strerror(-r)) : 0;
 }
-
-/* --- namespaces ---------------------------------------------------------------------------------------------------
- */
 
 static int enter(const char *node, const char *path, struct vn_err *err)
 {

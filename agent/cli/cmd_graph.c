@@ -14,8 +14,6 @@
 
 extern char **environ;
 
-/* --- graph -------------------------------------------------------------------------------------------------------- */
-
 /* A running topology by its name, or a file. */
 static int load(const struct vn_cli *cli, const char *arg, struct vn_topo **ret_topo, struct vn_err *err)
 {
@@ -170,8 +168,6 @@ int vn_cmd_topology_graph(const struct vn_cli *cli, const struct vn_call *call, 
 	return strcmp(format, "dot") == 0 ? write_dot(t, out, err) : write_drawn(t, format, out, err);
 }
 
-/* --- export ------------------------------------------------------------------------------------------------------- */
-
 static int write_yaml(const struct vn_topo *t, const char *out, struct vn_err *err)
 {
 	FILE *f;
@@ -198,9 +194,6 @@ int vn_cmd_topology_export(const struct vn_cli *cli, const struct vn_call *call,
 	json_decref(reply);
 	return r < 0 ? r : write_yaml(t, vn_call_option(call, "-o"), err);
 }
-
-/* --- import ---------------------------------------------------------------------------------------------------------
- */
 
 /* On standard error: what the topology does not have of the file, or has otherwise. */
 static void say_report(const struct vn_topo *t, const struct vn_gml_wish *wish, const struct vn_gml_report *rep)

@@ -16,8 +16,6 @@
 #define DIRS         2
 #define LINK_ARG_MAX 130 /* of TOPOLOGY/LINK, in an error */
 
-/* --- show --------------------------------------------------------------------------------------------------------- */
-
 static const json_t *dir_of(const json_t *link, size_t dir)
 {
 	return json_array_get(json_object_get(link, "directions"), dir);
@@ -231,8 +229,6 @@ static int print_each_topology(const json_t *links, int (*print)(const json_t *l
 	}
 	return r;
 }
-
-/* --- show -d ------------------------------------------------------------------------------------------------------ */
 
 /*
  * A line made piece by piece: begin_line(), fprintf() to what it returns, end_line(), which prints it as wide as the
@@ -455,8 +451,6 @@ int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struc
 	json_decref(reply);
 	return r;
 }
-
-/* --- set and replace ---------------------------------------------------------------------------------------------- */
 
 /* Wrong words and files are refused here, before the daemon is asked: what they mean to this link, only it can say. */
 static int check_words(const char *link, int n, char *words[], struct vn_cli_files *files, struct vn_err *err)

@@ -10,8 +10,6 @@
 #include "cli/procs.h"
 #include "cli/table.h"
 
-/* --- show --------------------------------------------------------------------------------------------------------- */
-
 /* "10.0.0.1/32 fd00::1/128" */
 static const char *join(char *buf, size_t size, const json_t *list)
 {
@@ -162,8 +160,6 @@ int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struc
 	json_decref(reply);
 	return r;
 }
-
-/* --- ps ----------------------------------------------------------------------------------------------------------- */
 
 int vn_cmd_node_ps(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
 {

@@ -60,8 +60,6 @@ static void tell_replaced(const char *path, const json_t *reply, const char *doe
 			strcmp(path, "-") == 0 ? "standard input" : path);
 }
 
-/* --- check -------------------------------------------------------------------------------------------------------- */
-
 static size_t disciplines_of(const struct vn_topo *t)
 {
 	size_t n = 0;
@@ -107,8 +105,6 @@ int vn_cmd_topology_check(const struct vn_cli *cli, const struct vn_call *call, 
 	json_decref(o);
 	return r;
 }
-
-/* --- plan --------------------------------------------------------------------------------------------------------- */
 
 /* The parameters of plan and apply; the file is parsed here first, so that its errors need no daemon. */
 static int file_parameters(const char *path, struct vn_topo **ret_topo, json_t **ret_params, struct vn_err *err)
@@ -203,8 +199,6 @@ int vn_cmd_topology_plan(const struct vn_cli *cli, const struct vn_call *call, s
 	json_decref(reply);
 	return r;
 }
-
-/* --- apply and delete --------------------------------------------------------------------------------------------- */
 
 #define BAR_WIDTH 40
 
@@ -382,8 +376,6 @@ int vn_cmd_topology_delete(const struct vn_cli *cli, const struct vn_call *call,
 	json_decref(reply);
 	return r;
 }
-
-/* --- show --------------------------------------------------------------------------------------------------------- */
 
 static int print_brief(const json_t *list)
 {

@@ -81,8 +81,6 @@ static int print_link(const json_t *link)
 	return r;
 }
 
-/* --- many links: a line for each direction ------------------------------------------------------------------------ */
-
 /* The row that settled @check: one that could judge it before one that could not. */
 static const json_t *settled(const json_t *dir, const char *check)
 {

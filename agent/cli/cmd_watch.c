@@ -61,9 +61,6 @@ static struct change difference(const json_t *now, const json_t *then, uint64_t 
 	return c;
 }
 
-/* --- text ----------------------------------------------------------------------------------------------------------
- */
-
 /* A ramp is between two rows: what nobody can tell apart is not shown. */
 static uint64_t rounded(uint64_t v, uint64_t from, uint64_t to)
 {
@@ -174,9 +171,6 @@ static void print_text(const json_t *dir, const struct change *c, char shown[WHE
 	memcpy(shown, where, strlen(where) + 1);
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------------------------
- */
-
 static int print_json(const json_t *link, const json_t *dir, const struct change *c, struct vn_err *err)
 {
 	json_t *trace = json_object_get(dir, "trace");
@@ -200,9 +194,6 @@ static int print_json(const json_t *link, const json_t *dir, const struct change
 	json_decref(o);
 	return r ? vn_err(err, VN_EXIT_KERNEL, EIO, "standard output: write error") : 0;
 }
-
-/* --- the loop ------------------------------------------------------------------------------------------------------
- */
 
 static int take_options(const struct vn_call *call, uint64_t *ret_interval_ns, uint64_t *ret_count, struct vn_err *err)
 {

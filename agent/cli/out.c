@@ -14,8 +14,6 @@
 
 #define READ_STEP 65536u
 
-/* --- the daemon ------------------------------------------------------------------------------------------------- */
-
 int vn_cli_connect(const struct vn_cli *cli, bool observe, struct vn_client *ret_c, struct vn_err *err)
 {
 	const struct timespec pause = {.tv_nsec = 10 * VN_NSEC_PER_MSEC};
@@ -48,8 +46,6 @@ int vn_cli_call(const struct vn_cli *cli, bool observe, const char *method, json
 	json_decref(parameters);
 	return r;
 }
-
-/* --- JSON --------------------------------------------------------------------------------------------------------- */
 
 int vn_cli_print_json(const struct vn_cli *cli, const json_t *o, struct vn_err *err)
 {
@@ -85,8 +81,6 @@ void vn_cli_say_none(const json_t *list, const char *what)
 	if (json_array_size(list) == 0)
 		fprintf(stderr, "no %s runs\n", what);
 }
-
-/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static int read_all(int fd, const char *path, size_t max, char **ret_text, size_t *ret_len, struct vn_err *err)
 {
@@ -234,9 +228,6 @@ bool vn_cli_is_name(const char *arg)
 {
 	return vn_name_valid(arg);
 }
-
-/* --- for people ----------------------------------------------------------------------------------------------------
- */
 
 bool vn_cli_colour(FILE *f)
 {

@@ -23,9 +23,6 @@
 #define ANCESTORS   64
 #define COMMAND_MAX 256
 
-/* --- nodes ----------------------------------------------------------------------------------------------------------
- */
-
 static void held_release(struct vn_held_node *n)
 {
 	free(n->topo);
@@ -132,9 +129,6 @@ void vn_held_nodes_deleted(struct vn_held_nodes *h)
 	}
 	h->n = kept;
 }
-
-/* --- processes ------------------------------------------------------------------------------------------------------
- */
 
 /* The caller, its shell, and so on upwards: whoever deletes a node from within does not end itself. */
 static size_t own_line(pid_t line[ANCESTORS])
@@ -259,9 +253,6 @@ json_t *vn_held_nodes_processes(const struct vn_held_nodes *h)
 	return sorted(list);
 }
 
-/* --- ending them ----------------------------------------------------------------------------------------------------
- */
-
 /* The process, which is still in its node; a number that was given to another meanwhile does not pass. */
 static int open_process(const struct vn_held_nodes *h, pid_t pid)
 {
@@ -366,9 +357,6 @@ json_t *vn_held_nodes_kill(const struct vn_held_nodes *h)
 	}
 	return all;
 }
-
-/* --- in words -------------------------------------------------------------------------------------------------------
- */
 
 static size_t count(const json_t *list, const char *key)
 {

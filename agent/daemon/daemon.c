@@ -51,9 +51,6 @@ struct vn_daemon {
 	int background_fd; /* to who started it in the background, until it is ready; -EBADF: nobody waits */
 };
 
-/* --- requests
- * ---------------------------------------------------------------------------------------------------------------- */
-
 /* The whole answer to a request that only shows. */
 static json_t *make_reply(void *arg, struct vn_conn *c, const json_t *request)
 {
@@ -170,9 +167,6 @@ static int on_request(void *arg, struct vn_conn *c, const json_t *request)
 	return 0;
 }
 
-/* --- the engine
- * ---------------------------------------------------------------------------------------------------------------- */
-
 static void on_engine(struct vn_supervisor *s, const char *what)
 {
 	struct vn_daemon *d = s->arg;
@@ -216,10 +210,6 @@ static int make_supervisors(struct vn_daemon *d, struct vn_err *err)
 								    .arg = d};
 	return r;
 }
-
-/* --- start
- * -----------------------------------------------------------------------------------------------------------------------
- */
 
 /* One daemon per runtime directory: the lock goes with the process, whatever kills it. */
 static int take_lock(struct vn_daemon *d, struct vn_err *err)
@@ -464,10 +454,6 @@ static void daemon_release(struct vn_daemon *d)
 	vn_cleanup_close(&d->lock_fd);
 	vn_host_lock_release(&d->host_lock, last);
 }
-
-/* --- the loop
- * ----------------------------------------------------------------------------------------------------------------------
- */
 
 /* Measurements of an engine that is overloaded are not to be trusted: said when a reason comes up. */
 static void tell_overload(struct vn_daemon *d)

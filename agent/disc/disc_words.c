@@ -42,8 +42,6 @@ int vn_word_number(const char *s, int64_t min, int64_t max, int64_t *ret, struct
 	return 0;
 }
 
-/* ---- delay ---- */
-
 int vn_word_ns(const char *s, __u64 *ret_ns, struct vn_err *err)
 {
 	char shown[VN_SHOW_BUF], max[VN_UNIT_BUF];
@@ -114,8 +112,6 @@ static void print_delay(const struct vn_disc *d, bool full, char *buf, size_t si
 	if (d->delay_ns)
 		vn_word_add(buf, size, "%s", vn_format_time(t, d->delay_ns));
 }
-
-/* ---- names of files and groups ---- */
 
 static int parse_name(const char *s, const char *what, uint32_t *ret_atom, struct vn_err *err)
 {
@@ -190,8 +186,6 @@ static void print_distribution(const struct vn_disc *d, bool full, char *buf, si
 			    d->dist == VN_DIST_TABLE ? vn_atom_text(d->dist_name) : vn_dist_words[d->dist]);
 }
 
-/* ---- order, holder ---- */
-
 static int parse_order(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {
 	char shown[VN_SHOW_BUF];
@@ -231,8 +225,6 @@ static void print_holder(const struct vn_disc *d, bool full, char *buf, size_t s
 	if (d->holder)
 		vn_word_add(buf, size, "%s", vn_holder_words[d->holder]);
 }
-
-/* ---- trace ---- */
 
 static void clear_trace(struct vn_disc *d)
 {
@@ -300,8 +292,6 @@ static void print_trace(const struct vn_disc *d, bool full, char *buf, size_t si
 	if (d->sync_name)
 		vn_word_add(buf, size, " sync %s", vn_atom_text(d->sync_name));
 }
-
-/* ---- seed ---- */
 
 static int parse_seed(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {

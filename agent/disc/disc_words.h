@@ -135,8 +135,7 @@ int vn_disc_from_json(const json_t *o, struct vn_disc *ret_disc, struct vn_err *
  */
 int vn_disc_apply_json(const json_t *o, struct vn_disc *d, struct vn_err *err);
 
-/* --- files: the blocks of the arena that a discipline names --------------------------------------------------------
- */
+/* Files: the blocks of the arena that a discipline names. */
 
 #define VN_FILE_MAX       (16u << 20) /* of one .dist or trace file */
 #define VN_FILES_MAX      256u        /* of one request */

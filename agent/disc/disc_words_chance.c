@@ -4,8 +4,6 @@
 
 #include "disc/disc_internal.h"
 
-/* ---- loss ---- */
-
 /* q_netem.c's: what the parameters are that stand behind the last one given. */
 static void default_params(uint32_t model, uint32_t p[VN_LOSS_PARAMS])
 {
@@ -107,8 +105,6 @@ void vn_word_print_ecn(const struct vn_disc *d, bool full, char *buf, size_t siz
 	if (d->flags & VN_DISC_ECN)
 		vn_word_add(buf, size, "on");
 }
-
-/* ---- duplicate, corrupt, reorder ---- */
 
 static int parse_chance(uint32_t *chance, uint32_t *corr, const char *what, int argc, char *const argv[],
 			struct vn_err *err)

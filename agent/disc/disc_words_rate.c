@@ -5,8 +5,6 @@
 #include "base/intern.h"
 #include "disc/disc_internal.h"
 
-/* ---- rate ---- */
-
 int vn_word_bps(const char *s, __u64 *ret_bps, struct vn_err *err)
 {
 	char shown[VN_SHOW_BUF], min[VN_UNIT_BUF], max[VN_UNIT_BUF], why[64] = "", t[VN_DURATION_BUF];
@@ -157,8 +155,6 @@ void vn_word_print_limit(const struct vn_disc *d, bool full, char *buf, size_t s
 	else if (d->limit_bytes && !(d->flags & VN_DISC_LIMIT_AUTO))
 		vn_word_add(buf, size, "%s", vn_format_size(t, d->limit_bytes));
 }
-
-/* ---- slot ---- */
 
 static int parse_slot_times(struct vn_disc *d, int argc, char *const argv[], struct vn_err *err)
 {

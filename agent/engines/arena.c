@@ -29,9 +29,6 @@ int vn_arena_open_read(const char *runtime_dir, struct vn_err *err)
 	return open_file(runtime_dir, O_RDONLY, err);
 }
 
-/* --- blocks --------------------------------------------------------------------------------------------------------
- */
-
 const struct vn_arena_block *vn_arena_block_at(const struct vn_arena *a, uint32_t number)
 {
 	const struct vn_arena_block *b = NULL;
@@ -212,9 +209,6 @@ void vn_arena_collect_end(struct vn_arena *a, uint64_t now_ns)
 	a->n = kept;
 }
 
-/* --- names ---------------------------------------------------------------------------------------------------------
- */
-
 /* Atoms count from 1 in the order of the file. */
 static int load_names(struct vn_arena *a, struct vn_err *ret_why)
 {
@@ -261,9 +255,6 @@ int vn_arena_save_names(struct vn_arena *a, struct vn_err *err)
 	a->n_names_saved = n;
 	return 0;
 }
-
-/* --- open ----------------------------------------------------------------------------------------------------------
- */
 
 int vn_arena_open(struct vn_arena *a, const char *runtime_dir, vn_arena_damaged_fn damaged, void *arg,
 		  struct vn_err *err)

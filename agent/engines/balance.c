@@ -29,9 +29,6 @@ static bool is_asked_for(const struct vn_engines *e, uint32_t engine)
 	return engine < e->n || engine == VN_ENGINE_BULK;
 }
 
-/* --- their keepers ---------------------------------------------------------------------------------------------------
- */
-
 int vn_engine_open(struct vn_engines *e, uint32_t engine, struct vn_err *err)
 {
 	int r = vn_engine_port_add(e->placement, engine, err);
@@ -84,9 +81,6 @@ void vn_engines_close(struct vn_engines *e, bool stop)
 	free(e->balance.dir);
 	e->balance.dir = NULL;
 }
-
-/* --- one that is to go
- * -------------------------------------------------------------------------------------------------------------- */
 
 /* Between an engine and the one that stands in for it, and else wherever there is the least to do. */
 static uint32_t drain_to(const struct vn_engines *e, uint32_t engine)
@@ -146,9 +140,6 @@ static void leave(struct vn_engines *e, uint32_t engine)
 	else if (!e->placement->n_moves && !vn_engine_holds(e, engine) && !s->stopping)
 		vn_supervisor_end(s);
 }
-
-/* --- who holds what
- * --------------------------------------------------------------------------------------------------------------- */
 
 /* What found no room in the tap's queue, the device alone knows: its engine has no right to ask. */
 static void look_at_tap(struct vn_engines *e)

@@ -55,8 +55,6 @@ static uint32_t other_direction(const struct vn_engines *e, uint32_t number)
 	return other < maps(e)->max_ports && is_held(e, other) ? other : 0;
 }
 
-/* --- what is known of the traffic */
-
 /* Has a large GSO frame come since the last look? Its program has cleared the bit then; ask again. */
 void vn_holder_look(struct vn_engines *e, uint32_t number)
 {
@@ -110,8 +108,6 @@ static bool wants_bulk(struct vn_engines *e, uint32_t number)
 	rate->looks = 0;
 	return !at_bulk;
 }
-
-/* --- and what follows */
 
 void vn_holder_choose(struct vn_engines *e, uint32_t number)
 {

@@ -73,9 +73,6 @@ uint32_t vn_placement_wait_away(const struct vn_placement *p, uint32_t number)
 	return n;
 }
 
-/* --- who has how much
- * -------------------------------------------------------------------------------------------------------------- */
-
 static int note_move(struct vn_placement *p, uint32_t number)
 {
 	if (p->n_moves == p->moves_room) {
@@ -170,9 +167,6 @@ void vn_placement_leave(struct vn_placement *p, uint32_t number)
 
 	t->ports -= t->ports > 0;
 }
-
-/* --- moving
- * -------------------------------------------------------------------------------------------------------------- */
 
 /*
  * From the switch to the marker frames wait for us, and the engines run under SCHED_FIFO: on a busy machine an ordinary

@@ -121,9 +121,6 @@ static void unwatch(struct vn_supervisor *s)
 	s->placement->port[s->engine].served = false;
 }
 
-/* --- the child
- * --------------------------------------------------------------------------------------------------------- */
-
 /* Between fork and exec: only what may be called there. Order: priority while still root, identity last. */
 static void child_become(const struct vn_supervisor *s)
 {
@@ -178,9 +175,6 @@ static void child(const struct vn_supervisor *s, const char *const argv[], const
 		_exit(126);
 	_exit(127);
 }
-
-/* --- start
- * ------------------------------------------------------------------------------------------------------------- */
 
 struct engine_fds {
 	int fd[CHILD_N_FDS];
@@ -427,9 +421,6 @@ static void try_start(struct vn_supervisor *s)
 	s->changed(s, "started");
 }
 
-/* --- death
- * --------------------------------------------------------------------------------------------------------------- */
-
 /* Did it ever work? */
 static bool reap(struct vn_supervisor *s)
 {
@@ -515,9 +506,6 @@ bool vn_supervisor_is_up(const struct vn_supervisor *s)
 	return s->pid && status(s)->pid == (uint32_t)s->pid &&
 	       (int64_t)(vn_now_ns() - status(s)->heartbeat_ns) < (int64_t)VN_ENGINE_STALE_NS;
 }
-
-/* --- adoption
- * ------------------------------------------------------------------------------------------------------------- */
 
 static bool lock_is_held(const struct vn_supervisor *s)
 {

@@ -160,9 +160,6 @@ static int run_steps(struct vn_exec *x)
 	return first;
 }
 
-/* --- backwards -------------------------------------------------------------------------------------------------------
- */
-
 static void add_inverse(struct vn_exec *back, const struct vn_step *s)
 {
 	back->steps[back->n_steps++] = (struct vn_step){.kind = s->kind, .old = s->new, .new = s->old};
@@ -296,9 +293,6 @@ int vn_exec_heal(struct vn_fabric *f, const struct vn_topo *t, size_t node, cons
 
 	return vn_exec_run(f, &plan, NULL, err);
 }
-
-/* --- after a crash ---------------------------------------------------------------------------------------------------
- */
 
 /*
  * Links that the plan would make, but whose two pairs were seen: the change got that far, or had not come to delete

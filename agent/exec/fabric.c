@@ -150,9 +150,6 @@ void vn_fabric_release(struct vn_fabric *f)
 	vn_placement_release(&f->placement);
 }
 
-/* --- what stands in it -----------------------------------------------------------------------------------------------
- */
-
 struct device_list {
 	uint32_t *ifindex;
 	size_t n, room;
@@ -274,9 +271,6 @@ int vn_fabric_dump(struct vn_fabric *f, void (*each)(void *arg, const struct vn_
 
 	return r < 0 ? r : vn_link_dump(&nl, each, arg);
 }
-
-/* --- observing -------------------------------------------------------------------------------------------------------
- */
 
 struct seen_ports {
 	struct vn_host_end *ends;

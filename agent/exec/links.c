@@ -54,9 +54,6 @@ int vn_exec_flush(struct vn_exec *x)
 	return vn_nl_flush_slow(&x->nl, wait_a_moment, x);
 }
 
-/* --- create ----------------------------------------------------------------------------------------------------------
- */
-
 static int make_devices(struct vn_exec *x, const struct vn_step *steps, size_t n)
 {
 	int r = 0, flushed;
@@ -186,9 +183,6 @@ int vn_exec_links_create(struct vn_exec *x, struct vn_step *steps, size_t n)
 	return 0;
 }
 
-/* --- delete ----------------------------------------------------------------------------------------------------------
- */
-
 static int delete_batch(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
 	static const struct vn_disc none;
@@ -233,9 +227,6 @@ int vn_exec_links_delete(struct vn_exec *x, struct vn_step *steps, size_t n)
 	}
 	return 0;
 }
-
-/* --- change ----------------------------------------------------------------------------------------------------------
- */
 
 /* A port whose discipline alone differs is never closed, not for a single frame. */
 static int change_port(struct vn_exec *x, const struct vn_link *was, const struct vn_link *is, int side)

@@ -24,8 +24,6 @@ void vn_look_release(struct vn_look *k)
 	vn_nl_close(&k->node);
 }
 
-/* --- devices ------------------------------------------------------------------------------------------------------ */
-
 struct link_answer {
 	uint32_t ifindex; /* 0: any */
 	struct vn_device_seen *d;
@@ -140,8 +138,6 @@ static int look_at_devices(struct vn_look *k, const struct vn_topo *t, const str
 	return r;
 }
 
-/* --- settings ----------------------------------------------------------------------------------------------------- */
-
 struct netconf_answer {
 	bool forwarding, rp_filter;
 };
@@ -187,8 +183,6 @@ static int look_at_settings(struct vn_nl *nl, struct vn_node_seen *seen)
 	seen->rp_filter = all4.rp_filter || default4.rp_filter;
 	return r;
 }
-
-/* --- neighbours --------------------------------------------------------------------------------------------------- */
 
 static void read_neigh(void *arg, struct nlmsghdr *h)
 {
@@ -238,8 +232,6 @@ static int look_at_neighbours(struct vn_nl *nl, const struct vn_topo *t, const s
 	}
 	return r;
 }
-
-/* --- addresses ---------------------------------------------------------------------------------------------------- */
 
 struct addr_list {
 	uint32_t ifindex;
@@ -310,8 +302,6 @@ static int look_at_addresses(struct vn_nl *nl, const struct vn_topo *t, const st
 				      &seen->ports[i]);
 	return r;
 }
-
-/* --- routes ------------------------------------------------------------------------------------------------------- */
 
 struct route_list {
 	struct vn_node_seen *seen;
@@ -454,8 +444,6 @@ static int look_at_routes(struct vn_nl *nl, const struct vn_topo *t, const struc
 	}
 	return list.failed ? -ENOMEM : r;
 }
-
-/* --- a node ------------------------------------------------------------------------------------------------------- */
 
 static int open_sockets(struct vn_look *k, const struct vn_fabric *f, int netns_fd)
 {

@@ -16,7 +16,7 @@
 #include "base/atomic_file.h"
 #include "net/veth.h"
 
-/* --- the record: RUNTIME/containers/TOPOLOGY.NODE/{started,holder} ------------------------------------------------ */
+/* The record of an attached node is in RUNTIME/containers/TOPOLOGY.NODE/{started,holder}. */
 
 #define HOLDER_FILE "holder"
 
@@ -81,9 +81,6 @@ bool vn_exec_attached(const struct vn_fabric *f, const struct vn_topo *t, size_t
 		     vn_container_pid(f->runtime_dir, t->name, t->nodes[node].name, VN_CONTAINER_STARTED, &pid) < 0;
 	return true;
 }
-
-/* --- moving --------------------------------------------------------------------------------------------------------
- */
 
 /* One node on its way from a namespace to another. */
 struct move {

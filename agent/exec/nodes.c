@@ -20,9 +20,6 @@ const char *vn_netns_name(char *buf, const char *topo, const char *node)
 	return buf;
 }
 
-/* --- namespaces ----------------------------------------------------------------------------------------------------
- */
-
 int vn_exec_forwarding(const struct vn_proc *p, bool on, struct vn_err *err)
 {
 	int r = vn_sysctl_write(p, "ipv4/ip_forward", on ? "1" : "0", err);
@@ -231,9 +228,6 @@ int vn_exec_node_fd(struct vn_exec *x, size_t i, int *ret_fd)
 	*ret_fd = x->node_fds[i];
 	return 0;
 }
-
-/* --- configuration -------------------------------------------------------------------------------------------------
- */
 
 /* A port of the node as it was, found by number. */
 struct port_ref {

@@ -44,9 +44,6 @@ int vn_port_adopt(struct vn_fabric *f, const struct vn_topo *t, size_t link, int
 	return vn_port_exec(port)->adopt ? vn_port_exec(port)->adopt(f, t, port, err) : 0;
 }
 
-/* --- borrowed devices ------------------------------------------------------------------------------------------------
- */
-
 int vn_exec_borrow(struct vn_exec *x, struct vn_step *steps, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -42,9 +42,6 @@ void vn_veth_remove(struct vn_exec *x, size_t id)
 
 const struct vn_port_exec vn_veth_exec = {.make = vn_veth_make, .up = vn_veth_up, .remove = vn_veth_remove};
 
-/* --- pairs whose place is taken --------------------------------------------------------------------------------------
- */
-
 /* A taken name or index is taken by a device that nobody remembers: the fabric is ours alone. */
 int vn_exec_veth_taken(void *exec, uint64_t tag, int error)
 {

@@ -52,9 +52,6 @@ const char *vn_vf_marked(const struct vn_vf_netdev *dev)
 	return strncmp(dev->alias, MARK, strlen(MARK)) == 0 ? dev->alias + strlen(MARK) : NULL;
 }
 
-/* --- looking ---------------------------------------------------------------------------------------------------------
- */
-
 /* Why VF @vf, which no port of ours has, cannot be had. */
 static void look_at_free(struct vn_nl *nl, const struct vn_sriov *pf, unsigned int vf, char *buf, size_t size)
 {
@@ -113,9 +110,6 @@ int vn_vfs_look(void *fabric, const char *name, struct vn_pf *ret_pf, struct vn_
 	}
 	return 0;
 }
-
-/* --- making ----------------------------------------------------------------------------------------------------------
- */
 
 bool vn_vf_carrier(const char *pf)
 {

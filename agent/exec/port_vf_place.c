@@ -14,9 +14,6 @@
 #include "sriov/sriov.h"
 #include "net/veth.h"
 
-/* --- placing ---------------------------------------------------------------------------------------------------------
- */
-
 static int move(struct vn_exec *x, const struct vn_vf *v, unsigned int vf, const struct vn_vf_move *to)
 {
 	cleanup_nl struct vn_nl nl = VN_NL_INIT;
@@ -97,9 +94,6 @@ static void up(struct vn_exec *x, size_t id, bool closed)
 	vn_netdev_take_all(&x->nl, ifindex, port->vf.vid ? 0 : IFF_PROMISC);
 }
 
-/* --- settling --------------------------------------------------------------------------------------------------------
- */
-
 /* Its link is not up yet. False also where it has no netdev in that namespace: nothing to wait for. */
 static bool is_coming_up(const struct vn_fabric *f, int netns_fd, const struct vn_sriov *pf, unsigned int vf)
 {
@@ -135,9 +129,6 @@ static void settle(struct vn_exec *x, const struct vn_port *port, uint64_t until
 		vn_exec_tick(x, 0);
 	}
 }
-
-/* --- what is there ---------------------------------------------------------------------------------------------------
- */
 
 int vn_vf_node_netns(const struct vn_topo *t, const struct vn_port *port)
 {

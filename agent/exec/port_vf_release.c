@@ -19,9 +19,6 @@
 #include "sriov/vf_admin.h"
 #include "net/veth.h"
 
-/* --- giving back -----------------------------------------------------------------------------------------------------
- */
-
 /* Attribute by attribute as it was found; what the driver did not take before it need not take now. */
 static void restore_admin(struct vn_nl *nl, const struct vn_sriov *pf, const struct vn_vf_record *v)
 {
@@ -181,9 +178,6 @@ int vn_vf_check_give_back(const struct vn_port *port, struct vn_err *err)
 	return vn_pci_check_guest(pci, err);
 }
 
-/* --- after a start ---------------------------------------------------------------------------------------------------
- */
-
 struct running {
 	struct vn_topo *const *topos;
 	size_t n;
@@ -216,9 +210,6 @@ static bool is_running(void *arg, const char *pf, const struct vn_vf_record *v)
 
 	return find_owner(arg, pf, v, &t) != NULL;
 }
-
-/* --- VFs that an agent left behind, and with them the memory of how they were found ---------------------------------
- */
 
 /* VF @vf of @pf, marked, on the host, in no record: 0 and its netdev. */
 static int find_leaked(struct vn_nl *nl, const struct vn_sriov *pf, const struct vn_pf_record *rec, unsigned int vf,

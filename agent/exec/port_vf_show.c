@@ -16,9 +16,6 @@
 #include "net/xsks.h"
 #include "model/topo.h"
 
-/* --- one VF ---------------------------------------------------------------------------------------------------------
- */
-
 static const struct vn_port *find_port(struct vn_topo *const *topos, size_t n, const struct vn_vf_record *v,
 				       const struct vn_topo **ret_topo)
 {

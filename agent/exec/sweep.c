@@ -40,9 +40,6 @@ static bool split(const char *name, char topo[VN_NAME_MAX + 1], char node[VN_NAM
 	return vn_name_valid(topo) && vn_name_valid(node);
 }
 
-/* --- containers -----------------------------------------------------------------------------------------------------
- */
-
 static bool has_file(int dir, const char *name, const char *file)
 {
 	char path[NAME_MAX + 32];
@@ -124,9 +121,6 @@ static void sweep_containers(struct sweeping *w)
 	vn_cleanup_close(&dir);
 }
 
-/* --- namespaces -----------------------------------------------------------------------------------------------------
- */
-
 struct look {
 	const struct sweeping *w;
 	bool ours;
@@ -169,9 +163,6 @@ static void sweep_namespaces(struct sweeping *w)
 	if (dir >= 0)
 		vn_beneath_list(dir, sweep_namespace, w);
 }
-
-/* --- ports and pins -------------------------------------------------------------------------------------------------
- */
 
 static void close_port(struct vn_fabric *f, uint32_t number)
 {
@@ -233,9 +224,6 @@ void vn_fabric_sweep_pins(struct vn_fabric *f, const struct vn_sweep *s)
 
 	vn_afxdp_list(f->dp->pin_dir, sweep_pin, &w);
 }
-
-/* --- all of it ------------------------------------------------------------------------------------------------------
- */
 
 void vn_fabric_sweep(struct vn_fabric *f, const struct vn_sweep *s)
 {

@@ -164,7 +164,7 @@ static void emit_label(FILE *f, const struct vn_topo *t, const struct vn_link *l
 	fputs("</table>>", f);
 }
 
-/* ---- labels on a chart: graphviz puts them where a short link's ends are ---- */
+/* Labels on a chart are placed here, since graphviz puts them where the ends of a short link are. */
 
 #define LABELS_MAX   400 /* above, where nobody reads them, graphviz may place them */
 #define LETTER_NODE  0.105

@@ -153,8 +153,6 @@ static int name_ports(struct vn_parser *p)
 	return 0;
 }
 
-/* ---- what links and their defaults have in common ---- */
-
 static int parse_mtu(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
 	struct vn_link_defaults *d = obj;
@@ -218,8 +216,6 @@ const struct vn_key vn_link_default_keys[] = {
 	{"checksum", parse_checksum}, {"engine_down", parse_engine_down},
 	{"carrier", parse_carrier},   {NULL, NULL},
 };
-
-/* ---- links ---- */
 
 static int parse_link(struct vn_parser *p, const struct vn_yaml *key, const struct vn_yaml *y, struct vn_link *l)
 {
@@ -311,8 +307,6 @@ int vn_parse_links(struct vn_parser *p, const struct vn_yaml *y)
 	}
 	return failed || p->links_failed ? -EINVAL : name_ports(p);
 }
-
-/* ---- ports ---- */
 
 static int parse_mac(struct vn_parser *p, const struct vn_yaml *v, const char *key, uint8_t ret_mac[6])
 {

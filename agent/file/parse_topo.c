@@ -205,8 +205,6 @@ int vn_parse_map(struct vn_parser *p, const struct vn_yaml *y, const char *what,
 	return failed ? -EINVAL : 0;
 }
 
-/* ---- nodes ---- */
-
 static int parse_forward(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {
 	static const char *const words[] = {"auto", "false", "true", NULL};
@@ -339,8 +337,6 @@ static int parse_nodes(struct vn_parser *p, const struct vn_yaml *y, void *obj)
 	}
 	return failed ? -EINVAL : 0;
 }
-
-/* ---- the file ---- */
 
 static int parse_name(struct vn_parser *p, const struct vn_yaml *v, void *obj)
 {

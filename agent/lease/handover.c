@@ -54,9 +54,6 @@ struct vn_handover_sock {
 	UT_hash_handle hh;
 };
 
-/* --- the owner ------------------------------------------------------------------------------------------------------
- */
-
 static void tell(const struct vn_handover_sock *s, const char *event, const struct vn_owner *o)
 {
 	vn_tell(&s->h->tell, json_pack("{s:s, s:s, s:I, s:I, s:s}", "event", event, "port", s->key, "pid",
@@ -153,9 +150,6 @@ static bool taken_for(const struct conn *c)
 	}
 	return false;
 }
-
-/* --- connections ----------------------------------------------------------------------------------------------------
- */
 
 static void listener_arm(struct vn_handover_sock *s)
 {
@@ -265,9 +259,6 @@ static void handle(struct conn *c, const char *msg, size_t len, size_t n_fds)
 	if (step.close || r < 0)
 		conn_close(c);
 }
-
-/* --- lending --------------------------------------------------------------------------------------------------------
- */
 
 /* The connection becomes the lease. */
 static void keep_lease(struct conn *c)
@@ -408,9 +399,6 @@ static void on_connection(void *arg, uint32_t events)
 	vn_receiver_release(s->h->receiver, &fd);
 	listener_arm(s);
 }
-
-/* --- sockets --------------------------------------------------------------------------------------------------------
- */
 
 static void sock_close(struct vn_handover_sock *s)
 {

@@ -50,9 +50,6 @@ void vn_handover_sock_path(const struct vn_handover *h, const char *key, uint32_
 		vn_handover_path(h, buf, size, VN_HANDOVER_BY_NUMBER "/%u/" VN_HANDOVER_SOCK, number);
 }
 
-/* --- made and removed -----------------------------------------------------------------------------------------------
- */
-
 static int open_runtime_dir(const struct vn_handover *h)
 {
 	int fd = open(h->runtime_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -171,9 +168,6 @@ int vn_handover_unbind(const struct vn_handover *h, const char *key, uint32_t nu
 	unlinkat(top, VN_HANDOVER_BY_NUMBER, AT_REMOVEDIR);
 	return r;
 }
-
-/* --- what belongs to nobody -----------------------------------------------------------------------------------------
- */
 
 struct sweep {
 	struct vn_handover *h;

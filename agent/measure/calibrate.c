@@ -43,8 +43,6 @@ static uint64_t quantile(uint64_t *v, size_t n, unsigned int percent)
 	return v[VN_MIN(n * percent / 100, n - 1)];
 }
 
-/* --- the machine -------------------------------------------------------------------------------------------------- */
-
 static void cpu_name(char *buf, size_t size)
 {
 	cleanup_fclose FILE *f = fopen("/proc/cpuinfo", "re");
@@ -87,8 +85,6 @@ static uint64_t engine_cpu_ns(const struct vn_measure *m, uint32_t engine)
 	f = fopen(path, "re");
 	return f && fscanf(f, "%llu", &ns) == 1 ? ns : 0;
 }
-
-/* --- the steps ---------------------------------------------------------------------------------------------------- */
 
 struct run {
 	struct vn_measure *m;
@@ -341,8 +337,6 @@ void vn_calibration_load(struct vn_measure *m)
 	json_decref(now);
 	m->calibration = was;
 }
-
-/* --- refusals ----------------------------------------------------------------------------------------------------- */
 
 static uint64_t known(const struct vn_measure *m, const char *key)
 {

@@ -16,9 +16,6 @@
 
 #define LOOK_NS (5 * VN_NSEC_PER_MSEC) /* how often the queue is looked at */
 
-/* --- the probe link
- * ----------------------------------------------------------------------------------------------------- */
-
 static int make_topo(struct vn_measure *m, uint32_t mtu, size_t n_links, struct vn_topo **ret_topo, struct vn_err *err)
 {
 	cleanup_topo struct vn_topo *t = NULL;
@@ -149,8 +146,6 @@ void vn_probe_link_set(struct vn_measure *m, struct vn_probe_link *t, size_t lin
 					.ring_full = m->store->dp->maps.drop[slot].count[VN_DROP_RING_FULL]};
 }
 
-/* --- looking at a queue ------------------------------------------------------------------------------------------- */
-
 void vn_busy_look(struct vn_busy *b, uint64_t now_ns, uint64_t next_free_ns)
 {
 	if (!b->run_from_ns || b->last_free_ns < now_ns)
@@ -161,8 +156,6 @@ void vn_busy_look(struct vn_busy *b, uint64_t now_ns, uint64_t next_free_ns)
 		b->to_ns = now_ns;
 	}
 }
-
-/* --- running ------------------------------------------------------------------------------------------------------ */
 
 static void complete_job(const struct vn_probe_link *t, size_t i, struct vn_probe_job *j)
 {

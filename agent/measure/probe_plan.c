@@ -41,8 +41,6 @@ bool vn_probe_burst_is_short(const struct vn_disc *d, const struct vn_probe_job 
 	return j->burst_gap_ns * 100 > vn_rate_serve_ns(d, j->burst_len) * 95;
 }
 
-/* --- one by one --------------------------------------------------------------------------------------------------- */
-
 static double to_count(double p, double worth)
 {
 	double rare = VN_MIN(p, 1 - p), n;
@@ -103,8 +101,6 @@ static void plan_probes(const struct vn_disc *d, uint64_t time_ns, double pps, s
 	j->wait_ns =
 		d->delay_ns + 5 * d->jitter_ns + d->slot_max_ns + vn_rate_serve_ns(d, j->len) + 100 * VN_NSEC_PER_MSEC;
 }
-
-/* --- bursts ------------------------------------------------------------------------------------------------------- */
 
 /* A quarter more than the rate, in frames short enough for some hundreds of them. */
 static void plan_burst(const struct vn_disc *d, uint64_t time_ns, bool own_time, struct vn_probe_job *j)

@@ -75,8 +75,6 @@ static void sleep_until(uint64_t mono_ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
-/* --- sockets ------------------------------------------------------------------------------------------------------ */
-
 static int packet_socket(int ns, uint32_t ifindex, uint16_t proto)
 {
 	struct sockaddr_ll addr = {.sll_family = AF_PACKET, .sll_protocol = htons(proto), .sll_ifindex = (int)ifindex};
@@ -114,8 +112,6 @@ static int lane_open(struct lane *l)
 	setsockopt(l->rx, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	return setsockopt(l->rx, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ? -errno : 0;
 }
-
-/* --- frames ------------------------------------------------------------------------------------------------------- */
 
 static void frame_init(const struct lane *l, uint8_t *frame)
 {
@@ -251,8 +247,6 @@ static void drain(struct lane *l)
 			take(l, data[i], msgs[i].msg_len, stamp_of(&msgs[i].msg_hdr));
 	} while (n == BATCH);
 }
-
-/* --- the two phases ----------------------------------------------------------------------------------------------- */
 
 static void send_one(struct lane *l)
 {

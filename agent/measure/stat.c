@@ -13,8 +13,6 @@
 #define TERMS_MAX 200000
 #define EXACT_MAX 1e7 /* above, the normal approximation of Wilson's interval is as good, and quick */
 
-/* --- intervals ---------------------------------------------------------------------------------------------------- */
-
 static double guard(double v)
 {
 	return fabs(v) < TINY ? TINY : v;
@@ -101,8 +99,6 @@ struct vn_interval vn_stat_proportion(double k, double n)
 	k = fmin(k, n);
 	return n > EXACT_MAX ? vn_stat_wilson(k, n, VN_STAT_Z) : vn_stat_exact(k, n, VN_STAT_ALPHA);
 }
-
-/* --- Markov chains ------------------------------------------------------------------------------------------------ */
 
 static void multiply(size_t n, double a[4][4], double b[4][4], double ret[4][4])
 {

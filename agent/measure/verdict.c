@@ -72,8 +72,6 @@ static const char *micros(char *buf, size_t size, int64_t ns)
 	return buf;
 }
 
-/* --- proportions: loss, duplicates ... ---------------------------------------------------------------------------- */
-
 static uint64_t to_ppb(double p)
 {
 	return (uint64_t)llround(fmin(fmax(p, 0), 1) * VN_PPB_ONE);
@@ -150,8 +148,6 @@ static void judge_loss(struct vn_verify *v, bool probe, const struct vn_disc *d,
 					: "this model leaves its first state for good: no one value to compare with");
 }
 
-/* --- times -------------------------------------------------------------------------------------------------------- */
-
 struct times {
 	int64_t p50, p90, p99, max;
 };
@@ -210,8 +206,6 @@ static void judge_hist(struct vn_verify *v, const char *check, bool probe, const
 	judge_times(v, check, probe, n, &t, VN_VERIFY_LATE_P50_NS, VN_VERIFY_LATE_P99_NS, VN_VERIFY_LATE_MAX_NS);
 }
 
-/* --- rate --------------------------------------------------------------------------------------------------------- */
-
 static void judge_rate(struct vn_verify *v, bool probe, uint64_t rate_bps, uint64_t bits, uint64_t ns, bool least)
 {
 	struct vn_verify_row *row = row_add(v, "rate", probe, VN_UNKNOWN);
@@ -242,8 +236,6 @@ static void judge_rate(struct vn_verify *v, bool probe, uint64_t rate_bps, uint6
 	if (row->verdict == VN_PASSED)
 		PRINT(row->note, "faster than probes can be sent: it is not below what was found");
 }
-
-/* --- the users' frames -------------------------------------------------------------------------------------------- */
 
 const char *vn_overload_text(char *buf, size_t size, uint32_t bits)
 {
@@ -435,8 +427,6 @@ void vn_verify_traffic(const struct vn_verify_figures *f, struct vn_verify *v)
 	if (d->rate_bps && !d->trace_block)
 		judge_rate(v, false, d->rate_bps, f->rate_bits, f->rate_ns, false);
 }
-
-/* --- probes ------------------------------------------------------------------------------------------------------- */
 
 static uint64_t at(const struct vn_verify_probes *p, uint32_t ppm)
 {

@@ -13,10 +13,6 @@
 
 #define OTHERS_MAX 64u /* addresses of a device that are shown */
 
-/* --- info
- * --------------------------------------------------------------------------------------------------------------------
- */
-
 static json_t *engines_json(struct vn_parts *parts)
 {
 	json_t *list = json_array();
@@ -42,10 +38,6 @@ int vn_op_info(struct vn_parts *parts, struct vn_conn *c, const json_t *params, 
 			  vn_program_text(parts->program, program), "bpf_build", bpf[0] ? bpf : NULL);
 	return *ret_reply ? 0 : -ENOMEM;
 }
-
-/* --- nodes
- * -------------------------------------------------------------------------------------------------------------------
- */
 
 /* Addresses that the agent did not set: the node's own, the kernel's. */
 static json_t *others(const struct vn_device_seen *seen, const struct vn_addr *ip4, const struct vn_addr *ip6)

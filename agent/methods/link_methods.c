@@ -18,10 +18,6 @@
 
 static const char *const dir_words[] = {"ab", "ba", NULL};
 
-/* --- show
- * --------------------------------------------------------------------------------------------------------------------
- */
-
 static json_t *endpoint(const struct vn_parts *parts, const struct vn_running *run, size_t link, int side)
 {
 	static const char *const isolation[] = {"off", "mac", "ip"};
@@ -254,10 +250,6 @@ int vn_op_link_show(struct vn_parts *parts, struct vn_conn *c, const json_t *par
 	*ret_reply = json_pack("{s:o}", "links", list);
 	return *ret_reply ? 0 : -ENOMEM;
 }
-
-/* --- set
- * ---------------------------------------------------------------------------------------------------------------------
- */
 
 struct words {
 	char *argv[VN_LINK_SET_WORDS];

@@ -13,9 +13,6 @@
 
 #include "model/container.h"
 
-/* --- whose namespace ------------------------------------------------------------------------------------------------
- */
-
 /* Who may enter it: root, and the one to whom its user namespace belongs (rootless containers). */
 static bool may_enter(int fd, uid_t uid)
 {
@@ -64,9 +61,6 @@ static int check_namespace(struct vn_parts *parts, const struct vn_conn *c, cons
 		return vn_err_usage(err, "node %s: that is %s, the agent's own namespace", node, VN_FABRIC_NAME);
 	return 0;
 }
-
-/* --- attach and detach ----------------------------------------------------------------------------------------------
- */
 
 struct target {
 	struct vn_hold hold;
@@ -239,9 +233,6 @@ int vn_op_node_detach(struct vn_parts *parts, struct vn_conn *c, const json_t *p
 	tell(parts, &t, "node-detached", t.held_by);
 	return reply_node(parts, &t, "detached", true, ret_reply);
 }
-
-/* --- on whose behalf containers run --------------------------------------------------------------------------------
- */
 
 /*
  * A container gets of the host's files what the one may give who described it: that is remembered, and counts whenever

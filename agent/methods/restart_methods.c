@@ -60,9 +60,6 @@ static const char *why_of(const struct vn_supervisor *s)
 	return s->why.err ? s->why.text : "it does not answer";
 }
 
-/* --- who takes over
- * --------------------------------------------------------------------------------------------------------------- */
-
 static bool stand_in_decided(struct restart *x)
 {
 	return is_decided(&x->parts->engines.engine[x->stand_in]);
@@ -124,9 +121,6 @@ static int find_others(struct restart *x, struct vn_err *err)
 		      "engine %u: no other engine works that could take its links meanwhile; nothing was changed",
 		      x->engine);
 }
-
-/* --- away, another process, and back
- * ------------------------------------------------------------------------------------------------------------ */
 
 static void note_moved(struct restart *x)
 {

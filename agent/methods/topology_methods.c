@@ -13,9 +13,6 @@
 #include "exec/port_vf.h"
 #include "model/topo.h"
 
-/* --- plan and apply
- * --------------------------------------------------------------------------------------------------------- */
-
 /* Where the caller has the text from: only to tell two files of one name apart. */
 static void take_source(struct vn_topo *t, const json_t *params)
 {
@@ -250,10 +247,6 @@ int vn_op_topology_delete(struct vn_parts *parts, struct vn_conn *c, const json_
 	vn_sync_ports(parts);
 	return 0;
 }
-
-/* --- show
- * --------------------------------------------------------------------------------------------------------------------
- */
 
 static json_t *topo_brief(const struct vn_parts *parts, const struct vn_running *run)
 {

@@ -76,8 +76,6 @@ static const struct vn_link *link_of(const struct target *t)
 	return &t->run->topo->links[t->link];
 }
 
-/* --- the request -------------------------------------------------------------------------------------------------- */
-
 static int add_link(struct vn_parts *parts, struct request *q, struct vn_running *run, size_t link)
 {
 	struct target *more = reallocarray(q->targets, q->n + VN_DIRS, sizeof(*more));
@@ -134,8 +132,6 @@ static int take_request(struct vn_parts *parts, const json_t *params, struct req
 	return add_links(parts, q, name, err);
 }
 
-/* --- the balance -------------------------------------------------------------------------------------------------- */
-
 /* Nothing was on its way between two counters, or it was fewest. False: no figures. */
 static bool look_at_account(struct vn_parts *parts, struct target *t, bool first)
 {
@@ -185,8 +181,6 @@ static void follow_balances(struct vn_parts *parts, struct vn_conn *c, struct re
 		b->on_way = ns ? n * VN_NSEC_PER_MSEC / ns : 0;
 	}
 }
-
-/* --- the users' frames -------------------------------------------------------------------------------------------- */
 
 static bool has_fixed_rate(const struct vn_disc *d)
 {
@@ -331,8 +325,6 @@ static void judge_traffic(struct vn_parts *parts, struct target *t)
 	vn_verify_traffic(&f, &t->verify);
 	t->n_traffic = t->verify.n;
 }
-
-/* --- probes ------------------------------------------------------------------------------------------------------- */
 
 static int cmp_u64(const void *a, const void *b)
 {
@@ -557,8 +549,6 @@ static int probe_all(struct vn_parts *parts, struct vn_conn *c, struct request *
 	vn_probe_link_close(&parts->measure, &pair);
 	return r;
 }
-
-/* --- the answer --------------------------------------------------------------------------------------------------- */
 
 static void set_int(json_t *o, const char *key, int64_t v)
 {

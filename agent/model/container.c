@@ -33,7 +33,7 @@ int vn_cpuset_parse(const char *text, bool ret_cpus[VN_CONTAINER_CPUS_MAX])
 	return 0;
 }
 
-/* --- checks, one a key; NULL: fine */
+/* The checks of values, one for each key. They return NULL when the value is valid. */
 
 static const char *check_path(const json_t *v)
 {

@@ -37,8 +37,6 @@ struct resolver {
 	struct vn_err *err;
 };
 
-/* ---- what runs already ---- */
-
 static bool same_port(const struct resolver *r, const struct vn_port *a, const struct vn_port *b)
 {
 	return !strcmp(a->ifname, b->ifname) && !strcmp(r->t->nodes[a->node].name, r->prev->nodes[b->node].name);
@@ -76,8 +74,6 @@ static const struct vn_link *prev_link(const struct resolver *r, size_t link)
 {
 	return r->prev_link[link] == UINT32_MAX ? NULL : &r->prev->links[r->prev_link[link]];
 }
-
-/* ---- ids ---- */
 
 static int give_ids(struct resolver *r)
 {
@@ -127,8 +123,6 @@ static void give_loopbacks(struct vn_topo *t)
 		}
 	}
 }
-
-/* ---- addresses of links ---- */
 
 static bool take_pair(struct block *b, unsigned int pair)
 {
@@ -247,8 +241,6 @@ static int give_addresses(struct resolver *r)
 	return 0;
 }
 
-/* ---- MACs ---- */
-
 static struct mac_entry *mac_find(struct resolver *r, const uint8_t mac[6])
 {
 	struct mac_entry *e;
@@ -345,8 +337,6 @@ static int give_macs(struct resolver *r)
 	}
 	return 0;
 }
-
-/* ---- disciplines and numbers ---- */
 
 static void complete_disciplines(struct vn_topo *t)
 {

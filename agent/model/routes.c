@@ -84,8 +84,6 @@ static bool is_down(const struct vn_link *l, size_t dir)
 	return l->disc[dir].flags & VN_DISC_DOWN;
 }
 
-/* ---- graph ---- */
-
 static int arc_cmp(const void *a, const void *b, void *arg)
 {
 	const struct arc *x = a, *y = b;
@@ -125,8 +123,6 @@ static int graph_build(struct graph *g, const struct vn_topo *t, int family)
 	g->row[t->n_nodes] = n;
 	return 0;
 }
-
-/* ---- Dijkstra ---- */
 
 static bool item_less(const struct heap_item *a, const struct heap_item *b)
 {
@@ -217,8 +213,6 @@ static void note_longest_path(struct router *r)
 			r->t->longest_path = VN_MAX(r->t->longest_path, r->visits[i].hops + 1);
 	}
 }
-
-/* ---- routes ---- */
 
 /* An empty slot at the end of the node's routes. */
 static int add_route(struct router *r, struct vn_route **ret_route)
@@ -340,8 +334,6 @@ static int keep_routes(struct router *r, uint32_t source)
 	return 0;
 }
 
-/* ---- exact destinations ---- */
-
 static void add_exact(struct router *r, const struct vn_link *l, const struct vn_addr *dst, size_t target0,
 		      size_t target1, uint32_t unless)
 {
@@ -429,8 +421,6 @@ static int find_exacts(struct router *r)
 	}
 	return 0;
 }
-
-/* ---- all of it ---- */
 
 /* Which node stands for each id: its own, or the one of the nearest lower id (the lowest of all, if none is lower). */
 static int map_ids(struct router *r)

@@ -35,8 +35,6 @@ static int refuse(struct vn_err *err, const char *what, const json_error_t *why)
 	return vn_err_usage(err, "%s: %s", what, text);
 }
 
-/* ---- writing ---- */
-
 static json_t *addr_to_json(const struct vn_addr *a)
 {
 	char buf[VN_ADDR_BUF];
@@ -147,8 +145,6 @@ json_t *vn_topo_to_json(const struct vn_topo *t)
 			 t->strict ? json_true() : NULL, "heal", t->heal ? json_true() : NULL, "nodes", nodes, "links",
 			 links);
 }
-
-/* ---- reading ---- */
 
 static int read_name(const char *text, const char *what, char ret_name[VN_NAME_MAX + 1], struct vn_err *err)
 {

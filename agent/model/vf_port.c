@@ -19,8 +19,6 @@ bool vn_vf_same(const struct vn_vf *a, const struct vn_vf *b)
 	       a->min_tx_rate == b->min_tx_rate && a->max_tx_rate == b->max_tx_rate;
 }
 
-/* ---- JSON ---- */
-
 static json_t *to_json(const struct vn_port *p)
 {
 	const struct vn_vf *v = &p->vf;
@@ -77,8 +75,6 @@ static int from_json(const json_t *o, struct vn_port *p)
 	snprintf(ret_vf->pf, sizeof(ret_vf->pf), "%s", pf);
 	return 0;
 }
-
-/* ---- checks ---- */
 
 const char *vn_vf_cannot(const struct vn_disc *d)
 {

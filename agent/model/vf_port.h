@@ -65,8 +65,7 @@ extern const struct vn_port_model vn_vf_model;
 /* NULL, or the first word of @d that a VF passed on directly cannot do, since frames would have to be kept. */
 const char *vn_vf_cannot(const struct vn_disc *d);
 
-/* --- giving VFs -----------------------------------------------------------------------------------------------------
- */
+/* Giving VFs to ports. */
 
 /* One VF of a PF as it is found. */
 struct vn_pf_vf {

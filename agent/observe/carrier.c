@@ -22,9 +22,6 @@
 #define BURST         8u
 #define SLACK_NS      (2 * VN_NSEC_PER_MSEC) /* of the timer: one walk over all links serves many */
 
-/* --- what should be ------------------------------------------------------------------------------------------------
- */
-
 /* False: it is there, and its node's end is up, or nobody can tell. */
 static bool is_lost(const struct vn_carrier_end *e)
 {
@@ -80,9 +77,6 @@ bool vn_carrier_closed(const struct vn_link *l, uint64_t now_ns, uint64_t *ret_d
 	ba = dir_closed(&l->disc[1], now_ns, ret_due_ns);
 	return ab && ba;
 }
-
-/* --- making it so --------------------------------------------------------------------------------------------------
- */
 
 static void set_timer(struct vn_observe *o, uint64_t due_ns)
 {
@@ -238,9 +232,6 @@ bool vn_carrier_is_on(const struct vn_observe *o, uint32_t number)
 	return e->there && e->up && e->lower;
 }
 
-/* --- everything ----------------------------------------------------------------------------------------------------
- */
-
 static void see(void *arg, const struct vn_link_info *l)
 {
 	struct vn_carrier *c = arg;
@@ -297,9 +288,6 @@ void vn_carrier_sync(struct vn_observe *o)
 	}
 	look_at_all(o);
 }
-
-/* --- the loop ------------------------------------------------------------------------------------------------------
- */
 
 static void on_timer(void *arg, uint32_t events)
 {

@@ -29,8 +29,6 @@
 #define CHEAP_NS    (3 * VN_NSEC_PER_MSEC)   /* who asks is answered by a look at once, unless it costs more */
 #define TELL_GAP_NS (200 * VN_NSEC_PER_MSEC)
 
-/* --- whose an event is -------------------------------------------------------------------------------------------- */
-
 static int note_nsid(struct vn_watch *w, int nsid, struct vn_node_ref ref)
 {
 	size_t n = (size_t)nsid + 1;
@@ -135,9 +133,6 @@ static bool concerns(const struct nlmsghdr *h, const struct vn_topo *t, const st
 	return false;
 }
 
-/* --- when nodes are looked at ---------------------------------------------------------------------------------------
- */
-
 static void arm(struct vn_watch *w, uint64_t in_ns)
 {
 	const struct itimerspec its = {
@@ -211,8 +206,6 @@ static void on_events(void *arg, uint32_t events)
 {
 	take_messages(arg, BURST);
 }
-
-/* --- what became of a node ---------------------------------------------------------------------------------------- */
 
 const char *vn_watch_node_text(const struct vn_running *run, size_t node, char buf[VN_WATCH_TEXT])
 {
@@ -480,8 +473,6 @@ static void on_done(void *arg, uint32_t events)
 	arm(&o->watch, VN_MAX(j->cpu_ns, JOB_GAP_NS));
 }
 
-/* --- turns -------------------------------------------------------------------------------------------------------- */
-
 static size_t count_nodes(const struct vn_observe *o)
 {
 	size_t n = 0;
@@ -585,8 +576,6 @@ void vn_watch_sync(struct vn_observe *o, struct vn_running *run, size_t node, ui
 	o->watch.looking = false;
 	arm(&o->watch, PAUSE_NS);
 }
-
-/* --- the beginning and the end ------------------------------------------------------------------------------------ */
 
 int vn_watch_begin(struct vn_observe *o, struct vn_running *run)
 {

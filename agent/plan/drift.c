@@ -29,8 +29,6 @@ void vn_drift_release(struct vn_drift *d)
 	*d = (struct vn_drift){0};
 }
 
-/* --- comparing ---------------------------------------------------------------------------------------------------- */
-
 static const struct vn_port *port_of(const struct vn_topo *t, const struct vn_node *n, size_t i)
 {
 	return &t->links[n->link_ids[i] / VN_DIRS].ports[n->link_ids[i] % VN_DIRS];
@@ -268,8 +266,6 @@ bool vn_drift_is_mendable(const struct vn_drift *d)
 	}
 	return d->n_missing > of_the_lost;
 }
-
-/* --- words -------------------------------------------------------------------------------------------------------- */
 
 struct text {
 	char *buf;

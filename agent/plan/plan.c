@@ -89,9 +89,6 @@ static void add_step(struct planner *p, enum vn_step_kind kind, size_t old, size
 	p->plan->steps[p->plan->n_steps++] = (struct vn_step){.kind = kind, .old = old, .new = new};
 }
 
-/* --- what differs --------------------------------------------------------------------------------------------------
- */
-
 static bool addr_equal(const struct vn_addr *a, const struct vn_addr *b)
 {
 	return a->family == b->family && (!a->family || (a->plen == b->plen && !memcmp(a->bytes, b->bytes, 16)));
@@ -191,9 +188,6 @@ static bool same_run(const struct planner *p, size_t old, size_t new)
 		return true;
 	return json_equal(a->container, b->container) && (!p->seen || !p->seen->run_ok || p->seen->run_ok[old]);
 }
-
-/* --- the steps, in their order --------------------------------------------------------------------------------------
- */
 
 static bool old_node_there(const struct planner *p, size_t i)
 {

@@ -18,9 +18,6 @@
 #include "runtime/oci_node.h"
 #include "runtime/seccomp.h"
 
-/* --- checks
- * ----------------------------------------------------------------------------------------------------------- */
-
 static long long read_number(const char *path)
 {
 	long long v = 0;
@@ -138,9 +135,6 @@ static int limit_hugepages(const struct vn_container_spec *s, struct vn_err *err
 		     : vn_hugetlb_limit(s->id, pid, json_integer_value(json_object_get(s->o, "hugepages_bytes")), err);
 }
 
-/* --- runc
- * ------------------------------------------------------------------------------------------------------------- */
-
 static void runc(struct vn_cmdline *c, const struct vn_container_spec *s, const char *verb)
 {
 	/* Its own state beside ours, so that the two go together: DIR/../../runc. */
@@ -205,9 +199,6 @@ static int runc_stop(const struct vn_container_spec *s, struct vn_err *err)
 	vn_cmdline_add(&c, "%s", s->id);
 	return vn_cmdline_run_or_fail(&c, NULL, err);
 }
-
-/* --- docker's sandbox ---------------------------------------------------------------------------------------------
- */
 
 static int bind_netns(const struct vn_container_spec *s, pid_t pid, struct vn_err *err)
 {
@@ -308,9 +299,6 @@ int vn_backend_sandbox_stop(const struct vn_container_spec *s, struct vn_err *er
 		vn_dir_remove(s->dir);
 	return r;
 }
-
-/* --- all
- * ---------------------------------------------------------------------------------------------------------------- */
 
 int vn_backend_start(enum vn_runtime runtime, const struct vn_container_spec *s, pid_t *ret_pid, struct vn_err *err)
 {

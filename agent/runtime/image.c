@@ -22,9 +22,6 @@ static bool is_root(const struct vn_container_spec *s)
 	return s->asked_by == 0;
 }
 
-/* --- opening --------------------------------------------------------------------------------------------------------
- */
-
 /* What of @path is below directory @dir, as it is written: "" for the directory itself; NULL: it is not below. */
 static const char *rest_below(const char *path, const char *dir)
 {
@@ -122,9 +119,6 @@ int vn_image_check(const struct vn_container_spec *s, struct vn_err *err)
 	}
 	return 0;
 }
-
-/* --- mounting -------------------------------------------------------------------------------------------------------
- */
 
 static int mount_fd(const struct vn_container_spec *s, int fd, const char *name, uint64_t attr, bool owners,
 		    struct vn_err *err)

@@ -79,9 +79,6 @@ void vn_node_mounts_close(struct vn_node_mounts **mp)
 	*mp = NULL;
 }
 
-/* --- the user namespace --------------------------------------------------------------------------------------------
- */
-
 static int users(void *arg, const char *netns, const char **ret_path, struct vn_err *err)
 {
 	struct vn_node_mounts *m = arg;
@@ -104,9 +101,6 @@ static int users(void *arg, const char *netns, const char **ret_path, struct vn_
 	*ret_path = m->users_path;
 	return 0;
 }
-
-/* --- the root file system ------------------------------------------------------------------------------------------
- */
 
 /* It is shown to a node already: the runner does that for what a topology names (image.h). */
 static bool is_shown(int fd)
@@ -236,9 +230,6 @@ static int root(void *arg, const char *path, bool writable, long long memory, co
 	return r < 0 ? vn_err(err, why.exit, why.err, "root file system %s: %s", real, why.text) : 0;
 }
 
-/* --- mounts and limits ---------------------------------------------------------------------------------------------
- */
-
 static int source(void *arg, const char *path, bool tree, const char **ret_path, unsigned long *ret_flags,
 		  struct vn_err *err)
 {
@@ -304,9 +295,6 @@ struct vn_oci_machine vn_node_mounts_machine(struct vn_node_mounts *m)
 {
 	return (struct vn_oci_machine){.arg = m, .users = users, .root = root, .source = source, .limit = limit};
 }
-
-/* --- mounting ------------------------------------------------------------------------------------------------------
- */
 
 static int enter_place(struct vn_err *err)
 {

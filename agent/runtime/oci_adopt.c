@@ -11,9 +11,6 @@
 
 #define HOOK_SECONDS 60
 
-/* --- which node ----------------------------------------------------------------------------------------------------
- */
-
 /* The value, NULL when there is none; *@ret_key is the word that the user has written. */
 static const char *wanted(const json_t *config, const char *annotation, const char *variable, const char **ret_key)
 {
@@ -47,9 +44,6 @@ static bool has_netns(const json_t *config)
 	}
 	return false;
 }
-
-/* --- the edit ------------------------------------------------------------------------------------------------------
- */
 
 /* Once, whoever else has put it there. */
 static int add_hook(json_t *hooks, const char *stage, json_t *hook)

@@ -30,9 +30,6 @@ static bool is_type(const json_t *ns, const char *type)
 	return s && strcmp(s, type) == 0;
 }
 
-/* --- namespaces ----------------------------------------------------------------------------------------------------
- */
-
 /* The maps are those of the namespace: runc wants to be told them again. */
 int vn_oci_join_users(json_t *o, const char *path)
 {
@@ -82,9 +79,6 @@ static int find_netns(const json_t *config, const json_t *linux_part, const char
 				   "its network is no node's: this runtime is for nodes of topologies, which the agent "
 				   "starts; vnet-runc is for containers that you start");
 }
-
-/* --- files ---------------------------------------------------------------------------------------------------------
- */
 
 static int show_root(json_t *config, const json_t *linux_part, const struct vn_oci_machine *m, struct vn_err *err)
 {
@@ -160,9 +154,6 @@ static int show_sources(const json_t *config, const struct vn_oci_machine *m, st
 	return 0;
 }
 
-/* --- what only the machine's root may -------------------------------------------------------------------------------
- */
-
 /* Groups that the user namespace has not cannot be named in it. */
 static void cut_ping_groups(json_t *linux_part)
 {
@@ -199,9 +190,6 @@ static int take_limits(json_t *process, const struct vn_oci_machine *m, struct v
 	json_object_del(process, "rlimits");
 	return 0;
 }
-
-/* --- all of it -----------------------------------------------------------------------------------------------------
- */
 
 static int edit(json_t *config, void *arg, bool *ret_changed, struct vn_err *err)
 {

@@ -6,9 +6,6 @@
 
 #include <base/util.h>
 
-/* --- numbers -------------------------------------------------------------------------------------------------------
- */
-
 /*
  * A limit that is none is 2^64 - 1 in there: more than an integer of jansson's holds. Numbers that might not survive
  * stand as strings, with this in front, while jansson has them.
@@ -113,9 +110,6 @@ int vn_oci_number(const json_t *value, uint64_t *ret)
 	return *end ? -EINVAL : -errno;
 }
 
-/* --- members -------------------------------------------------------------------------------------------------------
- */
-
 const char *vn_oci_env(const json_t *config, const char *key)
 {
 	const size_t len = strlen(key);
@@ -145,9 +139,6 @@ json_t *vn_oci_member(json_t *o, const char *key, json_t *(*kind)(void))
 	json_decref(fresh);
 	return value;
 }
-
-/* --- the edit ------------------------------------------------------------------------------------------------------
- */
 
 int vn_oci_edit(const char *text, size_t len,
 		int (*edit)(json_t *config, void *arg, bool *ret_changed, struct vn_err *err), void *arg,

@@ -21,10 +21,6 @@
 #include "runtime/cpus.h"
 #include "model/model.h"
 
-/* --- the runner's side
- * ---------------------------------------------------------------------------------------------------
- */
-
 #define LOG_PERIOD_MS 1000
 
 struct task {
@@ -268,7 +264,8 @@ static void serve(struct server *s)
 	}
 }
 
-/* --- the keeper -----------------------------------------------------------------------------------------------------
+/*
+ * The keeper process (vnet-keeper) starts the runner and starts it again.
  *
  * A runner that was killed (it has root's rights, and may grow: it is a choice of the kernel's when memory is short)
  * can be started again only by a process with its rights, which the daemon has not. That is all this one does.
@@ -338,10 +335,6 @@ struct vn_runner_reply {
 	struct vn_err why;
 	UT_hash_handle hh;
 };
-
-/* --- the daemon's side
- * ---------------------------------------------------------------------------------------------------
- */
 
 int vn_runner_open(struct vn_runner *r, const struct vn_runner_paths *paths, struct vn_err *err)
 {

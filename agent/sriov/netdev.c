@@ -115,9 +115,6 @@ void vn_netdev_take_all(struct vn_nl *nl, uint32_t ifindex, unsigned int flags)
 	vn_nl_end(nl, "take all multicast", 0);
 }
 
-/* --- routes ----------------------------------------------------------------------------------------------------------
- */
-
 struct route_dump {
 	uint32_t oif[16];
 	size_t n;

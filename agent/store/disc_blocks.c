@@ -14,9 +14,6 @@ static __u32 *block_of(struct vn_disc *disc, const struct vn_disc_file *file)
 	return (__u32 *)((char *)disc + file->block_at);
 }
 
-/* --- a request's files ---------------------------------------------------------------------------------------------
- */
-
 int vn_files_init(struct vn_files *f, const json_t *params, struct vn_err *err)
 {
 	const char *name;
@@ -100,9 +97,6 @@ int vn_files_fill(struct vn_store *store, struct vn_files *f, struct vn_disc *di
 		vn_trace_complete(disc, trace, mtu);
 	return r;
 }
-
-/* --- starts --------------------------------------------------------------------------------------------------------
- */
 
 void vn_files_start(const struct vn_topo *t, const struct vn_link *self, int dirs, struct vn_disc *disc,
 		    vn_disc_given_t given, uint64_t now_ns)
@@ -190,9 +184,6 @@ int vn_files_fill_topo(struct vn_store *store, const json_t *params, struct vn_t
 	return r == 0 && traces ? vn_topo_routes(t, err) : r;
 }
 
-/* --- adoption ------------------------------------------------------------------------------------------------------
- */
-
 static bool is_right(const struct vn_arena_block *b, const struct vn_disc_file *file)
 {
 	return b && (b->kind == VN_ARENA_DIST) == file->is_dist &&
@@ -230,9 +221,6 @@ void vn_files_rename(struct vn_store *store, struct vn_disc *disc, const struct 
 	disc->slot_dist_name = disc->slot_dist == VN_DIST_TABLE + 1 ? block_name(store, disc->slot_dist_block) : 0;
 	disc->sync_name = disc->trace_name == was->trace_name ? was->sync_name : 0;
 }
-
-/* --- freeing -------------------------------------------------------------------------------------------------------
- */
 
 void vn_files_tick(struct vn_store *store)
 {

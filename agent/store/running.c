@@ -189,9 +189,6 @@ int vn_running_observe(struct vn_store *store, struct vn_running *run, struct vn
 	return 0;
 }
 
-/* --- port numbers ----------------------------------------------------------------------------------------------------
- */
-
 bool vn_port_used(const struct vn_store *store, uint32_t number)
 {
 	return store->ports_used[number / 64] >> (number % 64) & 1;
@@ -248,9 +245,6 @@ void vn_planned_drop(struct vn_store *store, struct vn_planned *p)
 			return;
 		}
 }
-
-/* --- devices that go
- * -------------------------------------------------------------------------------------------------- */
 
 void vn_running_link_lost(struct vn_store *store, struct vn_running *run, size_t l, int side)
 {

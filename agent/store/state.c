@@ -92,9 +92,6 @@ int vn_state_commit(struct vn_store *store, const char *name, const struct vn_to
 	return 0;
 }
 
-/* --- adoption
- * ----------------------------------------------------------------------------------------------------------- */
-
 /* The tables and traces that @disc names are in the arena; one that is not takes the word that named it along. */
 static void adopt_files(struct vn_store *store, const char *link, struct vn_disc *disc)
 {

@@ -59,9 +59,6 @@ static int fail(struct cni *c, enum cni_code code, const char *fmt, ...)
 	return vn_err_usage(c->err, "%s", text);
 }
 
-/* --- what was asked -------------------------------------------------------------------------------------------------
- */
-
 /* The value of @key in "KEY=value;KEY=value". */
 static bool cni_arg(const char *key, char *buf, size_t size)
 {
@@ -149,9 +146,6 @@ static int find_interface(struct cni *c)
 	return 0;
 }
 
-/* --- the daemon -----------------------------------------------------------------------------------------------------
- */
-
 static int call(struct cni *c, const char *method, json_t *params, json_t **ret_reply)
 {
 	int r = vn_cli_call(&c->cli, true, method, params, ret_reply, c->err);
@@ -200,9 +194,6 @@ static int detach_where(struct cni *c, bool (*keep)(const struct cni *c, const c
 	json_decref(reply);
 	return r;
 }
-
-/* --- results --------------------------------------------------------------------------------------------------------
- */
 
 static bool newer(const struct cni *c)
 {
@@ -266,9 +257,6 @@ static json_t *result(struct cni *c, const json_t *node)
 	return json_pack("{s:s, s:o, s:o, s:o, s:{}}", "cniVersion", c->version, "interfaces", interfaces, "ips", ips,
 			 "routes", list_of(c, "routes"), "dns");
 }
-
-/* --- commands -------------------------------------------------------------------------------------------------------
- */
 
 static int has_interface(struct cni *c, const json_t *node)
 {

@@ -32,9 +32,6 @@ struct call {
 	bool log_json;
 };
 
-/* --- runc's command line, as far as it matters ---------------------------------------------------------------------
- */
-
 /* argv[*i] is the option @word ("-word", "--word", either with "=value"): its value, and *i on its last word. */
 static const char *value_of(const char *word, int argc, char *argv[], int *i)
 {
@@ -75,9 +72,6 @@ static void look_at(int argc, char *argv[], struct call *c)
 		}
 	}
 }
-
-/* --- the bundle ----------------------------------------------------------------------------------------------------
- */
 
 static int replace(const char *path, const char *text, struct vn_err *err)
 {
@@ -172,9 +166,6 @@ static int join_process(const struct call *c, struct vn_err *err)
 	vn_node_mounts_close(&mounts);
 	return r;
 }
-
-/* --- the command ---------------------------------------------------------------------------------------------------
- */
 
 /* Engines read the reason in runc's log, people on standard error. */
 static void log_error(const struct call *c, const char *text)

@@ -223,8 +223,6 @@ static int graph_key(struct vn_gml_text *in, const struct vn_gml_token *key, str
 	return vn_gml_skip(in, value);
 }
 
-/* ---- names ---- */
-
 /* Names that are in use, so that the next of the same takes a number. */
 struct used_name {
 	char name[VN_NAME_MAX + 1];
@@ -308,8 +306,6 @@ static int name_nodes(struct gml *g)
 	}
 	return 0;
 }
-
-/* ---- links ---- */
 
 static double great_circle_km(const struct vn_node *a, const struct vn_node *b)
 {
@@ -429,8 +425,6 @@ static int make_links(struct gml *g)
 	}
 	return 0;
 }
-
-/* ---- the file ---- */
 
 static int read_file(struct gml *g)
 {
