@@ -162,6 +162,12 @@ static json_t *summary(const char *name, size_t steps, uint64_t start_ns)
 			 (json_int_t)(vn_now_ns() - start_ns));
 }
 
+/* Words that no step is made of; they hold as soon as the topology is recorded. */
+static bool same_words(const struct vn_topo *a, const struct vn_topo *b)
+{
+	return a->strict == b->strict && a->heal == b->heal;
+}
+
 int vn_op_topology_apply(struct vn_parts *parts, struct vn_conn *c, const json_t *params, json_t **ret_reply,
 			 struct vn_err *err)
 {
@@ -177,7 +183,7 @@ int vn_op_topology_apply(struct vn_parts *parts, struct vn_conn *c, const json_t
 		return r;
 	name = x.topo->name;
 	run = vn_running_find(&parts->store, name);
-	if (x.plan->n_steps == 0 && run && run->topo->strict == x.topo->strict) {
+	if (x.plan->n_steps == 0 && run && same_words(run->topo, x.topo)) {
 		*ret_reply = summary(name, 0, start_ns);
 		json_object_set_new(*ret_reply, "longest_path", json_integer(x.topo->longest_path));
 		return 0;

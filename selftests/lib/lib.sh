@@ -3,17 +3,32 @@
 # Helpers of the end-to-end tests, in the manner of the kernel's selftests/net/lib.sh. Source it first:
 #
 #	. "$(dirname "$0")/../lib/lib.sh"
-#	plan 3
 #	start_agent
+#
+#	testcase apply
 #	check "the file applies" vnet topology apply "$WORK/two.yaml"
 #
-# The script then runs in a sandbox of its own, whoever starts it. Every case is one KTAP line; a missing prerequisite
-# is a visible SKIP; leaving ends what was started. No test sleeps: it waits for a condition with a deadline.
+#	testcase show
+#	expect_exit "nothing runs" 0 "no topology runs" vnet topology show
+#
+# The script then runs in a sandbox of its own, whoever starts it. A case begins with a line `testcase NAME` and ends
+# where the next one begins. What stands before the first case is set-up. `SCRIPT NAME...` (or VN_CASE=NAME,...) runs the
+# set-up and those cases alone, so no case may need what another one did; `SCRIPT --list` prints their names. Every
+# result is one KTAP line; a missing prerequisite is a visible SKIP; leaving ends what was started, and prints the plan.
+# No test sleeps: it waits for a condition with a deadline.
 set -u -o pipefail
 # What a test makes, other users must reach, whatever the umask of who starts it.
 umask 022
 # Numbers and messages are read by patterns: a decimal comma would be none.
 export LC_ALL=C
+
+# all_cases: the names of this script's cases, in order
+all_cases() {
+	sed -nE 's/^testcase ([a-z0-9_]+)$/\1/p' "$0"
+}
+if [ "${1-}" = --list ] && all_cases | grep .; then
+	exit 0
+fi
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 B=${B:-$TOP/build}
@@ -37,30 +52,57 @@ export VNET_ENGINE=$ENGINE TOOLS PERF
 readonly KSFT_SKIP=4
 KTAP_N=0
 KTAP_FAILED=0
-KTAP_PLAN=
+CASE=        # the one that runs; empty in the set-up
+CASE_BEGAN=0 # KTAP_N where it began
+CASES_RUN=0
+SKIPPED_ALL=
 
 # ---- KTAP ----
 
-plan() {
-	KTAP_PLAN=$1
-	printf 'TAP version 13\n1..%d\n' "$1"
+# ktap_line RESULT TEXT: numbered, with the name of its case
+ktap_line() {
+	KTAP_N=$((KTAP_N + 1))
+	[ $KTAP_N -gt 1 ] || echo "TAP version 13"
+	printf '%s %d - %s%s\n' "$1" "$KTAP_N" "${CASE:+$CASE: }" "$2"
 }
 
 ktap_ok() {
-	KTAP_N=$((KTAP_N + 1))
-	printf 'ok %d - %s\n' "$KTAP_N" "$*"
+	ktap_line ok "$*"
 }
 
 ktap_fail() {
-	KTAP_N=$((KTAP_N + 1))
 	KTAP_FAILED=$((KTAP_FAILED + 1))
-	printf 'not ok %d - %s\n' "$KTAP_N" "$*"
+	ktap_line "not ok" "$*"
 }
 
 # ktap_skip NAME REASON
 ktap_skip() {
-	KTAP_N=$((KTAP_N + 1))
-	printf 'ok %d - %s # SKIP %s\n' "$KTAP_N" "$1" "$2"
+	ktap_line ok "$1 # SKIP $2"
+}
+
+# testcase NAME: what follows is this case
+testcase() {
+	end_case
+	CASE=$1
+	CASE_BEGAN=$KTAP_N
+	CASES_RUN=$((CASES_RUN + 1))
+}
+
+end_case() {
+	[ -z "$CASE" ] || [ $KTAP_N -gt "$CASE_BEGAN" ] || ktap_fail "has no result"
+	CASE=
+}
+
+# only_cases NAME...: this script with the set-up and those cases alone; functions stay, wherever they are defined, and
+# every line has its number
+only_cases() {
+	awk -v wanted=" $* " '
+		BEGIN { on = 1 }
+		/^testcase / { on = index(wanted, " " $2 " ") }
+		/^(\.|source) .*\/lib\.sh"?$/ { $0 = "" } # runs already
+		/^[a-z_0-9]+\(\) \{$/ { in_function = 1 }
+		{ print on || in_function ? $0 : "" }
+		/^}$/ { in_function = 0 }' "$0"
 }
 
 diag() {
@@ -68,8 +110,8 @@ diag() {
 }
 
 skip_all() {
+	SKIPPED_ALL=1
 	printf '1..0 # SKIP %s\n' "$*"
-	KTAP_PLAN=
 	exit $KSFT_SKIP
 }
 
@@ -176,6 +218,11 @@ busywait() {
 	done
 }
 
+# pause SECONDS: time goes by, as the load itself or the window of a measurement; never in place of a condition
+pause() {
+	sleep "$1"
+}
+
 gone() {
 	! kill -0 "$1" 2>/dev/null
 }
@@ -202,13 +249,17 @@ finish() {
 	stop_agent
 	# Never through a mount that a case has left there.
 	rm -rf --one-file-system -- "$WORK"
-	if [ -n "$KTAP_PLAN" ] && [ $KTAP_N -ne "$KTAP_PLAN" ]; then
-		diag "planned $KTAP_PLAN cases, ran $KTAP_N"
-		rc=1
+	if [ -z "$SKIPPED_ALL" ]; then
+		end_case
+		if [ $CASES_RUN -ne "$CASES_WANTED" ]; then
+			ktap_fail "the script ended after $CASES_RUN of $CASES_WANTED cases"
+		fi
+		[ $KTAP_N -eq 0 ] || printf '1..%d\n' $KTAP_N
 	fi
 	[ $KTAP_FAILED -eq 0 ] || rc=1
 	exit $rc
 }
+CASES_WANTED=$(all_cases | wc -l)
 trap finish EXIT
 trap 'exit 130' INT TERM
 
@@ -268,6 +319,12 @@ kill_agent() {
 	AGENT_PID=
 }
 
+# restart_agent [ARG...]: the daemon ends, if it runs, and another one starts with these options
+restart_agent() {
+	stop_agent
+	start_agent "$@"
+}
+
 gone_or_zombie() {
 	local state
 
@@ -304,6 +361,21 @@ engine_pid() {
 	# The name is cut at 15 bytes; the PID namespace of the sandbox holds no other test's engine.
 	pid=$(pgrep -x vnet-engine | head -n 1)
 	[ -n "$pid" ] && echo "$pid"
+}
+
+# nodes_quiet: no node has sent anything of its own for a second, as each does for a while after its addresses came up
+nodes_quiet() {
+	busywait 15000 nothing_enters >/dev/null
+}
+nothing_enters() {
+	local before
+
+	before=$(all_entered)
+	pause 1
+	[ "$(all_entered)" = "$before" ]
+}
+all_entered() {
+	vnet -j -s link show | jq '[.links[].directions[].stats.in_packets] | add'
 }
 
 # ---- nodes: `inn TOPOLOGY.NODE CMD...` without the agent's help, as a container's root would ----
@@ -430,3 +502,21 @@ leak_check() {
 # ---- VNET_TEST_PORTS=vf: the same test, its links' first ends on VFs ----
 
 [ "${VNET_TEST_PORTS-veth}" != vf ] || ports_are_vfs
+
+# ---- some cases alone ----
+
+WANTED=${VN_CASE:-$*}
+WANTED=${WANTED//,/ }
+unset VN_CASE
+if [ -n "$WANTED" ] && [ "$CASES_WANTED" -gt 0 ]; then
+	CASES_WANTED=0
+	for name in $WANTED; do
+		all_cases | grep -qx -- "$name" || {
+			ktap_fail "no case is called '$name'; these are: $(all_cases | xargs)"
+			exit 1
+		}
+		CASES_WANTED=$((CASES_WANTED + 1))
+	done
+	eval "$(only_cases "$WANTED")"
+	exit 0
+fi

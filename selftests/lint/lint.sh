@@ -123,6 +123,11 @@ report "SPDX line at the top of every file" "$(
 	done
 )"
 
+# busywait waits for a condition; what must take its time calls pause, and says why.
+report "no test sleeps" "$(grep -nE '^[[:blank:]]*sleep [0-9"$]' -- selftests/{net,sriov,tree,vm}/*.sh | grep -v '&$')"
+
+report "every test of selftests/net has cases (selftests/lib/lib.sh)" "$(grep -LE '^testcase [a-z0-9_]+$' -- selftests/net/*.sh)"
+
 # A name means one thing. Tests may be called what they test.
 report "no two source files of one name" "$(
 	for f in "${c[@]}"; do

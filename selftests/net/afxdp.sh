@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ethtool iperf3
-plan 66
 
 FRAME=$TOOLS/frame
 XSK=$TOOLS/xsk
@@ -90,12 +89,14 @@ down=$(engine_down_drops)
 inn x.good ping -nq -i 0.01 -c 3000 "$PEER" >"$WORK/ping" &
 HONEST=$!
 
-# --- nobody bound ---
+testcase unbound
+# Nobody bound.
 check "unbound: the kernel has it all" pinged
 inn x.b sh -c "echo x >/dev/udp/$A/9" 2>/dev/null || inn x.b bash -c "echo x >/dev/udp/$A/9"
 cmp_num "and that is counted" "$(packets unbound-kernel)" ">=" 1
 
-# --- an application ---
+testcase bound
+# An application.
 app rx --sock "$SOCK" --ids 1000 --wait $((10000 * ${VN_SLOW:-1}))
 before=$(packets app)
 is "bound: the owner is known" "$(port application.pid)" "$(pgrep -x xsk)"
@@ -107,7 +108,8 @@ cmp_num "1000 frames received" "$(jq .received "$WORK/rx")" ">=" 1000
 cmp_num "and counted" $(($(packets app) - before)) ">=" 1000
 check "it ended: the port is free" busywait 3000 same null port application
 
-# --- frames for everybody, and for others ---
+testcase others_frames
+# Frames for everybody, and for others.
 app all --sock "$SOCK" --count 20 --wait $((5000 * ${VN_SLOW:-1}))
 inn x.b "$FRAME" send eth0 --dst ff:ff:ff:ff:ff:ff --count 20 raw >/dev/null
 wait $APP
@@ -122,7 +124,8 @@ check "nor does the kernel while nobody is bound" fails pinged 2
 inn x.b ip neigh replace "$A" lladdr "$MAC_A" dev eth0 nud permanent
 check "it answers for its own" pinged
 
-# --- whatever the sender's kernel leaves to its device: what arrives is complete ---
+testcase complete
+# Whatever the sender's kernel leaves to its device: what arrives is complete.
 iperf_server x.a
 SERVER=$BG_PID
 bg inn x.b iperf3 -c "$A" -t 30 >/dev/null 2>&1
@@ -157,7 +160,8 @@ send --count 10 --bytes 15 raw
 wait $APP
 cmp_num "frames of 14 and 15 bytes arrive" "$(jq .received "$WORK/tiny")" ">=" 20
 
-# --- what the application sends meets the port's rules ---
+testcase port_rules
+# What the application sends meets the port's rules.
 app echo --sock "$SOCK" --echo --wait 20000
 inn x.b "$FRAME" capture eth0 --mark 8 --expect 500 --wait $((5000 * ${VN_SLOW:-1})) --ready "$WORK/cap.ready" >"$WORK/cap" &
 CAP=$!
@@ -171,7 +175,7 @@ inn x.b "$FRAME" send eth0 --dst 02:00:00:00:00:99 --count 100 raw >/dev/null
 check "a foreign source MAC is dropped, from a socket too" busywait 3000 sh -c \
 	"[ \$('$AGENT' -j -s link show ab | jq '.links[0].directions[0].stats.drops[\"mac-spoof\"]') -ge $((spoof + 100)) ]"
 
-# --- one application at a time ---
+# One application at a time.
 is "a second one is refused at /connect" "$(say /connect,other /version)" "/host_nak closed"
 cmp_num "that is counted" "$(port handovers.refused)" ">=" 1
 before=$(packets app)
@@ -189,7 +193,8 @@ wait $APP 2>/dev/null
 check "killed without a goodbye: the port is free" busywait 3000 same null port application
 is "the next one gets it" "$(say /connect,x /version /xsk_map_fd,eth0 /fin)" "/host_ok 0.1 /fd_ack+fd /fin_ack"
 
-# --- the protocol, and what is not ---
+testcase protocol
+# The protocol, and what is not.
 busywait 3000 same null port application >/dev/null
 is "an unknown interface" "$(say /connect,x /xsk_map_fd,eth1 /fin)" "/host_ok /fd_nak /fin_ack"
 is "an unknown word" "$(say /connect,x /whatever /fin)" "/host_ok /nak /fin_ack"
@@ -221,7 +226,8 @@ cmp_num "the agent's memory stays (kB more)" $(($(rss) - before)) "<" 4096
 check "no descriptor is kept" busywait 5000 same "$fds" agent_fds
 check "and the port is usable" busywait 5000 sh -c "nsenter --net=/run/netns/x.a '$XSK' say $SOCK /connect,x | grep -q host_ok"
 
-# --- rules change while it runs ---
+testcase rules_change
+# Rules change while it runs.
 apply arp drop >/dev/null
 check "unbound: drop" fails pinged 2
 cmp_num "counted" "$(packets unbound-drop)" ">=" 2
@@ -239,7 +245,8 @@ is "its offloads are back" "$(nsenter --net=/run/netns/vnet-fabric ethtool -k "$
 is "its socket is gone" "$(test -e "$SOCK" && echo there)" ""
 apply arp+icmp kernel >/dev/null
 
-# --- the node's root against its own port ---
+testcase node_root
+# The node's root against its own port.
 inn x.a ip link set eth0 xdp off 2>/dev/null
 inn x.a ip link set eth0 xdpgeneric off 2>/dev/null
 is "it cannot take the program off" "$(port state)" up
@@ -267,6 +274,7 @@ send --count 10 raw
 wait $APP
 cmp_num "and it is handed over again" "$(jq .received "$WORK/again")" ">=" 10
 
+testcase others
 wait $HONEST
 is "another link lost (packets)" "$(unexcused "$(ping_lost "$WORK/ping")" "$down")" 0
 check "the topology goes" vnet topology delete x

@@ -5,6 +5,12 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
 
+# agent_runs: it does, and what is there then is in $WORK/before
+agent_runs() {
+	[ -z "$AGENT_PID" ] || return 0
+	start_agent || exit 1
+	snapshot >"$WORK/before"
+}
 
 # one_line FILE: the error is a single line
 ok_line() {
@@ -46,22 +52,21 @@ word() {
 	fi
 }
 
-plan 63
 cat >"$WORK/good.yaml" <<YAML
 name: good
 nodes: {a: {}, b: {}}
 links: {ab: {endpoints: [a:eth0, b:eth0], delay: 1ms}}
 YAML
 
-# --- without a daemon, and without root ---
+testcase no_daemon
+# Without a daemon, and without root.
 expect_exit "no daemon: exit 4 and how to start it" 4 "vnet-agent daemon" vnet topology apply "$WORK/good.yaml"
 expect_exit "no daemon: link set" 4 "vnet-agent daemon" vnet link set ab delay 1ms
 chmod 755 "$WORK"
 expect_exit "not root: the daemon says so" 3 "root" setpriv --reuid=65534 --clear-groups "$AGENT" daemon
-start_agent || exit 1
-snapshot >"$WORK/before"
 
-# --- nothing runs ---
+testcase nothing_runs
+agent_runs
 for what in topology node link; do
 	expect_exit "no $what: said, and no error" 0 "^no $what runs$" vnet $what show
 done
@@ -70,7 +75,8 @@ expect_exit "no VF" 0 "^no port is a VF$" vnet vf show
 is "in JSON an empty list, and no word" "$(vnet -j link show 2>&1)" '{"links":[]}'
 expect_exit "nothing to verify is no pass" 1 "no link runs" vnet link verify
 
-# --- the topology file ---
+testcase topology_file
+agent_runs
 refused "syntax error" "" <<<'name: [x'
 refused "tab for indentation" "" <<<$'name: x\nnodes:\n\ta: {}'
 refused "unknown key, with the nearest word" "'nods'.*nodes" <<<$'name: x\nnods: {a: {}}'
@@ -112,7 +118,9 @@ refused "10^6 nodes" "" < <(
 	seq -f '  n%.0f: {}' 1000000
 )
 
-# --- words of link set ---
+testcase words
+# Words of link set.
+agent_runs
 vnet topology apply "$WORK/good.yaml" >/dev/null 2>&1
 shown=$(vnet -j link show ab)
 word "unknown word, with the nearest" "'dely'.*delay" ab dely 10ms

@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 59
 
 cat >"$WORK/bal.yaml" <<YAML
 name: bal
@@ -73,16 +72,22 @@ received() {
 	inn bal.b cat "/sys/class/net/$1/statistics/rx_packets"
 }
 
+# narrow: the way to the engine has room for few frames
+narrow() {
+	$FABRIC tc qdisc replace dev tr0 root bfifo limit 4000
+}
+
 start_agent || exit 1
 check "the topology applies" vnet topology apply "$WORK/bal.yaml"
 
-# --- innocent traffic ---
+testcase innocent
 for link in plain held bulk; do
 	check "$link: TCP" tcp $link 4
 	settled "$link, TCP" $link
 done
 
-# --- BIG TCP: GSO frames of over 64 KiB, in which the kernel puts a jumbo payload option that no segment may have ---
+testcase big_tcp
+# BIG TCP: GSO frames of over 64 KiB, in which the kernel puts a jumbo payload option that no segment may have.
 for link in plain held bulk; do
 	case $link in plain) dev=e0 ;; held) dev=e1 ;; *) dev=e2 ;; esac
 	inn bal.a ip link set $dev gso_max_size 150000 2>"$WORK/big" || { ktap_skip "$link: BIG TCP" "$(cat "$WORK/big")" && continue; }
@@ -94,7 +99,8 @@ for link in plain held bulk; do
 done
 is "all of it well-formed" "$(nstat_get bal.b Ip6InTruncatedPkts) $(nstat_get bal.b Ip6InHdrErrors)" "0 0"
 
-# --- each reading while it runs, on its way there and back, and what verify says meanwhile ---
+testcase readings
+# Each reading while it runs, on its way there and back, and what verify says meanwhile.
 "$PERF/vnblast" -t /run/netns/bal.a -r /run/netns/bal.b -a "$(addr held)" -d 2 -w 0 -R $((50000 / ${VN_SLOW:-1})) >/dev/null &
 pid=$!
 flowing() {
@@ -116,7 +122,9 @@ wait $pid 2>/dev/null
 settled "a flood" held
 is "verify when it is quiet: balance" "$(balance held)" pass
 
-# --- GSO frames: as many frames on every way, whoever drops them ---
+testcase gso_frames
+# GSO frames: as many frames on every way, whoever drops them.
+nodes_quiet
 for link in plain held bulk; do
 	case $link in plain) dev=e0 ;; held) dev=e1 ;; *) dev=e2 ;; esac
 	in=$(fig $link | jq .in_packets)
@@ -144,8 +152,9 @@ for link in plain held bulk; do
 done
 is "a link beside it lost nothing" "$(vnet -j -s link show other | jq '[.links[].directions[].stats.drops[]] | add')" 0
 
-# --- a ring that is full: of the direction that filled it ---
-$FABRIC tc qdisc replace dev tr0 root bfifo limit 4000
+testcase ring_full
+# A ring that is full: of the direction that filled it.
+narrow
 probe() {
 	"$PERF/vnprobe" -t /run/netns/bal.c -r /run/netns/bal.d -a "$(addr other)" -n 200 -R 1000 | jq .lost
 }
@@ -164,7 +173,9 @@ overloaded() {
 check "its overload says so" busywait 3000 overloaded
 vnet link reset all
 
-# --- what nobody counts is found ---
+testcase uncounted
+# What nobody counts is found.
+narrow
 rm /sys/fs/bpf/vnet/link_lost
 super held 100 1000 60000
 missing() {

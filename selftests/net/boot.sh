@@ -3,7 +3,6 @@
 # A directory of topologies, as it is applied at boot: one that is broken, or cannot be made, does not stop the others.
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
-plan 8
 
 D=$WORK/topologies.d
 mkdir "$D"
@@ -21,6 +20,7 @@ start_agent || exit 1
 ip netns add taken.b
 defer ip netns del taken.b
 
+testcase directory
 vnet topology apply "$D" >"$WORK/out" 2>"$WORK/err"
 is "the exit code says that not all went well" $? 1
 is "those that are right run" "$(vnet -j topology show | jq -r '[.topologies[].name] | sort | join(" ")')" "first last"
@@ -32,5 +32,7 @@ check "an address of the first network answers" vnet node exec first/a -- ping -
 rm "$D"/20-* "$D"/30-*
 check "without them all is well, and nothing is to be done" eval \
 	"vnet topology apply '$D' >'$WORK/out' && [ \"\$(grep -c 'nothing to do' '$WORK/out')\" = 2 ]"
+
+testcase empty
 mkdir "$WORK/empty"
 check "an empty directory is no error" vnet topology apply "$WORK/empty"

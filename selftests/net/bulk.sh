@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq iperf3
-plan 14
 
 cat >"$WORK/bulk.yaml" <<YAML
 name: bk
@@ -39,6 +38,7 @@ check "the topology applies" vnet topology apply "$WORK/bulk.yaml"
 ip4=$(vnet -j link show l | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
 is "an idle link is held in bulk" "$(dir_of_l holder)" bulk
 
+testcase moves
 iperf_server bk.b
 inn bk.a iperf3 -c "$ip4" -t 25 -C "$CONGESTION" -J >"$WORK/tcp" &
 PID=$!
@@ -72,7 +72,8 @@ check "nothing stays held" busywait 3000 all_out
 is "and every frame is accounted for" "$(vnet -j -s link show l | jq -c '[.links[0].directions[].stats
 	| .in_packets + .duplicated - .out_packets - ([.drops[]] | add // 0)]')" '[0,0]'
 
-# --- what the holder books, and what its tap has no room for ---
+testcase tap_full
+# What the holder books, and what its tap has no room for.
 vnet link replace l delay 5ms holder bulk >/dev/null
 check "held in bulk by request" busywait 5000 held_by bulk
 "$PERF/vnprobe" -t /run/netns/bk.a -r /run/netns/bk.b -a "$ip4" -p 9100 -n 5000 >"$WORK/probe"

@@ -7,7 +7,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 47
 
 cat >"$WORK/two.yaml" <<YAML
 name: two
@@ -51,6 +50,8 @@ end() {
 start_agent || exit 1
 snapshot >"$WORK/before"
 check "the topology applies" vnet topology apply "$WORK/two.yaml"
+
+testcase ends
 becomes "a link has a carrier at both ends" p0 "1 1"
 for dev in p0 h0; do
 	end a $dev down
@@ -74,6 +75,7 @@ becomes "the first goes, the second comes" p0 "x 0"
 end a p0 up
 becomes "both are back again" p0 "1 1"
 
+testcase state
 is "state down in the file: none from the start" "$(carrier d0)" "0 0 "
 vnet link set down state up
 becomes "state up" d0 "1 1"
@@ -94,8 +96,8 @@ end a i0 down
 is "carrier: ignore keeps it" "$(carrier i0)" "x 1 "
 end a i0 up
 
-# --- a schedule, timed by what the node sees of it ---
-
+testcase schedule
+# A schedule, timed by what the node sees of it.
 nsenter --net=/run/netns/two.a ip -o monitor link dev p0 >"$WORK/flaps" &
 watcher=$!
 defer kill $watcher
@@ -115,8 +117,8 @@ is "and is" "$(($(grep -c NO-CARRIER "$WORK/flaps") - n))" 0
 vnet link set plain flap off
 kill $watcher
 
-# --- without a daemon nothing follows; the next one looks ---
-
+testcase no_daemon
+# Without a daemon nothing follows; the next one looks.
 kill_agent
 end a h0 down
 end b p0 down
@@ -128,8 +130,8 @@ end a h0 up
 end b p0 up
 becomes "and follows again" h0 "1 1"
 
-# --- the other end is gone ---
-
+testcase gone
+# The other end is gone.
 inn two.b ip link del p0
 becomes "its device deleted: none" p0 "0 x"
 check "apply makes it anew" vnet topology apply "$WORK/two.yaml"
@@ -142,8 +144,8 @@ becomes "from then on it follows" i0 "0 0"
 vnet topology delete two >/dev/null
 leak_check "nothing is left" "$WORK/before"
 
-# --- a hub that goes down with all its links at once, and an end that flaps as fast as it can ---
-
+testcase hub
+# A hub that goes down with all its links at once, and an end that flaps as fast as it can.
 LEAVES=200
 {
 	echo "name: hub"
@@ -203,8 +205,7 @@ cmp_num "a flapping end keeps nobody waiting" "$while_flapping" "<" "$((4 * alon
 check "and follows its last word" busywait 5000 none_has 0
 vnet topology delete hub >/dev/null
 
-# --- routers ---
-
+testcase routers
 # Two ways from r1 to r3: by r2 over the link that goes down, and a longer one by r4.
 cat >"$WORK/ring.yaml" <<YAML
 name: RING

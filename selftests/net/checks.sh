@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 40
 
 FRAME=$TOOLS/frame
 
@@ -67,8 +66,8 @@ got() {
 start_agent || exit 1
 check "the topology applies" vnet topology apply "$WORK/checks.yaml"
 
-# --- neighbour discovery: a foreign MAC in the victim's table, or not ---
-
+testcase neighbours
+# Neighbour discovery: a foreign MAC in the victim's table, or not.
 # nd_learns N TRIES: which of the ways below put their MAC into v's table on link mN. More than one try where they
 # should: m's own kernel tells its MAC from time to time, too.
 nd_learns() {
@@ -115,7 +114,8 @@ done
 is "an ARP packet cut anywhere: counted" "$(($(drops mac malformed) - before))" 25
 counted "a foreign MAC in ARP behind two tags" mac arp-spoof m m1 --vlan ad:5,6 arp 10.0.0.1 10.0.0.2 02:66:00:00:00:99
 
-# --- GSO frames: what a wire of the link's MTU would not carry, and what nobody sends ---
+testcase gso_frames
+# GSO frames: what a wire of the link's MTU would not carry, and what nobody sends.
 N=0
 for l in plain held bulk; do
 	SRC=$(address -4 s s$N global)
@@ -133,7 +133,7 @@ for l in plain held bulk; do
 	N=$((N + 1))
 done
 
-# --- priority tags ---
+testcase priority_tags
 for tpid in "" ad:; do
 	is "vlans none: VID 0 arrives ($tpid)" "$(got 0 5 --count 5 --vlan ${tpid}40960 raw)" 5
 	is "a list: VID 0, and what it may be around, arrive ($tpid)" \

@@ -4,7 +4,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq mandoc
-plan 66
 
 MAN=$TOP/docs/man
 
@@ -22,8 +21,7 @@ cat >"$WORK/ring.yaml" <<-END
 END
 sed 's/delay: 5ms/dely: 5ms/' "$WORK/ring.yaml" >"$WORK/typo.yaml"
 
-# ---- words ----
-
+testcase words
 expect_exit "no word: usage, exit 1" 1 "^Usage: vnet-agent" vnet
 expect_exit "help" 0 "topology apply FILE" vnet help
 expect_exit "help of one object has the discipline's words" 0 "delay TIME" vnet help link
@@ -42,24 +40,23 @@ expect_exit "a verb without its object, suggested" 1 "did you mean 'link verify'
 expect_exit "unknown option" 1 "'--statss'.*--stats" vnet link show --statss
 expect_exit "an error is one line, whatever the word holds" 1 "^vnet-agent: object 'x[?]y[?].31m'" vnet $'x\ny\033[31m'
 
-# ---- no daemon: exit 4, and how to start it ----
-
+testcase no_daemon
+# No daemon: exit 4, and how to start it.
 for cmd in "topology show" "topology plan $WORK/ring.yaml" "topology apply $WORK/ring.yaml" "topology delete ring" \
 	"node show" "node exec a -- true" "link show" "link set ab delay 1ms" "link replace ab" "monitor" "topology graph ring"; do
 	# shellcheck disable=SC2086 # words
 	expect_exit "no daemon: ${cmd//$WORK\//}" 4 "vnet-agent daemon" vnet $cmd
 done
 
-# ---- what is wrong is said before the daemon is missed ----
-
+testcase wrong_first
+# What is wrong is said before the daemon is missed.
 expect_exit "a wrong word of a discipline" 1 "dely.*delay" vnet link set ab dely 10ms
 expect_exit "a wrong direction" 1 "ab, ba or both" vnet link set ab dir aa delay 1ms
 expect_exit "nothing to set" 1 "nothing to set" vnet link set ab dir ab
 expect_exit "apply of a wrong file: its place" 1 "typo.yaml:9:[0-9]+: .*dely.*delay" vnet topology apply "$WORK/typo.yaml"
 expect_exit "apply of no file" 1 "No such file" vnet topology apply "$WORK/none.yaml"
 
-# ---- files ----
-
+testcase files
 expect_exit "check" 0 "^ring: 3 nodes, 3 links" vnet topology check "$WORK/ring.yaml"
 is "check, JSON" "$(vnet -j topology check "$WORK/ring.yaml" | jq -c '[.topology, .nodes, .links, .disciplines]')" '["ring",3,3,6]'
 expect_exit "check of standard input" 0 "^ring: " vnet topology check - <"$WORK/ring.yaml"
@@ -82,8 +79,7 @@ all_right() {
 }
 check "and they are right" all_right
 
-# ---- drawing and importing ----
-
+testcase drawing
 vnet topology graph "$WORK/ring.yaml" >"$WORK/ring.dot"
 check "graph writes DOT" grep -q "graph" "$WORK/ring.dot"
 check "with the disciplines" grep -q "10ms" "$WORK/ring.dot"
@@ -110,6 +106,7 @@ check "a link that is down looks so" grep -q "style=dotted" <(vnet topology grap
 expect_exit "SVG without graphviz: exit 7, what to install" 7 "graphviz" env PATH=/nonexistent "$AGENT" topology graph "$WORK/ring.yaml" --svg
 expect_exit "a full disk is no success" 2 "No space left" sh -c "'$AGENT' topology graph '$WORK/ring.yaml' >/dev/full"
 
+testcase importing
 cat >"$WORK/zoo.gml" <<-END
 	graph [
 	  label "Zoo"
@@ -126,8 +123,7 @@ sed '/target 1 /d' "$WORK/zoo.gml" >"$WORK/zoo1.gml"
 is "one link is told as one" "$(vnet topology import "$WORK/zoo1.gml" 2>&1 >"$WORK/.out" | head -n 1)" "zoo: 3 nodes, 1 link"
 expect_exit "what it wrote is right: all nodes, parallel edges" 0 "3 nodes, 3 links" vnet topology check "$WORK/zoo.yaml"
 
-# ---- the host ----
-
+testcase host
 doctor=$(vnet -j doctor)
 is "doctor agrees with its exit code" "$?/$(jq .able <<<"$doctor")" "0/true"
 is "what is not there has a remedy" "$(jq '[.checks[] | select(.result != "ok" and (.remedy // "") == "")] | length' <<<"$doctor")" 0
@@ -147,8 +143,8 @@ expect_exit "doctor without root: exit 7, and why" 7 "missing +root" setpriv --r
 is "and nothing else is called missing" "$(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all "$AGENT" -j doctor |
 	jq -c '[.checks[] | select(.result == "missing") | .name]')" '["root"]'
 
-# ---- completion, as bash does it ----
-
+testcase completion
+# Completion, as bash does it.
 complete_() {
 	bash -c '
 		PATH=$1:$PATH; . "$2"; shift 2

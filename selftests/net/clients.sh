@@ -7,7 +7,6 @@
 need jq
 # What is freed is given back, and not kept to find its later use.
 export ASAN_OPTIONS=${ASAN_OPTIONS-}:quarantine_size_mb=1
-plan 9
 
 N=$((4000 / ${VN_SLOW:-1}))
 [ -z "${VNET_LONG-}" ] || N=1000000
@@ -54,6 +53,7 @@ diag "alone: $alone"
 fds0=$(fds)
 rss0=$(rss)
 
+testcase eight_users
 # Eight users, half of them in the group.
 PIDS=()
 mkfifo "$WORK/hold"

@@ -6,10 +6,11 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=selftests/lib/fates.sh
 . "$TOP/selftests/lib/fates.sh"
-plan 27
 
 fates_topology
-# --- what both holders do ---
+
+testcase both_holders
+# What both holders do.
 for h in precise bulk; do
 	set_to delay 10ms holder $h
 	check "$h: holds" busywait 5000 held_by $h
@@ -32,13 +33,15 @@ for h in precise bulk; do
 	holds_time "$h: short frames" "$(about .rx_pps 2604.17 0.5)" -n 2500 -R 10000 -s 72
 done
 
-# --- and the rest, frame by frame ---
+testcase rate
+# From here on what one holder alone does, frame by frame.
 set_to rate 5mbit 20 48 5 limit 10mb
 # 1514 + 24 + 20 bytes are 33 cells of 53
 holds_time "rate with overhead and cells" "$(about .rx_pps 357.35 0.5)" -n 700 -R 700 -s 1514
 set_to rate 5mbit -24 limit 10mb
 holds_time "a negative overhead" "$(about .rx_pps 412.81 0.5)" -n 800 -R 800 -s 1514
 
+testcase jitter
 # A spread of J: uniform J / sqrt 3, normal J. The bounds of so many draws are well within 3 %.
 set_to delay 20ms 5ms
 holds_time "uniform jitter" "$(about .delay_ns.stddev 2886751 3) and $(about .delay_ns.mean 20000000 2) and .delay_ns.min >= 15000000
@@ -59,6 +62,7 @@ holds_time "a table of one's own" "$(about .delay_ns.p10 18000000 2) and $(about
 set_to delay 20ms 5ms order keep
 holds_time "order keep" ".reordered == 0 and .lost == 0 and .delay_ns.stddev > 300000" -n 20000 -R 20000
 
+testcase slots
 set_to slot 5ms 5ms packets 10
 holds_time "slots of ten packets" ".lost == 0 and $(about .rx_pps 2000 2)" -n 4000 -R 4000
 set_to slot 10ms

@@ -6,9 +6,10 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=selftests/lib/fates.sh
 . "$TOP/selftests/lib/fates.sh"
-plan 17
 
 fates_topology
+
+testcase loss
 set_to loss 5%
 holds "loss random" "$(within .lost 0.05)" -n 50000 -R 50000
 # A loss is followed by one with C + (1 - C) P.
@@ -28,12 +29,18 @@ holds "with losses in both states" "$(within .lost 0.0545454 0.78)" -n 50000 -R 
 set_to loss 10% ecn
 holds "ecn marks and loses nothing" ".lost == 0 and .mangled == 0 and $(within .marked 0.1)" -n 30000 -R 30000 -e
 holds "but what cannot be marked is lost" ".marked == 0 and $(within .lost 0.1)" -n 30000 -R 30000
+
+testcase duplicate
 set_to delay 5ms duplicate 10%
 holds "duplicate" ".lost == 0 and $(within .duplicated 0.1)" -n 30000 -R 30000
 set_to duplicate 10% 50%
 holds "with correlation" ".lost == 0 and $(within .duplicated 0.1 0.5)" -n 30000 -R 30000
+
+testcase corrupt
 set_to corrupt 10%
 holds "corrupt: one bit" ".lost == 0 and .mangled == 0 and $(within .corrupted 0.1)" -n 30000 -R 30000 -s 1000
+
+testcase reorder
 # Told apart by their time: those that overtake arrive at once.
 set_to delay 10ms reorder 25%
 holds_time "reorder" ".lost == 0 and $(within .quick 0.25)" -n 10000
@@ -41,7 +48,9 @@ set_to delay 10ms reorder 100% gap 5
 holds_time "every fifth" ".lost == 0 and $(about .quick 2000 5)" -n 10000
 set_to delay 10ms reorder 50% 50% gap 1
 holds_time "with correlation" "$(within .quick 0.5 0.5)" -n 10000
-# --- the receiver's kernel notices corruption ---
+
+testcase corrupt_seen
+# The receiver's kernel notices corruption.
 set_to corrupt 100%
 BB=$(vnet -j link show ab | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)
 before=$(($(nstat_get c.b UdpInCsumErrors) + $(nstat_get c.b IpExtInCsumErrors) + $(nstat_get c.b IpInHdrErrors)))

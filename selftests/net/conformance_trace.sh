@@ -6,7 +6,6 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=selftests/lib/fates.sh
 . "$TOP/selftests/lib/fates.sh"
-plan 14
 INPUTS=${VN_TEST_INPUTS:-$TOP/../shared/inputs}
 
 cat >"$WORK/c.yaml" <<YAML
@@ -19,6 +18,7 @@ links:
   l3: {endpoints: [a:e3, b:e3]}
   l4: {endpoints: [a:e4, b:e4]}
 YAML
+cd "$WORK" || exit 1
 start_agent || exit 1
 check "the topology applies" vnet topology apply "$WORK/c.yaml"
 
@@ -90,8 +90,8 @@ follows() {
 	fi
 }
 
-# --- tables of rates and opportunities of our own; and two that others recorded ---
-cd "$WORK" || exit 1
+testcase saturated
+# Tables of rates and opportunities of our own; and two that others recorded.
 printf 'time_ms,rate_mbit\n0,4\n500,8\n1500,0\n1800,2\n2500,2\n' >steps.csv
 # A frame of 1514 is 1538 on the wire and 1500 of IP. Bits in 100 ms, by the row that holds.
 awk 'BEGIN { for (i = 0; i < 1200; i++) { t = i * 100 % 2500
@@ -162,11 +162,12 @@ if [ $recorded = yes ]; then
 	follows "Verizon EVDO" 3 evdo.want $from $to
 	follows "AT&T LTE, the file deleted" 4 lte.want $from $to
 else
-	ktap_skip "Verizon EVDO" "../shared/inputs is not there"
-	ktap_skip "AT&T LTE" "../shared/inputs is not there"
+	ktap_skip "Verizon EVDO" "no recorded traces: VN_TEST_INPUTS names a folder with them"
+	ktap_skip "AT&T LTE" "no recorded traces: VN_TEST_INPUTS names a folder with them"
 fi
 
-# --- delay, jitter, loss and limit of a table ---
+testcase columns
+# Delay, jitter, loss and limit of a table.
 FATES_LINK=l0
 FATES_DEV=e0
 printf 'time,delay,loss\n0s,5ms,0\n1s,20ms,20%%\n2s,20ms,20%%\n' >two.csv

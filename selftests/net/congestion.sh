@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 17
 
 # file DEFAULT-OF-A: node a with that, node b without
 file() {
@@ -26,6 +25,8 @@ FRESH=$(of b)
 file reno >"$WORK/reno.yaml"
 file auto >"$WORK/auto.yaml"
 file nosuch >"$WORK/nosuch.yaml"
+
+testcase set
 is "a node that names none has what a new namespace has" "$(of a)" "$FRESH"
 check "a node that runs gets another" vnet topology apply "$WORK/reno.yaml"
 is "its sockets begin with it" "$(of a)" reno
@@ -40,7 +41,8 @@ is "and changes nothing" "$(of a) $(vnet -j topology show cc | jq -r '.topology.
 check "it is taken away" vnet topology apply "$WORK/auto.yaml"
 is "the node has what the host has" "$(of a)" "$(head -n 1 <<<"$HOST")"
 
-# --- what the kernel refuses ---
+testcase refused
+# What the kernel refuses.
 expect_exit "one that the kernel has not" 6 "node a: congestion: this kernel has no 'nosuch'" vnet topology apply "$WORK/nosuch.yaml"
 is "nothing has changed" "$(of a)" "$(head -n 1 <<<"$HOST")"
 restricted=$(tr ' ' '\n' </proc/sys/net/ipv4/tcp_available_congestion_control |

@@ -6,8 +6,6 @@
 # shellcheck source=selftests/lib/containers.sh
 . "$TOP/selftests/lib/containers.sh"
 need jq runc busybox
-PER_RUNTIME=17
-plan $((3 * PER_RUNTIME + 28))
 
 mount_cgroups || skip_all "control groups cannot be mounted here"
 hugepages 8 2>/dev/null || skip_all "no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
@@ -55,9 +53,14 @@ remains() {
 	grep -F " /run/vnet/" /proc/self/mountinfo
 }
 
+# runtime_cases RUNTIME CAPABILITIES ERRNO: what it is when seccomp refuses a call
 runtime_cases() {
 	local rt=$1 caps=$2 pid pid_b addr
 
+	if [ -z "${SOURCE[$rt]-}" ]; then
+		ktap_skip "$rt" "$rt is not installed, or does not work here"
+		return
+	fi
 	three "$rt" 64M
 	check "$rt: nodes from it apply" vnet topology apply "$WORK/t.yaml" || diag "$(cat "$WORK/t.yaml")"
 	is "$rt: they run" "$(node a state) $(node b state)" "up up"
@@ -108,21 +111,23 @@ runtime_cases() {
 	is "$rt: delete leaves nothing" "$(remains)" ""
 }
 
+container_star "$T" 50 "$ROOT" >"$WORK/m.yaml"
 start_agent || exit 1
-for rt in runc podman docker; do
-	if [ -z "${SOURCE[$rt]-}" ]; then
-		for ((i = 0; i < PER_RUNTIME; i++)); do
-			ktap_skip "$rt" "$rt is not installed, or does not work here"
-		done
-	elif [ $rt = docker ]; then
-		# Docker 20.10 knows EPERM alone, and gives no ambient capabilities: a user other than root has what it asked for in its bounding set only.
-		runtime_cases docker 0000000000000000 EPERM
-	else
-		runtime_cases $rt 0000000000002000 ENOSYS
-	fi
-done
 
-# ---- refused before anything is created ----
+testcase runc
+runtime_cases runc 0000000000002000 ENOSYS
+
+testcase podman
+runtime_cases podman 0000000000002000 ENOSYS
+
+testcase docker
+# Docker 20.10 knows EPERM alone, and gives no ambient capabilities: a user other than root has what it asked for in its
+# bounding set only.
+runtime_cases docker 0000000000000000 EPERM
+
+testcase refused
+# Refused before anything is created.
+mkdir -m 700 /run/vnet/runc 2>/dev/null # which runc makes when it is first used
 snapshot >"$WORK/before"
 # one NODE-KEYS: a topology of one container
 one() {
@@ -146,9 +151,7 @@ if [ -n "${SOURCE[podman]-}" ]; then
 	is "whose container stays" "$(podman ps -a --format '{{.Names}}')" "vnet-$T.a"
 	podman rm -f "vnet-$T.a" >/dev/null 2>&1
 else
-	for c in "an image that is not here" "a container's name that somebody has" "whose container stays"; do
-		ktap_skip "$c" "podman is not installed"
-	done
+	ktap_skip "images and names of podman" "podman is not installed"
 fi
 mount --bind /dev/null "$(command -v runc)"
 # shellcheck disable=SC2016 # as it is printed
@@ -156,9 +159,9 @@ refused "a runtime that is not installed" "runtime: runc, rootfs: $ROOT, command
 umount "$(command -v runc)"
 leak_check "nothing was created" "$WORK/before"
 
-# ---- clients other than root ----
-stop_agent
-start_agent --socket-group nogroup --image-dir "$WORK/images"
+testcase other_users
+# Clients other than root.
+restart_agent --socket-group nogroup --image-dir "$WORK/images"
 mkdir -p "$WORK/images/busybox"
 as_nobody() {
 	setpriv --reuid 65534 --regid "$(getent group nogroup | cut -d: -f3)" --clear-groups "$AGENT" "$@"
@@ -178,7 +181,8 @@ one "runtime: runc, rootfs: $WORK/images/busybox, command: sleep 99, privileged:
 expect_exit "but no privileged one" 3 "only root may ask for .privileged: true." as_nobody topology apply "$WORK/t.yaml"
 vnet topology delete "$T" >/dev/null
 
-# ---- whose files they are ----
+testcase whose_files
+# Whose files they are.
 mkdir "$WORK/share" && echo secret >"$WORK/share/roots" && chmod 600 "$WORK/share/roots" && chmod 777 "$WORK/share"
 one "runtime: runc, rootfs: $ROOT, command: sleep 99, user: \"0:0\", mounts: [\"$WORK/share:/srv:rw\"]"
 check "a container whose user is root" vnet topology apply "$WORK/t.yaml"
@@ -190,8 +194,8 @@ vnet topology delete "$T" >/dev/null
 refused "a mount to write to, of a file system that has but one owner" \
 	"runtime: runc, rootfs: $ROOT, command: sleep 9, mounts: [\"/proc/sys:/srv:rw\"]" 6 'idmapped mount'
 
-# ---- killed in the middle ----
-container_star "$T" 50 "$ROOT" >"$WORK/m.yaml"
+testcase killed
+# Killed in the middle.
 vnet topology apply "$WORK/m.yaml" >/dev/null 2>&1 &
 some_run() {
 	[ "$(runc --root /run/vnet/runc list -q 2>/dev/null | wc -l)" -ge 3 ]
@@ -201,12 +205,13 @@ kill_agent
 start_agent --image-dir "$WORK/images"
 is "an apply whose daemon was killed is undone, containers and all" "$(vnet -j topology show | jq '.topologies | length') $(remains)" "0 "
 
-# ---- fifty at once, and what a start costs ----
+testcase fifty
 check "fifty containers at once" vnet topology apply "$WORK/m.yaml"
 is "all of them run" "$(vnet -j node show | jq '[.nodes[] | select(.runtime == "runc" and .state == "up")] | length')" 50
 vnet topology delete "$T" >/dev/null
 is "and go" "$(remains)" ""
 
+testcase cost
 # milliseconds of the fastest of three
 fastest() {
 	local best=999999 t i

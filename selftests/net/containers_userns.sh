@@ -7,9 +7,6 @@
 # shellcheck source=selftests/lib/containers.sh
 . "$TOP/selftests/lib/containers.sh"
 need jq runc busybox nsenter
-PER_ENGINE=16
-DOCKER_ONLY=5
-plan $((2 * PER_ENGINE + 1 + DOCKER_ONLY))
 
 mount_cgroups || skip_all "control groups cannot be mounted here"
 T=cu$RANDOM
@@ -145,14 +142,7 @@ engine_cases() {
 	is "$on: delete leaves no container, no mount and no memory" "$(remains "$1")" ""
 }
 
-skip_engine() {
-	local i
-
-	for ((i = 0; i < $2; i++)); do
-		ktap_skip "$1" "$1 is not installed, or does not work here"
-	done
-}
-
+testcase podman
 if command -v podman >/dev/null && podman_setup && sed -i 's/"vfs"/"overlay"/' "$CONTAINERS_STORAGE_CONF" &&
 	tar -C "$ROOT" -c . | podman import - vntest:1 >/dev/null 2>&1; then
 	# It knows the engines as its environment names them.
@@ -168,9 +158,10 @@ if command -v podman >/dev/null && podman_setup && sed -i 's/"vfs"/"overlay"/' "
 		'root file system .*idmapped mount: .*copy it to one that can.*privileged: true' vnet topology apply "$WORK/t.yaml"
 	stop_agent
 else
-	skip_engine podman $((PER_ENGINE + 1))
+	ktap_skip podman "it is not installed, or does not work here"
 fi
 
+testcase docker
 if command -v dockerd docker >/dev/null && echo "{\"runtimes\": {\"n\": {\"path\": \"$NODE_RUNC\"}}}" >"$WORK/daemon.json" &&
 	docker_setup --config-file "$WORK/daemon.json" && tar -C "$ROOT" -c . | docker import - vntest:1 >/dev/null 2>&1; then
 	start_agent || exit 1
@@ -199,5 +190,5 @@ if command -v dockerd docker >/dev/null && echo "{\"runtimes\": {\"n\": {\"path\
 	stop_agent
 	docker_stop
 else
-	skip_engine docker $((PER_ENGINE + DOCKER_ONLY))
+	ktap_skip docker "it is not installed, or does not work here"
 fi

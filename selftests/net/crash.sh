@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 21
 
 ROUNDS=${VN_CRASH_ROUNDS:-200}
 
@@ -44,7 +43,8 @@ check "the traffic's topology applies" vnet topology apply "$WORK/traffic.yaml"
 snapshot >"$WORK/base"
 B=$(addr_of traffic/b) C=$(addr_of traffic/c)
 
-# --- the daemon dies: nothing else does ---
+testcase daemon
+# The daemon dies: nothing else does.
 # Tried up to three times: a busy machine may keep the engine off the CPU just then, which is not what is tested here.
 for try in 1 2 3; do
 	inn traffic.a ping -nq -i 0.002 -c 1000 "$C" >"$WORK/ping" &
@@ -67,7 +67,8 @@ is "the engine was adopted, not replaced" "$(engine_pid)" "$E"
 leak_check "nothing is there twice" "$WORK/base"
 expect_exit "a second daemon refuses" 1 "another daemon" "$AGENT" daemon
 
-# --- the engine dies: only held links drop, it is counted, and it is back ---
+testcase engine
+# The engine dies: only held links drop, it is counted, and it is back.
 inn traffic.a ping -nq -i 0.002 -c 500 "$B" >"$WORK/plain" &
 P=$!
 inn traffic.a ping -n -D -i 0.002 -c 800 "$C" >"$WORK/held" &
@@ -87,7 +88,8 @@ kill -STOP "$E"
 check "a hung engine is replaced" busywait 5000 sh -c "p=\$(pgrep -x vnet-engine | head -n 1); [ -n \"\$p\" ] && [ \"\$p\" != $E ]"
 check "and the held link works again" busywait 3000 inn traffic.a ping -nq -c 1 -W 1 "$C"
 
-# --- the daemon is killed at random points of apply, edit, set and delete ---
+testcase random_kills
+# The daemon is killed at random points of apply, edit, set and delete.
 RANDOM=${VN_CRASH_SEED:-1}
 bad=0 killed=0
 for ((round = 0; round < ROUNDS; round++)); do
@@ -99,7 +101,7 @@ for ((round = 0; round < ROUNDS; round++)); do
 	esac
 	C=$!
 	# Up to 60 ms: longer than any of them takes.
-	sleep "0.0$((RANDOM % 6))$((RANDOM % 10))"
+	pause "0.0$((RANDOM % 6))$((RANDOM % 10))"
 	kill -0 $C 2>/dev/null && killed=$((killed + 1))
 	kill_agent
 	wait $C
@@ -135,7 +137,9 @@ vnet topology delete crash >/dev/null 2>&1
 check "the traffic's topology still works" inn traffic.a ping -nq -c 3 -i 0.01 -W 1 "$(addr_of traffic/c)"
 check "its links are set as ever" vnet link set traffic/held delay 1ms
 leak_check "no namespace, device, pin, file, socket or process is left over" "$WORK/base"
+
+testcase leftovers
 vnet topology delete traffic >/dev/null
-leak_check "nor after the last topology is gone" "$WORK/idle"
+leak_check "nothing is left after the last topology is gone" "$WORK/idle"
 stop_agent
 leak_check "nor after the agent has stopped" "$WORK/clean"

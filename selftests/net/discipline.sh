@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 40
 
 start_agent || exit 1
 one_link disc
@@ -49,7 +48,8 @@ disc() {
 	vnet -j link show ab | jq ".links[0].directions[$1].discipline$2"
 }
 
-# --- delay, per direction ---
+testcase delay
+# Delay, per direction.
 probe ab -n 2000
 base=$(got .delay_ns.p50)
 check "delay 10ms" vnet link set ab delay 10ms
@@ -66,7 +66,7 @@ cmp_num "ba has it" "$(got .delay_ns.min)" ">=" 30000000
 steady '.delay_ns.p50 < 11000000' ab -n 500
 timed "ab keeps its own" "$(got .delay_ns.p50)" "<" 11000000
 
-# --- jitter ---
+testcase jitter
 check "uniform jitter" vnet link replace ab delay 20ms 5ms
 steady '.delay_ns.p1 < 15600000 and .delay_ns.p99 < 26000000' ab -n 5000 -R 5000
 cmp_num "uniform: not below delay - jitter" "$(got .delay_ns.min)" ">=" 15000000
@@ -80,7 +80,7 @@ timed "normal: mean, most" "$(got .delay_ns.mean)" "<" 20800000
 timed "normal: 90 % quantile is 1.28 sigma above, least" "$(got .delay_ns.p90)" ">" 22200000
 timed "normal: 90 % quantile, most" "$(got .delay_ns.p90)" "<" 23500000
 
-# --- loss ---
+testcase loss
 check "loss 10%, one direction" vnet link replace ab dir ab loss 10%
 vnet link replace ab dir ba
 before=$(stat 0 'drops | add')
@@ -99,7 +99,8 @@ check "loss 100%" vnet link replace ab loss 100%
 probe ab -n 500
 is "nothing passes" "$(got .received)" 0
 
-# --- rate: shaping, not policing ---
+testcase rate
+# Rate: shaping, not policing.
 check "rate 20mbit" vnet link replace ab rate 20mbit
 for try in 1 2 3 4; do
 	"$PERF/vntcp" -C "$CONGESTION" -t /run/netns/disc.a -r /run/netns/disc.b -a "$BB" -d 3 >"$WORK/tcp"
@@ -110,7 +111,7 @@ done
 timed "TCP ($CONGESTION) goodput, least (Mbit/s)" "$mbit" ">" 18
 cmp_num "TCP ($CONGESTION) goodput, most (Mbit/s)" "$mbit" "<" 19.2
 
-# --- limit ---
+testcase limit
 check "limit of 20 packets in front of a slow rate" vnet link replace ab rate 1mbit limit 20
 before=$(stat 0 'drops | add')
 limited=$(stat 0 drops.limit)
@@ -118,7 +119,8 @@ probe ab -n 1000 -R 5000 -s 1000
 cmp_num "the rest is dropped, and counted as limit" "$(($(stat 0 drops.limit) - limited))" ">" 900
 is "loss seen is loss counted" "$(got .lost)" "$(($(stat 0 'drops | add') - before))"
 
-# --- set merges, replace replaces, and neither loses a packet ---
+testcase live
+# Set merges, replace replaces, and neither loses a packet.
 vnet link replace ab delay 2ms 100us rate 500mbit
 check "set one parameter" vnet link set ab loss 0.5%
 is "the others stay" "$(disc 0 ' | [.delay_ns, .jitter_ns, .rate_bps, .loss_ppb] | tostring' | jq -r .)" "[2000000,100000,500000000,5000000]"

@@ -5,15 +5,8 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-IMAGE=$("$TOP/scripts/image" -q) || {
-	echo "1..0 # SKIP no image with DPDK: run scripts/image, outside of the test"
-	exit $KSFT_SKIP
-}
-hugepages 40 2>/dev/null || {
-	echo "1..0 # SKIP no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
-	exit $KSFT_SKIP
-}
-plan 22
+IMAGE=$("$TOP/scripts/image" -q) || skip_all "no image with DPDK: run scripts/image, outside of the test"
+hugepages 40 2>/dev/null || skip_all "no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
 
 FRAME=$TOOLS/frame
 
@@ -85,7 +78,7 @@ privileges=$("$TOP/selftests/lib/in-image" "$IMAGE" d.a "$DIR" sh -c \
 	'id -u; awk "/^(CapEff|CapBnd|NoNewPrivs)/ { print \$2 }" /proc/self/status' | tr '\n' ' ')
 is "it is nobody, with CAP_NET_RAW alone" "$privileges" "65534 0000000000002000 0000000000002000 1 "
 
-# --- rxonly ---
+testcase rxonly
 testpmd $CNI "$DIR" rxonly
 is "testpmd has the port" "$(port application.comm)" dpdk-testpmd
 is "as nobody" "$(port application.uid)" 65534
@@ -99,7 +92,8 @@ cmp_num "and as many as the port gave it, but for those before the start" $(("$(
 check "it quit: the port is free" busywait 3000 same null port application
 is "its goodbye took no program off" "$(port state)" up
 
-# --- macswap, and io ---
+testcase forward
+# Macswap, and io.
 for mode in macswap io; do
 	testpmd $CNI "$DIR" $mode
 	before=$(spoofed)
@@ -126,7 +120,8 @@ for mode in macswap io; do
 	fi
 done
 
-# --- the link's discipline, measured at the application ---
+testcase discipline
+# The link's discipline, measured at the application.
 vnet link set ab delay 10ms loss 1% >/dev/null
 testpmd $CNI "$DIR" icmpecho
 inn d.b ping -nq -i 0.004 -c 2000 -W 2 "$A" >"$WORK/ping"
@@ -140,7 +135,8 @@ cmp_num "delay 10 ms each way: the least round trip (ms)" "$rtt" ">=" 20
 cmp_num "and not much more" "$rtt" "<" 22
 vnet link replace ab >/dev/null
 
-# --- an application that is killed, and one that comes after it ---
+testcase killed
+# An application that is killed, and one that comes after it.
 testpmd $CNI "$DIR" rxonly
 "$TOP/selftests/lib/in-image" "$IMAGE" d.a "$DIR" timeout 20 dpdk-testpmd -l 0-1 --no-pci --in-memory -m 64 \
 	--no-telemetry --vdev "net_af_xdp0,iface=eth0,$CNI" -- --no-mlockall --total-num-mbufs=3072 \
@@ -153,7 +149,8 @@ exec 8>&-
 wait "$PMD" 2>/dev/null
 check "killed: the port is free" busywait 3000 same null port application
 
-# --- the pinned map ---
+testcase pinned_map
+# The pinned map.
 testpmd use_pinned_map=1,dp_path=/run/port/map "$MAP" rxonly
 before=$(port counters.app.packets)
 inn d.b "$FRAME" send eth0 --dst "$MAC_A" --count 500 raw >/dev/null

@@ -10,7 +10,6 @@ need jq ping runc tcpdump
 IMAGE=$("$TOP/scripts/image" -q) || skip_all "no image with DPDK: run scripts/image, outside of the test"
 hugepages 150 2>/dev/null || skip_all "no 2 MiB pages may be had on demand (nr_overcommit_hugepages)"
 mount_cgroups || skip_all "control groups cannot be mounted"
-plan 28
 
 FRAME=$TOOLS/frame
 LOG=/run/vnet/containers
@@ -56,7 +55,8 @@ answered() {
 
 start_agent || exit 1
 
-# --- testpmd: a wire, a mirror ---
+testcase testpmd
+# Testpmd: a wire, a mirror.
 check "testpmd.yaml applies" example testpmd
 check "the wire forwards" logged testpmd.wire 'NIC statistics for port 1'
 check "the mirror forwards" logged testpmd.mirror 'NIC statistics for port 0'
@@ -74,7 +74,8 @@ is "the mirror sent all of 200 frames back, whole" "$(jq -c '[.frames, .bad]' "$
 is "from its own address" "$(jq -r .src "$WORK/cap")" 02:00:00:00:00:0e
 vnet topology delete testpmd >/dev/null
 
-# --- a router ---
+testcase router
+# A router.
 check "l3fwd.yaml applies" example l3fwd
 check "it is ready" logged l3fwd.router '^ready'
 ip -n l3fwd.a route add 10.0.0.0/8 via 10.1.0.254
@@ -89,8 +90,8 @@ inn l3fwd.a ping -nq -c 3 -i 0.02 -W 0.2 10.9.0.1 >/dev/null
 check "no route: dropped, counted" grown l3fwd.router no-route "$no_route" 3
 vnet topology delete l3fwd >/dev/null
 
-# --- the broadband network gateway ---
-
+testcase gateway
+# The broadband network gateway.
 # ip4 SRC DST PROTO TTL HEX: the packet in hex, its checksum right
 ip4() {
 	local len head sum=0 i

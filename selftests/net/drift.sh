@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ip
-plan 79
 
 cat >"$WORK/d.yaml" <<'YAML'
 name: d
@@ -48,6 +47,8 @@ told() {
 	events node-changed "$1" | grep -qE -- "$2"
 }
 
+ip netns add elsewhere
+defer ip netns del elsewhere
 start_agent || exit 1
 check "the topology applies" vnet topology apply "$FILE"
 MONITOR_FILE=$WORK/events
@@ -65,7 +66,8 @@ C=$(vnet -j node show c | jq -r '.nodes[0].addresses[0]' | cut -d/ -f1)
 expect_exit "as applied there is nothing to do" 0 "nothing to do" vnet topology plan "$FILE"
 is "and nothing drifted" "$(vnet -j node show | jq -r '[.nodes[] | .state + .drift] | unique[]')" up
 
-# --- the first case: down and up again ---
+testcase bounced
+# Down and up again.
 inn d.a ip link set eth0 down
 inn d.a ip link set eth0 up
 expect_exit "a bounced interface is planned" 10 \
@@ -100,7 +102,8 @@ is "and of no other" "$(grep -c node-changed "$MONITOR_FILE.others")" 0
 vnet link reset ab >/dev/null # a frame may have met the end while it was down
 expect_exit "verify passes" 0 "pass +node" vnet link verify ab --no-probe
 
-# --- each way to differ: what is planned, and that an apply brings back exactly what was ---
+testcase differs
+# Each way to differ: what is planned, and that an apply brings back exactly what was.
 for n in a b c; do state_of d.$n; done >"$WORK/wished"
 # drifts NODE PATTERN COMMAND: in node NODE, whose plan says PATTERN then
 drifts() {
@@ -136,7 +139,8 @@ drifts b "forwarding off" "sysctl -qw net.ipv4.ip_forward=0"
 drifts c "rp_filter on" "sysctl -qw net.ipv4.conf.all.rp_filter=1"
 drifts c "lo down, .*" "ip link set lo down"
 
-# --- what is the node's own ---
+testcase own
+# What is the node's own.
 inn d.b ip addr add 192.0.2.1/24 dev eth0
 inn d.b ip route add 198.51.100.0/24 via 192.0.2.2 proto bird
 inn d.b ip route add default via 192.0.2.3 proto static
@@ -152,9 +156,8 @@ check "a mend" vnet topology apply "$FILE"
 is "leaves the node's routes and addresses" "$(inn d.b ip route show proto bird | wc -l) $(inn d.b ip addr show eth0 | grep -c 192.0.2.1)" "1 1"
 inn d.b ip link del br0
 
-# --- an end that is moved away; applies that touch the node go on ---
-ip netns add elsewhere
-defer ip netns del elsewhere
+testcase moved
+# An end that is moved away; applies that touch the node go on.
 inn d.a ip link set eth0 netns elsewhere
 is "a moved end is seen at once" "$(vnet -j link show ab | jq -r '.links[0].state')" broken
 sed 's/name: d$/&\nseed: 7/; s/nodes: {a: {}/nodes: {a: {forward: true}/' "$FILE" >"$WORK/touch.yaml"
@@ -162,7 +165,8 @@ check "an apply that touches its node succeeds" vnet topology apply "$WORK/touch
 check "and the link is whole" inn d.a ping -nq -c 2 -i 0.05 -W 2 "$C"
 check "back to the first file" vnet topology apply "$FILE"
 
-# --- an index or a name that a node's root took in advance ---
+testcase taken
+# An index or a name that a node's root took in advance.
 used=$(vnet -j link show | jq '[.links[].endpoints[].number] | max')
 for n in $(seq $((used + 1)) $((used + 8))); do
 	inn d.a ip link add "sq$n" index $((2000000 + n)) type bridge
@@ -178,7 +182,8 @@ inn d.a ip link set eth9 name mine
 check "which is one" vnet topology apply "$WORK/more.yaml"
 check "the first file again" vnet topology apply "$FILE"
 
-# --- a node that routes and addresses itself ---
+testcase routes_itself
+# A node that routes and addresses itself.
 cat >"$WORK/none.yaml" <<'YAML'
 name: n
 addressing: none
@@ -193,7 +198,8 @@ inn n.a sysctl -qw net.ipv4.ip_forward=1
 expect_exit "routing and addressing: none are the node's" 0 "nothing to do" vnet topology plan "$WORK/none.yaml"
 vnet topology delete n >/dev/null
 
-# --- a node's root has turned IPv6 off, and a link comes, or comes again ---
+testcase ipv6_off
+# A node's root has turned IPv6 off, and a link comes, or comes again.
 printf 'name: v\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a, b]}}\n' >"$WORK/v.yaml"
 vnet topology apply "$WORK/v.yaml" >"$WORK/.out"
 inn v.a sysctl -qw net.ipv6.conf.all.disable_ipv6=1
@@ -204,13 +210,15 @@ check "a link again" vnet topology apply "$WORK/v2.yaml"
 check "nothing is left to do" vnet topology plan "$WORK/v2.yaml"
 vnet topology delete v >"$WORK/.out"
 
-# --- a daemon that was not there finds it all the same ---
+testcase restart
+# A daemon that was not there finds it all the same.
 kill_agent
 inn d.c ip addr flush dev eth0
 start_agent
 expect_exit "drift from before a daemon's start is planned" 10 "node c: 2 addresses missing" vnet topology plan "$FILE"
 
-# --- heal: true ---
+testcase heal
+# Heal: true.
 sed 's/^name: d$/&\nheal: true/' "$FILE" >"$WORK/heal.yaml"
 check "the file says heal: true" vnet topology apply "$WORK/heal.yaml"
 whole() {
@@ -225,4 +233,3 @@ reached() {
 	inn d.a ping -nq -c 1 -W 1 "$C"
 }
 check "a moved one is made anew" busywait 5000 reached
-stop_agent

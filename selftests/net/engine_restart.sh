@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 48
 
 cat >"$WORK/e.yaml" <<YAML
 name: e
@@ -96,10 +95,12 @@ loses_none() {
 
 snapshot >"$WORK/before"
 
-# --- a single engine ---
 start_agent --engine "$WORK/bin/vnet-engine" "${STAY[@]}" || exit 1
 vnet topology apply "$WORK/e.yaml" >/dev/null
 check "the engine and the bulk holder are up" busywait 10000 engines_up 2
+
+testcase single
+# A single engine.
 expect_exit "no number" 1 "'x' is not a number" vnet engine restart x
 expect_exit "an engine that is not there" 1 "no engine 7" vnet engine restart 7
 old=$(engine 0 .pid)
@@ -109,7 +110,8 @@ cmp_num "another process" "$(engine 0 .pid)" "!=" "$old"
 is "has the link again" "$(engine_of one)" "0 0"
 check "and nothing is left of who stood in for it" busywait 5000 engines_are "[0,15]"
 
-# --- the bulk holder ---
+testcase bulk
+# The bulk holder.
 at_bulk() {
 	[ "$(engine_of big)" = "15 15" ]
 }
@@ -120,7 +122,8 @@ loses_none "the bulk holder" big
 cmp_num "another process, too" "$(engine 15 .pid)" "!=" "$old"
 is "has its link again" "$(engine_of big)" "15 15"
 
-# --- what runs, and what is installed ---
+testcase installed
+# What runs, and what is installed.
 doctor_says() {
 	"$1" doctor | grep -qE "$2"
 }
@@ -149,10 +152,12 @@ ln -s 0123456789abcdef "$build"
 check "and BPF programs of one" doctor_says "$AGENT" "BPF programs loaded .*another build"
 rm "$build"
 
-# --- a program that cannot start: not a program, and one that ends at once ---
+testcase no_program
+# A program that cannot start: not a program, and one that ends at once.
 echo "not a program" >"$WORK/broken"
 install_program "$WORK/broken"
 old=$(engine 0 .pid)
+drops=$(engine_down_drops) # under_traffic sets it in a subshell
 expect_exit "no program" 6 "does not start: .*vnet-engine: .*nothing was changed" under_traffic one vnet engine restart 0
 loses_none "no program" one
 install_program /bin/false
@@ -163,7 +168,8 @@ check "its link works elsewhere" inn e.a ping -c 3 -i 0.05 -W 2 -q "$(addr big 1
 install_program "$REAL"
 check "and is back when the program is mended" vnet engine restart
 
-# --- others are served meanwhile ---
+testcase meanwhile
+# Others are served meanwhile.
 vnet link set two delay 1s >/dev/null
 inn e.a ping -q -c 3 -i 0.01 -W 1 "$(addr two 1)" >/dev/null 2>&1
 vnet engine restart 0 >/dev/null &
@@ -176,7 +182,7 @@ check "a link can be set meanwhile" vnet link set one delay 5ms
 check "and the restart was not over before" kill -0 $P
 check "it ends when they have left" wait $P
 
-# --- the program is broken after the one that stands in has started ---
+# The program is broken after the one that stands in has started.
 busywait 5000 engines_are "[0,15]" >/dev/null
 inn e.a ping -q -c 3 -i 0.01 -W 1 "$(addr two 1)" >/dev/null 2>&1
 vnet engine restart 0 >"$WORK/said" 2>&1 &
@@ -191,11 +197,11 @@ install_program "$REAL"
 check "the engine comes back by itself, and who stood in goes" busywait 10000 engines_are "[0,15]"
 is "with its links" "$(engine_of one)" "0 0"
 check "which have lost nothing" [ "$(vnet -j -s link show one | jq '[.links[0].directions[].stats.drops[]] | add')" = 0 ]
-vnet topology delete e >/dev/null
-stop_agent
 
-# --- several engines, all in turn ---
-start_agent --engine "$WORK/bin/vnet-engine" --engines 2 "${STAY[@]}"
+testcase several
+# Several engines, all in turn.
+vnet topology delete e >/dev/null
+restart_agent --engine "$WORK/bin/vnet-engine" --engines 2 "${STAY[@]}"
 vnet topology apply "$WORK/e.yaml" >/dev/null
 busywait 10000 engines_up 3 >/dev/null
 vnet engine move one 1

@@ -6,7 +6,6 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping iperf3 taskset
 [ "${VN_SLOW:-1}" -eq 1 ] || [ "$(nproc)" -ge 2 ] || skip_all "two engines share an emulated processor: CPUS=2"
-plan 56
 
 cat >"$WORK/e.yaml" <<YAML
 name: e
@@ -83,17 +82,24 @@ move_while() {
 	done
 }
 
+CPUS=$(taskset -pc $$ | sed 's/.*: //')
+FIRST=${CPUS%%[,-]*}
+LAST=${CPUS##*[,-]}
+
 snapshot >"$WORK/before"
 start_agent --engines 2 "${STAY[@]}" || exit 1
 check "the topology applies" vnet topology apply "$WORK/e.yaml"
 ONE=$(addr one 1)
 TWO=$(addr two 1)
 check "both engines are up" busywait 5000 engines_up 2
+
+testcase spread
 cmp_num "they are two processes" "$(engine 0 .pid)" "!=" "$(engine 1 .pid)"
 is "directions are spread evenly" "$(engine 0 .directions)" "$(engine 1 .directions)"
 check "doctor shows each" sh -c "'$AGENT' doctor | grep -c '^[a-z]* *engine [01] ' | grep -qx 2"
 
-# --- what is refused ---
+testcase refused
+# What is refused.
 expect_exit "an engine that is not there" 1 "no engine 7" vnet engine move one 7
 expect_exit "no number" 1 "'x' is not a number" vnet engine move one x
 expect_exit "no direction" 1 "'bb' is not a direction" vnet engine move one dir bb 1
@@ -103,7 +109,8 @@ expect_exit "no list of processors" 1 "is not a list of processors" vnet daemon 
 expect_exit "engines that spin on any processor" 1 "of its own for each" vnet daemon --engine-spin
 expect_exit "two engines that spin on one" 1 "of its own for each" vnet daemon --engine-spin --engines 2 --engine-cpus 1
 
-# --- frames of the last move come first ---
+testcase still_held
+# Frames of the last move come first.
 vnet link set two dir ab delay 2s >/dev/null
 inn e.a ping -q -c 3 -i 0.01 -W 1 "$TWO" >/dev/null 2>&1
 vnet engine move two dir ab 1
@@ -111,13 +118,15 @@ expect_exit "a second move while the first engine still holds frames" 5 "still h
 check "is made when they have left" busywait 5000 vnet engine move two dir ab 0
 vnet link set two dir ab delay 5ms >/dev/null
 
-# --- a move is where it says ---
+testcase directions
+# A move is where it says.
 vnet engine move one dir both 1
 vnet engine move one dir ba 0
 is "the two directions may differ" "$(engine_of one ab) $(engine_of one ba)" "1 0"
 check "and both work" inn e.a ping -c 3 -i 0.05 -W 2 -q "$(addr one 1)"
 
-# --- under load: no packet lost, none overtaken, the delay as before ---
+testcase moves
+# Under load: no packet lost, none overtaken, the delay as before.
 # Port 9200 and 9201: two streams at a time need their own.
 probe "$ONE" 9200 -n $((3 * PPS)) -R $PPS >"$WORK/base"
 drops=$(engine_down_drops)
@@ -137,7 +146,8 @@ timed "and the median delay is as without moves (ratio)" \
 	"$(jq -s '.[0].delay_ns.p50 / .[1].delay_ns.p50' "$WORK/p" "$WORK/base")" "<" 1.02
 is "nothing was refused for want of memory" "$(stat one ab '.drops.memory')" 0
 
-# --- a queue moves with its discipline: the rate, the limit and the loss go on ---
+testcase queue
+# A queue moves with its discipline: the rate, the limit and the loss go on.
 "$PERF/vnblast" -t /run/netns/e.a -r /run/netns/e.b -a "$(addr full 1)" -R 4000 -s 1000 -b 1 -d $((3 * LESS)) >"$WORK/blast" &
 P=$!
 move_while $P full
@@ -148,7 +158,8 @@ is "in = out + drops, across $MOVES moves" \
 cmp_num "the limit was reached" "$(stat full ab .drops.limit)" ">" 100
 cmp_num "and packets were lost on the way" "$(stat full ab .drops.loss)" ">" 100
 
-# --- the death of one is not the others' ---
+testcase death
+# The death of one is not the others'.
 vnet engine move one 0
 vnet engine move two 1
 drops=$(engine_down_drops)
@@ -164,7 +175,9 @@ replaced() {
 check "the dead one is replaced" busywait 5000 replaced
 check "its links work again" busywait 5000 inn e.a ping -c 1 -W 1 -q "$(addr two 1)"
 
-# --- an engine that dies in the middle of a move: nothing waits for ever ---
+testcase hung
+# An engine that dies in the middle of a move: nothing waits for ever.
+vnet engine move two 1
 old=$(engine 1 .pid)
 kill -STOP "$old"
 vnet engine move two 0
@@ -173,7 +186,8 @@ is "at the new one" "$(engine_of two ab)" 0
 kill -CONT "$old" 2>/dev/null
 check "and the hung one is replaced" busywait 5000 replaced
 
-# --- another number of engines at the next start, with traffic going on ---
+testcase fewer
+# Another number of engines at the next start, with traffic going on.
 vnet engine move one 1
 drops=$(engine_down_drops)
 probe "$ONE" 9200 -n $((4 * PPS)) -R $PPS >"$WORK/p" &
@@ -188,7 +202,8 @@ wait $P
 check "the stream was there" sane "$WORK/p" $((4 * PPS))
 is "no packet is lost by that" "$(unexcused "$(jq .lost "$WORK/p")" "$drops")" 0
 
-# --- link set under full load: nothing lost, exact from the next packet on ---
+testcase changes
+# Link set under full load: nothing lost, exact from the next packet on.
 # A machine that has no CPU left loses packets in sockets and rings as well; losses by the changes would be there each time.
 US=5000
 FULL=$((50000 / LESS))
@@ -226,7 +241,8 @@ vnet link set one dir ab delay ${US}us >/dev/null
 probe "$ONE" 9200 -n 200 -R 1000 >"$WORK/p"
 cmp_num "the first packets after a change obey it (ns)" "$(jq .delay_ns.min "$WORK/p")" ">=" $((US * 1000))
 
-# --- large traffic goes to the bulk holder by itself, and back; moves between the two kinds lose nothing either ---
+testcase bulk
+# Large traffic goes to the bulk holder by itself, and back; moves between the two kinds lose nothing either.
 vnet link replace two delay 1ms holder precise
 vnet link set two holder auto
 iperf_server e.b
@@ -256,20 +272,17 @@ if busywait 8000 holder bulk >/dev/null; then
 	kill "$BG_PID"
 else
 	wait $P
-	for i in 1 2 3 4; do ktap_skip "bulk holder $i" "this machine moves too little, or has no tap"; done
+	ktap_skip "large traffic goes to the bulk holder" "this machine moves too little, or has no tap"
 fi
 
 # It would keep its namespace alive.
 kill "$SERVER"
 wait "$SERVER" 2>/dev/null
-check "the topology goes" vnet topology delete e
-stop_agent
 
-# --- pinned, and an engine that falls behind gives work away ---
-CPUS=$(taskset -pc $$ | sed 's/.*: //')
-FIRST=${CPUS%%[,-]*}
-LAST=${CPUS##*[,-]}
-start_agent --engines 2 --engine-cpus "$LAST,$FIRST"
+testcase pinned
+# Pinned, and an engine that falls behind gives work away.
+vnet topology delete e >/dev/null
+restart_agent --engines 2 --engine-cpus "$LAST,$FIRST"
 check "both pinned engines are up" busywait 5000 engines_up 2
 pinned_to() {
 	taskset -pc "$(engine "$1" .pid)" | sed 's/.*: //'
@@ -290,9 +303,9 @@ E=$(engine 0 .pid)
 moved=no
 while kill -0 $P 2>/dev/null; do
 	kill -STOP "$E" 2>/dev/null
-	sleep 0.02
+	pause 0.02
 	kill -CONT "$E" 2>/dev/null
-	sleep 0.08
+	pause 0.08
 	[ "$(engine_of one ab) $(engine_of two ab)" = "0 0" ] || moved=yes
 	[ $moved = no ] || break
 done
@@ -304,10 +317,11 @@ else
 	check "an engine that falls behind gives a direction away: $moved" [ $moved = yes ]
 fi
 check "the pinned engines' topology goes" vnet topology delete e
-stop_agent
 
-# --- one that spins has nothing left to sleep for, until frames are gone ---
-start_agent --engine-cpus "$LAST" --engine-spin
+testcase spins
+# One that spins has nothing left to sleep for, until frames are gone.
+vnet topology delete e >/dev/null 2>&1
+restart_agent --engine-cpus "$LAST" --engine-spin
 check "the engine that spins is up" busywait 5000 engines_up 1
 vnet topology apply "$WORK/e.yaml" >/dev/null
 ONE=$(addr one 1)
@@ -320,11 +334,18 @@ cpu_share() {
 	"$@" >/dev/null
 	echo $((($(cut -d' ' -f1 "/proc/$pid/schedstat") - c0) * 100 / ($(date +%s%N) - t0)))
 }
-sleep 0.1
-is "without frames it sleeps" "$(($(cpu_share sleep 1) < 20))" 1
+# What the apply itself sends has passed when it sleeps for the first time.
+idle() {
+	[ "$(cpu_share pause 0.2)" -lt 20 ]
+}
+busywait 5000 idle >/dev/null
+is "without frames it sleeps" "$(($(cpu_share pause 1) < 20))" 1
 busy=$(cpu_share ip netns exec e.a ping -q -c 100 -i 0.005 "$ONE")
 timed "with frames every few ms it does not (percent of its processor)" "$busy" ">" 40
 is "and loses none" "$(vnet -j -s link show one | jq '[.links[0].directions[].stats | .in_packets - .out_packets - .drops["engine-down"]] | add')" 0
 check "and its topology goes" vnet topology delete e
+
+testcase leftovers
+vnet topology delete e >/dev/null 2>&1
 stop_agent
-leak_check "and leaves nothing behind" "$WORK/before"
+leak_check "nothing is left behind" "$WORK/before"

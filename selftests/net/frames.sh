@@ -4,7 +4,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq iperf3 ethtool
-plan 33
 
 FRAME=$TOOLS/frame
 
@@ -49,6 +48,7 @@ all_up() {
 }
 busywait 3000 all_up >/dev/null
 
+testcase raw
 for dev in p0 h0; do
 	across "$dev: shortest frame" $dev '.len == 60' --len 60 raw
 	across "$dev: 1514 bytes" $dev '.len == 1514' --len 1514 raw
@@ -71,7 +71,8 @@ for dev in p9 h9; do
 done
 across "hs: MTU 1280, full" hs '.len == 1294' --len 1294 raw
 
-# --- the stack's own traffic, every offload of the nodes left at its default ---
+testcase stack
+# The stack's own traffic, every offload of the nodes left at its default.
 is "transmit checksum offload is on in the node" \
 	"$(inn fr.a ethtool -k h0 | awk '$1 == "tx-checksumming:" { print $2 }')" on
 iperf_server fr.b
@@ -89,6 +90,8 @@ done
 for c in TcpInCsumErrors UdpInCsumErrors; do
 	is "$c in b" "$(nstat_get fr.b $c | cut -d. -f1)" 0
 done
+
+testcase back_to_back
 # Back to back at 200 Mbit/s, or what an emulated machine can do of it; the prober's receive buffer takes all of it, so what
 # is missing was lost on the link. An engine that was replaced amid it, since the machine stood still, takes what it held along.
 ADDR=$(vnet -j link show held | jq -r '.links[0].endpoints[1].addresses[0]' | cut -d/ -f1)

@@ -6,7 +6,6 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping iperf3
 [ "${VN_SLOW:-1}" -eq 1 ] || skip_all "emulated in software: no traffic there is large"
-plan 31
 MOVES=40
 [ -z "${VNET_LONG-}" ] || MOVES=1000
 
@@ -54,8 +53,12 @@ left() {
 
 start_agent || exit 1
 check "the topology applies" vnet topology apply "$WORK/h.yaml"
+for n in h.a h.b; do
+	inn $n sysctl -qw net.ipv4.tcp_rmem="4096 131072 67108864" net.ipv4.tcp_wmem="4096 131072 67108864"
+done
 
-# --- where a direction begins ---
+testcase begins
+# Where a direction begins.
 is "delay alone: the bulk engine has it before any frame" "$(holders fresh)" bulk,bulk
 is "a rate, too" "$(holders slow)" bulk,bulk
 is "what is drawn frame by frame: a precise one" "$(holders drawn)" precise,precise
@@ -64,10 +67,8 @@ is "and is with the fast one when the command returns" "$(holders drawn)" bulk,b
 check "it loses again" vnet link set drawn loss 1%
 is "and is with a precise one when the command returns" "$(holders drawn)" precise,precise
 
-# --- a flow on a link that nobody has used: the second half of its first second against what it has later ---
-for n in h.a h.b; do
-	inn $n sysctl -qw net.ipv4.tcp_rmem="4096 131072 67108864" net.ipv4.tcp_wmem="4096 131072 67108864"
-done
+testcase fresh_link
+# A flow on a link that nobody has used: the second half of its first second against what it has later.
 # In one of three tries, each on another link, as something else may take the processors.
 for link in fresh2 fresh3 fresh; do
 	tcp "$link" -w 0 -d 3 -S >"$WORK/flow"
@@ -81,7 +82,8 @@ is "it moved nowhere" "$(holders "$link")" bulk,bulk
 is "every frame is accounted for" "$(left "$link")" 0
 check "what it waited is shown" sh -c "'$AGENT' link show -d $link | grep 'waited for the engine: mean'"
 
-# --- the queue that nobody asked for: what may wait is what the engine reads in some ms, whatever the windows ---
+testcase queue
+# The queue that nobody asked for: what may wait is what the engine reads in some ms, whatever the windows.
 vnet link reset fresh
 tcp fresh -n 4 -w 1 -d 2 >"$WORK/flows"
 diag "4 flows with windows of 64 MB: round trip $(jq .rtt_us "$WORK/flows") us, waiting $(vnet -j -s link show fresh |
@@ -91,7 +93,8 @@ cmp_num "the mean wait is of the order of its bound (ms)" \
 	"$(vnet -j -s link show fresh | jq '.links[0].directions[0].stats.wait.mean_ns / 1e6')" "<" 12
 is "what found no room is counted" "$(left fresh)" 0
 
-# --- small traffic goes to a precise engine, large back at once ---
+testcase small_traffic
+# Small traffic goes to a precise engine, large back at once.
 inn h.a ping -q -i 0.02 -c 350 -W 2 "$(addr moved)" >"$WORK/ping" &
 PING=$!
 began=$(now_ms)
@@ -106,7 +109,8 @@ wait $TCP
 wait $PING
 is "no ping was lost" "$(ping_lost "$WORK/ping")" 0
 
-# --- moves under load: in force when the command returns, nothing lost, overtaken or uncounted ---
+testcase moves
+# Moves under load: in force when the command returns, nothing lost, overtaken or uncounted.
 vnet link reset moved
 ip=$(addr moved)
 iperf_server h.b
@@ -138,7 +142,8 @@ is "probes overtaken or twice" "$(jq -sc '[map(.reordered, .duplicates) | add]' 
 is "what is not accounted for" "$(left moved)" 0
 is "frames dropped but for an engine that stood still" "$(unexcused "$(fig moved '.drops | add')" "$down")" 0
 
-# --- `link replace` as fast as it goes while flows begin ---
+testcase replaced
+# `link replace` as fast as it goes while flows begin.
 replace() {
 	while [ ! -e "$WORK/enough" ]; do
 		vnet link replace fresh delay 1ms >/dev/null || return 1
@@ -155,7 +160,8 @@ check "it is replaced over and over" wait $REPLACE
 is "pings lost meanwhile" "$(unexcused "$(ping_lost "$WORK/ping")" "$down")" 0
 is "what is not accounted for, then" "$(left fresh)" 0
 
-# --- an engine that is not there at once ---
+testcase engine_absent
+# An engine that is not there at once.
 bulk_pid() {
 	vnet -j engine show | jq '.engines[] | select(.engine == 15) | .pid'
 }

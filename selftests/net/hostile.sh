@@ -6,7 +6,6 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ethtool
 kernel_since 6.4 || skip_all "Linux before 6.4 cannot hand over a bound socket, which this is about"
-plan 62
 
 FRAME=$TOOLS/frame
 XSK=$TOOLS/xsk
@@ -112,14 +111,15 @@ rss() {
 	awk '/^VmRSS/ { print $2 }' "/proc/$AGENT_PID/status"
 }
 
-# --- what it was given ---
+testcase given
+# What it was given.
 is "the memory's seals hold, a hole is its own affair" "$(hostile memory)" \
 	'{"shrink": "EPERM", "grow": "EPERM", "seal": "EPERM", "punch": "ok"}'
 still_good "memory with a hole"
 is "the socket stays bound where it is, and it gets no other" "$(hostile socket)" \
 	'{"bind": "EBUSY", "ring": "EBUSY", "umem": "EBUSY", "new": "EPERM"}'
 
-# --- rings ---
+testcase rings
 begin keep 2500
 send_to_l --count 3000 raw
 end
@@ -153,7 +153,8 @@ end
 cmp_num "sending all it can" "$(out sent)" ">=" 1000
 still_good "a flood"
 
-# --- whose it is ---
+testcase whose
+# Whose it is.
 is "a second process is refused while the first has it" "$(
 	begin receive 1200
 	hostile open
@@ -179,7 +180,8 @@ end
 is "who talks on its lease has lost it" "$(out received)" 0
 still_good "a talker"
 
-# --- the protocol ---
+testcase protocol
+# The protocol.
 free l
 before=$(port l handovers.refused)
 hostile babble 200 >"$WORK/babble"
@@ -192,7 +194,8 @@ is "foreign descriptors end the connection" "$(inn h.d "$XSK" say "$(sock d)" +8
 check "no descriptor is kept" busywait 4000 same "$fds" fds
 still_good "babble"
 
-# --- a million connections, however long they take (a tenth of them where everything is emulated) ---
+testcase connections
+# A million connections, however long they take (a tenth of them where everything is emulated).
 KNOCKS=$((${VN_SLOW:-1} > 1 ? 100000 : 1000000))
 flood() {
 	local n=$1 before t0 out pid=$AGENT_PID lost
@@ -232,7 +235,8 @@ check "no descriptor is kept" busywait 5000 same "$fds" fds
 still_good "the floods"
 is "and DPDK's hand-over works" "$(inn h.d "$XSK" say "$(sock d)" /connect,x /version /fin | xargs)" "/host_ok 0.1 /fin_ack"
 
-# --- root of its own node, with every capability there ---
+testcase node_root
+# Root of its own node, with every capability there.
 "$XSK" run eth0 --sock "$(sock d)" >/dev/null 2>&1 # not in its namespace: there is no eth0
 free d
 rm -f "$WORK/ready"
@@ -270,6 +274,11 @@ check "an apply mends it" vnet topology apply "$WORK/h.yaml"
 still_good "a deleted interface"
 check "its kernel has its address again" inn h.lp ping -nq -c 2 -i 0.1 -W 2 "$A_L"
 
+testcase others
+honest_used() {
+	[ "$(awk '/transmitted/ { n += $1 } END { print n + 0 }' "$WORK/ping")" -ge 4000 ]
+}
+busywait 60000 honest_used >/dev/null
 : >"$WORK/enough"
 wait $HONEST
 diag "the honest link: $(awk '/transmitted/ { n += $1 } END { print n }' "$WORK/ping") packets transmitted"

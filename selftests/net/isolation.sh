@@ -4,7 +4,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 28
 
 FRAME=$TOOLS/frame
 X=02:00:00:00:00:99 # nobody's MAC
@@ -96,7 +95,7 @@ B4=$(vnet -j link show bc | jq -r '.links[0].endpoints[0].addresses[0]' | cut -d
 C6=$(vnet -j link show bc | jq -r '.links[0].endpoints[1].addresses[1]' | cut -d/ -f1)
 B6=$(vnet -j link show bc | jq -r '.links[0].endpoints[0].addresses[1]' | cut -d/ -f1)
 
-# --- level mac ---
+testcase level_mac
 passed "own MAC, unheld" b e0 a e0 -- raw
 passed "own MAC, held" c e0 b e1 -- raw
 refused "spoofed MAC, unheld" ab ab mac-spoof b e0 a e0 --src $X -- raw
@@ -104,7 +103,7 @@ refused "spoofed MAC, held" bc ab mac-spoof c e0 b e1 --src $X -- raw
 refused "spoofed MAC, broadcast of ARP" ab ab mac-spoof b e0 a e0 --src $X -- arp 10.0.0.1 10.0.0.2
 refused "ARP with another's MAC inside" ab ab arp-spoof b e0 a e0 -- arp 10.0.0.1 10.0.0.2 $X
 
-# --- level ip ---
+testcase level_ip
 passed "own address" b e1 c e0 -- udp4 "$C4" "$B4"
 refused "another's IPv4 address" bc ba ip-spoof b e1 c e0 -- udp4 "$B4" "$B4"
 refused "another's IPv6 address" bc ba ip-spoof b e1 c e0 -- udp6 "$B6" "$B6"
@@ -119,12 +118,13 @@ inn iso.c "$FRAME" send e0 --count 5 ra >/dev/null
 is "router advertisement: counted" "$(($(drops bc ba nd-spoof) - before))" 5
 passed "own IPv6 address" b e1 c e0 -- udp6 "$C6" "$B6"
 
-# --- VLANs ---
+testcase vlans
 passed "allowed VLAN" c e0 b e1 --vlan 100 -- raw
 refused "another VLAN" bc ab vlan c e0 b e1 --vlan 200 -- raw
 refused "another VLAN around the allowed one" bc ab vlan c e0 b e1 --vlan 200,100 -- raw
 
-# --- a broadcast flood reaches the peer and nobody else ---
+testcase flood
+# A broadcast flood reaches the peer and nobody else.
 SEND=(raw)
 inn iso.c "$FRAME" capture e0 --mark 77 --wait $((1500 * ${VN_SLOW:-1})) --ready "$WORK/r1" >"$WORK/at-c" &
 P1=$!

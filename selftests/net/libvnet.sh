@@ -5,12 +5,13 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping pkg-config
-plan 44
 
 FRAME=$TOOLS/frame
 PORTS=/run/vnet/ports/v
 NOBODY=$TOP/selftests/lib/as-nobody
 D=$WORK/root
+BEFORE=0
+ECHO=
 
 # Programs where nobody can reach them, whatever the mode of the folders above the source.
 chmod 755 "$WORK"
@@ -49,7 +50,7 @@ hostile() {
 	nobody "$1" "$WORK/bin/hostile" /mnt/afxdp.sock "${@:2}"
 }
 
-# --- as it is installed ---
+# As it is installed.
 cd "$TOP" || exit 1
 # What is built as it is: a sanitized build folder is not to be built anew without.
 check "make install" make --no-print-directory -o all B="$B" install DESTDIR="$D" PREFIX=/opt/vn
@@ -70,15 +71,15 @@ check "the topology applies" vnet topology apply "$WORK/v.yaml"
 is "a second apply has nothing to do" "$(vnet -j topology apply "$WORK/v.yaml" | jq .steps)" 0
 is "the port says how it is handed over" "$(port b handover) $(port b lent.buffers) $(port b map) $(port b vdev)" "libvnet 1000 null null"
 
-# --- what they are allowed: nothing ---
+testcase rights
+# What they are allowed: nothing.
 # shellcheck disable=SC2016 # expanded inside
 is "uid, capabilities, no_new_privs, locked memory, interfaces" \
 	"$(nobody a bash -c 'echo "$(id -u) $(awk "/^(CapEff|CapBnd|NoNewPrivs)/ { printf \"%s \", \$2 }" /proc/self/status)$(ulimit -l) $(awk -F: "NR > 2 { print \$1 }" /proc/net/dev | xargs)"')" \
 	"65534 0000000000000000 0000000000000000 1 64 lo"
 
-# --- a link, measured by them ---
-BEFORE=0
-ECHO=
+testcase measured
+# A link, measured by them.
 start_echo() {
 	"$NOBODY" $PORTS/b/eth0 "$WORK/bin/vnet-echo" /mnt/afxdp.sock >"$WORK/echo" 2>&1 &
 	ECHO=$!
@@ -119,7 +120,6 @@ start_echo
 is "the owner is nobody" "$(port b application.uid)" 65534
 is "and calls itself" "$(port b application.host)" vnet-echo
 cmp_num "its memory is accounted (bytes)" "$(port b lent.bytes)" ">=" $((1000 * 2048))
-BYTES=$(port b lent.bytes)
 check "2000 requests, 2000 answers" steady '.received == 2000' -c 2000 -i 300
 is "none twice, none out of order" "$(got duplicates) $(got reordered)" "0 0"
 vnet link set ab delay 10ms
@@ -135,8 +135,14 @@ cmp_num "1 % loss each way, of 10000 round trips" "$(got lost)" ">=" 129
 cmp_num "and no more, but what a busy machine did not get to" $(($(got lost) - $(busy) + BEFORE)) "<=" 269
 vnet link replace ab
 check "the longest frames of the MTU" steady '.received == 500' -c 500 -i 300 -s 1514
+kill "$(port b application.pid)"
+wait $ECHO
+busywait 3000 same null port b application >/dev/null
 
-# --- one application at a time, over restarts of the agent ---
+testcase one_application
+# One application at a time, over restarts of the agent.
+start_echo
+BYTES=$(port b lent.bytes)
 is "a second process is refused" "$(hostile b open)" '{"error": "EBUSY", "at": "open"}'
 cmp_num "that is counted" "$(port b handovers.refused)" ">=" 1
 OWNER=$(port b application.pid)
@@ -152,11 +158,12 @@ is "its memory is given back" "$(port b lent.bytes)" 0
 is "the next one gets it" "$(hostile b open)" '{"opened": true}'
 is "open, open, close, open" "$(hostile b twice)" '{"second": "EBUSY", "third": "ok"}'
 
-# --- nothing of the last one's ---
+# Nothing of the last one's is the next one's.
 is "one writes to all of its memory" "$(hostile b stain)" "{\"bytes\": $BYTES}"
 is "the next one finds zeroes" "$(hostile b look)" '{"stained": 0}'
 
-# --- a link of long frames; who is not there ---
+testcase long_frames
+# A link of long frames; who is not there.
 MAC_C=$(vnet -j link show ck | jq -r '.links[0].endpoints[0].mac')
 inn v.k "$FRAME" send eth0 --dst "$MAC_C" --count 50 raw >/dev/null
 cmp_num "unbound: drop, with nobody there" "$(port c 'counters["unbound-drop"].packets')" ">=" 50
@@ -174,8 +181,10 @@ case $(uname -r) in
 *) cmp_num "200 packets of 5000 bytes come in pieces" "$(jq .received "$WORK/long")" ">=" 600 ;;
 esac
 
-# --- the topology changes ---
+testcase topology_changes
+# The topology changes.
 start_echo
+BYTES=$(port b lent.bytes)
 sed -i 's/buffers: 1000/buffers: 2000/' "$WORK/v.yaml"
 check "more buffers" vnet topology apply "$WORK/v.yaml"
 is "are for the next one: this one stays" "$(port b application.comm) $(port b lent.bytes)" "vnet-echo $BYTES"

@@ -4,7 +4,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 33
 VF_WIRES=1 # where ports are VFs: two topologies share them
 
 cat >"$WORK/life.yaml" <<YAML
@@ -42,6 +41,8 @@ pings() {
 snapshot >"$WORK/clean"
 start_agent || exit 1
 snapshot >"$WORK/before"
+
+testcase first
 expect_exit "check says what is in the file" 0 "4 nodes" vnet topology check "$WORK/life.yaml"
 expect_exit "plan: there is something to do" 10 "create node a" vnet topology plan "$WORK/life.yaml"
 check "plan changed nothing" diff -u "$WORK/before" <(snapshot)
@@ -57,7 +58,9 @@ is "end nodes do not" "$(inn life.a cat /proc/sys/net/ipv4/ip_forward)" 0
 is "a second apply has 0 steps" "$(steps "$WORK/life.yaml")" 0
 expect_exit "and its plan nothing to do" 0 "" vnet topology plan "$WORK/life.yaml"
 
-# --- an edit while traffic runs: links that stay lose nothing ---
+testcase edit
+# An edit while traffic runs: links that stay lose nothing.
+vnet topology apply "$WORK/life.yaml" >/dev/null
 down=$(engine_down_drops)
 inn life.a ping -n -q -i 0.002 -c 1000 "$(vnet -j node show life/c | jq -r '.nodes[0].addresses[0]' | cut -d/ -f1)" >"$WORK/ping" &
 P=$!
@@ -73,7 +76,9 @@ is "a changed delay is one step" "$(steps "$WORK/slower.yaml")" 1
 is "and in force" "$(vnet -j link show bc | jq '.links[0].directions[1].discipline.delay_ns')" 5000000
 check "back again" vnet topology apply "$WORK/life.yaml"
 
-# --- a step that fails: everything before it is undone ---
+testcase step_fails
+# A step that fails: everything before it is undone.
+vnet topology apply "$WORK/life.yaml" >/dev/null
 snapshot >"$WORK/running"
 mkdir /run/netns/life.z # in the way of a namespace's file
 sed 's/d: {}/d: {}, x: {}, z: {}/; s/^  cd:/  xz: {endpoints: [x:eth0, z:eth0]}\n  bx: {endpoints: [b:eth2, x:eth1]}\n  cd:/' \
@@ -83,13 +88,17 @@ rmdir /run/netns/life.z
 leak_check "nothing of it is left" "$WORK/running"
 check "what ran before still runs" pings "a b c d"
 
-# --- a device taken away is noticed, shown, and mended by an apply ---
+testcase device_taken
+# A device taken away is noticed, shown, and mended by an apply.
+vnet topology apply "$WORK/life.yaml" >/dev/null
 inn life.d ip link del eth0
 check "the loss shows" busywait 3000 sh -c "'$AGENT' -j link show cd | jq -e '.links[0].state == \"broken\"'"
 check "an apply mends it" vnet topology apply "$WORK/life.yaml"
 check "and everything is reachable again" pings "a b c d"
 
-# --- two topologies side by side ---
+testcase two
+# Two topologies side by side.
+vnet topology apply "$WORK/life.yaml" >/dev/null
 sed 's/name: life/name: other/' "$WORK/life.yaml" >"$WORK/other.yaml"
 check "a second topology of the same names" vnet topology apply "$WORK/other.yaml"
 expect_exit "a name in both needs its topology" 1 "life/ab or other/ab|other/ab or life/ab" vnet link set ab delay 1ms

@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq python3
-plan 32
 
 cat >"$WORK/l.yaml" <<YAML
 name: l
@@ -24,48 +23,13 @@ not_logged() {
 
 STAMP='^20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9:]{8}[.][0-9]{3} vnet-agent: '
 
-start_agent || exit 1
-check "the start has a line, with the time" logged "${STAMP}starting: version .*, pid $AGENT_PID"
-check "the topology applies" vnet topology apply "$WORK/l.yaml"
-check "apply: who, by what, what, on what, result" logged "${STAMP}audit: uid 0 pid [0-9]+ [(]vnet-agent[)]: topology.apply l: done\$"
-vnet link set ab dir ab delay 2ms
-check "link set has its words" logged 'audit: uid 0 .*: link.set ab dir ab delay 2ms: done$'
-expect_exit "a change that fails" 1 nosuch vnet link set nosuch delay 2ms
-check "is logged with the reason" logged "audit: .*: link.set nosuch .*failed: .*nosuch"
-vnet link show >/dev/null
-vnet topology plan "$WORK/l.yaml" >/dev/null
-check "looks are not" not_logged 'audit: .*[)]: (link.show|topology.plan)'
-kill -HUP "$AGENT_PID"
-check "SIGHUP has a line" logged "SIGHUP from pid $$, uid 0: nothing to read again"
-check "and the daemon goes on" vnet link show ab
-vnet topology delete l
-check "delete is logged" logged 'audit: uid 0 .*: topology.delete l: done$'
-vnet -j monitor >"$WORK/events" &
-M=$!
-busywait 3000 grep -q start "$WORK/events" >/dev/null
-stop_agent
-wait $M
-is "monitor is told of the stop" "$(tail -n 1 "$WORK/events" | jq -r .event)" stop
-check "with the time" bash -c "tail -n 1 '$WORK/events' | jq -r .time | grep -qE '^20.*T.*[.].*Z\$'"
-check "the stop has a line" logged "stopping: SIGTERM from pid $$, uid 0; no topology runs"
-check "and its end" logged "${STAMP}stopped\$"
+# fresh_agent [ARG...]: another daemon, whose log begins with it
+fresh_agent() {
+	stop_agent
+	: >"$AGENT_LOG"
+	start_agent "$@" || exit 1
+}
 
-# --- how much ---
-: >"$AGENT_LOG"
-start_agent --log-level error || exit 1
-vnet topology apply "$WORK/l.yaml" >/dev/null
-check "--log-level error: no audit" not_logged audit
-vnet topology delete l >/dev/null
-stop_agent
-expect_exit "a level that there is not" 1 "--log-level: 'loud' is none of error, warning" vnet daemon --log-level loud
-: >"$AGENT_LOG"
-start_agent || exit 1
-vnet topology apply "$WORK/l.yaml" >/dev/null
-"$TOOLS/passed" measure /run/vnet/control.sock ab 3000 >/dev/null
-cmp_num "3000 changes at once: lines" "$(grep -c 'audit: .*link.set' "$AGENT_LOG")" "<" 2500
-check "the rest is counted, and whose" busywait 8000 grep -qE "log: [0-9]+ messages like 'audit: ...' were left out: changes of uid 0 that succeeded\$" "$AGENT_LOG"
-
-# --- nobody hides what others change ---
 cat >"$WORK/ask.py" <<'PY'
 """ask.py UID PROGRAM NAME N: be called PROGRAM, ask N times as UID for a change of NAME on the read-only socket, say
 so, go on until standard input ends"""
@@ -95,9 +59,50 @@ while not told or not select.select([sys.stdin], [], [], 0)[0]:
         print("asked", flush=True)
         told = True
 PY
+
+testcase audit
+fresh_agent
+check "the start has a line, with the time" logged "${STAMP}starting: version .*, pid $AGENT_PID"
+check "the topology applies" vnet topology apply "$WORK/l.yaml"
+check "apply: who, by what, what, on what, result" logged "${STAMP}audit: uid 0 pid [0-9]+ [(]vnet-agent[)]: topology.apply l: done\$"
+vnet link set ab dir ab delay 2ms
+check "link set has its words" logged 'audit: uid 0 .*: link.set ab dir ab delay 2ms: done$'
+expect_exit "a change that fails" 1 nosuch vnet link set nosuch delay 2ms
+check "is logged with the reason" logged "audit: .*: link.set nosuch .*failed: .*nosuch"
+vnet link show >/dev/null
+vnet topology plan "$WORK/l.yaml" >/dev/null
+check "looks are not" not_logged 'audit: .*[)]: (link.show|topology.plan)'
+kill -HUP "$AGENT_PID"
+check "SIGHUP has a line" logged "SIGHUP from pid $$, uid 0: nothing to read again"
+check "and the daemon goes on" vnet link show ab
+vnet topology delete l
+check "delete is logged" logged 'audit: uid 0 .*: topology.delete l: done$'
+vnet -j monitor >"$WORK/events" &
+M=$!
+busywait 3000 grep -q start "$WORK/events" >/dev/null
 stop_agent
-: >"$AGENT_LOG"
-start_agent || exit 1
+wait $M
+is "monitor is told of the stop" "$(tail -n 1 "$WORK/events" | jq -r .event)" stop
+check "with the time" bash -c "tail -n 1 '$WORK/events' | jq -r .time | grep -qE '^20.*T.*[.].*Z\$'"
+check "the stop has a line" logged "stopping: SIGTERM from pid $$, uid 0; no topology runs"
+check "and its end" logged "${STAMP}stopped\$"
+
+testcase how_much
+fresh_agent --log-level error
+vnet topology apply "$WORK/l.yaml" >/dev/null
+check "--log-level error: no audit" not_logged audit
+vnet topology delete l >/dev/null
+expect_exit "a level that there is not" 1 "--log-level: 'loud' is none of error, warning" vnet daemon --log-level loud
+fresh_agent
+vnet topology apply "$WORK/l.yaml" >/dev/null
+"$TOOLS/passed" measure /run/vnet/control.sock ab 3000 >/dev/null
+cmp_num "3000 changes at once: lines" "$(grep -c 'audit: .*link.set' "$AGENT_LOG")" "<" 2500
+check "the rest is counted, and whose" busywait 8000 grep -qE "log: [0-9]+ messages like 'audit: ...' were left out: changes of uid 0 that succeeded\$" "$AGENT_LOG"
+
+testcase nobody_hides
+# Nobody hides what others change.
+fresh_agent
+vnet topology apply "$WORK/l.yaml" >/dev/null
 coproc FLOOD { python3 "$WORK/ask.py" 65000 flood '"ab"' 3000; }
 flood=$FLOOD_PID
 read -r -t 30 -u "${FLOOD[0]}" said
@@ -112,17 +117,20 @@ wait "$flood"
 is "meanwhile each of root's 20 changes is logged" "$(grep -cE 'audit: uid 0 .*delay 77[0-9]+us: done$' "$AGENT_LOG")" 20
 check "left out are lines of uid 65000, as is told" busywait 8000 grep -qE "log: [0-9]+ messages like 'audit: ...' were left out: refused on observe.sock, of uid 65000\$" "$AGENT_LOG"
 
-# --- names that look like more of the line ---
+testcase names
+# Names that look like more of the line.
 asked_by_65001() {
 	python3 "$WORK/ask.py" 65001 "x): a b" '"ab: done \u009b1m"' 1 </dev/null >/dev/null
 	grep -q "uid 65001" "$AGENT_LOG"
 }
+fresh_agent
 busywait 8000 asked_by_65001 >/dev/null
 check "a program's name has no blank and no bracket" logged 'audit: uid 65001 pid [0-9]+ [(]x\\x29:\\x20a\\x20b[)]: link.set '
 check "an object's name neither, and no control character (C1)" logged ': link.set ab:\\x20done\\x20\\xc2\\x9b1m dir ab delay 9ms: failed: '
 
-# --- an engine that does not start ---
-: >"$AGENT_LOG"
+testcase engine_fails
+# An engine that does not start.
+fresh_agent
 pid=$(vnet -j engine show | jq '.engines[0].pid')
 stop_agent
 chmod 755 "$WORK"
@@ -136,10 +144,10 @@ check "doctor, too" bash -c "'$AGENT' doctor | grep -q 'starts in a row failed'"
 stop_agent
 start_agent || exit 1
 check "with one that works it is up" busywait 5000 bash -c "'$AGENT' engine show | grep -q up"
-vnet topology delete l >/dev/null
-stop_agent
 
-# --- the journal ---
+testcase journal
+# The journal.
+stop_agent
 mkdir -p /run/systemd/journal
 cat >"$WORK/journal.py" <<'PY'
 import os, socket, subprocess, sys, time

@@ -6,7 +6,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 27
 
 OTHER=(--runtime-dir "$WORK/other" --pin-dir /sys/fs/bpf/other)
 start_agent || exit 1
@@ -18,6 +17,7 @@ answers() {
 	inn one.a ping -q -c 2 -i 0.2 -W 1 "$BB"
 }
 
+testcase second
 expect_exit "a second daemon is refused, and told who has the host" 1 "pid $AGENT_PID, --runtime-dir /run/vnet" \
 	timeout 10 "$AGENT" daemon
 expect_exit "with a runtime directory of its own" 1 "one daemon a host" timeout 10 "$AGENT" daemon --runtime-dir "$WORK/other"
@@ -26,10 +26,13 @@ check "it has made nothing" test ! -e "$WORK/other" -a ! -e /sys/fs/bpf/other
 check "and the first one's network is as it was" answers
 is "with the same engine" "$(engine_pid)" "$engine"
 
+testcase removed_lock
 rm /run/vnet-fabric.lock
 check "a removed lock is made anew" busywait 10000 test -e /run/vnet-fabric.lock
 expect_exit "and holds" 1 "one daemon a host" timeout 10 "$AGENT" daemon "${OTHER[@]}"
 
+testcase died
+engine=$(engine_pid)
 kill_agent
 expect_exit "the networks of one that died are not another's" 1 "belongs to the networks of --runtime-dir /run/vnet" \
 	timeout 10 "$AGENT" daemon "${OTHER[@]}"
@@ -40,6 +43,7 @@ is "there is no second one" "$(pgrep -cx vnet-engine)" 1
 is "it is up" "$(vnet -j engine show | jq '.engines[0].up')" true
 check "and frames flow" answers
 
+testcase hangs
 # The same of one that hangs: another one would find its port taken for ever.
 engine=$(engine_pid)
 kill_agent
@@ -55,6 +59,7 @@ check "an engine that hangs, and whose lock was removed, is ended" busywait 1000
 check "and another one's frames flow" busywait 10000 answers
 is "there is one" "$(pgrep -cx vnet-engine)" 1
 
+testcase names_deleted
 lost_names() {
 	grep -c "deleted its name" "$AGENT_LOG"
 }

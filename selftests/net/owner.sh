@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ip nsenter unshare setpriv
-plan 56
 
 NSID=$TOOLS/nsid
 cat >"$WORK/o.yaml" <<YAML
@@ -39,6 +38,8 @@ snapshot >"$WORK/before"
 check "the topology applies" vnet topology apply "$WORK/o.yaml"
 mapfile -t PORTS < <(vnet -j port show | jq -r ".ports[].host_ifindex // empty")
 [ ${#PORTS[@]} -gt 0 ] || PORTS=(1000001 1000002 1000003 1000004 1000005 1000006)
+
+testcase owners
 is "two nodes have two owners" "$([ "$(owner a)" != "$(owner b)" ] && echo yes)" yes
 owner_uid() {
 	"$NSID" --owner-uid "/run/netns/o.$1"
@@ -50,7 +51,8 @@ is "neither is the machine's" "$([ "$(owner a)" != "$(machine)" ] && [ "$(owner 
 is "that of a privileged node is" "$(owner p)" "$(machine)"
 is "it is told which nodes are" "$(vnet -j node show | jq -c '[.nodes[] | select(.owner == "machine") | .name]')" '["p"]'
 
-# --- what root in a node has ---
+testcase root_has
+# What root in a node has.
 PEER=$(vnet -j link show ab | jq -r '.links[0].endpoints[1].addresses[0] | sub("/.*"; "")')
 is "it is root there" "$(as_root a id -u)" 0
 check "with addresses" as_root a ip address add 192.0.2.1/24 dev eth0
@@ -60,7 +62,8 @@ check "with raw sockets" as_root a ping -nq -c 1 -W 2 "$PEER"
 check "with devices" as_root a ip link add type veth
 check "with packet filters" as_root a sh -c 'command -v nft >/dev/null || exit 0; nft add table ip vnet_test'
 
-# --- and what it has not ---
+testcase root_has_not
+# And what it has not.
 is "nothing of another namespace, by all its numbers" "$(as_root a "$NSID" "${PORTS[@]}" 2>&1)" ""
 check "that is how one reaches it from a privileged node" vnet node exec p -- "$NSID" --list
 is "no namespace of others" "$(as_root a nsenter --net=/run/netns/o.b ip -o link 2>&1 | grep -c eth0)" 0
@@ -100,7 +103,8 @@ is "root of the machine without capabilities has none over a node" \
 check "the others' links are whole" vnet node exec c -- ping -nq -c 3 -i 0.01 -W 2 \
 	"$(vnet -j link show cd | jq -r '.links[0].endpoints[1].addresses[0] | sub("/.*"; "")')"
 
-# --- what is told, and forbidden ---
+testcase told
+# What is told, and forbidden.
 is "topology show names the node that is open" "$(vnet topology show | grep -c '^o/p: its root reaches every link')" 1
 is "so does doctor, and no other" "$(vnet -j doctor | jq -c '[.checks[] | select(.name | startswith("node ")) | .name]')" '["node o/p"]'
 printf 'name: x\nstrict: true\nnodes: {e: {runtime: external}, f: {}}\nlinks: {ef: {endpoints: [e:eth0, f:eth0]}}\n' >"$WORK/x.yaml"
@@ -120,7 +124,8 @@ for pid in $SLEEPERS; do
 	kill "$pid" && wait "$pid"
 done 2>/dev/null
 
-# --- a restart, and the end ---
+testcase restart
+# A restart, and the end.
 kill_agent
 start_agent || exit 1
 is "the next daemon knows them" "$(vnet -j node show | jq -c '[.nodes[] | select(.owner == "machine") | .name]')" '["p"]'

@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 52
 
 start_agent || exit 1
 one_link police
@@ -67,7 +66,8 @@ got() {
 	jq "$1" "$WORK/probe"
 }
 
-# --- a flood, from 1 Mbit/s to 1 Gbit/s; the burst is what flows in 100 ms, so that a busy machine matters little ---
+testcase flood
+# A flood, from 1 Mbit/s to 1 Gbit/s; the burst is what flows in 100 ms, so that a busy machine matters little.
 while read -r word bits burst payload pps; do
 	check "police rate $word" vnet link set ab dir ab police rate "$word" burst "$burst"
 	polices "$word, $payload bytes" "$payload" "$bits" -R "$pps"
@@ -80,7 +80,8 @@ RATES
 check "small packets: police rate 20mbit" vnet link set ab dir ab police rate 20mbit burst 250000b
 polices "20mbit, 18 bytes" 18 20000000 -R 100000
 
-# --- each frame that did not pass is counted, once ---
+testcase counted
+# Each frame that did not pass is counted, once.
 check "police rate 1mbit burst 10 frames" vnet link set ab dir ab police rate 1mbit burst 10660b
 before=$(stat 0 drops.police)
 probe ab -n 2000 -R 10000 -s 1000
@@ -91,7 +92,8 @@ cmp_num "and no other" "$(($(stat 0 drops.police) - before - $(got .lost)))" "<=
 probe ba -n 2000 -R 10000 -s 1000
 is "the other direction is not policed" "$(got .lost)" 0
 
-# --- TCP, whose GSO frames are longer than the bucket ---
+testcase tcp
+# TCP, whose GSO frames are longer than the bucket.
 # Loss of whole GSO frames is hard on TCP: little passes, and the less the smaller the bucket. It never stands still.
 while read -r burst least; do
 	check "police rate 100mbit burst $burst" vnet link set ab dir ab police rate 100mbit burst "$burst"
@@ -103,20 +105,24 @@ done <<BURSTS
 100kb 1
 BURSTS
 
-# --- live: other measures, none at all ---
+testcase live
+# Live: other measures, none at all.
+vnet link set ab dir ab police rate 1mbit burst 10660b >/dev/null
 check "police rate 4mbit, in place of another" vnet link set ab dir ab police rate 4mbit burst 50000b
 polices "4mbit" 1000 4000000 -R 4000
 check "police off" vnet link set ab dir ab police off
 probe ab -n 2000 -R 10000 -s 1000
 is "nothing is lost then" "$(got .lost)" 0
 
-# --- held and policed ---
+testcase held
+# Held and policed.
 check "delay 5ms and police" vnet link replace ab dir ab delay 5ms police rate 10mbit burst 125000b
 polices "held, 10mbit" 1000 10000000 -R 5000
 probe ab -n 1000 -R 500 -e 5000000
 cmp_num "and it is delayed" "$(got .delay_ns.min)" ">=" 5000000
 
-# --- state down, while a numbered stream runs ---
+testcase state_down
+# State down, while a numbered stream runs.
 vnet link replace ab
 before=$(stat 0 drops.down)
 probe ab -n 10000 -R $((2000 / ${VN_SLOW:-1})) -W 1000 &
@@ -140,7 +146,8 @@ cmp_num "the rest arrives" "$(got .received)" ">" 100
 cmp_num "what is lost is counted (lost $(got .lost))" "$(($(stat 0 drops.down) - before - $(got .lost)))" ">=" 0
 cmp_num "and no other" "$(($(stat 0 drops.down) - before - $(got .lost)))" "<=" 3
 
-# --- what was under way arrives ---
+testcase under_way
+# What was under way arrives.
 check "delay 800ms" vnet link replace ab delay 800ms
 seen=$(stat 0 in_packets)
 probe ab -n 200 -R 4000 -e 800000000 &
@@ -153,7 +160,8 @@ vnet link set ab state down
 wait $pid
 is "held frames of a link that went down arrive" "$(got .lost)" 0
 
-# --- a flap schedule: a third of the time down ---
+testcase flap
+# A flap schedule: a third of the time down.
 vnet link replace ab
 check "flap up 200ms down 100ms" vnet link replace ab dir ab flap up 200ms down 100ms
 before=$(stat 0 drops.down)

@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping ethtool
-plan 51
 
 FRAME=$TOOLS/frame
 V=00:00:5e:00:01:07 # a virtual router's MAC (RFC 9568)
@@ -82,7 +81,8 @@ pinged() {
 start_agent || exit 1
 check "the topology applies" apply ""
 
-# --- MACs and addresses beside the port's own ---
+testcase macs
+# MACs and addresses beside the port's own.
 N=0
 for l in plain held bulk; do
 	R4=$(address r r$N)
@@ -106,8 +106,8 @@ for l in plain held bulk; do
 	N=$((N + 1))
 done
 
-# --- two routers with keepalived: one of them is master, and the other when that one dies ---
-
+testcase keepalived
+# Two routers with keepalived: one of them is master, and the other when that one dies.
 # router NODE PRIORITY: keepalived there
 router() {
 	local dir=$WORK/vrrp.$1
@@ -162,13 +162,11 @@ if command -v keepalived >/dev/null; then
 	is "nothing of it was refused" "$(vnet -j -s link show m | jq '[.links[0].directions[].stats.drops | to_entries[].value] | add')" 0
 	kill "$(cat "$WORK/vrrp.r2/pid")"
 else
-	for what in "r1 becomes master" "r2 hears it and is backup" "r1 dies: r2 becomes master" "nothing of it was refused"; do
-		ktap_skip "keepalived: $what" "keepalived is not installed"
-	done
+	ktap_skip "keepalived" "it is not installed"
 fi
 
-# --- checksums as a reader of raw frames sees them ---
-
+testcase checksums
+# Checksums as a reader of raw frames sees them.
 # sums N: how many of five datagrams, and of the first segments of five GSO frames, are wrong; the longest frame
 sums() {
 	local dst
@@ -198,7 +196,8 @@ has_received() {
 	[ "$(received "$1")" -ge "$2" ]
 }
 
-# --- frames shorter than a tag needs behind it ---
+testcase short_frames
+# Frames shorter than a tag needs behind it.
 N=0
 for l in plain held bulk; do
 	arrived=$(received $N)
@@ -208,7 +207,7 @@ for l in plain held bulk; do
 	N=$((N + 1))
 done
 
-# --- MTUs ---
+testcase mtus
 check "MTU 68: IPv4 as ever" pinged s -s 40 -M "do" "$(address r r3)"
 check "MTU 68: more goes in fragments" pinged s -s 400 "$(address r r3)"
 check "MTU 1279, held" pinged s -s 1251 -M "do" "$(address r r4)"

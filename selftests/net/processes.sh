@@ -4,7 +4,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 17
 
 # topology NODES: these nodes and an external one
 topology() {
@@ -29,6 +28,8 @@ bg unshare --net sleep 1000
 ELSEWHERE=$BG_PID
 busywait 2000 sh -c "! [ /proc/$ELSEWHERE/ns/net -ef /proc/1/ns/net ] && [ \$(cat /proc/$ELSEWHERE/comm) = sleep ]" >/dev/null
 vnet node attach p/ext pid "$ELSEWHERE" >/dev/null
+
+testcase processes
 is "no process, none shown" "$(ps_of p/a)" "[]"
 in_node a sleep 1000
 A=$BG_PID

@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq python3
-plan 37
 SOCK=/run/vnet/control.sock
 I=vnet.agent
 
@@ -24,7 +23,8 @@ YAML
 start_agent || exit 1
 text=$(jq -Rs . "$WORK/p.yaml")
 
-# --- it describes itself ---
+testcase describes
+# It describes itself.
 is "GetInfo" "$(varlink info | jq -c '[.product, .interfaces]')" '["vnet-agent",["org.varlink.service","vnet.agent"]]'
 check "GetInterfaceDescription" varlink describe $I
 is "it is what vnet-agent prints" "$(varlink describe $I)" "$(vnet protocol)"
@@ -33,7 +33,8 @@ expect_exit "another interface" 1 'InterfaceNotFound.*"interface": "no.such"' va
 # shellcheck disable=SC2016 # they are backticks of the document
 is "the document is the description" "$(sed -n '/^```varlink/,/^```$/p' "$TOP/docs/PROTOCOL.md" | sed '1d;$d')" "$(vnet protocol)"
 
-# --- every answer is as described ---
+testcase answers
+# Every answer is as described.
 answers() {
 	check "$1" varlink call "$I.$1" "${2:-{\}}"
 }
@@ -54,10 +55,12 @@ answers LinkReset '{"name": "all"}'
 answers EngineRestart '{"engine": 0}'
 answers LinkSet '{"name": "ab", "words": ["delay", "6ms"]}'
 
-# --- link.set by members: a policy can check delay_ns ---
+testcase members
+# Link.set by members: a policy can check delay_ns.
 disc() {
 	vnet -j link show ab | jq -c ".links[0].directions[0].discipline | $1"
 }
+vnet topology apply "$WORK/p.yaml" >/dev/null 2>&1
 answers LinkSet '{"name": "ab", "discipline": {"delay_ns": 7000000, "limit_packets": 50}}'
 is "members are in force, what was not said stays" "$(disc '[.delay_ns, .jitter_ns, .limit_packets, .limit_auto]')" "[7000000,1000000,50,false]"
 answers LinkSet '{"name": "ab", "discipline": {"loss_ppb": 1000}, "words": ["rate", "20mbit"], "replace": true}'
@@ -68,7 +71,9 @@ wrong() {
 wrong "a member that is computed" "distribution_block is not given so" LinkSet '{"name": "ab", "discipline": {"distribution_block": 3}}'
 wrong "a member out of range" "loss_ppb is out of range" LinkSet '{"name": "ab", "discipline": {"loss_ppb": 2000000000}}'
 
-# --- what is wrong is named ---
+testcase wrong
+# What is wrong is named.
+vnet topology apply "$WORK/p.yaml" >/dev/null 2>&1
 wrong "an unknown method" '"org.varlink.service.MethodNotFound".*"method": "vnet.agent.LinkSit"' LinkSit '{}'
 wrong "an unknown parameter" 'InvalidParameter".*"parameter": "nmae"' LinkShow '{"nmae": "ab"}'
 wrong "one that is missing" 'InvalidParameter".*"parameter": "name"' LinkSet '{"words": []}'

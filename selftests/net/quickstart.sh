@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping awk
-plan 20
 
 cd "$WORK" || exit 1
 mkdir bin && ln -s "$AGENT" bin/vnet-agent && ln -s "$ENGINE" bin/vnet-engine
@@ -20,6 +19,7 @@ daemon_pid() {
 	cat $RUN/daemon.lock
 }
 
+testcase readme
 # The block's commands; what builds, and where that lies, is this run's.
 awk '/^## Quick start/ { on = 1; next } /^## / { on = 0 } on && /^    / { print substr($0, 5) }' "$TOP/README.md" |
 	grep -vxE 'make|export PATH=.*' >block
@@ -39,7 +39,8 @@ sed 's/^vnet-agent daemon --background .*/vnet-agent daemon \&/' block >old
 check "and with a daemon in the shell's background" paste ./old
 expect_exit "daemon --stop says when there is none" 4 "no daemon holds" vnet-agent daemon --stop
 
-# --- in the background ---
+testcase background
+# In the background.
 check "a daemon in the background is ready when its command returns" \
 	bash -c 'vnet-agent daemon --background --max-ports 64 && vnet-agent -j topology show'
 P=$(daemon_pid)
@@ -55,7 +56,8 @@ check "and leaves nothing" test ! -e $RUN
 expect_exit "what is wrong is told at once, with its exit code" 1 "max-ports" vnet-agent daemon --background --max-ports 1
 expect_exit "an engine that is not there, too" 2 "nowhere" vnet-agent daemon --background --engine /nowhere
 
-# --- a client in the next line ---
+testcase next_line
+# A client in the next line.
 ok=0
 for _ in 1 2 3 4 5; do
 	vnet-agent daemon </dev/null >>daemon.out 2>&1 &

@@ -7,7 +7,6 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq chrt
 [ "${VN_SLOW:-1}" -eq 1 ] || skip_all "emulated in software: every engine is late there, and this is about one that is"
-plan 13
 LINKS="0 1 2 3"
 
 {
@@ -54,7 +53,8 @@ streams() {
 	done
 }
 
-# --- as long as it is not late, it keeps them ---
+testcase late_engine
+# As long as it is not late, it keeps them.
 is "all are at engine 0" "$(moved)" 0
 "$AGENT" -j monitor >"$WORK/events" 2>/dev/null &
 defer kill $!
@@ -64,7 +64,7 @@ drops=$(engine_down_drops)
 E=$(vnet -j engine show | jq '.engines[] | select(.engine == 0) | .pid')
 streams p 20
 # Before everybody else, or it would be kept from going on in time itself.
-chrt -f 90 sh -c "while kill -STOP $E 2>/dev/null; do sleep 0.005; kill -CONT $E; sleep 0.02; done" &
+chrt -f 90 sh -c "while kill -STOP $E 2>/dev/null; do sleep 0.005; kill -CONT $E; sleep 0.02; done" & # the load itself
 S=$!
 defer kill $S
 defer kill -CONT "$E"

@@ -6,9 +6,9 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=selftests/lib/fates.sh
 . "$TOP/selftests/lib/fates.sh"
-plan 19
 # An emulated machine (VN_SLOW) would take its time for as many, and lose what comes as fast.
 N=${VN_REPLAY_FRAMES:-$((${VN_SLOW:-1} > 1 ? 40000 : 1000000))}
+PART=$((N / 4))
 R=${VN_REPLAY_RATE:-$((${VN_SLOW:-1} > 1 ? 1000 : 80000))}
 
 cat >"$WORK/c.yaml" <<YAML
@@ -73,7 +73,8 @@ cmp_num "duplicated" "$(got .duplicated)" ">" $((N / 200))
 cmp_num "corrupted" "$(got .corrupted)" ">" $((N / 400))
 cmp_num "reordered" "$(got .reordered)" ">" $((N / 100))
 
-# --- in the middle: another daemon, another engine while idle, moves there and back ---
+testcase daemon
+# In the middle: another daemon, another engine while idle, moves there and back.
 half() {
 	[ "$(vnet -j -s link show ab | jq '.links[0].directions[0].stats.in_packets')" -gt $((in_before + N / $1)) ]
 }
@@ -95,13 +96,14 @@ drops=$(vnet -j -s link show ab | jq '[.links[0].directions[0].stats.drops | .["
 cmp_num "the direction moved while frames went through" $MOVES ">=" $((${VN_SLOW:-1} > 1 ? 20 : 50))
 same "a daemon killed, $MOVES moves" "$WORK/second"
 
+testcase engine
 # An engine that dies takes along what it holds, so it dies between two parts; the number goes on.
 vnet engine move ab dir ab 0
 again
 settled() {
 	[ "$(vnet -j -s link show ab | jq '.links[0].directions[0].stats.held_packets')" = 0 ]
 }
-N=$((N / 4))
+N=$PART
 run "$WORK/part1"
 busywait 5000 settled >/dev/null
 old=$(vnet -j engine show | jq '.engines[0].pid')
@@ -116,7 +118,9 @@ drops=$((drops + kept))
 cat "$WORK/part1" "$WORK/part2" >"$WORK/parts"
 same "an engine killed in between" "$WORK/parts"
 
-# --- a topology made anew is the same, too; another seed is another ---
+testcase made_anew
+# A topology made anew is the same, too; another seed is another.
+N=$PART
 vnet topology delete c
 check "made anew" vnet topology apply "$WORK/c.yaml"
 quiet

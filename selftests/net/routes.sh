@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
-plan 39
 
 # address TOPOLOGY/NODE 4|6: the node's loopback
 address() {
@@ -22,9 +21,6 @@ rtt_ms() {
 	inn "$1" ping -nq -c 4 -i 0.1 -W 2 "$2" | awk -F'[=/]' '/^rtt/ { print int($5) }'
 }
 
-start_agent || exit 1
-
-# --- down in the file ---
 cat >"$WORK/dn.yaml" <<'YAML'
 name: dn
 nodes: {a: {}, b: {}, c: {}}
@@ -33,6 +29,10 @@ links:
   bc: {endpoints: [b, c], delay: 1ms, state: down}
   ac: {endpoints: [a, c], delay: 20ms}
 YAML
+start_agent || exit 1
+
+testcase down_in_file
+# Down in the file.
 check "apply, with a link down" vnet topology apply "$WORK/dn.yaml"
 for v in 4 6; do
 	check "IPv$v goes round the link that is down" reaches dn.a "$(address dn/c $v)"
@@ -56,7 +56,8 @@ start_agent || exit 1
 check "a daemon that starts anew plans no other routes" vnet topology apply "$WORK/up.yaml"
 check "delete" vnet topology delete dn
 
-# --- one direction down: the other one is a way, there over the link and back round it ---
+testcase one_way
+# One direction down: the other one is a way, there over the link and back round it.
 for down in 'reverse: {state: down}' 'state: down, reverse: {state: up}'; do
 	sed "s/state: down/$down/" "$WORK/dn.yaml" >"$WORK/oneway.yaml"
 	check "apply, with $down" vnet topology apply "$WORK/oneway.yaml"
@@ -69,7 +70,8 @@ printf 'name: ow\nnodes: {a: {}, b: {}}\nlinks: {ab: {endpoints: [a, b], reverse
 check "apply, with no way back" vnet topology apply "$WORK/ow.yaml"
 vnet topology delete ow >"$WORK/.out"
 
-# --- the delay of a trace ---
+testcase trace
+# The delay of a trace.
 printf 'time_s,delay_ms\n0,300\n10,300\n' >"$WORK/slow.csv"
 cat >"$WORK/tr.yaml" <<'YAML'
 name: tr
@@ -89,7 +91,7 @@ check "the file of the trace is edited" vnet topology apply "$WORK/tr.yaml"
 cmp_num "the satellite is the way" "$(rtt_ms tr.a "$(address tr/b 4)")" -lt 8
 check "delete" vnet topology delete tr
 
-# --- far ---
+testcase far
 chain() {
 	local i
 

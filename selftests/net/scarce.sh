@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
-plan 19
 
 NODES=${VN_SCARCE_NODES:-200}
 
@@ -37,8 +36,13 @@ broken() {
 	vnet -j topology show | jq '[.topologies[].broken_links] | add // 0'
 }
 
-# --- rights: a program in a folder that only root may enter, as a clone in /root is; and one that its user may not run ---
 snapshot >"$WORK/clean"
+chain room 1500 >"$WORK/room.yaml"
+chain many 1500 >"$WORK/many.yaml"
+chain many 1400 >"$WORK/changed.yaml"
+
+testcase rights
+# Rights: a program in a folder that only root may enter, as a clone in /root is; and one that its user may not run.
 mkdir -m 700 "$WORK/private"
 cp "$ENGINE" "$WORK/private/vnet-engine"
 chmod 755 "$WORK/private/vnet-engine"
@@ -54,11 +58,8 @@ expect_exit "one that its user may not execute is told at once" 2 "vnet-engine: 
 	"$AGENT" daemon --engine "$WORK/private/vnet-engine"
 leak_check "a start that failed leaves nothing" "$WORK/clean"
 
-chain room 1500 >"$WORK/room.yaml"
-chain many 1500 >"$WORK/many.yaml"
-chain many 1400 >"$WORK/changed.yaml"
-
-# --- no room to write down what was made: pending.json has found some, the topology itself has not ---
+testcase no_room
+# No room to write down what was made: pending.json has found some, the topology itself has not.
 mkdir -p /run/vnet
 mount -t tmpfs -o size=8m,mode=755 tmpfs /run/vnet
 start_agent || exit 1
@@ -78,7 +79,8 @@ vnet topology delete room >/dev/null
 stop_agent
 umount /run/vnet
 
-# --- few descriptors: a start that has to make hundreds of links anew ---
+testcase few_descriptors
+# Few descriptors: a start that has to make hundreds of links anew.
 ulimit -Sn 128
 start_agent || exit 1
 check "many nodes apply" vnet topology apply "$WORK/many.yaml"

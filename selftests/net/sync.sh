@@ -7,7 +7,6 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq
 LINKS="0 1 2 3"
-plan 18
 
 {
 	echo "name: c"
@@ -106,10 +105,13 @@ for i in $LINKS; do
 done
 is "they are spread over the engines" "$(for i in $LINKS; do engine_of "l$i"; done | sort | uniq -c | awk '{ print $2 }' | xargs)" \
 	"0 1 2"
+
+testcase apply
 # shellcheck disable=SC2046
 are_together "after the apply" l0 l1 l2 l3
 
-# --- what is not in the group has a beat of its own: the measurement can tell ---
+testcase off_beat
+# What is not in the group has a beat of its own: the measurement can tell.
 busy_until=$(($(start_of l0) % (PERIOD * 1000000)))
 off_beat() {
 	vnet link set alone dir ab trace beat.mahi
@@ -121,7 +123,8 @@ check "a link that begins by itself, off the beat" busywait 20000 off_beat
 read -r all near _ < <(together l0 alone)
 timed "it is not together with the group (of $all opportunities)" "$near" "<=" $((all / 4))
 
-# --- a change, a move, another engine, another daemon ---
+testcase changes
+# A change, a move, another engine, another daemon.
 start=$(start_of l0)
 vnet link set l1 dir ab limit 10 >/dev/null
 vnet link set l2 dir ab trace off >/dev/null

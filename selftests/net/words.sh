@@ -44,13 +44,13 @@ bad() {
 	fi
 }
 
-plan 82
 start_agent || exit 1
 check "offline, the files are checked too" vnet topology check w.yaml
 check "the topology applies, from another folder" sh -c "cd / && '$AGENT' topology apply '$WORK/t/w.yaml'"
 expect_exit "and again: nothing to do" 0 "nothing to do" vnet topology apply w.yaml
 
-# --- each word alone, read back as it was written ---
+testcase each_word
+# Each word alone, read back as it was written.
 while read -r words; do
 	# shellcheck disable=SC2086 # they are words
 	vnet link replace ab $words >"$WORK/out" 2>&1 || diag "$(cat "$WORK/out")"
@@ -88,7 +88,8 @@ trace wlan.csv linear loop
 loss 1% seed 17
 WORDS
 
-# --- one word changes, the others stay; what is switched off takes along what depends on it ---
+testcase one_word
+# One word changes, the others stay; what is switched off takes along what depends on it.
 vnet link replace ab delay 10ms 2ms 10% distribution normal loss 1% 20% ecn reorder 5% gap 3 rate 5mbit 4 53 5 >/dev/null
 vnet link set ab loss 2% >/dev/null
 is "set changes one word and no other" "$(text ab)" \
@@ -100,7 +101,8 @@ is "in its direction" "$(disc ab 1 .ecn)" true
 vnet link set ab jitter 0 rate off reorder off >/dev/null
 is "what depends goes along" "$(text ab)" "delay 10ms"
 
-# --- iproute2's own tables, where it is installed ---
+testcase tables
+# Iproute2's own tables, where it is installed.
 refused='' tables=0
 for dist in /usr/lib/tc/*.dist /usr/lib/*/tc/*.dist /usr/share/tc/*.dist; do
 	[ -e "$dist" ] || continue
@@ -113,7 +115,7 @@ else
 	ktap_skip "each of iproute2's tables is accepted" "there are none in /usr/lib/tc, /usr/lib/*/tc, /usr/share/tc"
 fi
 
-# --- contradictions ---
+testcase contradictions
 vnet link replace ab delay 10ms >/dev/null
 bad "reorder without delay" "reorder.*delay" delay 0 reorder 25%
 bad "gap without reorder" "gap.*reorder" gap 5
@@ -136,7 +138,8 @@ bad "rate beside a trace that gives it" "rate.*down.mahi" trace down.mahi rate 1
 bad "delay beside a column of it" "delay.*wlan.csv" trace wlan.csv
 bad "linear between opportunities" "linear" trace down.mahi linear
 
-# --- files ---
+testcase files
+# Files of traces.
 : >empty.csv
 printf 'time_ms,delay_ms\n0,1\n5,2\n4,3\n' >back.csv
 printf '5\n4\n' >back.mahi
@@ -151,7 +154,8 @@ bad "a directory" "directory" trace ./
 bad "a device" "device" trace /dev/zero
 bad "a file that is not there" "No such file" trace gone.csv
 
-# --- sync groups, and who keeps its start ---
+testcase sync
+# Sync groups, and who keeps its start.
 start1=$(disc t1 0 .trace_start_ns)
 is "members of a group begin together" "$(disc t2 0 .trace_start_ns)" "$start1"
 vnet link set t1 delay 3ms >/dev/null
@@ -165,7 +169,8 @@ vnet link set ab trace down.mahi >/dev/null
 cmp_num "and again when it is set again" "$(disc ab 0 .trace_start_ns)" ">" "$start"
 is "equal files share a block" "$(disc ab 0 .trace_block)" "$(disc t1 0 .trace_block)"
 
-# --- files go, daemons go ---
+testcase restart
+# Files go, daemons go.
 vnet link replace ab delay 1ms 1ms distribution mine.dist trace wlan.csv sync other >/dev/null 2>&1
 vnet link replace ab jitter 1ms distribution mine.dist trace wlan.csv sync other >/dev/null
 vnet link replace t1 trace down.mahi sync radio >/dev/null
@@ -184,7 +189,7 @@ vnet topology apply w.yaml >/dev/null
 printf '%s\n' 0 7 >down.mahi
 expect_exit "a file of other contents is a change" 10 "change link t1: its files" vnet topology plan w.yaml
 
-# --- watch ---
+testcase watch
 vnet -j link watch t1 --interval 20ms --count 2 >"$WORK/watch"
 is "watch: a line for each direction and interval" "$(jq -s length "$WORK/watch")" 4
 is "watch: where the trace stands" "$(jq -s '[.[].trace.count] | unique | .[0]' "$WORK/watch")" 6

@@ -10,7 +10,6 @@
 need jq ping
 need_pf
 ROUNDS=${VN_CRASH_ROUNDS:-200}
-plan 3
 
 if [ "$PF_TOTAL" -ge 4 ]; then
 	direct="  d: {endpoints: [a:e0, b:e0]}"
@@ -86,7 +85,7 @@ for ((round = 0; round < ROUNDS && SECONDS < ${VN_CRASH_SECONDS:-100000}; round+
 		job=$! span=$up_ms
 	fi
 	ms=$((RANDOM % (span + 200)))
-	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
+	pause "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
 	kill_agent
 	wait $job
 	t0=$(now_ms)

@@ -7,7 +7,6 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
 need_pf
-if [[ $VM_FIXTURE = igb* ]]; then plan 19; else plan 14; fi
 
 FRAME=$TOOLS/frame
 MACA=02:00:00:00:0b:01 MACB=02:00:00:00:0b:02 X=02:00:00:00:0b:99 ALL=ff:ff:ff:ff:ff:ff
@@ -43,7 +42,10 @@ dev=$(vf_netdev $last)
 ip netns add iso.third
 ip link set "$dev" netns iso.third name e0
 ip -n iso.third link set e0 up promisc on
-sleep 2 # its link comes up
+third_up() {
+	ip -n iso.third -j link show e0 | jq -e '.[0].operstate == "UP"'
+}
+busywait 10000 third_up >/dev/null
 
 MARK=10
 # arrives TO FROM ARGS...: how many of the test frames that FROM sends reach TO, in GOT

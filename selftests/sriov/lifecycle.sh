@@ -7,7 +7,6 @@
 . "$(dirname "$0")/../lib/lib.sh"
 need jq ping
 need_pf
-plan 13
 
 # Direct pairs as far as the VFs go, a wire from the last: 7 VFs of igb are 2 pairs and a wire, 3 of virtio are a wire.
 names=() nodes="" links="" ports=""

@@ -11,7 +11,6 @@ need_pf
 modprobe -q vfio-pci
 [ -n "$(ls /sys/kernel/iommu_groups 2>/dev/null)" ] || skip_all "no IOMMU in this machine (FIXTURE=igb-iommu)"
 [ -d /sys/bus/pci/drivers/vfio-pci ] || skip_all "no vfio-pci in this kernel"
-plan 8
 
 cat >"$WORK/vfio.yaml" <<YAML
 name: vfio

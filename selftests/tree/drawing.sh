@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need dot
-plan 3
 
 # without_coordinates FILE: names, labels, colours, line widths and the links, one per line
 without_coordinates() {

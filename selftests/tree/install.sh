@@ -4,7 +4,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need make
-plan 13
 
 cd "$TOP" || exit 1
 D=$WORK/root

@@ -5,7 +5,6 @@
 # shellcheck source=selftests/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 need make patch jq
-plan 13
 
 MOST=8 # product files that a kind may modify
 D=$WORK/tree

@@ -13,7 +13,6 @@ need jq iperf3 bpftool
 ROUNDS=${SIDE_ROUNDS:-3}
 modprobe -q sch_fq || skip_all "no fq in this kernel"
 modprobe -q sch_netem || skip_all "no netem in this kernel"
-plan 7
 
 TABLE=$OUT/edt.md
 WAYS=(bare netem edt precise bulk)

@@ -12,7 +12,6 @@
 need jq iperf3 bpftool
 ROUNDS=${SIDE_ROUNDS:-3}
 modprobe -q sch_netem || skip_all "no netem in this kernel"
-plan 10
 
 TABLE=$OUT/netem.md
 

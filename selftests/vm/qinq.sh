@@ -9,7 +9,6 @@ modprobe 8021q 2>/dev/null
 ip link add probe type veth peer name proben
 ip link add link probe name probe.1 type vlan id 1 2>/dev/null || skip_all "this kernel has no VLAN devices"
 ip link del probe
-plan 6
 
 # The example's topology, its gateway a plain namespace.
 sed -e '/^  bng:$/,/^links:/c\  bng: {}\nlinks:' -e 's/kind: afxdp, kernel: none, unbound: drop, //' "$TOP/examples/dpdk/bng.yaml" \
