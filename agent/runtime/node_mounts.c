@@ -308,7 +308,7 @@ static int enter_place(struct vn_err *err)
 
 static int make_overlay(const struct vn_node_mounts *m, struct vn_err *err)
 {
-	char lower[LAYERS_MAX * 6] = "", name[16];
+	char lower[LAYERS_MAX * 6] = "", name[32];
 	size_t len = 0;
 	int r = 0;
 
