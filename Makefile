@@ -16,7 +16,7 @@ BPFTOOL ?= bpftool
 Q      := $(if $(V),,@)
 say     = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-PKGS    := libbpf libxdp libnl-3.0 yaml-0.1 jansson libcap-ng libseccomp libsystemd
+PKGS    := libbpf libxdp libnl-3.0 yaml-0.1 jansson libcap-ng libseccomp libsystemd smartcols
 VERSION := 0.1
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wwrite-strings \
 	   -Wno-unused-parameter -Wformat=2
@@ -28,7 +28,7 @@ SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-
 CFLAGS  += $(SAN)
 LDFLAGS += $(SAN)
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) 2>/dev/null))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs libbpf libnl-3.0 yaml-0.1 jansson libcap-ng libseccomp libsystemd))$(PKG_LIBS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs libbpf libnl-3.0 yaml-0.1 jansson libcap-ng libseccomp libsystemd smartcols))$(PKG_LIBS)
 
 # What is built from what: a folder's C files are its objects.
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))

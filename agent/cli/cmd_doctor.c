@@ -388,7 +388,7 @@ static void check_nodes(const struct vn_cli *cli, struct report *rep)
 
 static int print_report(const struct report *rep)
 {
-	static const char *const heads[] = {"RESULT", "CHECK", "FOUND", "REMEDY", NULL};
+	static const char *const heads[] = {"RESULT", "~CHECK", "~FOUND", "~REMEDY", NULL};
 	static const enum vn_colour colours[] = {
 		[OK] = VN_GOOD, [SKIP] = VN_PLAIN, [WARN] = VN_WARN, [MISSING] = VN_BAD};
 	cleanup_table struct vn_table t;

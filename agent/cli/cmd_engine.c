@@ -47,10 +47,10 @@ static void add_engine(struct vn_table *t, const json_t *e, bool details)
 
 static int print_engines(const json_t *engines, bool details)
 {
-	static const char *const heads[] = {"ENGINE", "KIND",     "STATE",   ">DIRS",    ">PKT/S", ">HELD",
-					    ">LATE",  ">DROPPED", "PROGRAM", "OVERLOAD", NULL};
-	static const char *const more[] = {"ENGINE", "KIND",   "STATE", ">PID",     ">RESTARTS", ">DIRS",    ">PKT/S",
-					   ">HELD",  ">BYTES", ">LATE", ">DROPPED", "PROGRAM",   "OVERLOAD", NULL};
+	static const char *const heads[] = {"ENGINE", "KIND",     "STATE",    ">DIRS",     ">PKT/S", ">HELD",
+					    ">LATE",  ">DROPPED", "~PROGRAM", "~OVERLOAD", NULL};
+	static const char *const more[] = {"ENGINE", "KIND",   "STATE", ">PID",     ">RESTARTS", ">DIRS",     ">PKT/S",
+					   ">HELD",  ">BYTES", ">LATE", ">DROPPED", "~PROGRAM",  "~OVERLOAD", NULL};
 	cleanup_table struct vn_table table;
 	json_t *e;
 	size_t i;

@@ -80,11 +80,11 @@ static void add_state(struct vn_table *t, const json_t *link, const json_t *dir)
 }
 
 /* One row per link, two where the directions differ. */
-static int print_links(const json_t *links)
+static int print_links(const json_t *links, bool full)
 {
-	static const char *const heads[] = {"LINK", "FROM", "", "TO", "STATE", "DISCIPLINE", NULL};
-	bool full = several_topologies(links);
+	static const char *const heads[] = {"LINK", "FROM", "", "TO", "STATE", "~DISCIPLINE", NULL};
 	cleanup_table struct vn_table table;
+	const bool several = several_topologies(links);
 	char from[96], to[96];
 	json_t *l;
 	size_t i;
@@ -96,7 +96,7 @@ static int print_links(const json_t *links)
 
 		for (size_t dir = 0; dir < (equal ? 1 : DIRS); dir++) {
 			if (dir == 0)
-				add_name(&table, l, full);
+				add_name(&table, l, full && several);
 			else
 				vn_table_add(&table, VN_PLAIN, "%s", "");
 			vn_table_add(&table, VN_PLAIN, "%s", end_text(from, sizeof(from), l, dir));
@@ -155,14 +155,14 @@ static bool all_up(const json_t *links)
 #define NARROW 100 /* columns, below which names would break: bytes are in -d and -j */
 
 /* One row per direction: what went in, what came out, what was lost why, and how late frames were released. */
-static int print_stats(const json_t *links)
+static int print_stats(const json_t *links, bool full)
 {
 	const size_t columns = vn_cli_columns(stdout);
-	const bool full = several_topologies(links), bytes = !columns || columns >= NARROW;
+	const bool several = several_topologies(links), bytes = !columns || columns >= NARROW;
 	/* A terminal has no room for what goes without saying. */
 	const bool state = !all_up(links);
 	const char *heads[14] = {"LINK", "FROM", "TO"};
-	static const char *const last[] = {">HELD", ">LATE P50", ">P99", ">MAX", "DROPS"};
+	static const char *const last[] = {">HELD", ">LATE P50", ">P99", ">MAX", "~DROPS"};
 	char buf[512], from[96], to[96];
 	cleanup_table struct vn_table t;
 	size_t i, n = 3;
@@ -183,7 +183,7 @@ static int print_stats(const json_t *links)
 		for (size_t dir = 0; dir < DIRS; dir++) {
 			const json_t *s = json_object_get(dir_of(l, dir), "stats");
 
-			add_name(&t, l, full);
+			add_name(&t, l, full && several);
 			vn_table_add(&t, VN_PLAIN, "%s", end_text(from, sizeof(from), l, dir));
 			vn_table_add(&t, VN_PLAIN, "%s", end_text(to, sizeof(to), l, !dir));
 			if (state)
@@ -204,30 +204,6 @@ static int print_stats(const json_t *links)
 				vn_table_add(&t, VN_PLAIN, "%s", buf);
 		}
 	return vn_table_print(&t, stdout);
-}
-
-/*
- * Links of several topologies: on a terminal a table for each, under its name, as names of both words would leave no
- * room for the rest; elsewhere every row says both, to be searched for.
- */
-static int print_each_topology(const json_t *links, int (*print)(const json_t *links))
-{
-	size_t n = json_array_size(links);
-	int r = 0;
-
-	if (!isatty(STDOUT_FILENO) || !several_topologies(links))
-		return print(links);
-	for (size_t i = 0; i < n && r == 0;) {
-		const char *name = vn_json_str(json_array_get(links, i), "topology");
-		json_t *part = json_array();
-
-		printf("%stopology %s\n", i ? "\n" : "", name);
-		for (; i < n && strcmp(vn_json_str(json_array_get(links, i), "topology"), name) == 0; i++)
-			json_array_append(part, json_array_get(links, i));
-		r = print(part);
-		json_decref(part);
-	}
-	return r;
 }
 
 /*
@@ -446,7 +422,7 @@ int vn_cmd_link_show(const struct vn_cli *cli, const struct vn_call *call, struc
 		json_array_foreach (links, i, l)
 			print_link_details(l, cli->stats);
 	} else {
-		r = print_each_topology(links, cli->stats ? print_stats : print_links);
+		r = vn_each_topology(links, cli->stats ? print_stats : print_links);
 	}
 	json_decref(reply);
 	return r;

@@ -23,17 +23,16 @@ static const char *join(char *buf, size_t size, const json_t *list)
 	return buf;
 }
 
-static int print_nodes(const json_t *nodes)
+static int print_nodes(const json_t *nodes, bool full)
 {
-	static const char *const heads[] = {"NODE",    "NETNS",   "RUNTIME",   "STATE", ">PORTS",
-					    ">ROUTES", "FORWARD", "ADDRESSES", NULL};
+	static const char *const heads[] = {"NODE",    "NETNS",   "RUNTIME",    "STATE", ">PORTS",
+					    ">ROUTES", "FORWARD", "~ADDRESSES", NULL};
 	cleanup_table struct vn_table t;
 	char buf[512];
 	json_t *n;
 	size_t i;
 	int r;
 
-	vn_cli_say_none(nodes, "node");
 	vn_table_init(&t, heads);
 	json_array_foreach (nodes, i, n) {
 		const char *state = vn_json_str(n, "state");
@@ -96,7 +95,7 @@ static void print_missing(const json_t *missing, const char *ifname)
 
 static int print_node_details(const json_t *n)
 {
-	static const char *const heads[] = {"    PORT", "LINK", "STATE", "MAC", "ADDRESSES", NULL};
+	static const char *const heads[] = {"    PORT", "LINK", "STATE", "MAC", "~ADDRESSES", NULL};
 	const char *state = vn_json_str(n, "state"), *holder = vn_json_str(n, "holder"),
 		   *drift = vn_json_str(n, "drift");
 	enum vn_colour c = strcmp(state, "up") == 0 ? VN_GOOD : VN_BAD;
@@ -155,22 +154,38 @@ int vn_cmd_node_show(const struct vn_cli *cli, const struct vn_call *call, struc
 			if (r == 0)
 				r = print_node_details(n);
 	} else {
-		r = print_nodes(nodes);
+		vn_cli_say_none(nodes, "node");
+		r = vn_each_topology(nodes, print_nodes);
 	}
 	json_decref(reply);
 	return r;
 }
 
-int vn_cmd_node_ps(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+static int print_processes(const json_t *list, bool full)
 {
-	static const char *const heads[] = {"NODE", ">PID", ">USER", "PROGRAM", "COMMAND", NULL};
-	cleanup_held_nodes struct vn_held_nodes held = {0};
+	static const char *const heads[] = {"NODE", ">PID", ">USER", "PROGRAM", "~COMMAND", NULL};
 	cleanup_table struct vn_table t;
-	json_t *list, *o;
+	json_t *o;
 	size_t i;
-	int r = vn_held_nodes_open(cli, NULL, call->n_args ? call->args[0] : NULL, &held, err);
 
 	vn_table_init(&t, heads);
+	json_array_foreach (list, i, o) {
+		vn_table_add(&t, VN_PLAIN, "%s%s%s", full ? vn_json_str(o, "topology") : "", full ? "/" : "",
+			     vn_json_str(o, "node"));
+		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(o, "pid"));
+		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(o, "uid"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(o, "program"));
+		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(o, "command"));
+	}
+	return vn_table_print(&t, stdout);
+}
+
+int vn_cmd_node_ps(const struct vn_cli *cli, const struct vn_call *call, struct vn_err *err)
+{
+	cleanup_held_nodes struct vn_held_nodes held = {0};
+	json_t *list, *o;
+	int r = vn_held_nodes_open(cli, NULL, call->n_args ? call->args[0] : NULL, &held, err);
+
 	if (r < 0)
 		return r;
 	list = vn_held_nodes_processes(&held);
@@ -183,13 +198,7 @@ int vn_cmd_node_ps(const struct vn_cli *cli, const struct vn_call *call, struct 
 	}
 	if (geteuid() != 0)
 		fputs("vnet-agent: of other users' processes root alone is told\n", stderr);
-	json_array_foreach (list, i, o) {
-		vn_table_add(&t, VN_PLAIN, "%s/%s", vn_json_str(o, "topology"), vn_json_str(o, "node"));
-		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(o, "pid"));
-		vn_table_add(&t, VN_PLAIN, "%" PRIu64, vn_json_u64(o, "uid"));
-		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(o, "program"));
-		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(o, "command"));
-	}
+	r = vn_each_topology(list, print_processes);
 	json_decref(list);
-	return vn_table_print(&t, stdout);
+	return r;
 }

@@ -72,19 +72,18 @@ static void add_afxdp_port(struct vn_table *t, const json_t *p)
 	vn_table_add(t, VN_PLAIN, "%s", app_text(buf, sizeof(buf), p));
 }
 
-static int print_ports(const json_t *ports)
+static int print_ports(const json_t *ports, bool full)
 {
-	static const char *const heads[] = {"PORT",    "LINK",       "STATE",    "KERNEL",      "UNBOUND",
-					    ">TO APP", ">TO KERNEL", ">DROPPED", "APPLICATION", NULL};
+	static const char *const heads[] = {"PORT",    "LINK",       "STATE",    "KERNEL",       "UNBOUND",
+					    ">TO APP", ">TO KERNEL", ">DROPPED", "~APPLICATION", NULL};
 	cleanup_table struct vn_table t;
 	json_t *p;
 	size_t i;
 
-	vn_cli_say_none(ports, "AF_XDP port");
 	vn_table_init(&t, heads);
 	json_array_foreach (ports, i, p) {
-		vn_table_add(&t, VN_PLAIN, "%s/%s:%s", vn_json_str(p, "topology"), vn_json_str(p, "node"),
-			     vn_json_str(p, "ifname"));
+		vn_table_add(&t, VN_PLAIN, "%s%s%s:%s", full ? vn_json_str(p, "topology") : "", full ? "/" : "",
+			     vn_json_str(p, "node"), vn_json_str(p, "ifname"));
 		vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(p, "link"));
 		if (is_kind(p, "afxdp"))
 			add_afxdp_port(&t, p);
@@ -199,7 +198,8 @@ int vn_cmd_port_show(const struct vn_cli *cli, const struct vn_call *call, struc
 		json_array_foreach (ports, i, p)
 			print_port(p);
 	} else {
-		r = print_ports(ports);
+		vn_cli_say_none(ports, "AF_XDP port");
+		r = vn_each_topology(ports, print_ports);
 	}
 	json_decref(reply);
 	return r;

@@ -380,7 +380,7 @@ int vn_cmd_topology_delete(const struct vn_cli *cli, const struct vn_call *call,
 static int print_brief(const json_t *list)
 {
 	static const char *const heads[] = {"TOPOLOGY", ">NODES", ">LINKS", "ADDRESSING",
-					    "ROUTING",  ">SEED",  "STATE",  NULL};
+					    "ROUTING",  ">SEED",  "~STATE", NULL};
 	cleanup_table struct vn_table table;
 	json_t *t;
 	size_t i;
@@ -424,7 +424,7 @@ static const char *port_text(char *buf, size_t size, const struct vn_topo *t, co
 
 static int print_topo_links(const struct vn_topo *t)
 {
-	static const char *const heads[] = {"LINK", "FROM", "", "TO", "DISCIPLINE", NULL};
+	static const char *const heads[] = {"LINK", "FROM", "", "TO", "~DISCIPLINE", NULL};
 	cleanup_table struct vn_table table;
 	char from[96], to[96], disc[VN_DIRS][VN_DISC_TEXT_BUF];
 

@@ -31,7 +31,7 @@ static const char *first_attempt(const json_t *dir)
 /* A note gets a line of its own, lest it make the table too wide for a terminal. */
 static int print_direction(const json_t *dir)
 {
-	static const char *const heads[] = {"  VERDICT", "CHECK", "BY", "FOUND", "BOUND", NULL};
+	static const char *const heads[] = {"  VERDICT", "CHECK", "BY", "~FOUND", "~BOUND", NULL};
 	const char *text = vn_json_str(dir, "text");
 	cleanup_table struct vn_table t;
 	json_t *row;
@@ -165,9 +165,9 @@ static const char *not_passed(const json_t *dir, char *buf, size_t size)
 	return buf;
 }
 
-static int print_summary(const json_t *links)
+static int print_summary(const json_t *links, bool full)
 {
-	static const char *const heads[] = {"VERDICT", "LINK", "DIR", ">FRAMES", "FOUND", NULL};
+	static const char *const heads[] = {"VERDICT", "LINK", "DIR", ">FRAMES", "~FOUND", NULL};
 	cleanup_table struct vn_table t;
 	json_t *link, *dir;
 	char text[512];
@@ -180,7 +180,8 @@ static int print_summary(const json_t *links)
 			const json_t *late = settled(dir, "lateness");
 
 			vn_table_add(&t, verdict_colour(verdict), "%s", verdict);
-			vn_table_add(&t, VN_PLAIN, "%s/%s", vn_json_str(link, "topology"), vn_json_str(link, "name"));
+			vn_table_add(&t, VN_PLAIN, "%s%s%s", full ? vn_json_str(link, "topology") : "", full ? "/" : "",
+				     vn_json_str(link, "name"));
 			vn_table_add(&t, VN_PLAIN, "%s", vn_json_str(dir, "dir"));
 			vn_table_add(&t, VN_PLAIN, "%" PRIu64, late ? vn_json_u64(late, "packets") : 0);
 			vn_table_add(&t, VN_PLAIN, "%s",
@@ -198,7 +199,7 @@ static int print_report(const json_t *reply, bool details)
 	int r = 0;
 
 	if (json_array_size(links) > 1 && !details)
-		return print_summary(links);
+		return vn_each_topology(links, print_summary);
 	json_array_foreach (links, i, link)
 		if (r == 0)
 			r = print_link(link);

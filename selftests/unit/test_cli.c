@@ -250,7 +250,7 @@ static void test_table(void **state)
 
 static void test_table_wraps(void **state)
 {
-	static const char *const heads[] = {"LINK", "DISCIPLINE", NULL};
+	static const char *const heads[] = {"LINK", "~DISCIPLINE", NULL};
 	static const char disc[] = "delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240 vu";
 	static const struct {
 		size_t columns;
@@ -262,16 +262,13 @@ static void test_table_wraps(void **state)
 		{54, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240 vu\n"},
 		{53, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep loss 1% d\303\251j\303\240\n      vu\n"},
 		{40, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms order keep\n      loss 1% d\303\251j\303\240 vu\n"},
-		/* 24 characters for the last column, and one blank in front of it, before it gets less */
-		{29, "LINK DISCIPLINE\nab   delay 10ms jitter 2ms\n     order keep loss 1% d\303\251j\303\240\n"
-		     "     vu\n"},
-		/* then whole words */
+		{29, "LINK  DISCIPLINE\nab    delay 10ms jitter 2ms\n      order keep loss 1% d\303\251j\303\240\n"
+		     "      vu\n"},
+		/* a blank less between columns, before names leave the row */
 		{15, "LINK DISCIPLINE\nab   delay 10ms\n     jitter 2ms\n     order keep\n     loss 1%\n"
 		     "     d\303\251j\303\240 vu\n"},
-		/* however narrow: five characters */
-		{3, "LINK DISCI\n     PLINE\nab   delay\n     10ms\n     jitte\n     r 2ms\n     order\n     keep\n    "
-		    " loss\n"
-		    "     1%\n     d\303\251j\303\240\n     vu\n"},
+		/* however narrow: no word is broken */
+		{3, "DISCIPLINE\nLINK ab\ndelay 10ms\njitter 2ms\norder keep\nloss 1%\nd\303\251j\303\240 vu\n"},
 	};
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
@@ -290,14 +287,15 @@ static void test_table_wraps(void **state)
 	}
 }
 
-/* Cells wrap beside each other; a word that is longer than any column breaks; then the blanks between columns go. */
+/* Sentences wrap beside each other; then blanks between columns go; then names stand above their rows. All stay whole.
+ */
 static void test_table_narrow(void **state)
 {
-	static const char *const heads[] = {"NAME", ">N", "FOUND", "BOUND", NULL};
+	static const char *const heads[] = {"NAME", ">N", "~FOUND", "~BOUND", NULL};
 	static const struct {
 		size_t columns;
-	} cases[] = {{0}, {78}, {70}, {66}, {62}};
-	static const char *const words[] = {"a-name-of-", "12345", "2us", "100us", "20ms"};
+	} cases[] = {{0}, {78}, {70}, {66}, {62}, {44}};
+	static const char *const words[] = {"a-name-of-thirty-characters-xx", "12345", "2us", "100us", "20ms"};
 
 	for (size_t i = 0; i < VN_ARRAY_SIZE(cases); i++) {
 		cleanup_table struct vn_table t;
