@@ -60,7 +60,7 @@ static const struct vn_field node_attach[] = {
 	 .type = VN_FIELD_INT,
 	 .min = 0,
 	 .max = INT32_MAX,
-	 .text = "a process whose end is told as an event"},
+	 .text = "its first process: the node's state is stopped once that has ended"},
 	END,
 };
 static const struct vn_field node_detach[] = {

@@ -33,6 +33,14 @@ expect_exit "another interface" 1 'InterfaceNotFound.*"interface": "no.such"' va
 # shellcheck disable=SC2016 # they are backticks of the document
 is "the document is the description" "$(sed -n '/^```varlink/,/^```$/p' "$TOP/docs/PROTOCOL.md" | sed '1d;$d')" "$(vnet protocol)"
 
+# Both ways, by the words in the sources: no event goes undescribed, and none is described that nobody makes.
+described=$(vnet protocol | sed -n '/^# EVENTS/,/^$/s/^#   \([a-z-]*\(, [a-z-]*\)*\)  .*/\1/p' | tr -d , | xargs -n1)
+made=$(grep -rhoP --include='*.c' --exclude=cmd_monitor.c '("event", "\K[a-z-]+|\btell\([^;"]*, "\K[a-z]+-[a-z-]+)(?=")' "$TOP/agent")
+is "every event is described" "$(comm -13 <(sort -u <<<"$described") <(sort -u <<<"$made"))" ""
+is "every event that is described is made" "$(for event in $described; do
+	grep -rqF --include='*.c' --exclude=interface.c "\"$event\"" "$TOP/agent" || echo "$event"
+done)" ""
+
 testcase answers
 # Every answer is as described.
 answers() {
