@@ -75,6 +75,40 @@ ktap_fail() {
 	ktap_line "not ok" "$*"
 }
 
+# ---- a processor that somebody else has ----
+# A hypervisor lends a machine's processors to others; what is measured meanwhile is its time, not ours.
+STOLEN_MOST=5 # percent of the processors' time
+
+ticks() {
+	awk '/^cpu / { for (i = 2; i <= 9; i++) all += $i; print $9, all; exit }' /proc/stat
+}
+begin_stolen() {
+	read -r STOLEN_FROM TICKS_FROM < <(ticks)
+}
+# Percent since begin_stolen, which each case calls.
+stolen() {
+	local at all
+
+	read -r at all < <(ticks)
+	echo $((all > TICKS_FROM ? 100 * (at - STOLEN_FROM) / (all - TICKS_FROM) : 0))
+}
+begin_stolen
+
+# ktap_fail_time NAME: a time or a rate was not kept; which says nothing where the processors were somebody else's.
+ktap_fail_time() {
+	local percent name
+
+	name=$(tr -s '[:space:]' ' ' <<<"$1") # a condition may have several lines
+	name=${name% }
+	percent=$(stolen)
+	if [ "$percent" -gt $STOLEN_MOST ]; then
+		ktap_skip "$name" "not kept, but the hypervisor took $percent % of the processors meanwhile"
+		return 0
+	fi
+	ktap_fail "$name"
+	return 1
+}
+
 # ktap_skip NAME REASON
 ktap_skip() {
 	ktap_line ok "$1 # SKIP $2"
@@ -85,6 +119,7 @@ testcase() {
 	end_case
 	CASE=$1
 	CASE_BEGAN=$KTAP_N
+	begin_stolen
 	CASES_RUN=$((CASES_RUN + 1))
 }
 
@@ -152,8 +187,12 @@ is() {
 	fi
 }
 
+compare() {
+	[[ $1 =~ ^-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?$ ]] && awk -v a="$1" -v b="$3" "BEGIN { exit !(a $2 b) }"
+}
+
 cmp_num() {
-	if [[ $2 =~ ^-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?$ ]] && awk -v a="$2" -v b="$4" "BEGIN { exit !(a $3 b) }"; then
+	if compare "$2" "$3" "$4"; then
 		ktap_ok "$1 ($2 $3 $4)"
 	else
 		ktap_fail "$1"
@@ -167,8 +206,42 @@ timed() {
 	if [ "${VN_SLOW:-1}" -gt 1 ]; then
 		ktap_skip "$1" "emulated in software: $2 measures that"
 	else
-		cmp_num "$@"
+		cmp_time "$@"
 	fi
+}
+
+# cmp_time NAME GOT OP WANTED: cmp_num, of what depends on who has the processors
+cmp_time() {
+	if compare "$2" "$3" "$4"; then
+		ktap_ok "$1 ($2 $3 $4)"
+	else
+		ktap_fail_time "$1"
+		diag "got '$2', wanted $3 $4"
+	fi
+}
+
+# is_time NAME GOT WANTED: is, of what depends on who has the processors
+is_time() {
+	if [ "$2" = "$3" ]; then
+		ktap_ok "$1"
+	else
+		ktap_fail_time "$1"
+		diag "got '$2', wanted '$3'"
+	fi
+}
+
+# check_time NAME CMD...: check, of what takes long on a machine that is somebody else's
+check_time() {
+	local name=$1
+
+	shift
+	if "$@" >"$WORK/.check" 2>&1; then
+		ktap_ok "$name"
+		return 0
+	fi
+	ktap_fail_time "$name"
+	diag "of: $*"
+	diag "$(head -n 40 "$WORK/.check")"
 }
 
 # expect_exit NAME CODE PATTERN CMD...: CMD ends with CODE and says PATTERN (extended regex, '' for anything).

@@ -240,7 +240,7 @@ reroutes() {
 	diag "$1: rerouted after $t ms"
 	# Far below the dead interval of 40 s. How far is the routers' own: none tells of a link again within 5 s of the last
 	# time (RFC 2328, MinLSInterval), and bird calculates once a second.
-	cmp_num "$1: another one after state down (ms)" "$t" "<" 20000
+	cmp_time "$1: another one after state down (ms)" "$t" "<" 20000
 	vnet link set $1/r12 state up
 }
 

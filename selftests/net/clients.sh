@@ -74,7 +74,7 @@ came() {
 busy=$(measure)
 diag "meanwhile: $busy"
 is "every link set succeeds meanwhile" "$(jq .failed <<<"$busy")" 0
-cmp_num "of a hundred the slowest but one (us)" "$(jq .p99_us <<<"$busy")" "<" $BOUND_US
+cmp_time "of a hundred the slowest but one (us)" "$(jq .p99_us <<<"$busy")" "<" $BOUND_US
 check "all of them were here" busywait $((N * 2 + 60000)) came
 is "none was left hanging" "$(cat "$WORK"/came.* | sort -u)" $((N / 8))
 check "root comes in while they stay" timeout 20 "$AGENT" -j topology show

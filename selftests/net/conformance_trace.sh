@@ -85,7 +85,7 @@ follows() {
 		}'); then
 		ktap_ok "$name"
 	else
-		ktap_fail "$name"
+		ktap_fail_time "$name"
 		diag "$out"
 	fi
 }

@@ -77,7 +77,7 @@ for link in fresh2 fresh3 fresh; do
 	awk "BEGIN { exit !($share > 0.7) }" && break
 done
 is "the flow's congestion control" "$(jq -r .congestion "$WORK/flow")" "$CONGESTION"
-cmp_num "a fresh link: within a second as fast as later (ratio)" "$share" ">" 0.7
+cmp_time "a fresh link: within a second as fast as later (ratio)" "$share" ">" 0.7
 is "it moved nowhere" "$(holders "$link")" bulk,bulk
 is "every frame is accounted for" "$(left "$link")" 0
 check "what it waited is shown" sh -c "'$AGENT' link show -d $link | grep 'waited for the engine: mean'"
@@ -89,7 +89,7 @@ tcp fresh -n 4 -w 1 -d 2 >"$WORK/flows"
 diag "4 flows with windows of 64 MB: round trip $(jq .rtt_us "$WORK/flows") us, waiting $(vnet -j -s link show fresh |
 	jq -c .links[0].directions[0].stats.wait), ring-full $(fig fresh '.drops["ring-full"]')"
 # Without a bound it was as long as the windows made it, 20 ms and more here.
-cmp_num "the mean wait is of the order of its bound (ms)" \
+cmp_time "the mean wait is of the order of its bound (ms)" \
 	"$(vnet -j -s link show fresh | jq '.links[0].directions[0].stats.wait.mean_ns / 1e6')" "<" 12
 is "what found no room is counted" "$(left fresh)" 0
 

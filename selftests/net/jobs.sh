@@ -59,13 +59,13 @@ meanwhile() {
 		apply_and_delete s1
 	done >"$WORK/during"
 	diag "$1: apply $(tr '\n' ' ' <"$WORK/during")ms"
-	check "$1: another topology applies at once" at_most "$(median <"$WORK/during")" "$BOUND"
+	check_time "$1: another topology applies at once" at_most "$(median <"$WORK/during")" "$BOUND"
 	for i in 1 2 3; do
 		ms vnet node attach base/e pid $E
 		vnet node detach base/e >/dev/null
 	done >"$WORK/attach"
 	diag "$1: attach $(tr '\n' ' ' <"$WORK/attach")ms"
-	check "$1: a node is attached at once" at_most "$(median <"$WORK/attach")" "$BOUND"
+	check_time "$1: a node is attached at once" at_most "$(median <"$WORK/attach")" "$BOUND"
 	for i in 1 2 3 4 5 6 7 8; do
 		vnet topology apply "$WORK/s$i.yaml" >/dev/null 2>&1 &
 		p+=($!)
@@ -117,7 +117,7 @@ wait $V
 wait $S
 # Its verdict may be that frames were late, with so much going on.
 check "a client that goes away ends its probing: the next one's is made" at_most $? 1
-check "at once, not after a minute" at_most $SECONDS 40
+check_time "at once, not after a minute" at_most $SECONDS 40
 check "and the change is" wait $A
 is "nothing of the probing is left" "$(find /run/netns /run/vnet/pending -name '*probe*')" ""
 
@@ -150,7 +150,7 @@ if command -v runc >/dev/null && command -v busybox >/dev/null && mount_cgroups;
 	busywait 20000 one_there >/dev/null
 	apply_and_delete s1 >"$WORK/during"
 	diag "containers: apply $(cat "$WORK/during") ms"
-	check "50 containers start: another topology applies at once" at_most "$(cat "$WORK/during")" "$BOUND"
+	check_time "50 containers start: another topology applies at once" at_most "$(cat "$WORK/during")" "$BOUND"
 	check "and they still start" kill -0 $F
 	check "until all run" wait $F
 	is "they do" "$(runc --root /run/vnet/runc list -q | wc -l)" 50

@@ -48,7 +48,7 @@ polices() {
 		ktap_skip "$name: not less" "this machine offers only $(offered "$1" "$2") of the rate"
 		return
 	fi
-	cmp_num "$name: not less" "$ratio" ">" 0.98
+	cmp_time "$name: not less" "$ratio" ">" 0.98
 }
 
 probe() {

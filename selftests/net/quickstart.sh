@@ -70,4 +70,4 @@ done
 is "the line after \`vnet-agent daemon &\` finds it: times of 5" $ok 5
 began=$(now_ms)
 expect_exit "where none starts, that is told" 4 "no agent answers" vnet-agent topology show
-cmp_num "soon: ms" $(($(now_ms) - began)) -lt 1500
+cmp_time "soon: ms" $(($(now_ms) - began)) -lt 1500

@@ -71,18 +71,18 @@ defer kill -CONT "$E"
 some_moved() {
 	[ "$(moved)" -ge 1 ]
 }
-check "a direction moves by itself" busywait 20000 some_moved
+check_time "a direction moves by itself" busywait 20000 some_moved
 more_moved() {
 	[ "$(moved)" -ge 2 ]
 }
-check "and then another, until both have as much to do" busywait 20000 more_moved
+check_time "and then another, until both have as much to do" busywait 20000 more_moved
 # shellcheck disable=SC2086
 wait $P
 kill $S
 wait $S 2>/dev/null
 kill -CONT "$E"
-is "half of them stay" "$(moved)" 2
-cmp_num "each move was told as an event, and no more were than needed" "$(moves)" "==" 2
+is_time "half of them stay" "$(moved)" 2
+is_time "each move was told as an event, and no more were than needed" "$(moves)" 2
 check "it was overloaded by its own account" sh -c "'$AGENT' -j engine show |
 	jq -e '.engines[] | select(.engine == 0) | .overload | index(\"late\")'"
 for i in $LINKS; do
@@ -105,6 +105,6 @@ for _ in 1 2 3 4; do
 	diag "late: $((after - before)) of 80000, overload: $(vnet -j engine show | jq -c '[.engines[].overload]')"
 	[ $((after - before)) -le 800 ] && clear=yes && break
 done
-is "frames are in time again" "$clear" yes
-is "and nothing moved back" "$(moved) $(moves)" "2 2"
+is_time "frames are in time again" "$clear" yes
+is_time "and nothing moved back" "$(moved) $(moves)" "2 2"
 check "the topology goes" vnet topology delete r

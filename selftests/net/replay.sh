@@ -51,7 +51,9 @@ same() {
 	elif [ "$drops" -gt 0 ]; then
 		ktap_skip "$1" "this machine kept the engine off its CPU: $drops frames never reached the discipline"
 	else
-		ktap_fail "$1"
+		# A frame may meet the engine that its direction has left when a processor stops for longer than that
+		# takes (ARCHITECTURE.md).
+		ktap_fail_time "$1"
 		diag "$out"
 	fi
 }
@@ -67,7 +69,7 @@ check "the nodes are quiet" quiet
 check "the seed begins the sequence" again
 run "$WORK/first"
 [ "$drops" = 0 ] || { again && run "$WORK/first"; }
-is "the first run reached the discipline as a whole" "$drops" 0
+is_time "the first run reached the discipline as a whole" "$drops" 0
 cmp_num "frames were lost" "$(got .lost)" ">" $((N / 100))
 cmp_num "duplicated" "$(got .duplicated)" ">" $((N / 200))
 cmp_num "corrupted" "$(got .corrupted)" ">" $((N / 400))

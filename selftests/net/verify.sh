@@ -40,7 +40,7 @@ on_time() {
 	if [ $SLOW = 1 ]; then
 		ktap_skip "$1" "emulated in software: every frame is late"
 	else
-		is "$@"
+		is_time "$@"
 	fi
 }
 
@@ -127,7 +127,7 @@ more_ok() {
 }
 more_ok
 AGAIN=more_ok
-check "20000 packets, 1 % loss, 10 ms: pass" steadily 0 ok dir ab --no-probe
+check_time "20000 packets, 1 % loss, 10 ms: pass" steadily 0 ok dir ab --no-probe
 AGAIN=
 is "loss by the users' packets" "$(verdict loss traffic)" pass
 on_time "lateness by the users' packets" "$(verdict lateness traffic)" pass
@@ -188,7 +188,7 @@ testcase probes
 nodes_quiet
 before=$(vnet -j -s link show idle | jq -c '[.links[0].directions[].stats | [.in_packets, .out_packets]]')
 inn v.a cat /proc/net/dev | grep e1: >"$WORK/dev"
-check "an idle link is probed by itself, and passes" steadily 0 idle --time 1s
+check_time "an idle link is probed by itself, and passes" steadily 0 idle --time 1s
 is "by probes" "$(jq '[.links[0].directions[].probed] | all' "$WORK/report")" true
 is "no node saw a frame of it, no counter moved" \
 	"$(vnet -j -s link show idle | jq -c '[.links[0].directions[].stats | [.in_packets, .out_packets]]')" "$before"
@@ -227,10 +227,10 @@ kill_agent
 wait $P 2>/dev/null
 start_agent
 is "a killed daemon's probe link goes with the next start" "$(ls /run/netns)" "$NS_BEFORE"
-check "which can probe again" steadily 0 idle --probe --time 1s
+check_time "which can probe again" steadily 0 idle --probe --time 1s
 
 testcase rate
-check "a rate is proven by a burst of probes" steadily 0 slow dir ab --probe --time 2s
+check_time "a rate is proven by a burst of probes" steadily 0 slow dir ab --probe --time 2s
 on_time "within 1 %" "$(verdict rate probe)" pass
 # Half as much again as the rate, steadily: TCP need not fill a queue (BBR, where it is the host's default, drains it).
 "$PERF/vnprobe" -t /run/netns/v.a -r /run/netns/v.b -a "$(addr slow 1)" -n 50000 -R 2500 -s 1472 >/dev/null &
@@ -273,7 +273,7 @@ is "by its lateness" "$(verdict lateness traffic)" fail
 check "reset clears it" vnet link reset all
 traffic idle 2000
 AGAIN="traffic idle 2000"
-check "and the link passes again" steadily 0 idle dir ab --no-probe
+check_time "and the link passes again" steadily 0 idle dir ab --no-probe
 AGAIN=
 
 testcase wrong_words
@@ -323,7 +323,7 @@ all_pass() {
 	elif overloaded; then
 		ktap_skip "$1" "the load of this machine is $(cut -d' ' -f1 /proc/loadavg)"
 	else
-		ktap_fail "$1"
+		ktap_fail_time "$1"
 	fi
 	diag "exit $RC: $(jq -c '[.links[].verdict] | group_by(.) | map({(.[0]): length}) | add' "$WORK/report")"
 }
