@@ -44,3 +44,11 @@ script 'testcase third'
 expect_exit "a case without a result fails" 1 "third: has no result" two
 script 'exit 0' 'testcase third' 'check "three" true'
 expect_exit "so does a script that ends before its last case" 1 "ended after 2 of 3 cases" two
+
+testcase stolen
+script 'testcase third' 'stolen() { echo 30; }' 'is_time "a time" late early'
+is "a time not kept on a stolen processor is a skip" "$(two third | grep -o 'ok 1 - third: a time # SKIP .* 30 % of the' | wc -l)" 1
+script 'testcase third' 'stolen() { echo 1; }' 'is_time "a time" late early'
+expect_exit "and a failure on one's own" 1 "not ok 1 - third: a time" two third
+script 'testcase third' 'stolen() { echo 30; }' 'is "a fact" wrong right'
+expect_exit "a fact fails on either" 1 "not ok 1 - third: a fact" two third
