@@ -30,9 +30,15 @@ int vn_loop_add(struct vn_loop *l, struct vn_source *s, uint32_t events)
 
 	if (r >= 0 && s->level != VN_LEVEL_OWN)
 		r = sd_event_source_set_priority(s->event, s->level);
-	if (r < 0)
+	if (r >= 0)
+		r = sd_event_source_set_floating(s->event, true);
+	if (r < 0) {
 		vn_loop_remove(l, s);
-	return r < 0 ? r : 0;
+		return r;
+	}
+	/* The loop's alone from here on: what nobody removes goes with it. */
+	sd_event_source_unref(s->event);
+	return 0;
 }
 
 int vn_loop_modify(struct vn_loop *l, struct vn_source *s, uint32_t events)
