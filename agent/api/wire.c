@@ -8,6 +8,7 @@
 #include "base/fdpass.h"
 
 #define FILL_STEP 65536u
+#define SAID_MAX  128 /* bytes of a name that an error repeats */
 #define DEPTH_MAX 64
 
 void vn_wire_buf_release(struct vn_wire_buf *b)
@@ -149,7 +150,9 @@ json_t *vn_wire_error(const struct vn_err *err)
 	if (err->parameter) {
 		const char *key = !name ? "parameter" : strrchr(name, '.')[1] == 'M' ? "method" : "interface";
 
-		json_object_set_new(o, key, json_string(err->parameter));
+		/* The request chose it, and may have chosen megabytes: no more is sent back than any name has. */
+		json_object_set_new(
+			o, key, json_string(strnlen(err->parameter, SAID_MAX + 1) > SAID_MAX ? "" : err->parameter));
 		name = name ?: "org.varlink.service.InvalidParameter";
 	}
 	return json_pack("{s:s, s:o}", "error", name ?: "vnet.agent.Failed", "parameters", o);

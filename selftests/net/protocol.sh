@@ -91,5 +91,8 @@ wrong "a word that is none of those" "none of ab, ba, both" LinkSet '{"name": "a
 SOCK=/run/vnet/observe.sock
 wrong "the read-only socket refuses what changes" "vnet.agent.Failed" TopologyDelete '{"name": "p"}'
 SOCK=/run/vnet/control.sock
+long=$(printf 'n%.0s' {1..100000})
+is "a name of 100,000 bytes is not sent back" \
+	"$(varlink call $I.LinkShow "{\"$long\": 1}" | jq -c '[.error, .parameters.parameter]')" '["org.varlink.service.InvalidParameter",""]'
 check "oneway: done, and no reply" varlink oneway $I.LinkSet '{"name": "ab", "words": ["delay", "9ms"]}'
 is "it was done" "$(disc .delay_ns)" 9000000
